@@ -1,0 +1,1 @@
+//! The real host with the real component over real HTTP.

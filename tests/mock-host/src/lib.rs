@@ -1,0 +1,1 @@
+//! Runs an add-on with no network: for testers and vendors.

@@ -1,0 +1,1 @@
+//! The domain against both services' state machines, on a virtual clock.
