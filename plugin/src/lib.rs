@@ -1,1 +1,22 @@
-//! The add-on.
+//! The add-on `splynx-sageone`: keeps Splynx and Sage Accounting South Africa in step.
+//!
+//! Read it in the direction in which a record travels:
+//! [`splynx`] (what we read) → [`sync`] (what should happen, decided by pure functions) → [`write`] (the protocol that makes it
+//! happen exactly once) → [`sage`] (what we send). Everything that touches the world goes through
+//! [`capability::Capabilities`]; nothing else in the crate does I/O, reads a clock or knows WebAssembly, but for
+//! `component`, the thin shell around it.
+
+pub mod addon;
+pub mod capability;
+mod check;
+#[cfg(target_family = "wasm")]
+mod component;
+mod json;
+pub mod money;
+mod pages;
+mod preview;
+pub mod sage;
+pub mod settings;
+pub mod splynx;
+mod sync;
+pub mod write;

@@ -1,0 +1,200 @@
+//! The entry points of the contract, as functions over [`Capabilities`].
+
+use crate::capability::{Capabilities, Failure, Pair, Row};
+use crate::check;
+use crate::json;
+use crate::pages;
+use crate::preview::Preview;
+use crate::sage::{self, Service};
+use crate::sync::credit_notes::CreditNotes;
+use crate::sync::customers::Customers;
+use crate::sync::invoices::Invoices;
+use crate::sync::mapping::{self, List, Mapping};
+use crate::sync::payments_out::Payments;
+use crate::sync::pipeline;
+use crate::write::ledger::{Halt, Job, Run};
+use crate::write::record::Kind;
+use crate::write::remote;
+
+pub use crate::check::{Finding, check};
+
+/// The version of the stored state that this code reads and writes.
+pub const STATE_VERSION: u32 = 1;
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// `finished`, `stopped` or `paused`.
+    pub state: &'static str,
+    pub resume_at: Option<u64>,
+    pub why: Option<Failure>,
+    pub counts: Vec<(String, u64)>,
+}
+
+/// Runs a job of the manifest.
+///
+/// # Errors
+/// Where nothing useful could be done: settings, credentials, an unreachable service, an answer that is not understood.
+pub fn run_job(cap: &mut dyn Capabilities, job: &str, preview: bool) -> Result<Outcome, Failure> {
+    if !preview {
+        return run(cap, job);
+    }
+    let mut preview = Preview::new(cap);
+    let outcome = run(&mut preview, job)?;
+    preview.finish()?;
+    Ok(outcome)
+}
+
+fn run(cap: &mut dyn Capabilities, job: &str) -> Result<Outcome, Failure> {
+    let mut run = Run::new(cap)?;
+    let (state, resume_at, why) = match perform(&mut run, job) {
+        Ok(why) => ("finished", None, why),
+        Err(Halt::Stopped) => ("stopped", None, None),
+        Err(Halt::Paused(why)) => ("paused", why.retry_at, Some(why)),
+        Err(Halt::Failed(failure)) => return Err(failure),
+    };
+    Ok(Outcome {
+        state,
+        resume_at,
+        why,
+        counts: run.counts.into_iter().collect(),
+    })
+}
+
+/// Does the job; answers what a finished one wants people to know.
+fn perform(run: &mut Run, job: &str) -> Job<Option<Failure>> {
+    if run.settings.company_id.is_empty() {
+        return Err(Halt::Failed(check::no_company()));
+    }
+    match job {
+        "import-mapping" => mapping::import(run)?,
+        "load-customers-for-pairing" => remote::reload(run, Service::Customer)?,
+        "export-customers" => export(run, Kind::Customer)?,
+        "export-invoices" => export(run, Kind::Invoice)?,
+        "export-credit-notes" => export(run, Kind::CreditNote)?,
+        "export-payments" => export(run, Kind::Payment)?,
+        "sync" => return sync(run),
+        unknown => {
+            return Err(Halt::Failed(Failure::new(
+                "unknown-job",
+                format!("There is no job {unknown:?}."),
+            )));
+        }
+    }
+    Ok(None)
+}
+
+fn export(run: &mut Run, kind: Kind) -> Job<()> {
+    match kind {
+        Kind::Customer => pipeline::sync(run, &Customers),
+        Kind::Invoice => {
+            let mapping = Mapping::load(run)?;
+            pipeline::sync(run, &Invoices { mapping })
+        }
+        Kind::CreditNote => {
+            let mapping = Mapping::load(run)?;
+            pipeline::sync(run, &CreditNotes { mapping })
+        }
+        Kind::Payment => {
+            let mapping = Mapping::load(run)?;
+            pipeline::sync(run, &Payments { mapping })
+        }
+    }
+}
+
+/// What cron would do now, in the order of F69.
+fn sync(run: &mut Run) -> Job<Option<Failure>> {
+    let due: Vec<Kind> = Kind::ALL
+        .into_iter()
+        .filter(|kind| run.settings.due(*kind))
+        .collect();
+    if due.is_empty() {
+        return Ok(Some(Failure::new(
+            "nothing-due",
+            "No automatic run is switched on for today. Switch some on under Settings, Automatic runs, or run the single exports.",
+        )));
+    }
+    for kind in due {
+        export(run, kind)?;
+    }
+    Ok(None)
+}
+
+/// What a field or mapping row can be set to.
+///
+/// # Errors
+/// Where the lists were never loaded, or Sage does not answer.
+pub fn choices(cap: &mut dyn Capabilities, source: &str) -> Result<Vec<Pair>, Failure> {
+    let mut run = Run::new(cap)?;
+    let choices = match (source, List::of_source(source)) {
+        ("sage-companies", _) => sage::companies(&mut run).map(|companies| {
+            companies
+                .iter()
+                .map(|company| (json::text(company, "ID"), json::text(company, "Name")))
+                .collect()
+        }),
+        (_, Some(list)) => mapping::choices(&mut run, list),
+        (unknown, None) => Err(Halt::Failed(Failure::new(
+            "unknown-choices",
+            format!("There is no list {unknown:?}."),
+        ))),
+    };
+    choices.map_err(Halt::into_failure)
+}
+
+/// A page's rows, as people filter and page through them.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    pub search: String,
+    pub after: String,
+    pub limit: u32,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rows {
+    pub rows: Vec<Row>,
+    /// Of the next page; empty: this was the last.
+    pub next: String,
+}
+
+/// Rows of a page of the manifest.
+///
+/// # Errors
+/// Where there is no such page, or the stored state cannot be read.
+pub fn view(cap: &mut dyn Capabilities, page: &str, query: &Query) -> Result<Rows, Failure> {
+    let mut run = Run::new(cap)?;
+    match page {
+        "outbox" => pages::outbox(&mut run, query).map_err(Halt::into_failure),
+        unknown => Err(Failure::new(
+            "unknown-page",
+            format!("There is no page {unknown:?}."),
+        )),
+    }
+}
+
+/// A person's act on rows of a page.
+///
+/// # Errors
+/// There are no acts yet.
+pub fn act(page: &str, act: &str) -> Result<String, Failure> {
+    Err(Failure::new(
+        "unknown-act",
+        format!("The page {page:?} has no act {act:?}."),
+    ))
+}
+
+/// Brings older state to [`STATE_VERSION`].
+///
+/// # Errors
+/// Where the state is of a later version than this code.
+pub fn migrate(from_version: u32) -> Result<u32, Failure> {
+    if from_version > STATE_VERSION {
+        return Err(Failure::new(
+            "state-too-new",
+            format!(
+                "The stored state has version {from_version}; this add-on reads up to {STATE_VERSION}. Install a newer add-on."
+            ),
+        ));
+    }
+    Ok(STATE_VERSION)
+}

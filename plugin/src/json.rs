@@ -1,0 +1,98 @@
+//! Reading JSON as these two services really send it: numbers as text, text as numbers, nulls and absences alike.
+//!
+//! Decimals are read from the number's own text and never pass through a binary float.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use serde_json::{Number, Value};
+
+/// The member, or null where the value is no object or lacks it.
+pub fn field<'a>(value: &'a Value, name: &str) -> &'a Value {
+    value.get(name).unwrap_or(&Value::Null)
+}
+
+/// Text of a text or number; empty for anything else.
+pub fn text(value: &Value, name: &str) -> String {
+    match field(value, name) {
+        Value::String(s) => s.clone(),
+        Value::Number(n) => n.to_string(),
+        _ => String::new(),
+    }
+}
+
+/// A decimal of a number or a numeric text.
+pub fn decimal(value: &Value, name: &str) -> Option<Decimal> {
+    let text = text(value, name);
+    let text = text.trim();
+    Decimal::from_str_exact(text)
+        .or_else(|_| Decimal::from_scientific(text))
+        .ok()
+}
+
+/// An id or count; a decimal without a fraction (`1.0`) counts as one.
+pub fn integer(value: &Value, name: &str) -> Option<i64> {
+    let decimal = decimal(value, name)?;
+    if decimal.is_integer() {
+        decimal.trunc().to_string().split('.').next()?.parse().ok()
+    } else {
+        None
+    }
+}
+
+/// An id of a relation: absent, null and 0 all mean none.
+pub fn relation(value: &Value, name: &str) -> Option<i64> {
+    integer(value, name).filter(|id| *id != 0)
+}
+
+/// `true`, `1` and `"1"` are true; everything else is false.
+pub fn flag(value: &Value, name: &str) -> bool {
+    match field(value, name) {
+        Value::Bool(b) => *b,
+        _ => text(value, name) == "1",
+    }
+}
+
+/// The calendar date at the start of a date or date-time text; zones are ignored, because both services mean a calendar date.
+/// `0000-00-00` and `0001-01-01` mean none.
+pub fn date(value: &Value, name: &str) -> Option<NaiveDate> {
+    let text = text(value, name);
+    let date = NaiveDate::parse_from_str(text.get(..10)?, "%Y-%m-%d").ok()?;
+    (date > NaiveDate::from_ymd_opt(1, 1, 1)?).then_some(date)
+}
+
+/// A JSON number with exactly the decimal's digits.
+pub fn number(decimal: Decimal) -> Value {
+    let text = decimal.normalize().to_string();
+    text.parse::<Number>()
+        .map_or(Value::String(text), Value::Number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn numbers_and_texts_are_read_alike_and_to_the_last_digit() {
+        let value: Value = serde_json::from_str(
+            r#"{"n": 1033.85, "t": "781.7391", "i": 12.0, "s": "77", "null": null, "zero": 0, "e": 1e3,
+                "long": 0.1234567890123456789, "bad": "x", "d": "2031-05-14T00:00:00Z", "none": "0000-00-00"}"#,
+        )
+        .expect("valid JSON");
+        let dec = |text: &str| Decimal::from_str_exact(text).ok();
+        assert_eq!(decimal(&value, "n"), dec("1033.85"));
+        assert_eq!(decimal(&value, "t"), dec("781.7391"));
+        assert_eq!(decimal(&value, "e"), dec("1000"));
+        assert_eq!(decimal(&value, "long"), dec("0.1234567890123456789"));
+        assert_eq!(decimal(&value, "bad"), None);
+        assert_eq!(integer(&value, "i"), Some(12));
+        assert_eq!(integer(&value, "s"), Some(77));
+        assert_eq!(integer(&value, "n"), None);
+        assert_eq!(relation(&value, "zero"), None);
+        assert_eq!(relation(&value, "null"), None);
+        assert_eq!(date(&value, "d"), NaiveDate::from_ymd_opt(2031, 5, 14));
+        assert_eq!(date(&value, "none"), None);
+        assert_eq!(number(Decimal::new(99900, 2)), json!(999));
+        assert_eq!(number(Decimal::new(-5, 2)).to_string(), "-0.05");
+    }
+}

@@ -1,0 +1,63 @@
+//! Tables that people read.
+
+use crate::addon::{Query, Rows};
+use crate::capability::Row;
+use crate::write::ledger::{Job, Run};
+use crate::write::record::{ATTENTION, OPEN, RecordKey};
+
+/// Everything that is not simply done: what waits for the next run, for a look-up, or for a person.
+pub fn outbox(run: &mut Run, query: &Query) -> Job<Rows> {
+    let limit = query.limit.clamp(1, 500);
+    // One page runs over two tables; its place names the table and the key.
+    let (mut table, mut after) = match query.after.split_once(':') {
+        Some((OPEN, key)) => (OPEN, key.to_owned()),
+        Some((_, key)) => (ATTENTION, key.to_owned()),
+        None => (ATTENTION, String::new()),
+    };
+    let search = query.search.trim().to_lowercase();
+    let mut page = Rows::default();
+    loop {
+        let entries = run.cap.scan(table, "", &after, limit)?;
+        let complete = entries.len() < limit as usize;
+        let keys: Vec<RecordKey> = entries
+            .iter()
+            .filter_map(|entry| RecordKey::parse(&entry.key))
+            .collect();
+        for (key, stored) in run.records(keys)? {
+            let Some(record) = stored.record else {
+                continue;
+            };
+            let cells = vec![
+                key.kind.name().to_owned(),
+                record.label,
+                record.state.name().to_owned(),
+                record.reason.message,
+                record.reason.cure,
+            ];
+            if search.is_empty()
+                || cells
+                    .iter()
+                    .any(|cell| cell.to_lowercase().contains(&search))
+            {
+                page.rows.push(Row {
+                    id: key.to_string(),
+                    cells,
+                    more: vec![
+                        ("code".to_owned(), record.reason.code),
+                        ("local-id".to_owned(), key.id.to_string()),
+                        ("customer-id".to_owned(), record.customer.to_string()),
+                    ],
+                });
+            }
+        }
+        match entries.last() {
+            Some(last) if !complete => after.clone_from(&last.key),
+            _ if table == ATTENTION => (table, after) = (OPEN, String::new()),
+            _ => return Ok(page),
+        }
+        if page.rows.len() >= limit as usize {
+            page.next = format!("{table}:{after}");
+            return Ok(page);
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! Requests to Sage, and the one place that decides what an answer to a Save means.
+
+use serde_json::Value;
+
+use super::{CONNECTION, Service};
+use crate::capability::{Answer, Effect, Failure, Pair, Request, Response};
+use crate::json;
+use crate::write::ledger::{Halt, Job, Run};
+
+/// The most rows that Sage lists at once (Sage API 1.6).
+const PAGE: usize = 100;
+/// After 429 Sage blocks for an hour, and asking meanwhile lengthens it (Sage API 1.6).
+const BLOCK_SECONDS: u64 = 65 * 60;
+/// While the service is down for maintenance.
+const REST_SECONDS: u64 = 5 * 60;
+
+/// What Sage made of a Save.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// The stored object.
+    Stored(Value),
+    /// Not stored, and Sage says why.
+    Refused(String),
+    /// It may have been stored: no answer, or one that cannot be read.
+    Uncertain(Failure),
+    /// Not stored, and nothing more can be sent for now.
+    NotSent(Halt),
+}
+
+/// Reads the answer to a Save (architecture, write protocol, 3).
+pub fn reply_of(answer: Answer, now: u64) -> Reply {
+    let response = match answer {
+        Ok(response) => response,
+        Err(unanswered) if unanswered.maybe_sent => return Reply::Uncertain(unanswered.reason),
+        Err(unanswered) => return Reply::NotSent(unanswered.reason.into()),
+    };
+    match response.status {
+        200..=299 => match serde_json::from_str::<Value>(&response.body) {
+            Ok(object) if json::integer(&object, "ID").is_some_and(|id| id > 0) => {
+                Reply::Stored(object)
+            }
+            _ => Reply::Uncertain(Failure::new(
+                "unreadable-answer",
+                format!(
+                    "Sage answered {} without the stored object.",
+                    response.status
+                ),
+            )),
+        },
+        401 | 402 | 429 => Reply::NotSent(trouble(&response, now)),
+        400..=499 => Reply::Refused(said(&response.body)),
+        status => Reply::Uncertain(Failure::new(
+            "sage-trouble",
+            format!("Sage answered {status}: {}", said(&response.body)),
+        )),
+    }
+}
+
+/// The request that saves an object. `own_number`: Sage is to keep the document number that we send (F33).
+pub fn save_request(run: &Run, service: Service, object: &Value, own_number: bool) -> Request {
+    let mut query = company(run);
+    if service != Service::Customer {
+        let system_number = if own_number { "false" } else { "true" };
+        query.push((
+            "useSystemDocumentNumber".to_owned(),
+            system_number.to_owned(),
+        ));
+    }
+    Request {
+        effect: Effect::Write,
+        method: "POST",
+        body: object.to_string(),
+        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+        ..read(format!("{}/Save", service.name()), query)
+    }
+}
+
+/// The next page of objects whose id is above `above`, in the order of their ids, and whether it is the last.
+/// `filter`: a further condition. Numbers and dates are the conditions that work for sure (Sage API 1.7).
+pub fn newer(
+    run: &mut Run,
+    service: &str,
+    above: i64,
+    filter: Option<&str>,
+) -> Job<(Vec<Value>, bool)> {
+    let condition = match filter {
+        Some(filter) => format!("ID gt {above} and {filter}"),
+        None => format!("ID gt {above}"),
+    };
+    let mut query = company(run);
+    query.push(("$filter".to_owned(), condition));
+    query.push(("$orderby".to_owned(), "ID".to_owned()));
+    query.push(("$top".to_owned(), PAGE.to_string()));
+    let path = format!("{service}/Get");
+    let list = fetch(run, read(path.clone(), query))?;
+    let rows = results(list, &path)?;
+    let mut last = above;
+    for row in &rows {
+        let id = json::integer(row, "ID").unwrap_or(i64::MIN);
+        if id <= last {
+            return Err(unexpected(
+                &path,
+                "the list is not in the order that was asked for",
+            ));
+        }
+        last = id;
+    }
+    let complete = rows.len() < PAGE;
+    Ok((rows, complete))
+}
+
+/// A whole list, however its ids run (built-in ones can be negative).
+pub fn list_all(run: &mut Run, service: &str) -> Job<Vec<Value>> {
+    let path = format!("{service}/Get");
+    let mut all: Vec<Value> = Vec::new();
+    loop {
+        let mut query = company(run);
+        query.push(("$orderby".to_owned(), "ID".to_owned()));
+        query.push(("$skip".to_owned(), all.len().to_string()));
+        query.push(("$top".to_owned(), PAGE.to_string()));
+        let list = fetch(run, read(path.clone(), query))?;
+        let total = json::integer(&list, "TotalResults").unwrap_or(0);
+        let rows = results(list, &path)?;
+        let page = rows.len();
+        all.extend(rows);
+        if page == 0 || i64::try_from(all.len()).is_ok_and(|have| have >= total) {
+            return Ok(all);
+        }
+    }
+}
+
+/// The companies that the login can see; needs no company id (Sage API 1.2).
+pub fn companies(run: &mut Run) -> Job<Vec<Value>> {
+    let list = fetch(run, read("Company/Get".to_owned(), Vec::new()))?;
+    results(list, "Company/Get")
+}
+
+/// The object as Sage has it now; none where it is gone.
+pub fn get_one(run: &mut Run, service: Service, id: i64) -> Job<Option<Value>> {
+    let path = format!("{}/Get/{id}", service.name());
+    let query = company(run);
+    let response = run.send(read(path.clone(), query))?;
+    if matches!(response.status, 204 | 404) {
+        return Ok(None);
+    }
+    let object = body(check(run, response)?, &path)?;
+    // Nothing may also come as the literal null (Sage API 1.5).
+    Ok((!object.is_null()).then_some(object))
+}
+
+fn company(run: &Run) -> Vec<Pair> {
+    vec![("CompanyId".to_owned(), run.settings.company_id.clone())]
+}
+
+fn read(path: String, query: Vec<Pair>) -> Request {
+    Request {
+        connection: CONNECTION,
+        effect: Effect::Read,
+        method: "GET",
+        path,
+        query,
+        headers: Vec::new(),
+        body: String::new(),
+    }
+}
+
+fn results(list: Value, path: &str) -> Job<Vec<Value>> {
+    match list {
+        Value::Object(mut envelope) => match envelope.remove("Results") {
+            Some(Value::Array(rows)) => Ok(rows),
+            _ => Err(unexpected(path, "a list was expected")),
+        },
+        _ => Err(unexpected(path, "a list was expected")),
+    }
+}
+
+fn fetch(run: &mut Run, request: Request) -> Job<Value> {
+    let path = request.path.clone();
+    let response = run.send(request)?;
+    body(check(run, response)?, &path)
+}
+
+fn check(run: &mut Run, response: Response) -> Job<Response> {
+    if (200..300).contains(&response.status) {
+        Ok(response)
+    } else {
+        let now = run.cap.now();
+        Err(trouble(&response, now))
+    }
+}
+
+/// Why no request can succeed for now, with the cure.
+fn trouble(response: &Response, now: u64) -> Halt {
+    let said = said(&response.body);
+    let pause = |seconds: u64, message: String| {
+        Halt::Paused(Failure {
+            retry_at: Some(now + seconds),
+            ..Failure::new("paused", message)
+        })
+    };
+    match response.status {
+        401 => Halt::Failed(Failure::new(
+            "denied",
+            format!(
+                "Sage refused the login, password or API key ({said}). Enter them again under Settings, Sage; nothing is sent until then."
+            ),
+        )),
+        402 => Halt::Failed(Failure::new(
+            "registration-expired",
+            format!(
+                "The company's registration with Sage has expired ({said}). Renew it with Sage, then run again."
+            ),
+        )),
+        429 => pause(
+            BLOCK_SECONDS,
+            format!("Sage has blocked requests for a while ({said}). The run goes on by itself."),
+        ),
+        503 => pause(
+            REST_SECONDS,
+            "Sage is down for maintenance. The run goes on by itself.".to_owned(),
+        ),
+        status => Halt::Failed(Failure::new(
+            "sage-trouble",
+            format!(
+                "Sage answered {status} ({said}). Try again later; if it stays, look at the company in Sage."
+            ),
+        )),
+    }
+}
+
+fn body(response: Response, path: &str) -> Job<Value> {
+    serde_json::from_str(&response.body).map_err(|_| unexpected(path, "the answer is not JSON"))
+}
+
+fn unexpected(path: &str, what: &str) -> Halt {
+    Halt::Failed(Failure::new(
+        "unexpected-answer",
+        format!(
+            "Sage answered {path} in a form that is not understood: {what}. Nothing was changed; try again later or ask support."
+        ),
+    ))
+}
+
+/// The message of an error body: a bare string, `{Message}`, `{Message, ModelState}`, a list of texts, else the text itself.
+fn said(body: &str) -> String {
+    let message = match serde_json::from_str::<Value>(body) {
+        Ok(Value::String(text)) => text,
+        Ok(Value::Array(texts)) => texts
+            .iter()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join("; "),
+        Ok(Value::Object(object)) => {
+            let mut parts: Vec<&str> = ["Message", "MessageDetail"]
+                .iter()
+                .filter_map(|name| object.get(*name)?.as_str())
+                .collect();
+            if let Some(Value::Object(fields)) = object.get("ModelState") {
+                let texts = fields.values().filter_map(Value::as_array).flatten();
+                parts.extend(texts.filter_map(Value::as_str));
+            }
+            parts.join(" ")
+        }
+        _ => body.split('<').next().unwrap_or_default().trim().to_owned(),
+    };
+    if message.is_empty() {
+        "no reason given".to_owned()
+    } else {
+        message.chars().take(300).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capability::Unanswered;
+
+    fn answered(status: u16, body: &str) -> Reply {
+        reply_of(
+            Ok(Response {
+                status,
+                headers: Vec::new(),
+                body: body.to_owned(),
+            }),
+            1_000,
+        )
+    }
+
+    #[test]
+    fn every_answer_to_a_save_has_one_meaning() {
+        assert!(matches!(answered(201, r#"{"ID": 5}"#), Reply::Stored(_)));
+        assert!(matches!(answered(200, r#"{"ID": 5}"#), Reply::Stored(_)));
+        for (status, body) in [
+            (201, ""),
+            (200, "null"),
+            (200, "<html></html>"),
+            (200, r#"{"ID": 0}"#),
+            (500, r#"{"Message":"An error has occurred."}"#),
+            (503, ""),
+            (302, ""),
+        ] {
+            let reply = answered(status, body);
+            assert!(
+                matches!(reply, Reply::Uncertain(_)),
+                "{status} {body}: {reply:?}"
+            );
+        }
+        for (body, said) in [
+            (
+                r#""Document Number already exists""#,
+                "Document Number already exists",
+            ),
+            (r#"{"Message":"a","MessageDetail":"b"}"#, "a b"),
+            (
+                r#"{"Message":"a","ModelState":{"x.Name":["c","d"]}}"#,
+                "a c d",
+            ),
+            (r#"["a","b"]"#, "a; b"),
+            ("Username is Required.", "Username is Required."),
+            ("<html>", "no reason given"),
+        ] {
+            assert_eq!(answered(400, body), Reply::Refused(said.to_owned()));
+        }
+        assert!(matches!(answered(401, ""), Reply::NotSent(Halt::Failed(f)) if f.code == "denied"));
+        assert!(
+            matches!(answered(429, ""), Reply::NotSent(Halt::Paused(f)) if f.retry_at == Some(1_000 + 3_900))
+        );
+        for maybe_sent in [true, false] {
+            let reply = reply_of(
+                Err(Unanswered {
+                    maybe_sent,
+                    reason: Failure::new("timeout", "no answer"),
+                }),
+                0,
+            );
+            assert_eq!(matches!(reply, Reply::Uncertain(_)), maybe_sent);
+        }
+    }
+}

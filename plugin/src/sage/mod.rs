@@ -1,0 +1,14 @@
+//! Sage Accounting South Africa: what we send, and how its answers are read.
+//!
+//! There is no idempotency key, no batch save for documents, and a Save replaces the whole object (Sage API 1.8).
+
+mod client;
+mod types;
+
+pub use client::{Reply, companies, get_one, list_all, newer, reply_of, save_request};
+pub use types::{
+    CustomerLikeness, DocumentLikeness, Found, Likeness, Service, fold, key_in, reference,
+};
+
+/// The name of the connection in the manifest.
+pub const CONNECTION: &str = "sage";

@@ -1,0 +1,179 @@
+//! The rows that Sage lists, as far as they are compared with ours; and our key in its references.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::json;
+use crate::write::record::{Kind, RecordKey};
+
+/// The services that records become objects of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Service {
+    Customer,
+    TaxInvoice,
+    CustomerReturn,
+    CustomerReceipt,
+}
+
+impl Service {
+    /// As in addresses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Customer => "Customer",
+            Self::TaxInvoice => "TaxInvoice",
+            Self::CustomerReturn => "CustomerReturn",
+            Self::CustomerReceipt => "CustomerReceipt",
+        }
+    }
+
+    /// As people read it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::TaxInvoice => "tax invoice",
+            Self::CustomerReturn => "credit note",
+            Self::CustomerReceipt => "receipt",
+        }
+    }
+}
+
+/// The reference of a document or receipt: its number, a blank, and our key. Sage takes 100 characters.
+pub fn reference(number: &str, key: RecordKey) -> String {
+    let tag = key.tag();
+    let room = 99 - tag.len();
+    let number: String = number.trim().chars().take(room).collect();
+    format!("{number} {tag}")
+}
+
+/// Our key in a reference, if it ends in one.
+pub fn key_in(reference: &str) -> Option<RecordKey> {
+    let (_, tag) = reference.rsplit_once(' ')?;
+    let kind = Kind::ALL
+        .into_iter()
+        .find(|kind| tag.starts_with(kind.letter()))?;
+    let digits = &tag[1..];
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    Some(RecordKey::new(kind, digits.parse().ok()?))
+}
+
+/// What a record is recognised by in Sage, apart from its id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Likeness {
+    Customer(CustomerLikeness),
+    Document(DocumentLikeness),
+}
+
+/// The name is Sage's unique key; the rest tells whether it is the same person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerLikeness {
+    pub name: String,
+    pub contact: String,
+    pub email: String,
+    pub vat: String,
+}
+
+/// An invoice, credit note or receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentLikeness {
+    pub customer: i64,
+    pub date: NaiveDate,
+    /// Empty in what was sent: Sage numbers it.
+    pub number: String,
+    pub reference: String,
+    pub total: Decimal,
+}
+
+/// An object of Sage as it was listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    pub id: i64,
+    pub likeness: Likeness,
+}
+
+/// Names and numbers are one to Sage if they differ in case or outer blanks only (assumed, Sage API 4).
+pub fn fold(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
+impl Likeness {
+    /// None where the row lacks what it is recognised by.
+    pub fn of_row(service: Service, row: &Value) -> Option<Self> {
+        Some(match service {
+            Service::Customer => Self::Customer(CustomerLikeness {
+                name: json::text(row, "Name"),
+                contact: json::text(row, "ContactName"),
+                email: json::text(row, "Email"),
+                vat: json::text(row, "TaxReference"),
+            }),
+            _ => Self::Document(DocumentLikeness {
+                customer: json::integer(row, "CustomerId")?,
+                date: json::date(row, "Date")?,
+                number: json::text(row, "DocumentNumber"),
+                reference: json::text(row, "Reference"),
+                total: json::decimal(row, "Total")?,
+            }),
+        })
+    }
+
+    /// What about `found` is not as `self` was sent; empty: it is ours, or as good as ours.
+    /// References are not compared: they are how `found` was found, or another add-on's.
+    pub fn differences(&self, found: &Self) -> Vec<&'static str> {
+        let mut differences = Vec::new();
+        let mut compare = |same: bool, what: &'static str| {
+            if !same {
+                differences.push(what);
+            }
+        };
+        match (self, found) {
+            (Self::Customer(sent), Self::Customer(found)) => {
+                compare(fold(&sent.name) == fold(&found.name), "name");
+                compare(sent.contact.trim() == found.contact.trim(), "contact name");
+                compare(fold(&sent.email) == fold(&found.email), "e-mail");
+                compare(fold(&sent.vat) == fold(&found.vat), "VAT number");
+            }
+            (Self::Document(sent), Self::Document(found)) => {
+                compare(sent.customer == found.customer, "customer");
+                compare(sent.date == found.date, "date");
+                compare(sent.total == found.total, "total");
+                compare(
+                    sent.number.is_empty() || fold(&sent.number) == fold(&found.number),
+                    "number",
+                );
+            }
+            _ => compare(false, "kind"),
+        }
+        differences
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_key_survives_the_way_through_a_reference() {
+        let key = RecordKey::new(Kind::Invoice, 501);
+        assert_eq!(reference("202601000042", key), "202601000042 I501");
+        assert_eq!(key_in("202601000042 I501"), Some(key));
+        let long = reference(&"9".repeat(200), key);
+        assert_eq!(long.chars().count(), 100);
+        assert_eq!(key_in(&long), Some(key));
+        for foreign in [
+            "",
+            "I501",
+            "202601000042",
+            "x I",
+            "x I5a",
+            "INV 000501",
+            "x X5",
+            "é É5",
+        ] {
+            assert_eq!(key_in(foreign), None, "{foreign:?}");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! The settings and mappings of an installation, typed. Names as in `addon.toml`; defaults are the manifest's, applied by the
+//! host, so an absent value here is an empty one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{Datelike, NaiveDate};
+
+use crate::capability::{Capabilities, Failure, Pair};
+use crate::write::record::Kind;
+
+/// Where the host does not tell: above every time-out (architecture, write protocol, 4).
+const SETTLE_SECONDS: u64 = 300;
+
+/// The four ticks that every sync sets on a Sage customer (F25, F26, F27, F28).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CustomerTicks {
+    pub active: bool,
+    pub accepts_electronic_invoices: bool,
+    pub auto_allocate_oldest: bool,
+    pub view_invoices_online: bool,
+}
+
+/// Everything a run needs to know, besides what the two services say.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// As saved: what a skipped or held record compares to see whether its reason still stands.
+    raw: BTreeMap<String, String>,
+    pub company_id: String,
+    pub partners_ignore: BTreeSet<i64>,
+    pub name_pattern: String,
+    pub make_names_unique: bool,
+    pub ticks: CustomerTicks,
+    /// F33: documents in Sage carry Splynx's number.
+    pub splynx_numbers: bool,
+    pub use_credit_notes: bool,
+    pub push_methods: BTreeSet<i64>,
+    /// F10: the method of payments that came from Sage.
+    pub imported_method: Option<i64>,
+    from: BTreeMap<Kind, NaiveDate>,
+    cron: BTreeMap<Kind, bool>,
+    payment_days: BTreeSet<u32>,
+    pub today: NaiveDate,
+    /// Seconds after which a request to Sage cannot still be in flight.
+    pub settle: u64,
+}
+
+impl Settings {
+    /// Reads settings and context from the host.
+    ///
+    /// # Errors
+    /// `invalid-settings`, naming the field and the cure.
+    pub fn load(cap: &mut dyn Capabilities) -> Result<Self, Failure> {
+        let settings = cap.settings();
+        let context = cap.context();
+        Self::parse(&settings, &context)
+    }
+
+    fn parse(settings: &[Pair], context: &[Pair]) -> Result<Self, Failure> {
+        let raw: BTreeMap<String, String> = settings.iter().cloned().collect();
+        let context: BTreeMap<&str, &str> = context
+            .iter()
+            .map(|(n, v)| (n.as_str(), v.as_str()))
+            .collect();
+        let get = |key: &str| raw.get(key).map_or("", |v| v.trim());
+        let on = |key: &str| matches!(get(key), "on" | "true" | "1" | "yes");
+        let today = context
+            .get("today")
+            .and_then(|text| text.parse::<NaiveDate>().ok())
+            .ok_or_else(|| {
+                Failure::new("internal", "The host did not tell the installation's date.")
+            })?;
+        let installed = context
+            .get("installed-on")
+            .and_then(|text| text.parse::<NaiveDate>().ok())
+            .unwrap_or(today);
+        let from_date = |key: &str| match get(key) {
+            "" => Ok(installed),
+            text => NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| {
+                invalid(
+                    key,
+                    &format!("{text:?} is not a date; write it as in 2026-03-31"),
+                )
+            }),
+        };
+        Ok(Self {
+            company_id: get("sage_company_id").to_owned(),
+            partners_ignore: ids("partners_ignore", get("partners_ignore"))?,
+            name_pattern: match get("customer_name_pattern") {
+                "" => "{name}".to_owned(),
+                pattern => check_pattern(pattern)?.to_owned(),
+            },
+            make_names_unique: on("make_names_unique"),
+            ticks: CustomerTicks {
+                active: on("customer_active"),
+                accepts_electronic_invoices: on("accepts_electronic_invoices"),
+                auto_allocate_oldest: on("auto_allocate_oldest"),
+                view_invoices_online: on("view_invoices_online"),
+            },
+            splynx_numbers: on("use_system_document_number"),
+            use_credit_notes: on("use_credit_notes"),
+            push_methods: ids("payments_push_methods", get("payments_push_methods"))?,
+            imported_method: ids("payment_method_id", get("payment_method_id"))?
+                .first()
+                .copied(),
+            from: BTreeMap::from([
+                (Kind::Invoice, from_date("export_invoices_from")?),
+                (Kind::CreditNote, from_date("export_credit_notes_from")?),
+                (Kind::Payment, from_date("export_payments_from")?),
+            ]),
+            cron: BTreeMap::from([
+                (Kind::Customer, on("cron_customers")),
+                (Kind::Invoice, on("cron_invoices")),
+                (Kind::CreditNote, on("cron_credit_notes")),
+                (Kind::Payment, on("cron_payments")),
+            ]),
+            payment_days: ids("cron_payment_days", get("cron_payment_days"))?
+                .into_iter()
+                .map(|day| {
+                    u32::try_from(day)
+                        .ok()
+                        .filter(|day| (1..=31).contains(day))
+                        .ok_or_else(|| {
+                            invalid("cron_payment_days", "write days of the month from 1 to 31")
+                        })
+                })
+                .collect::<Result<_, _>>()?,
+            today,
+            settle: context
+                .get("settle.sage")
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(SETTLE_SECONDS),
+            raw,
+        })
+    }
+
+    /// The setting or mapping as saved; empty where there is none.
+    pub fn value(&self, key: &str) -> &str {
+        self.raw.get(key).map_or("", |v| v.trim())
+    }
+
+    /// The Sage id that a mapping row names: `item.7`, `tax.1`, `bank_account.2`, `default_bank_account`.
+    pub fn mapped(&self, key: &str) -> Option<i64> {
+        self.value(key).parse().ok()
+    }
+
+    /// All settings and mappings as saved.
+    pub fn values(&self) -> &BTreeMap<String, String> {
+        &self.raw
+    }
+
+    /// Records dated earlier are left out (D5); none: customers, which have no date.
+    pub fn from(&self, kind: Kind) -> Option<NaiveDate> {
+        self.from.get(&kind).copied()
+    }
+
+    /// Whether the automatic run syncs this kind today (F35, F36, F37, F38).
+    pub fn due(&self, kind: Kind) -> bool {
+        self.cron[&kind] && (kind != Kind::Payment || self.is_payment_day())
+    }
+
+    /// D4: a day that a month lacks means its last day.
+    fn is_payment_day(&self) -> bool {
+        let day = self.today.day();
+        let is_last = self
+            .today
+            .succ_opt()
+            .is_none_or(|next| next.month() != self.today.month());
+        self.payment_days.is_empty()
+            || self.payment_days.contains(&day)
+            || (is_last && self.payment_days.iter().any(|wanted| *wanted > day))
+    }
+}
+
+/// The variables of F24.
+fn check_pattern(pattern: &str) -> Result<&str, Failure> {
+    let key = "customer_name_pattern";
+    let mut rest = pattern;
+    while let Some(start) = rest.find('{') {
+        let Some(length) = rest[start..].find('}') else {
+            return Err(invalid(key, "a { has no } behind it"));
+        };
+        let variable = &rest[start..=start + length];
+        if !matches!(variable, "{id}" | "{login}" | "{name}" | "{email}") {
+            return Err(invalid(
+                key,
+                &format!("{variable} is unknown; use {{id}}, {{login}}, {{name}} and {{email}}"),
+            ));
+        }
+        rest = &rest[start + length + 1..];
+    }
+    Ok(pattern)
+}
+
+fn ids(key: &str, text: &str) -> Result<BTreeSet<i64>, Failure> {
+    text.split([',', ' ', ';'])
+        .filter(|part| !part.is_empty())
+        .map(|part| {
+            part.parse::<i64>().map_err(|_| {
+                invalid(
+                    key,
+                    &format!("{part:?} is not a number; separate numbers by commas"),
+                )
+            })
+        })
+        .collect()
+}
+
+fn invalid(key: &str, cure: &str) -> Failure {
+    Failure {
+        more: vec![("field".to_owned(), key.to_owned())],
+        ..Failure::new("invalid-settings", format!("Setting {key}: {cure}."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn on(day: &str, settings: &[(&str, &str)]) -> Result<Settings, Failure> {
+        let pairs = |list: &[(&str, &str)]| -> Vec<Pair> {
+            list.iter()
+                .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+                .collect()
+        };
+        Settings::parse(
+            &pairs(settings),
+            &pairs(&[("today", day), ("installed-on", "2026-02-01")]),
+        )
+    }
+
+    #[test]
+    fn payments_run_on_the_chosen_days_and_on_the_last_day_of_shorter_months() {
+        for (day, days, due) in [
+            ("2026-02-28", "31", true),
+            ("2026-02-27", "31", false),
+            ("2028-02-28", "30", false),
+            ("2028-02-29", "30", true),
+            ("2026-04-30", "1, 31", true),
+            ("2026-05-30", "31", false),
+            ("2026-05-31", "31", true),
+            ("2026-05-10", "", true),
+            ("2026-05-10", "9", false),
+        ] {
+            let settings = on(day, &[("cron_payments", "on"), ("cron_payment_days", days)])
+                .expect("valid settings");
+            assert_eq!(settings.due(Kind::Payment), due, "{day} with days {days:?}");
+            assert!(!settings.due(Kind::Invoice), "its toggle is off");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_field_and_cure() {
+        for (key, value, part) in [
+            ("customer_name_pattern", "{nme}", "{nme} is unknown"),
+            ("customer_name_pattern", "{name", "no }"),
+            ("export_invoices_from", "31/03/2026", "2026-03-31"),
+            ("partners_ignore", "one", "not a number"),
+            ("cron_payment_days", "32", "from 1 to 31"),
+        ] {
+            let failure = on("2026-05-10", &[(key, value)]).expect_err(value);
+            assert_eq!(failure.code, "invalid-settings");
+            assert!(failure.message.contains(part), "{}", failure.message);
+            assert!(failure.message.contains(key), "{}", failure.message);
+        }
+    }
+
+    #[test]
+    fn documents_before_the_installation_are_left_out_unless_a_date_is_set() {
+        let settings =
+            on("2026-05-10", &[("export_payments_from", "2025-01-01")]).expect("valid settings");
+        let from = |kind| settings.from(kind).map(|date| date.to_string());
+        assert_eq!(from(Kind::Invoice).as_deref(), Some("2026-02-01"));
+        assert_eq!(from(Kind::Payment).as_deref(), Some("2025-01-01"));
+        assert_eq!(from(Kind::Customer), None);
+    }
+}

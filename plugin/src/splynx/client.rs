@@ -1,0 +1,211 @@
+//! Requests to Splynx: pages of what changed, records by their ids.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+use serde_json::Value;
+
+use super::{CONNECTION, Resource};
+use crate::capability::{Effect, Failure, Pair, Request, Response};
+use crate::write::ledger::{Halt, Job, Run};
+
+/// Rows a page; small enough for a slow server, large enough that a quiet cycle is one request a list.
+const PAGE: usize = 200;
+/// Ids in one `IN` search: keeps the address below the 8 KiB that web servers take.
+const IDS: usize = 80;
+
+/// Which records of a list are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Changed on this day or later; none: whenever.
+    pub changed_since: Option<NaiveDate>,
+    /// Dated on this day or later; none: whenever.
+    pub dated_from: Option<NaiveDate>,
+}
+
+impl Window {
+    fn query<T: Resource>(&self) -> Vec<Pair> {
+        let mut query = Vec::new();
+        if let Some(since) = self.changed_since {
+            query.extend(condition(T::CHANGED, ">=", &since.to_string()));
+        }
+        if let (Some(field), Some(from)) = (T::DATE, self.dated_from) {
+            query.extend(condition(field, ">=", &from.to_string()));
+        }
+        query
+    }
+}
+
+fn condition(field: &str, operator: &str, value: &str) -> [Pair; 2] {
+    [
+        (format!("main_attributes[{field}][0]"), operator.to_owned()),
+        (format!("main_attributes[{field}][1]"), value.to_owned()),
+    ]
+}
+
+fn get(path: &str, query: Vec<Pair>) -> Request {
+    Request {
+        connection: CONNECTION,
+        effect: Effect::Read,
+        method: "GET",
+        path: path.to_owned(),
+        query,
+        headers: Vec::new(),
+        body: String::new(),
+    }
+}
+
+/// The next page of records in the window whose id is above `after`, in the order of their ids. Empty: there are no more.
+pub fn changed<T: Resource>(run: &mut Run, window: &Window, after: i64) -> Job<Vec<T>> {
+    let mut query = window.query::<T>();
+    query.extend(condition("id", ">", &after.to_string()));
+    query.push(("order[id]".to_owned(), "ASC".to_owned()));
+    query.push(("limit".to_owned(), PAGE.to_string()));
+    let records = parse_all::<T>(&fetch_list(run, T::PATH, query)?, T::PATH)?;
+    // A server that ignored the search would send the same page for ever.
+    let mut last = after;
+    for record in &records {
+        if record.id() <= last {
+            return Err(unexpected(
+                T::PATH,
+                "the list is not in the order that was asked for",
+            ));
+        }
+        last = record.id();
+    }
+    Ok(records)
+}
+
+/// How many records are in the window (0 where the server does not tell). For progress only.
+pub fn count<T: Resource>(run: &mut Run, window: &Window) -> Job<u64> {
+    let request = Request {
+        method: "HEAD",
+        ..get(T::PATH, window.query::<T>())
+    };
+    let response = run.send(request)?;
+    Ok(response
+        .headers
+        .iter()
+        .find(|(name, _)| name == "x-total-count")
+        .and_then(|(_, value)| value.parse().ok())
+        .unwrap_or(0))
+}
+
+/// The records of these ids that exist. What is not in the answer was asked for once more on its own, so that a failed or
+/// ignored search is never taken for a deletion.
+pub fn by_ids<T: Resource>(run: &mut Run, ids: &[i64]) -> Job<Vec<T>> {
+    let mut found = Vec::new();
+    for chunk in ids.chunks(IDS) {
+        let mut query = vec![("main_attributes[id][0]".to_owned(), "IN".to_owned())];
+        query.extend(
+            chunk
+                .iter()
+                .enumerate()
+                .map(|(i, id)| (format!("main_attributes[id][1][{i}]"), id.to_string())),
+        );
+        query.push(("order[id]".to_owned(), "ASC".to_owned()));
+        query.push(("limit".to_owned(), chunk.len().to_string()));
+        let wanted: BTreeSet<i64> = chunk.iter().copied().collect();
+        let mut records = parse_all::<T>(&fetch_list(run, T::PATH, query)?, T::PATH)?;
+        records.retain(|record| wanted.contains(&record.id()));
+        let known: BTreeSet<i64> = records.iter().map(Resource::id).collect();
+        for id in wanted.difference(&known) {
+            records.extend(one(run, *id)?);
+        }
+        found.extend(records);
+    }
+    Ok(found)
+}
+
+/// The record of that id; none where Splynx says that there is none (404).
+pub fn one<T: Resource>(run: &mut Run, id: i64) -> Job<Option<T>> {
+    let path = format!("{}/{id}", T::PATH);
+    let response = run.send(get(&path, Vec::new()))?;
+    if response.status == 404 {
+        return Ok(None);
+    }
+    let value = body(&check(response, &path)?, &path)?;
+    // Some versions answer one object as a list of one.
+    let value = match value {
+        Value::Array(mut list) if list.len() == 1 => list.remove(0),
+        value => value,
+    };
+    T::parse(&value)
+        .map(Some)
+        .map_err(|what| unexpected(&path, &what))
+}
+
+/// A short list in full (categories, taxes, methods, partners).
+pub fn list_all(run: &mut Run, path: &str) -> Job<Value> {
+    let response = fetch(run, get(path, Vec::new()))?;
+    body(&response, path)
+}
+
+fn parse_all<T: Resource>(list: &[Value], path: &str) -> Job<Vec<T>> {
+    list.iter()
+        .map(|value| T::parse(value).map_err(|what| unexpected(path, &what)))
+        .collect()
+}
+
+fn fetch_list(run: &mut Run, path: &str, query: Vec<Pair>) -> Job<Vec<Value>> {
+    let response = fetch(run, get(path, query))?;
+    match body(&response, path)? {
+        Value::Array(list) => Ok(list),
+        _ => Err(unexpected(path, "a list was expected")),
+    }
+}
+
+fn fetch(run: &mut Run, request: Request) -> Job<Response> {
+    let path = request.path.clone();
+    let response = run.send(request)?;
+    check(response, &path)
+}
+
+/// Anything but success ends the job, with the cure.
+fn check(response: Response, path: &str) -> Job<Response> {
+    let said = said(&response.body);
+    Err(match response.status {
+        200..=299 => return Ok(response),
+        401 => Halt::Failed(Failure::new(
+            "denied",
+            format!(
+                "Splynx refused the API key or secret ({said}). Enter them again under Settings, Splynx."
+            ),
+        )),
+        403 => Halt::Failed(Failure::new(
+            "forbidden",
+            format!(
+                "The Splynx API key may not read {path} ({said}). Give it that permission under Administration, API keys."
+            ),
+        )),
+        429 => Halt::Paused(Failure::new("paused", "Splynx asked for a pause.")),
+        status => Halt::Failed(Failure::new(
+            "splynx-trouble",
+            format!(
+                "Splynx answered {status} to {path} ({said}). Try again later; if it stays, look at the Splynx server."
+            ),
+        )),
+    })
+}
+
+/// The message in an error body, whatever its shape.
+fn said(text: &str) -> String {
+    let message = serde_json::from_str::<Value>(text)
+        .ok()
+        .and_then(|value| Some(value.get("error")?.get("message")?.as_str()?.to_owned()))
+        .unwrap_or_else(|| text.to_owned());
+    message.chars().take(200).collect()
+}
+
+fn body(response: &Response, path: &str) -> Job<Value> {
+    serde_json::from_str(&response.body).map_err(|_| unexpected(path, "the answer is not JSON"))
+}
+
+fn unexpected(path: &str, what: &str) -> Halt {
+    Halt::Failed(Failure::new(
+        "unexpected-answer",
+        format!(
+            "Splynx answered {path} in a form that is not understood: {what}. Nothing was changed; ask support."
+        ),
+    ))
+}

@@ -1,0 +1,31 @@
+//! Splynx: what we read of it, and how.
+//!
+//! Lists are bare arrays without any page data, searched by `main_attributes[...]`. Unknown parameters are ignored rather than
+//! refused, so every answer is checked against what was asked for (Splynx API, search).
+
+mod client;
+mod types;
+
+pub use client::{Window, by_ids, changed, count, list_all, one};
+pub use types::{
+    CreditNote, Customer, CustomerInfo, Document, DocumentStatus, Invoice, Line, Payment,
+    Transaction,
+};
+
+/// The name of the connection in the manifest.
+pub const CONNECTION: &str = "splynx";
+
+/// A resource of the API that is listed by id.
+pub trait Resource: Sized {
+    /// Below the API's base address.
+    const PATH: &'static str;
+    /// The field with the date (or date and time) of the last change.
+    const CHANGED: &'static str;
+    /// The field with the document's own date; none where records have no date.
+    const DATE: Option<&'static str>;
+
+    /// # Errors
+    /// What is missing or cannot be read, in a few words.
+    fn parse(value: &serde_json::Value) -> Result<Self, String>;
+    fn id(&self) -> i64;
+}

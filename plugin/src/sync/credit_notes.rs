@@ -1,0 +1,38 @@
+//! True credit notes: Splynx → Sage (D8).
+
+use crate::sage::Service;
+use crate::splynx::CreditNote;
+use crate::sync::documents::{self, Facts};
+use crate::sync::mapping::Mapping;
+use crate::sync::pipeline::{Decision, Description, Entity};
+use crate::write::ledger::{Job, Run};
+use crate::write::record::{Kind, Record, Stored};
+
+pub struct CreditNotes {
+    pub mapping: Mapping,
+}
+
+impl Entity for CreditNotes {
+    const KIND: Kind = Kind::CreditNote;
+    const SERVICES: &'static [Service] = &[Service::CustomerReturn];
+    type Source = CreditNote;
+    type Facts = Facts;
+
+    fn facts(&self, run: &mut Run, page: &[(CreditNote, Stored)]) -> Job<Facts> {
+        documents::facts(run, Self::KIND, page.iter().map(|(n, s)| (&n.0, s)))
+    }
+
+    fn decide(
+        &self,
+        run: &Run,
+        facts: &mut Facts,
+        note: &CreditNote,
+        record: Option<&Record>,
+    ) -> Decision {
+        documents::decide(run, &self.mapping, facts, Self::KIND, &note.0, record)
+    }
+
+    fn describe(&self, _run: &Run, note: &CreditNote) -> Description {
+        documents::describe(&note.0)
+    }
+}

@@ -1,0 +1,329 @@
+//! Customers: Splynx → Sage. The name is Sage's only unique key, so names decide who is who.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use crate::sage::{CustomerLikeness, Found, Likeness, Service, fold};
+use crate::settings::Settings;
+use crate::splynx::{self, Customer, CustomerInfo};
+use crate::sync::pipeline::{Decision, Description, Entity, hash};
+use crate::write::ledger::{Job, Run};
+use crate::write::protocol::{self, Act, Verdict};
+use crate::write::record::{Kind, Reason, Record, RecordKey, Stored};
+use crate::write::remote;
+
+/// The longest name that Sage takes (Sage API 2.2, F24).
+const NAME_LENGTH: usize = 100;
+/// The longest telephone number that Sage takes.
+const PHONE_LENGTH: usize = 30;
+
+pub struct Customers;
+
+pub struct Facts {
+    /// VAT numbers of companies.
+    vat: BTreeMap<i64, String>,
+    /// What Sage has, by index key.
+    found: BTreeMap<String, Found>,
+    /// Folded names that this page gives out: two of them never share a batch.
+    given: BTreeSet<String>,
+}
+
+impl Entity for Customers {
+    const KIND: Kind = Kind::Customer;
+    const SERVICES: &'static [Service] = &[Service::Customer];
+    type Source = Customer;
+    type Facts = Facts;
+
+    fn facts(&self, run: &mut Run, page: &[(Customer, Stored)]) -> Job<Facts> {
+        let companies: Vec<i64> = page
+            .iter()
+            .filter(|(customer, _)| customer.category == "company")
+            .map(|(customer, _)| customer.id)
+            .collect();
+        let vat = splynx::by_ids::<CustomerInfo>(run, &companies)?
+            .into_iter()
+            .map(|info| (info.id, info.vat_id.trim().to_owned()))
+            .collect();
+        let names: Vec<String> = page
+            .iter()
+            .flat_map(|(customer, _)| {
+                let plain = name_of(customer, &run.settings.name_pattern);
+                [unique_name(&plain, customer.id), plain]
+            })
+            .map(|name| remote::by_name(Service::Customer, &name))
+            .collect();
+        Ok(Facts {
+            vat,
+            found: remote::lookup(run, &names)?.into_iter().collect(),
+            given: BTreeSet::new(),
+        })
+    }
+
+    fn decide(
+        &self,
+        run: &Run,
+        facts: &mut Facts,
+        customer: &Customer,
+        record: Option<&Record>,
+    ) -> Decision {
+        let settings = &run.settings;
+        if customer.category == "lead" {
+            return Decision::Skip(Reason::new("lead", "It is a lead, not yet a customer.", ""));
+        }
+        if settings.partners_ignore.contains(&customer.partner_id) {
+            let reason = Reason::new(
+                "partner-ignored",
+                format!("Its partner ({}) is left out.", customer.partner_id),
+                "Take the partner out of \"Partners to leave out\" to synchronise it.",
+            );
+            return Decision::Skip(reason.until_setting("partners_ignore"));
+        }
+        let own = record
+            .and_then(|record| record.remote.as_ref())
+            .map(|remote| remote.id);
+        let vat = facts.vat.get(&customer.id).cloned().unwrap_or_default();
+        let plain = name_of(customer, &settings.name_pattern);
+        if plain.is_empty() {
+            return Decision::Hold(
+                Reason::new(
+                    "no-name",
+                    "The name pattern gives no name for it.",
+                    "Give the customer a name in Splynx, or put {id} or {login} into the name pattern.",
+                )
+                .until_setting("customer_name_pattern"),
+            );
+        }
+        match who_has(facts, customer, &plain, &vat, own) {
+            Standing::Free => write(settings, facts, customer, plain, &vat, record),
+            Standing::Found(verdict @ Verdict::Ours(_)) => Decision::Found {
+                verdict,
+                // Empty: the ticks and other fields are set when the customer next changes (F29).
+                hash: String::new(),
+            },
+            Standing::Found(_) | Standing::GivenOut if settings.make_names_unique => {
+                let unique = unique_name(&plain, customer.id);
+                match who_has(facts, customer, &unique, &vat, own) {
+                    Standing::Free => write(settings, facts, customer, unique, &vat, record),
+                    Standing::Found(verdict) => Decision::Found {
+                        verdict,
+                        hash: String::new(),
+                    },
+                    Standing::GivenOut => Decision::Hold(given_out(&unique)),
+                }
+            }
+            Standing::Found(Verdict::NotOurs(reason, _)) => Decision::Hold(reason),
+            Standing::GivenOut => Decision::Hold(given_out(&plain)),
+        }
+    }
+
+    fn describe(&self, run: &Run, customer: &Customer) -> Description {
+        Description {
+            label: name_of(customer, &run.settings.name_pattern),
+            customer: customer.id,
+            amount: None,
+        }
+    }
+}
+
+/// Whose a name is.
+enum Standing {
+    Free,
+    Found(Verdict),
+    /// Another Splynx customer of this page gets it.
+    GivenOut,
+}
+
+fn who_has(
+    facts: &Facts,
+    customer: &Customer,
+    name: &str,
+    vat: &str,
+    own: Option<i64>,
+) -> Standing {
+    if facts.given.contains(&fold(name)) {
+        return Standing::GivenOut;
+    }
+    let likeness = likeness(customer, name, vat);
+    let key = RecordKey::new(Kind::Customer, customer.id);
+    protocol::collisions(key, Service::Customer, &likeness)
+        .iter()
+        .find_map(|key| facts.found.get(key))
+        .filter(|found| Some(found.id) != own)
+        .map_or(Standing::Free, |found| {
+            Standing::Found(protocol::judge(&likeness, found, Service::Customer))
+        })
+}
+
+fn write(
+    settings: &Settings,
+    facts: &mut Facts,
+    customer: &Customer,
+    name: String,
+    vat: &str,
+    record: Option<&Record>,
+) -> Decision {
+    facts.given.insert(fold(&name));
+    let fields = json!({
+        "Name": name,
+        "ContactName": name,
+        "Email": email_of(customer),
+        "Telephone": cut(&customer.phone, PHONE_LENGTH),
+        "PostalAddress01": cut(&customer.street, NAME_LENGTH),
+        "PostalAddress02": cut(&customer.city, NAME_LENGTH),
+        "PostalAddress05": cut(&customer.zip_code, NAME_LENGTH),
+        "TaxReference": cut(vat, PHONE_LENGTH),
+        "Active": settings.ticks.active,
+        "AcceptsElectronicInvoices": settings.ticks.accepts_electronic_invoices,
+        "AutoAllocateToOldestInvoice": settings.ticks.auto_allocate_oldest,
+        "EnableCustomerZone": settings.ticks.view_invoices_online,
+    });
+    let hash = hash(&fields);
+    let act = match record.and_then(|record| Some((record, record.remote.as_ref()?))) {
+        Some((record, _)) if record.hash == hash => return Decision::InStep,
+        Some((_, remote)) => Act::Update {
+            id: remote.id,
+            fields,
+        },
+        None => Act::Create {
+            object: fields,
+            likeness: likeness(customer, &name, vat),
+            own_number: false,
+            total: None,
+        },
+    };
+    Decision::Write {
+        service: Service::Customer,
+        act,
+        hash,
+    }
+}
+
+fn likeness(customer: &Customer, name: &str, vat: &str) -> Likeness {
+    Likeness::Customer(CustomerLikeness {
+        name: name.to_owned(),
+        contact: name.to_owned(),
+        email: email_of(customer),
+        vat: cut(vat, PHONE_LENGTH),
+    })
+}
+
+fn given_out(name: &str) -> Reason {
+    Reason::new(
+        "name-shared",
+        format!(
+            "Another Splynx customer is also named {name:?}, and Sage wants names to be unique."
+        ),
+        "Put {id} or {login} into the name pattern, or switch \"Make names unique\" on.",
+    )
+    .until_setting("customer_name_pattern")
+    .until_setting("make_names_unique")
+}
+
+/// The pattern filled in (F24). Too long, `{name}` is cut, never `{id}` or `{login}` (D13).
+fn name_of(customer: &Customer, pattern: &str) -> String {
+    let fill = |name: &str| {
+        pattern
+            .replace("{id}", &customer.id.to_string())
+            .replace("{login}", customer.login.trim())
+            .replace("{email}", &email_of(customer))
+            .replace("{name}", name)
+    };
+    let name = customer.name.trim();
+    let rest = fill("").chars().count();
+    let room = NAME_LENGTH.saturating_sub(rest);
+    cut(&fill(cut(name, room).trim_end()), NAME_LENGTH)
+}
+
+/// The name with the customer's id behind it, within the length.
+fn unique_name(name: &str, id: i64) -> String {
+    let id = id.to_string();
+    let room = NAME_LENGTH - 1 - id.len();
+    format!("{} {id}", cut(name, room).trim_end())
+}
+
+/// The first address that looks like one: Splynx keeps several in one field, Sage takes one.
+fn email_of(customer: &Customer) -> String {
+    [&customer.billing_email, &customer.email]
+        .into_iter()
+        .flat_map(|field| field.split([',', ';', ' ']))
+        .map(str::trim)
+        .find(|address| looks_like_email(address))
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn looks_like_email(address: &str) -> bool {
+    address.split_once('@').is_some_and(|(user, host)| {
+        !user.is_empty()
+            && !host.contains('@')
+            && host
+                .split_once('.')
+                .is_some_and(|(domain, top)| !domain.is_empty() && !top.is_empty())
+    })
+}
+
+/// At most that many characters, without outer blanks.
+pub fn cut(text: &str, length: usize) -> String {
+    let cut: String = text.trim().chars().take(length).collect();
+    cut.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn customer(id: i64, name: &str, email: &str) -> Customer {
+        Customer {
+            id,
+            login: format!("{id:06}"),
+            name: name.to_owned(),
+            email: email.to_owned(),
+            billing_email: String::new(),
+            phone: String::new(),
+            street: String::new(),
+            zip_code: String::new(),
+            city: String::new(),
+            partner_id: 1,
+            category: "person".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_filled_and_only_the_name_is_cut() {
+        let long = customer(88, &"Ünïcode ".repeat(20), "a@example.org");
+        for (pattern, kept) in [
+            ("{name} ({id})", " (88)"),
+            ("{name} {login}", " 000088"),
+            ("{id} {name}", "88 "),
+        ] {
+            let name = name_of(&long, pattern);
+            assert!((90..=100).contains(&name.chars().count()), "{name}");
+            assert!(name.ends_with(kept) || name.starts_with(kept), "{name}");
+        }
+        assert_eq!(name_of(&customer(1, "  Karoo  ", ""), "{name}"), "Karoo");
+        assert_eq!(
+            name_of(
+                &customer(1, "Karoo", "x@y.example, z@y.example"),
+                "{name} {email}"
+            ),
+            "Karoo x@y.example"
+        );
+        assert_eq!(name_of(&customer(1, "{id}", ""), "{name}"), "{id}");
+        assert_eq!(unique_name(&"x".repeat(100), 77).chars().count(), 100);
+    }
+
+    #[test]
+    fn the_first_good_address_is_taken() {
+        for (field, address) in [
+            ("a@b.example", "a@b.example"),
+            ("none, a@b.example;c@d.example", "a@b.example"),
+            ("a@b", ""),
+            ("@b.example", ""),
+            ("a@b@c.example", ""),
+            ("", ""),
+        ] {
+            assert_eq!(email_of(&customer(1, "x", field)), address, "{field:?}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Invoices: Splynx → Sage, as tax invoices; those with a negative total as credit notes (F34).
+
+use crate::sage::Service;
+use crate::splynx::Invoice;
+use crate::sync::documents::{self, Facts};
+use crate::sync::mapping::Mapping;
+use crate::sync::pipeline::{Decision, Description, Entity};
+use crate::write::ledger::{Job, Run};
+use crate::write::record::{Kind, Record, Stored};
+
+pub struct Invoices {
+    pub mapping: Mapping,
+}
+
+impl Entity for Invoices {
+    const KIND: Kind = Kind::Invoice;
+    const SERVICES: &'static [Service] = &[Service::TaxInvoice, Service::CustomerReturn];
+    type Source = Invoice;
+    type Facts = Facts;
+
+    fn facts(&self, run: &mut Run, page: &[(Invoice, Stored)]) -> Job<Facts> {
+        documents::facts(run, Self::KIND, page.iter().map(|(i, s)| (&i.0, s)))
+    }
+
+    fn decide(
+        &self,
+        run: &Run,
+        facts: &mut Facts,
+        invoice: &Invoice,
+        record: Option<&Record>,
+    ) -> Decision {
+        documents::decide(run, &self.mapping, facts, Self::KIND, &invoice.0, record)
+    }
+
+    fn describe(&self, _run: &Run, invoice: &Invoice) -> Description {
+        documents::describe(&invoice.0)
+    }
+}

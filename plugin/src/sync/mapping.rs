@@ -1,0 +1,377 @@
+//! Mapping: what each Splynx category, tax and payment method becomes in Sage.
+//!
+//! `import-mapping` loads both sides' lists into storage; the choice of a row is a setting (`item.7`). Nothing unmapped is ever
+//! sent: a missing, stale or contradictory mapping holds the record, with the row to set.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::capability::{Activity, Failure, Pair};
+use crate::json;
+use crate::sage;
+use crate::settings::Settings;
+use crate::splynx::{self, Line};
+use crate::write::ledger::{Halt, Job, META, Run};
+use crate::write::record::{Batch, Reason};
+
+/// `sage-items/000000000042` → [`Row`] as JSON.
+const LISTS: &str = "list";
+const LOADED: &str = "mapping-loaded";
+
+/// A list that mappings choose from or map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum List {
+    SageItems,
+    SageTaxTypes,
+    SageBankAccounts,
+    SplynxCategories,
+    SplynxTaxes,
+    SplynxMethods,
+    SplynxPartners,
+}
+
+impl List {
+    const ALL: [Self; 7] = [
+        Self::SageItems,
+        Self::SageTaxTypes,
+        Self::SageBankAccounts,
+        Self::SplynxCategories,
+        Self::SplynxTaxes,
+        Self::SplynxMethods,
+        Self::SplynxPartners,
+    ];
+
+    /// As the manifest's `rows` and `choices` name it.
+    pub fn source(self) -> &'static str {
+        match self {
+            Self::SageItems => "sage-items",
+            Self::SageTaxTypes => "sage-tax-types",
+            Self::SageBankAccounts => "sage-bank-accounts",
+            Self::SplynxCategories => "splynx-transaction-categories",
+            Self::SplynxTaxes => "splynx-taxes",
+            Self::SplynxMethods => "splynx-payment-methods",
+            Self::SplynxPartners => "splynx-partners",
+        }
+    }
+
+    pub fn of_source(source: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|list| list.source() == source)
+    }
+
+    fn load(self, run: &mut Run) -> Job<Vec<Row>> {
+        let splynx_path = match self {
+            Self::SageItems => return sage_rows(run, "Item"),
+            Self::SageTaxTypes => return sage_rows(run, "TaxType"),
+            Self::SageBankAccounts => return sage_rows(run, "BankAccount"),
+            Self::SplynxCategories => "admin/finance/transaction-categories",
+            Self::SplynxTaxes => "admin/config/taxes",
+            Self::SplynxMethods => "admin/finance/payment-methods",
+            Self::SplynxPartners => "admin/administration/partners",
+        };
+        let list = splynx::list_all(run, splynx_path)?;
+        let rows = list.as_array().map_or(&[][..], Vec::as_slice);
+        Ok(rows.iter().filter_map(Row::of_splynx).collect())
+    }
+}
+
+/// An entry of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    pub id: i64,
+    pub title: String,
+    pub active: bool,
+    /// Of taxes: in percent.
+    pub percent: Option<Decimal>,
+    /// Of Splynx taxes: made of several, which Sage has no counterpart for (D12).
+    #[serde(default)]
+    pub group: bool,
+}
+
+impl Row {
+    fn of_splynx(value: &Value) -> Option<Self> {
+        Some(Self {
+            id: json::integer(value, "id")?,
+            title: json::text(value, "name"),
+            active: !json::flag(value, "archived"),
+            percent: json::decimal(value, "rate"),
+            group: json::text(value, "type") == "group",
+        })
+    }
+
+    /// Items have a description and a code where others have a name; what is left out counts as active.
+    fn of_sage(value: &Value) -> Option<Self> {
+        let (name, code) = (json::text(value, "Name"), json::text(value, "Code"));
+        let title = match (name.is_empty(), code.is_empty()) {
+            (false, _) => name,
+            (true, false) => format!("{} ({code})", json::text(value, "Description")),
+            (true, true) => json::text(value, "Description"),
+        };
+        Some(Self {
+            id: json::integer(value, "ID")?,
+            title,
+            active: value.get("Active").is_none_or(|v| v == &Value::Bool(true)),
+            // Sage's rates are fractions (Sage API 1.3).
+            percent: json::decimal(value, "Percentage").map(|rate| rate * Decimal::ONE_HUNDRED),
+            group: false,
+        })
+    }
+}
+
+fn sage_rows(run: &mut Run, service: &str) -> Job<Vec<Row>> {
+    let rows = sage::list_all(run, service)?;
+    Ok(rows.iter().filter_map(Row::of_sage).collect())
+}
+
+/// Loads all lists afresh (F65).
+pub fn import(run: &mut Run) -> Job<()> {
+    for (done, list) in List::ALL.into_iter().enumerate() {
+        run.progress("Mapping lists", done as u64, List::ALL.len() as u64)?;
+        let rows = list.load(run)?;
+        let mut batch = Batch::default();
+        let fresh: BTreeMap<String, String> = rows
+            .iter()
+            .map(|row| {
+                let text = serde_json::to_string(row).expect("a row is plain data");
+                (row_key(list, row.id), text)
+            })
+            .collect();
+        for stale in stored_keys(run, list)? {
+            if !fresh.contains_key(&stale) {
+                batch.delete(LISTS, stale);
+            }
+        }
+        for (key, text) in fresh {
+            batch.set(LISTS, key, text);
+        }
+        batch.activities.push(Activity {
+            entity: "mapping".to_owned(),
+            action: "loaded".to_owned(),
+            label: list.source().to_owned(),
+            message: format!("{} entries", rows.len()),
+            ..Activity::default()
+        });
+        run.commit(batch)?;
+        *run.counts
+            .entry(format!("{} loaded", list.source()))
+            .or_default() += rows.len() as u64;
+    }
+    let mut batch = Batch::default();
+    batch.set(META, LOADED, run.cap.now().to_string());
+    run.commit(batch)
+}
+
+fn row_key(list: List, id: i64) -> String {
+    format!("{}/{id:012}", list.source())
+}
+
+fn stored_keys(run: &mut Run, list: List) -> Job<Vec<String>> {
+    Ok(stored(run, list)?.into_iter().map(|(key, _)| key).collect())
+}
+
+fn stored(run: &mut Run, list: List) -> Job<Vec<(String, Row)>> {
+    const PAGE: u32 = 500;
+    let prefix = format!("{}/", list.source());
+    let mut all = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = run.cap.scan(LISTS, &prefix, &after, PAGE)?;
+        let complete = page.len() < PAGE as usize;
+        for entry in page {
+            after.clone_from(&entry.key);
+            let row = serde_json::from_str(&entry.value).map_err(|_| {
+                Halt::Failed(Failure::new(
+                    "damaged",
+                    "The stored mapping lists cannot be read. Press \"Import mapping settings\".",
+                ))
+            })?;
+            all.push((entry.key, row));
+        }
+        if complete {
+            return Ok(all);
+        }
+    }
+}
+
+/// What a field or mapping row can be set to, from the lists as loaded: value and title.
+pub fn choices(run: &mut Run, list: List) -> Job<Vec<Pair>> {
+    if run.meta(LOADED)?.is_none() {
+        return Err(Halt::Failed(Failure::new(
+            "not-loaded",
+            "Press \"Import mapping settings\" first: it loads what there is to choose from.",
+        )));
+    }
+    Ok(stored(run, list)?
+        .into_iter()
+        .filter(|(_, row)| row.active)
+        .map(|(_, row)| (row.id.to_string(), row.title))
+        .collect())
+}
+
+/// The lists in memory, for decisions.
+pub struct Mapping {
+    rows: BTreeMap<List, BTreeMap<i64, Row>>,
+}
+
+impl Mapping {
+    /// Reads the lists; loads them first where that was never done.
+    pub fn load(run: &mut Run) -> Job<Self> {
+        if run.meta(LOADED)?.is_none() {
+            import(run)?;
+        }
+        let mut rows = BTreeMap::new();
+        for list in List::ALL {
+            let of_list: BTreeMap<i64, Row> = stored(run, list)?
+                .into_iter()
+                .map(|(_, row)| (row.id, row))
+                .collect();
+            rows.insert(list, of_list);
+        }
+        Ok(Self { rows })
+    }
+
+    pub fn row(&self, list: List, id: i64) -> Option<&Row> {
+        self.rows[&list].get(&id)
+    }
+
+    pub fn rows(&self, list: List) -> impl Iterator<Item = &Row> {
+        self.rows[&list].values()
+    }
+
+    /// The Sage item for the lines of a category.
+    ///
+    /// # Errors
+    /// Why the record is held.
+    pub fn item(&self, settings: &Settings, category: Option<i64>) -> Result<i64, Reason> {
+        let Some(category) = category else {
+            return Err(Reason::new(
+                "category-missing",
+                "A line has no transaction category.",
+                "Give the line a category in Splynx, then retry.",
+            ));
+        };
+        let key = format!("item.{category}");
+        let title = self.title(List::SplynxCategories, category);
+        self.target(
+            settings,
+            List::SageItems,
+            &key,
+            &format!("category {title}"),
+        )
+    }
+
+    /// The Sage tax type for a line; the rates must agree.
+    ///
+    /// # Errors
+    /// Why the record is held.
+    pub fn tax(&self, settings: &Settings, line: &Line) -> Result<i64, Reason> {
+        let tax = match line.tax_id {
+            Some(id) => id,
+            None => self.tax_of_rate(settings, line.tax_percent)?,
+        };
+        let key = format!("tax.{tax}");
+        let title = self.title(List::SplynxTaxes, tax);
+        if self
+            .row(List::SplynxTaxes, tax)
+            .is_some_and(|row| row.group)
+        {
+            return Err(Reason::new(
+                "tax-group",
+                format!("Tax {title} is made of several taxes, and Sage knows single ones only."),
+                "Use a single tax in Splynx, or enter this document in Sage by hand.",
+            ));
+        }
+        let target = self.target(settings, List::SageTaxTypes, &key, &format!("tax {title}"))?;
+        let percent = self
+            .row(List::SageTaxTypes, target)
+            .and_then(|row| row.percent)
+            .unwrap_or_default();
+        if percent != line.tax_percent {
+            return Err(Reason::new(
+                "tax-rate-differs",
+                format!(
+                    "A line is taxed at {} %, and the Sage tax type of {title} at {} %.",
+                    line.tax_percent.normalize(),
+                    percent.normalize()
+                ),
+                "Map the tax to a Sage tax type of the same rate.",
+            )
+            .until_setting(&key));
+        }
+        Ok(target)
+    }
+
+    /// A line that names no tax: the one mapped tax of its rate.
+    fn tax_of_rate(&self, settings: &Settings, percent: Decimal) -> Result<i64, Reason> {
+        let mut mapped = self.rows(List::SplynxTaxes).filter(|row| {
+            row.percent == Some(percent)
+                && !row.group
+                && settings.mapped(&format!("tax.{}", row.id)).is_some()
+        });
+        match (mapped.next(), mapped.next()) {
+            (Some(row), None) => Ok(row.id),
+            _ => Err(Reason::new(
+                "tax-missing",
+                format!(
+                    "A line at {} % names no tax, and not exactly one mapped tax has that rate.",
+                    percent.normalize()
+                ),
+                "Give the line a tax in Splynx, then retry.",
+            )),
+        }
+    }
+
+    /// The Sage bank account for payments of a method (F45, F46).
+    ///
+    /// # Errors
+    /// Why the record is held.
+    pub fn bank_account(&self, settings: &Settings, method: i64) -> Result<i64, Reason> {
+        let own = format!("bank_account.{method}");
+        let title = self.title(List::SplynxMethods, method);
+        let what = format!("payment method {title}");
+        let key = if settings.value(&own).is_empty() {
+            "default_bank_account"
+        } else {
+            &own
+        };
+        self.target(settings, List::SageBankAccounts, key, &what)
+            .map_err(|reason| reason.until_setting(&own))
+    }
+
+    fn target(
+        &self,
+        settings: &Settings,
+        list: List,
+        key: &str,
+        what: &str,
+    ) -> Result<i64, Reason> {
+        let Some(id) = settings.mapped(key) else {
+            return Err(Reason::new(
+                "mapping-missing",
+                format!("The {what} is not mapped to Sage."),
+                format!("Choose one of Sage's under Mappings ({key})."),
+            )
+            .until_setting(key));
+        };
+        match self.row(list, id) {
+            Some(row) if row.active => Ok(id),
+            _ => Err(Reason::new(
+                "mapping-stale",
+                format!(
+                    "The {what} is mapped to something that is gone or inactive in Sage (id {id})."
+                ),
+                format!(
+                    "Press \"Import mapping settings\", then choose again under Mappings ({key})."
+                ),
+            )
+            .until_setting(key)),
+        }
+    }
+
+    fn title(&self, list: List, id: i64) -> String {
+        self.row(list, id)
+            .map_or_else(|| id.to_string(), |row| format!("{} ({id})", row.title))
+    }
+}

@@ -1,0 +1,284 @@
+//! Payments: Splynx → Sage, as customer receipts. They lie on the customer's account; Sage allocates them (F71).
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::json;
+use crate::sage::{DocumentLikeness, Found, Likeness, Service, key_in, reference};
+use crate::settings::Settings;
+use crate::splynx::Payment;
+use crate::sync::customers::cut;
+use crate::sync::documents::customer_in_sage;
+use crate::sync::mapping::Mapping;
+use crate::sync::pipeline::{Decision, Description, Entity, hash};
+use crate::write::ledger::{Job, Run};
+use crate::write::protocol::{self, Act};
+use crate::write::record::{Kind, Reason, Record, RecordKey, State, Stored};
+use crate::write::remote;
+
+const SERVICE: Service = Service::CustomerReceipt;
+const DESCRIPTION_LENGTH: usize = 100;
+
+pub struct Payments {
+    pub mapping: Mapping,
+}
+
+pub struct Facts {
+    customers: BTreeMap<RecordKey, Stored>,
+    invoices: BTreeMap<RecordKey, Stored>,
+    /// What Sage has, by index key.
+    found: BTreeMap<String, Found>,
+    /// Receipts without a key of ours, of the same customer, day and amount.
+    lookalikes: BTreeMap<i64, Found>,
+}
+
+impl Entity for Payments {
+    const KIND: Kind = Kind::Payment;
+    const SERVICES: &'static [Service] = &[SERVICE];
+    type Source = Payment;
+    type Facts = Facts;
+
+    fn facts(&self, run: &mut Run, page: &[(Payment, Stored)]) -> Job<Facts> {
+        let fresh: Vec<&Payment> = page
+            .iter()
+            .filter(|(_, stored)| stored.record.as_ref().is_none_or(|r| r.remote.is_none()))
+            .map(|(payment, _)| payment)
+            .collect();
+        let customers = run.records(
+            fresh
+                .iter()
+                .map(|payment| RecordKey::new(Kind::Customer, payment.customer_id)),
+        )?;
+        let invoices = run.records(
+            fresh
+                .iter()
+                .filter_map(|payment| payment.invoice_id)
+                .map(|id| RecordKey::new(Kind::Invoice, id)),
+        )?;
+        let index_keys: Vec<String> = fresh
+            .iter()
+            .flat_map(|payment| {
+                [
+                    remote::by_key(SERVICE, RecordKey::new(Kind::Payment, payment.id)),
+                    remote::by_name(SERVICE, &payment.receipt_number),
+                ]
+            })
+            .collect();
+        let found = remote::lookup(run, &index_keys)?.into_iter().collect();
+        let mut lookalikes = BTreeMap::new();
+        for payment in fresh {
+            if let Ok(customer) = customer_in_sage(&customers, payment.customer_id) {
+                let prefix = remote::by_money(SERVICE, customer, payment.date, payment.amount);
+                if let Some((_, found)) = remote::lookup_prefix(run, &prefix)?.pop() {
+                    lookalikes.insert(payment.id, found);
+                }
+            }
+        }
+        Ok(Facts {
+            customers,
+            invoices,
+            found,
+            lookalikes,
+        })
+    }
+
+    fn decide(
+        &self,
+        run: &Run,
+        facts: &mut Facts,
+        payment: &Payment,
+        record: Option<&Record>,
+    ) -> Decision {
+        let hash = content_hash(payment);
+        if let Some(record) = record.filter(|record| record.remote.is_some()) {
+            return decide_again(record, &hash);
+        }
+        let (object, likeness) = match plan(&run.settings, &self.mapping, facts, payment) {
+            Ok(plan) => plan,
+            Err(decision) => return decision,
+        };
+        let key = RecordKey::new(Kind::Payment, payment.id);
+        let by_reference = remote::by_name(SERVICE, &payment.receipt_number);
+        let found = protocol::collisions(key, SERVICE, &likeness)
+            .iter()
+            .chain((!payment.receipt_number.is_empty()).then_some(&by_reference))
+            .find_map(|key| facts.found.get(key))
+            .filter(|found| belongs(found, key));
+        if let Some(found) = found {
+            return Decision::Found {
+                verdict: protocol::judge(&likeness, found, SERVICE),
+                hash,
+            };
+        }
+        if let Some(found) = facts.lookalikes.get(&payment.id) {
+            return Decision::Hold(Reason::new(
+                "possible-duplicate",
+                format!(
+                    "Sage has a receipt of the same customer, day and amount (id {}), and it may be this payment.",
+                    found.id
+                ),
+                "Look at the receipt in Sage: if it is this payment, nothing is to be done; else give the payment another day in Splynx.",
+            ));
+        }
+        Decision::Write {
+            service: SERVICE,
+            act: Act::Create {
+                object,
+                likeness,
+                own_number: false,
+                total: Some(payment.amount),
+            },
+            hash,
+        }
+    }
+
+    fn describe(&self, _run: &Run, payment: &Payment) -> Description {
+        Description {
+            label: payment.receipt_number.clone(),
+            customer: payment.customer_id,
+            amount: Some(payment.amount),
+        }
+    }
+}
+
+/// Whether a receipt found by its number can be this payment's: not if it carries another record's key.
+fn belongs(found: &Found, key: RecordKey) -> bool {
+    match &found.likeness {
+        Likeness::Document(document) => key_in(&document.reference).is_none_or(|k| k == key),
+        Likeness::Customer(_) => false,
+    }
+}
+
+fn decide_again(record: &Record, hash: &str) -> Decision {
+    if record.hash != hash {
+        Decision::Hold(Reason::new(
+            "changed-after-sync",
+            "It was changed in Splynx after it had been sent to Sage.",
+            "Make the same change in Sage, or undo it in Splynx.",
+        ))
+    } else if record.state == State::Held && record.reason.code != "changed-after-sync" {
+        Decision::Keep
+    } else {
+        Decision::InStep
+    }
+}
+
+/// Of everything in Splynx that Sage gets.
+fn content_hash(payment: &Payment) -> String {
+    hash(&json!([
+        payment.customer_id,
+        payment.receipt_number,
+        payment.date.to_string(),
+        payment.amount.normalize().to_string(),
+        payment.method_id,
+    ]))
+}
+
+/// The receipt as Sage is to store it, or why not.
+fn plan(
+    settings: &Settings,
+    mapping: &Mapping,
+    facts: &Facts,
+    payment: &Payment,
+) -> Result<(serde_json::Value, Likeness), Decision> {
+    if let Some(reason) = left_out(settings, payment) {
+        return Err(Decision::Skip(reason));
+    }
+    let customer = customer_in_sage(&facts.customers, payment.customer_id)?;
+    if payment.amount.is_sign_negative() {
+        return Err(Decision::Owe(Reason::new(
+            "refund",
+            "It is a refund, and Sage takes no negative receipts.",
+            "Record the refund in Sage by hand.",
+        )));
+    }
+    invoice_first(facts, payment)?;
+    let bank_account = mapping
+        .bank_account(settings, payment.method_id)
+        .map_err(Decision::Hold)?;
+    let reference = reference(
+        &payment.receipt_number,
+        RecordKey::new(Kind::Payment, payment.id),
+    );
+    let object = json!({
+        "CustomerId": customer,
+        "Date": payment.date.to_string(),
+        "Total": json::number(payment.amount),
+        "BankAccountId": bank_account,
+        "PaymentMethod": sage_method(payment.method_id),
+        "Reference": reference,
+        "Description": cut(&payment.comment, DESCRIPTION_LENGTH),
+    });
+    let likeness = Likeness::Document(DocumentLikeness {
+        customer,
+        date: payment.date,
+        number: String::new(),
+        reference,
+        total: payment.amount,
+    });
+    Ok((object, likeness))
+}
+
+/// Why a payment is not for Sage (F11, F17).
+fn left_out(settings: &Settings, payment: &Payment) -> Option<Reason> {
+    if payment.amount.is_zero() {
+        return Some(Reason::new("zero", "Its amount is 0.00.", ""));
+    }
+    if settings.imported_method == Some(payment.method_id) {
+        let reason = Reason::new(
+            "came-from-sage",
+            "Its method is that of payments which came from Sage.",
+            "",
+        );
+        return Some(reason.until_setting("payment_method_id"));
+    }
+    if !settings.push_methods.contains(&payment.method_id) {
+        let reason = Reason::new(
+            "method-not-pushed",
+            "Payments of its method are not sent to Sage.",
+            "Add the method to \"Methods to send to Sage\" to send it.",
+        );
+        return Some(reason.until_setting("payments_push_methods"));
+    }
+    None
+}
+
+/// No payment goes before the invoice that it was entered for, where that invoice is on its way.
+fn invoice_first(facts: &Facts, payment: &Payment) -> Result<(), Decision> {
+    let Some(key) = payment
+        .invoice_id
+        .map(|id| RecordKey::new(Kind::Invoice, id))
+    else {
+        return Ok(());
+    };
+    let record = facts
+        .invoices
+        .get(&key)
+        .and_then(|stored| stored.record.as_ref());
+    match record {
+        Some(record) if record.remote.is_none() && record.state != State::Skipped => {
+            Err(Decision::Hold(
+                Reason::new(
+                    "invoice-not-synced",
+                    format!("Its invoice {} is not in Sage yet.", record.label),
+                    "Export the invoices; if this one is held, cure that first.",
+                )
+                .until_record(key),
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sage knows four ways to pay (Sage API 2.6); Splynx's first and third default methods are cash and card (Splynx API 3.12).
+fn sage_method(method: i64) -> i64 {
+    const CASH: i64 = 1;
+    const CREDIT_CARD: i64 = 3;
+    const EFT: i64 = 4;
+    match method {
+        1 => CASH,
+        3 => CREDIT_CARD,
+        _ => EFT,
+    }
+}

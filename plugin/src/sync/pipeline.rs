@@ -1,0 +1,318 @@
+//! The way of every record from Splynx to Sage: first what an earlier run left open, then what changed since the cursor.
+//!
+//! The cursor moves only over records that are in the ledger; a page's decisions and writes are committed before its place.
+
+use chrono::{Days, NaiveDate};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::sage::Service;
+use crate::splynx::{self, Resource, Window};
+use crate::write::ledger::{Job, META, Run, activity};
+use crate::write::protocol::{self, Act, Verdict, Write};
+use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
+use crate::write::remote;
+
+/// Change stamps have the precision of a day and the server's time zone: what changed since the day before the last scan began is
+/// read again.
+const OVERLAP: Days = Days::new(1);
+
+/// What is to become of one record.
+#[derive(Debug)]
+pub enum Decision {
+    /// What Sage holds is what Splynx says.
+    InStep,
+    /// Nothing new: it stays as it is.
+    Keep,
+    Skip(Reason),
+    Hold(Reason),
+    Owe(Reason),
+    /// It was found in Sage; `hash` is what its content counts as from now on.
+    Found {
+        verdict: Verdict,
+        hash: String,
+    },
+    Write {
+        service: Service,
+        act: Act,
+        /// Of everything that is sent.
+        hash: String,
+    },
+}
+
+/// One kind of record.
+pub trait Entity {
+    const KIND: Kind;
+    /// The services whose objects could be in the way of a create; listed once before the first.
+    const SERVICES: &'static [Service];
+    type Source: Resource;
+    /// What decisions on a page need to know from storage and services.
+    type Facts;
+
+    fn facts(&self, run: &mut Run, page: &[(Self::Source, Stored)]) -> Job<Self::Facts>;
+
+    /// Pure: the same source, record, facts and settings give the same decision.
+    fn decide(
+        &self,
+        run: &Run,
+        facts: &mut Self::Facts,
+        source: &Self::Source,
+        record: Option<&Record>,
+    ) -> Decision;
+
+    /// What people call it, its Splynx customer, and its amount.
+    fn describe(&self, run: &Run, source: &Self::Source) -> Description;
+}
+
+pub struct Description {
+    pub label: String,
+    pub customer: i64,
+    pub amount: Option<rust_decimal::Decimal>,
+}
+
+/// How far the changed records of a kind were read.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Cursor {
+    /// The from-date that it was read with; with an earlier one, everything is read again.
+    from: Option<NaiveDate>,
+    /// Changed on this day or later; none: everything.
+    since: Option<NaiveDate>,
+    /// The day on which the scan under way began.
+    began: Option<NaiveDate>,
+    /// The last id that the scan under way has handled.
+    after: i64,
+    done: u64,
+    total: u64,
+}
+
+/// Brings one kind of record into step.
+pub fn sync<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
+    protocol::recover(run, E::KIND)?;
+    run.wake_changed_settings()?;
+    let from = run.settings.from(E::KIND);
+    for service in E::SERVICES {
+        remote::take_over(run, *service, from)?;
+    }
+    open_records(run, entity)?;
+    changed_records(run, entity)
+}
+
+/// Records that were planned by an earlier run, a person, or something that they waited for.
+fn open_records<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
+    let mut after = String::new();
+    loop {
+        let page = run.open(E::KIND.name(), &after)?;
+        let Some((last, _)) = page.last() else {
+            return Ok(());
+        };
+        after = last.to_string();
+        let ids: Vec<i64> = page
+            .iter()
+            .filter(|(_, state)| state == State::Planned.name())
+            .map(|(key, _)| key.id)
+            .collect();
+        let sources: Vec<E::Source> = splynx::by_ids(run, &ids)?;
+        forget_the_gone::<E>(run, &ids, &sources)?;
+        handle(run, entity, sources, &mut Batch::default())?;
+    }
+}
+
+/// Splynx says (404) that these no longer exist.
+fn forget_the_gone<E: Entity>(run: &mut Run, ids: &[i64], sources: &[E::Source]) -> Job<()> {
+    let gone = ids
+        .iter()
+        .filter(|id| !sources.iter().any(|source| source.id() == **id))
+        .map(|id| RecordKey::new(E::KIND, *id));
+    let mut batch = Batch::default();
+    for (key, stored) in run.records(gone.collect::<Vec<_>>())? {
+        let Some(record) = stored.record.clone() else {
+            continue;
+        };
+        let decision = if record.remote.is_some() {
+            Decision::Owe(deleted_after_sync())
+        } else {
+            Decision::Skip(Reason::new("deleted", "It was deleted in Splynx.", ""))
+        };
+        settle(run, &mut batch, key, &stored, record, decision)?;
+    }
+    run.commit(batch)
+}
+
+/// What a person owes where Splynx dropped a record that Sage has (D7).
+pub fn deleted_after_sync() -> Reason {
+    Reason::new(
+        "deleted-after-sync",
+        "It was deleted in Splynx after it had been sent to Sage.",
+        "Reverse it in Sage, if that is meant.",
+    )
+}
+
+fn changed_records<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
+    let key = format!("cursor/{}", E::KIND.name());
+    let from = run.settings.from(E::KIND);
+    let stored = run.meta(&key)?;
+    let mut cursor: Cursor = stored
+        .as_deref()
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    if from.is_some() && cursor.from.is_none_or(|before| from < Some(before)) {
+        cursor = Cursor::default();
+    }
+    cursor.from = from;
+    let began = *cursor.began.get_or_insert(run.settings.today);
+    let window = Window {
+        changed_since: cursor.since,
+        dated_from: from,
+    };
+    if cursor.since.is_none() && cursor.total == 0 {
+        cursor.total = splynx::count::<E::Source>(run, &window)?;
+    }
+    let stage = E::KIND.title();
+    loop {
+        run.progress(stage, cursor.done, cursor.total)?;
+        let page: Vec<E::Source> = splynx::changed(run, &window, cursor.after)?;
+        let mut batch = Batch::default();
+        match page.last() {
+            Some(last) => {
+                cursor.after = last.id();
+                cursor.done += page.len() as u64;
+            }
+            None => {
+                cursor = Cursor {
+                    from,
+                    since: began.checked_sub_days(OVERLAP),
+                    ..Cursor::default()
+                };
+            }
+        }
+        let text = serde_json::to_string(&cursor).expect("a cursor is plain data");
+        let complete = page.is_empty();
+        if !(complete && stored.as_ref() == Some(&text)) {
+            batch.set(META, key.clone(), text);
+        }
+        handle(run, entity, page, &mut batch)?;
+        run.commit(batch)?;
+        if complete {
+            return Ok(());
+        }
+    }
+}
+
+/// Decides on a page of records and carries the decisions out. What needs no request is added to `last`, the commit that the
+/// caller makes once everything else is done.
+fn handle<E: Entity>(
+    run: &mut Run,
+    entity: &E,
+    sources: Vec<E::Source>,
+    last: &mut Batch,
+) -> Job<()> {
+    let keys: Vec<RecordKey> = sources
+        .iter()
+        .map(|source| RecordKey::new(E::KIND, source.id()))
+        .collect();
+    let mut records = run.records(keys)?;
+    let page: Vec<(E::Source, Stored)> = sources
+        .into_iter()
+        .map(|source| {
+            let key = RecordKey::new(E::KIND, source.id());
+            let stored = records.remove(&key).unwrap_or_default();
+            (source, stored)
+        })
+        // Uncertain ones wait for their look-up.
+        .filter(|(_, stored)| {
+            !matches!(
+                stored.record.as_ref().map(|record| record.state),
+                Some(State::Sending | State::Uncertain)
+            )
+        })
+        .collect();
+    if page.is_empty() {
+        return Ok(());
+    }
+    let mut facts = entity.facts(run, &page)?;
+    let mut writes = Vec::new();
+    let mut batch = Batch::default();
+    for (source, stored) in page {
+        let key = RecordKey::new(E::KIND, source.id());
+        let decision = entity.decide(run, &mut facts, &source, stored.record.as_ref());
+        let Description {
+            label,
+            customer,
+            amount,
+        } = entity.describe(run, &source);
+        let before = stored.record.as_ref();
+        let record = Record {
+            state: State::Planned,
+            label,
+            customer,
+            amount,
+            remote: before.and_then(|record| record.remote.clone()),
+            hash: before.map(|record| record.hash.clone()).unwrap_or_default(),
+            intent: None,
+            reason: Reason::default(),
+        };
+        match decision {
+            Decision::Write { service, act, hash } => writes.push(Write {
+                key,
+                stored,
+                record: Record { hash, ..record },
+                service,
+                act,
+            }),
+            decision => settle(run, &mut batch, key, &stored, record, decision)?,
+        }
+    }
+    run.commit(batch)?;
+    let written = protocol::execute(run, writes);
+    if written.is_err() {
+        // The page's place is not kept, so what the caller would have committed is lost on purpose.
+        *last = Batch::default();
+    }
+    written
+}
+
+/// Stores a decision that sends nothing, and tells people if it is news.
+fn settle(
+    run: &mut Run,
+    batch: &mut Batch,
+    key: RecordKey,
+    stored: &Stored,
+    record: Record,
+    decision: Decision,
+) -> Job<()> {
+    let (state, reason) = match decision {
+        Decision::InStep => (State::Synced, Reason::default()),
+        Decision::Keep | Decision::Write { .. } => return Ok(()),
+        Decision::Skip(reason) => (State::Skipped, reason),
+        Decision::Hold(reason) => (State::Held, reason),
+        Decision::Owe(reason) => (State::Owed, reason),
+        Decision::Found { verdict, hash } => {
+            let record = Record { hash, ..record };
+            return protocol::adopt_or_hold(run, batch, key, stored, &record, verdict);
+        }
+    };
+    let new = Record {
+        state,
+        reason,
+        ..record
+    };
+    let is_news = stored
+        .record
+        .as_ref()
+        .is_none_or(|old| old.state != new.state || old.reason.code != new.reason.code);
+    if is_news && state != State::Synced {
+        run.count(format!("{} {}", key.kind.title(), state.name()));
+        batch.activities.push(activity(key, &new, state.name()));
+    }
+    run.put(batch, key, stored, new)?;
+    Ok(())
+}
+
+/// Tells equal content apart from changed content.
+pub fn hash(content: &serde_json::Value) -> String {
+    let digest = Sha256::digest(content.to_string().as_bytes());
+    digest[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

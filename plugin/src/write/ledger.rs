@@ -1,0 +1,259 @@
+//! The run's view of the stored records, and its only way to change them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::capability::{Activity, Capabilities, Failure, Request, Response};
+use crate::settings::Settings;
+use crate::write::record::{
+    Batch, OPEN, RECORDS, Reason, Record, RecordKey, State, Stored, WAITING,
+};
+
+/// Small facts of the installation: cursors, what was loaded, which settings the records were last judged by.
+pub const META: &str = "meta";
+
+/// Rows read from storage at once.
+const PAGE: u32 = 200;
+
+/// Why a job ends before its work is done. What was committed stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Halt {
+    /// A person asked for it, or the time is up.
+    Stopped,
+    /// A limit: go on at the failure's `retry_at`.
+    Paused(Failure),
+    Failed(Failure),
+}
+
+impl From<Failure> for Halt {
+    fn from(failure: Failure) -> Self {
+        match failure.code.as_str() {
+            "paused" => Self::Paused(failure),
+            "stopped" => Self::Stopped,
+            _ => Self::Failed(failure),
+        }
+    }
+}
+
+impl Halt {
+    /// For callers that do no work in steps.
+    pub fn into_failure(self) -> Failure {
+        match self {
+            Self::Stopped => Failure::new("stopped", "It was stopped."),
+            Self::Paused(failure) | Self::Failed(failure) => failure,
+        }
+    }
+}
+
+pub type Job<T> = Result<T, Halt>;
+
+/// What a run works with.
+pub struct Run<'a> {
+    pub cap: &'a mut dyn Capabilities,
+    pub settings: Settings,
+    /// For the run's summary: `invoices created` → 12.
+    pub counts: BTreeMap<String, u64>,
+}
+
+impl<'a> Run<'a> {
+    /// # Errors
+    /// Where the settings cannot be read.
+    pub fn new(cap: &'a mut dyn Capabilities) -> Result<Self, Failure> {
+        let settings = Settings::load(cap)?;
+        Ok(Self {
+            cap,
+            settings,
+            counts: BTreeMap::new(),
+        })
+    }
+
+    pub fn count(&mut self, what: String) {
+        *self.counts.entry(what).or_default() += 1;
+    }
+
+    /// Tells how far a stage has come; ends the job where a person asked for it.
+    pub fn progress(&mut self, stage: &str, done: u64, total: u64) -> Job<()> {
+        if self.cap.progress(stage, done, total) {
+            Ok(())
+        } else {
+            Err(Halt::Stopped)
+        }
+    }
+
+    /// One request and its answer; ends the job where there is none.
+    pub fn send(&mut self, request: Request) -> Job<Response> {
+        match self.cap.send(vec![request]).pop() {
+            Some(Ok(response)) => Ok(response),
+            Some(Err(unanswered)) => Err(unanswered.reason.into()),
+            None => Err(Halt::Failed(Failure::new(
+                "internal",
+                "The host did not answer a request.",
+            ))),
+        }
+    }
+
+    pub fn commit(&mut self, batch: Batch) -> Job<()> {
+        if !batch.is_empty() {
+            self.cap
+                .commit(batch.expect, batch.changes, batch.activities)?;
+        }
+        Ok(())
+    }
+
+    pub fn meta(&mut self, key: &str) -> Job<Option<String>> {
+        let entries = self.cap.get(META, &[key.to_owned()])?;
+        Ok(entries.into_iter().next().map(|entry| entry.value))
+    }
+
+    /// The records of these keys; a key without a record gets an empty [`Stored`].
+    pub fn records(
+        &mut self,
+        keys: impl IntoIterator<Item = RecordKey>,
+    ) -> Job<BTreeMap<RecordKey, Stored>> {
+        let keys: BTreeSet<RecordKey> = keys.into_iter().collect();
+        let mut records: BTreeMap<RecordKey, Stored> =
+            keys.iter().map(|key| (*key, Stored::default())).collect();
+        let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
+        for entry in self.cap.get(RECORDS, &texts)? {
+            let damaged = || {
+                Halt::Failed(Failure::new(
+                    "damaged",
+                    format!(
+                        "The stored record {} cannot be read. Restore the latest backup, or ask support.",
+                        entry.key
+                    ),
+                ))
+            };
+            let key = RecordKey::parse(&entry.key).ok_or_else(damaged)?;
+            let stored = Stored::parse(entry.value.clone()).map_err(|_| damaged())?;
+            records.insert(key, stored);
+        }
+        Ok(records)
+    }
+
+    /// Keys of records of one kind that the next run has to look at, in pages, with their state's name.
+    pub fn open(&mut self, kind: &str, after: &str) -> Job<Vec<(RecordKey, String)>> {
+        let entries = self.cap.scan(OPEN, &format!("{kind}/"), after, PAGE)?;
+        Ok(entries
+            .into_iter()
+            .filter_map(|entry| Some((RecordKey::parse(&entry.key)?, entry.value)))
+            .collect())
+    }
+
+    /// Stores a record's new state. Records that waited for this one are planned again in the same commit, so that a crash
+    /// cannot leave them waiting.
+    pub fn put(
+        &mut self,
+        batch: &mut Batch,
+        key: RecordKey,
+        old: &Stored,
+        new: Record,
+    ) -> Job<Stored> {
+        let before = old.record.as_ref().map(|record| record.state);
+        let moved =
+            before != Some(new.state) && matches!(new.state, State::Synced | State::Skipped);
+        let stored = batch.put(key, old, new);
+        if moved {
+            let mut after = String::new();
+            while let Some(last) = self.plan_waiting(batch, &format!("record:{key}"), &after)? {
+                after = last;
+            }
+        }
+        Ok(stored)
+    }
+
+    /// Everything that waits for a setting is planned again, because it has changed.
+    fn wake(&mut self, setting: &str) -> Job<()> {
+        let token = format!("setting:{setting}");
+        loop {
+            let mut batch = Batch::default();
+            let last = self.plan_waiting(&mut batch, &token, "")?;
+            if batch.is_empty() {
+                return Ok(());
+            }
+            self.commit(batch)?;
+            if last.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Plans a page of the records that wait for a token; answers the place of the next page, if there may be one.
+    fn plan_waiting(&mut self, batch: &mut Batch, token: &str, after: &str) -> Job<Option<String>> {
+        let prefix = format!("{token}|");
+        let waiting = self.cap.scan(WAITING, &prefix, after, PAGE)?;
+        let keys: Vec<RecordKey> = waiting
+            .iter()
+            .filter_map(|entry| RecordKey::parse(entry.key.strip_prefix(&prefix)?))
+            .filter(|key| !batch.holds(*key))
+            .collect();
+        for (key, stored) in self.records(keys)? {
+            if let Some(record) = &stored.record {
+                let new = Record {
+                    state: State::Planned,
+                    reason: Reason::default(),
+                    ..record.clone()
+                };
+                batch.put(key, &stored, new);
+            }
+        }
+        let complete = waiting.len() < PAGE as usize;
+        Ok(waiting
+            .into_iter()
+            .next_back()
+            .filter(|_| !complete)
+            .map(|entry| entry.key))
+    }
+
+    /// Wakes the records that wait for a setting which has changed since the records were last judged.
+    pub fn wake_changed_settings(&mut self) -> Job<()> {
+        const KEY: &str = "settings-judged-by";
+        let current = serde_json::to_string(self.settings.values()).expect("texts are plain data");
+        let stored = self.meta(KEY)?;
+        if stored.as_ref() == Some(&current) {
+            return Ok(());
+        }
+        let before: BTreeMap<String, String> = stored
+            .as_deref()
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default();
+        let names: BTreeSet<String> = before
+            .keys()
+            .chain(self.settings.values().keys())
+            .cloned()
+            .collect();
+        for name in names {
+            if before.get(&name) != self.settings.values().get(&name) {
+                self.wake(&name)?;
+            }
+        }
+        let mut batch = Batch::default();
+        batch.set(META, KEY, current);
+        self.commit(batch)
+    }
+}
+
+/// The activity for a record's new state.
+pub fn activity(key: RecordKey, record: &Record, action: &str) -> Activity {
+    let mut more = Vec::new();
+    if let Some(amount) = record.amount {
+        more.push(("amount".to_owned(), format!("{amount:.2}")));
+    }
+    if !record.reason.cure.is_empty() {
+        more.push(("cure".to_owned(), record.reason.cure.clone()));
+    }
+    Activity {
+        entity: key.kind.name().to_owned(),
+        action: action.to_owned(),
+        local_id: key.id.to_string(),
+        remote_id: record
+            .remote
+            .as_ref()
+            .map(|remote| remote.id.to_string())
+            .unwrap_or_default(),
+        customer_id: record.customer.to_string(),
+        label: record.label.clone(),
+        code: record.reason.code.clone(),
+        message: record.reason.message.clone(),
+        more,
+    }
+}

@@ -1,0 +1,554 @@
+//! Intent, request, answer: every change of Sage goes through [`execute`], and every run begins with [`recover`].
+//!
+//! The trap to know: an answer can be lost after Sage has acted. So the intent is durable before the request leaves, and a
+//! record whose answer is unknown is looked up, completely and late enough, before anything is sent for it again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use crate::json;
+use crate::sage::{self, Found, Likeness, Reply, Service};
+use crate::write::ledger::{Job, Run, activity};
+use crate::write::record::{Batch, Intent, Reason, Record, RecordKey, Remote, State, Stored};
+use crate::write::remote;
+
+/// Requests under one intent commit. One list call answers for up to 100 after a crash; 25 keeps progress lively at Sage's
+/// pace of one a second.
+const BATCH: usize = 25;
+
+/// One change of Sage for one record.
+#[derive(Debug)]
+pub struct Write {
+    pub key: RecordKey,
+    pub stored: Stored,
+    /// As it will be stored once Sage has agreed; the protocol sets state, remote and intent.
+    pub record: Record,
+    pub service: Service,
+    pub act: Act,
+}
+
+#[derive(Debug)]
+pub enum Act {
+    Create {
+        object: Value,
+        /// What it will be recognised by.
+        likeness: Likeness,
+        /// F33: Sage is to keep the number that we send.
+        own_number: bool,
+        /// What Sage must have stored; none for a customer.
+        total: Option<Decimal>,
+    },
+    /// The fields to change in the object as Sage has it at that moment; the rest of it is kept.
+    Update { id: i64, fields: Value },
+}
+
+/// Carries the writes out, in their order.
+pub fn execute(run: &mut Run, writes: Vec<Write>) -> Job<()> {
+    let mut writes = writes;
+    while !writes.is_empty() {
+        let rest = writes.split_off(writes.len().min(BATCH));
+        execute_batch(run, writes)?;
+        writes = rest;
+    }
+    Ok(())
+}
+
+fn execute_batch(run: &mut Run, mut writes: Vec<Write>) -> Job<()> {
+    commit_intents(run, &mut writes)?;
+    let mut sent = Vec::new();
+    let mut requests = Vec::new();
+    let mut halted = None;
+    let mut batch = Batch::default();
+    for mut write in writes {
+        if halted.is_some() {
+            back_to_planned(&mut batch, &mut write);
+            continue;
+        }
+        match request(run, &write) {
+            Ok(Some(request)) => {
+                requests.push(request);
+                sent.push(write);
+            }
+            Ok(None) => {
+                let reason = Reason::new(
+                    "gone-in-sage",
+                    "It is no longer in Sage.",
+                    "Link it to the right one in Sage, or exclude it.",
+                );
+                hold(&mut batch, run, &mut write, reason);
+            }
+            Err(halt) => {
+                back_to_planned(&mut batch, &mut write);
+                halted = Some(halt);
+            }
+        }
+    }
+    let answers = if requests.is_empty() {
+        Vec::new()
+    } else {
+        run.cap.send(requests)
+    };
+    let now = run.cap.now();
+    let mut highest: BTreeMap<Service, i64> = BTreeMap::new();
+    let mut refused = Vec::new();
+    for (mut write, answer) in sent.into_iter().zip(answers) {
+        match sage::reply_of(answer, now) {
+            Reply::Stored(object) => {
+                let id = stored(&mut batch, run, &mut write, &object)?;
+                let known = highest.entry(write.service).or_default();
+                *known = id.max(*known);
+            }
+            Reply::Refused(said) => refused.push((write, said)),
+            Reply::Uncertain(why) => uncertain(&mut batch, &mut write, &why.message, now),
+            Reply::NotSent(halt) => {
+                back_to_planned(&mut batch, &mut write);
+                halted.get_or_insert(halt);
+            }
+        }
+    }
+    for (service, id) in highest {
+        if id > remote::highest(run, service)? {
+            remote::set_highest(&mut batch, service, id);
+        }
+    }
+    run.commit(batch)?;
+    resolve_refusals(run, refused)?;
+    halted.map_or(Ok(()), Err)
+}
+
+fn commit_intents(run: &mut Run, writes: &mut [Write]) -> Job<()> {
+    let now = run.cap.now();
+    let mut batch = Batch::default();
+    for write in writes.iter_mut() {
+        let intent = match &write.act {
+            Act::Create { likeness, .. } => Some(Intent {
+                service: write.service,
+                sent: likeness.clone(),
+                hash: write.record.hash.clone(),
+                above: remote::highest(run, write.service)?,
+                in_flight_until: now,
+            }),
+            Act::Update { .. } => None,
+        };
+        let sending = Record {
+            state: State::Sending,
+            intent,
+            reason: Reason::default(),
+            // Until Sage has agreed, what it holds is the old content.
+            hash: write
+                .stored
+                .record
+                .as_ref()
+                .map(|record| record.hash.clone())
+                .unwrap_or_default(),
+            ..write.record.clone()
+        };
+        write.stored = batch.put(write.key, &write.stored, sending);
+    }
+    run.commit(batch)
+}
+
+/// The request for a write; none where the object to update is gone.
+fn request(run: &mut Run, write: &Write) -> Job<Option<crate::capability::Request>> {
+    match &write.act {
+        Act::Create {
+            object, own_number, ..
+        } => Ok(Some(sage::save_request(
+            run,
+            write.service,
+            object,
+            *own_number,
+        ))),
+        Act::Update { id, fields } => {
+            // Sage resets what a Save leaves out, so the object is read at once before and edited as it is.
+            let Some(mut object) = sage::get_one(run, write.service, *id)? else {
+                return Ok(None);
+            };
+            if let (Some(object), Some(fields)) = (object.as_object_mut(), fields.as_object()) {
+                object.extend(fields.clone());
+            }
+            Ok(Some(sage::save_request(run, write.service, &object, true)))
+        }
+    }
+}
+
+/// Sage has stored it: pair it, and compare the total to the cent.
+fn stored(batch: &mut Batch, run: &mut Run, write: &mut Write, object: &Value) -> Job<i64> {
+    let id = json::integer(object, "ID").unwrap_or_default();
+    let (action, total) = match &write.act {
+        Act::Create { total, .. } => ("created", *total),
+        Act::Update { .. } => ("updated", None),
+    };
+    let has = json::decimal(object, "Total");
+    let mut record = Record {
+        state: State::Synced,
+        remote: Some(Remote {
+            service: write.service,
+            id,
+        }),
+        intent: None,
+        reason: Reason::default(),
+        ..write.record.clone()
+    };
+    if let Some(expected) = total
+        && has != Some(expected)
+    {
+        let has = has.map_or_else(|| "no total".to_owned(), |has| format!("{has:.2}"));
+        record.state = State::Held;
+        record.reason = Reason::new(
+            "total-differs",
+            format!("Sage stored {has}, Splynx says {expected:.2}."),
+            "Correct the document in Sage, then retry; it is already paired and will not be created again.",
+        );
+    }
+    if let Some(likeness) = Likeness::of_row(write.service, object) {
+        remote::note(batch, write.service, &Found { id, likeness });
+    }
+    run.count(format!("{} {action}", write.key.kind.title()));
+    let done = if record.state == State::Held {
+        "held"
+    } else {
+        action
+    };
+    batch.activities.push(activity(write.key, &record, done));
+    write.stored = run.put(batch, write.key, &write.stored, record)?;
+    Ok(id)
+}
+
+fn hold(batch: &mut Batch, run: &mut Run, write: &mut Write, reason: Reason) {
+    let record = Record {
+        state: State::Held,
+        intent: None,
+        reason,
+        ..write.record.clone()
+    };
+    run.count(format!("{} held", write.key.kind.title()));
+    batch.activities.push(activity(write.key, &record, "held"));
+    write.stored = batch.put(write.key, &write.stored, record);
+}
+
+fn uncertain(batch: &mut Batch, write: &mut Write, why: &str, now: u64) {
+    let Some(mut record) = write.stored.record.clone() else {
+        return;
+    };
+    match &mut record.intent {
+        Some(intent) => {
+            intent.in_flight_until = now;
+            record.state = State::Uncertain;
+            record.reason = Reason::new(
+                "answer-lost",
+                format!("It was sent, and what became of it is not known: {why}"),
+                "Nothing to do: a later run looks it up in Sage before anything is sent again.",
+            );
+        }
+        // An update says the same thing however often it is sent.
+        None => record.state = State::Planned,
+    }
+    batch
+        .activities
+        .push(activity(write.key, &record, record.state.name()));
+    write.stored = batch.put(write.key, &write.stored, record);
+}
+
+/// It never left, or was turned away at the door: as if nothing had happened.
+fn back_to_planned(batch: &mut Batch, write: &mut Write) {
+    if let Some(record) = write.stored.record.clone() {
+        let record = Record {
+            state: State::Planned,
+            intent: None,
+            ..record
+        };
+        write.stored = batch.put(write.key, &write.stored, record);
+    }
+}
+
+/// Sage refused them. A name or number that is taken is looked up: ours is adopted, another's is held with the cures that the
+/// manual names (F81, F82).
+fn resolve_refusals(run: &mut Run, refused: Vec<(Write, String)>) -> Job<()> {
+    let services: BTreeSet<Service> = refused
+        .iter()
+        .filter(|(write, _)| matches!(write.act, Act::Create { .. }))
+        .map(|(write, _)| write.service)
+        .collect();
+    for service in services {
+        let above = remote::highest(run, service)?;
+        remote::refresh(run, service, above)?;
+    }
+    for (mut write, said) in refused {
+        let mut batch = Batch::default();
+        let verdict = match &write.act {
+            Act::Create { likeness, .. } => find(run, write.key, write.service, likeness)?
+                .map(|found| judge(likeness, &found, write.service)),
+            Act::Update { .. } => None,
+        };
+        match verdict {
+            Some(verdict) => {
+                adopt_or_hold(
+                    run,
+                    &mut batch,
+                    write.key,
+                    &write.stored,
+                    &write.record,
+                    verdict,
+                )?;
+            }
+            None => {
+                let reason = Reason::new(
+                    "refused",
+                    format!("Sage refused it: {said}"),
+                    "Correct what Sage names, in Splynx or in Sage, then retry.",
+                );
+                hold(&mut batch, run, &mut write, reason);
+            }
+        }
+        run.commit(batch)?;
+    }
+    Ok(())
+}
+
+/// The index keys of what a record would collide with in Sage: our key first, its name or number then.
+pub fn collisions(key: RecordKey, service: Service, likeness: &Likeness) -> Vec<String> {
+    match likeness {
+        Likeness::Customer(customer) => vec![remote::by_name(service, &customer.name)],
+        Likeness::Document(document) => {
+            let mut keys = vec![remote::by_key(service, key)];
+            if !document.number.is_empty() {
+                keys.push(remote::by_name(service, &document.number));
+            }
+            keys
+        }
+    }
+}
+
+fn find(
+    run: &mut Run,
+    key: RecordKey,
+    service: Service,
+    likeness: &Likeness,
+) -> Job<Option<Found>> {
+    let found = remote::lookup(run, &collisions(key, service, likeness))?;
+    Ok(found.into_iter().next().map(|(_, found)| found))
+}
+
+/// Whether an object found in Sage is the record's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Ours(Remote),
+    /// Held with that reason; paired, where the object carries our key.
+    NotOurs(Reason, Option<Remote>),
+}
+
+/// Compares what we (would) have sent with what was found.
+pub fn judge(likeness: &Likeness, found: &Found, service: Service) -> Verdict {
+    let remote = Remote {
+        service,
+        id: found.id,
+    };
+    let differences = likeness.differences(&found.likeness);
+    if differences.is_empty() {
+        return Verdict::Ours(remote);
+    }
+    let what = differences.join(", ");
+    match &found.likeness {
+        Likeness::Customer(customer) => Verdict::NotOurs(
+            Reason::new(
+                "name-taken",
+                format!(
+                    "Sage already has a customer named {:?} (id {}), and it differs in {what}.",
+                    customer.name, found.id
+                ),
+                "Pair the two if they are the same customer; else put {id} or {login} into the name pattern, or switch \"Make names unique\" on.",
+            )
+            .until_setting("customer_name_pattern")
+            .until_setting("make_names_unique"),
+            None,
+        ),
+        Likeness::Document(document) if sage::key_in(&document.reference).is_some() => {
+            Verdict::NotOurs(
+                Reason::new(
+                    "differs-in-sage",
+                    format!("It is in Sage already (id {}), and there it differs in {what}.", found.id),
+                    "Correct it in Sage or in Splynx, then retry.",
+                ),
+                Some(remote),
+            )
+        }
+        Likeness::Document(document) => Verdict::NotOurs(
+            Reason::new(
+                "number-taken",
+                format!(
+                    "Sage already has a {} number {} (id {}), and it differs in {what}.",
+                    service.title(),
+                    document.number,
+                    found.id
+                ),
+                "Delete the document in Sage; if that is impossible, make it again in Splynx under a new number. Then retry.",
+            ),
+            None,
+        ),
+    }
+}
+
+/// Pairs the record with what was found, or holds it; an object belongs to one record only.
+pub fn adopt_or_hold(
+    run: &mut Run,
+    batch: &mut Batch,
+    key: RecordKey,
+    old: &Stored,
+    record: &Record,
+    verdict: Verdict,
+) -> Job<()> {
+    let (state, reason, remote) = match verdict {
+        Verdict::Ours(remote) => (State::Synced, Reason::default(), Some(remote)),
+        Verdict::NotOurs(reason, remote) => (State::Held, reason, remote),
+    };
+    let mut new = Record {
+        state,
+        reason,
+        remote,
+        intent: None,
+        ..record.clone()
+    };
+    if let Some(other) = paired_with_another(run, key, new.remote.as_ref())? {
+        new.state = State::Held;
+        new.remote = None;
+        new.reason = Reason::new(
+            "already-paired",
+            format!(
+                "What it matches in Sage belongs to {} {}.",
+                other.kind.name(),
+                other.id
+            ),
+            "Look at both in Splynx: one of them may be a duplicate.",
+        );
+    }
+    let action = if new.state == State::Synced {
+        "paired"
+    } else {
+        "held"
+    };
+    run.count(format!("{} {action}", key.kind.title()));
+    batch.activities.push(activity(key, &new, action));
+    run.put(batch, key, old, new)?;
+    Ok(())
+}
+
+fn paired_with_another(
+    run: &mut Run,
+    key: RecordKey,
+    remote: Option<&Remote>,
+) -> Job<Option<RecordKey>> {
+    let Some(remote) = remote else {
+        return Ok(None);
+    };
+    let entries = run
+        .cap
+        .get(crate::write::record::REMOTE, &[remote.to_string()])?;
+    Ok(entries
+        .first()
+        .and_then(|entry| RecordKey::parse(&entry.value))
+        .filter(|other| *other != key))
+}
+
+/// Settles what an earlier run left in doubt. Records that stay uncertain are not touched by the rest of the run.
+pub fn recover(run: &mut Run, kind: crate::write::record::Kind) -> Job<()> {
+    let mut after = String::new();
+    let mut doubtful = Vec::new();
+    loop {
+        let page = run.open(kind.name(), &after)?;
+        let Some((last, _)) = page.last() else {
+            break;
+        };
+        after = last.to_string();
+        let in_doubt = page
+            .iter()
+            .filter(|(_, state)| state != State::Planned.name())
+            .map(|(key, _)| *key);
+        doubtful.extend(mark_uncertain(run, in_doubt.collect())?);
+    }
+    if doubtful.is_empty() {
+        return Ok(());
+    }
+    run.progress("Looking up what an earlier run left open", 0, 0)?;
+    let began = run.cap.now();
+    let mut lowest: BTreeMap<Service, i64> = BTreeMap::new();
+    for (_, _, intent) in &doubtful {
+        let above = lowest.entry(intent.service).or_insert(intent.above);
+        *above = intent.above.min(*above);
+    }
+    for (service, above) in lowest {
+        remote::refresh(run, service, above)?;
+    }
+    for (key, stored, intent) in doubtful {
+        settle_doubt(run, key, &stored, &intent, began)?;
+    }
+    Ok(())
+}
+
+/// A run that died while sending may have had its request in flight until now, when its successor holds the lease.
+fn mark_uncertain(run: &mut Run, keys: Vec<RecordKey>) -> Job<Vec<(RecordKey, Stored, Intent)>> {
+    let now = run.cap.now();
+    let mut batch = Batch::default();
+    let mut doubtful = Vec::new();
+    for (key, mut stored) in run.records(keys)? {
+        let Some(mut record) = stored.record.clone() else {
+            continue;
+        };
+        if record.state == State::Sending {
+            match &mut record.intent {
+                Some(intent) => {
+                    intent.in_flight_until = now;
+                    record.state = State::Uncertain;
+                    record.reason = Reason::new(
+                        "run-died",
+                        "The run that sent it ended before Sage's answer was kept.",
+                        "Nothing to do: it is looked up in Sage before anything is sent again.",
+                    );
+                }
+                None => record.state = State::Planned,
+            }
+            stored = batch.put(key, &stored, record.clone());
+        }
+        if let (State::Uncertain, Some(intent)) = (record.state, record.intent) {
+            doubtful.push((key, stored, intent));
+        }
+    }
+    run.commit(batch)?;
+    Ok(doubtful)
+}
+
+fn settle_doubt(
+    run: &mut Run,
+    key: RecordKey,
+    stored: &Stored,
+    intent: &Intent,
+    began: u64,
+) -> Job<()> {
+    let Some(record) = stored.record.clone() else {
+        return Ok(());
+    };
+    let mut batch = Batch::default();
+    if let Some(found) = find(run, key, intent.service, &intent.sent)? {
+        let verdict = judge(&intent.sent, &found, intent.service);
+        // Sage holds what was sent then; whether Splynx has changed since, the next look at it tells by the hash.
+        let sent = Record {
+            hash: intent.hash.clone(),
+            ..record
+        };
+        adopt_or_hold(run, &mut batch, key, stored, &sent, verdict)?;
+    } else if began >= intent.in_flight_until + run.settings.settle {
+        let planned = Record {
+            state: State::Planned,
+            intent: None,
+            reason: Reason::default(),
+            ..record
+        };
+        batch
+            .activities
+            .push(activity(key, &planned, State::Planned.name()));
+        batch.put(key, stored, planned);
+    }
+    run.commit(batch)
+}

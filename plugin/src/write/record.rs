@@ -1,0 +1,337 @@
+//! A record of Splynx as we keep it: where it stands, why, and what it became in Sage.
+//!
+//! One row per record, in the table [`RECORDS`]; every other table of this module is an index that [`Batch::put`] keeps in
+//! step within the same commit.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::capability::{Activity, Change};
+use crate::sage::{Likeness, Service};
+
+/// `invoice/000000000501` → [`Record`] as JSON.
+pub const RECORDS: &str = "record";
+/// The records that the next run has to look at (planned, sending, uncertain), by the same key → state.
+pub const OPEN: &str = "open";
+/// The records that people have to look at (held, owed), by the same key → state.
+pub const ATTENTION: &str = "attention";
+/// `setting:item.7|invoice/000000000501`: whom a change of that setting or record brings back.
+pub const WAITING: &str = "waiting";
+/// `TaxInvoice/550001` → `invoice/000000000501`: the pair seen from the other side. A document belongs to one record at most.
+pub const REMOTE: &str = "remote";
+
+/// The kinds of records, in the order in which they are synchronised (F69).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    Customer,
+    Invoice,
+    CreditNote,
+    Payment,
+}
+
+impl Kind {
+    pub const ALL: [Self; 4] = [
+        Self::Customer,
+        Self::Invoice,
+        Self::CreditNote,
+        Self::Payment,
+    ];
+
+    /// As in the activity log and in keys.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Invoice => "invoice",
+            Self::CreditNote => "credit-note",
+            Self::Payment => "payment",
+        }
+    }
+
+    /// As people read it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Customer => "customers",
+            Self::Invoice => "invoices",
+            Self::CreditNote => "credit notes",
+            Self::Payment => "payments",
+        }
+    }
+
+    /// The letter of our key in Sage's references.
+    pub fn letter(self) -> char {
+        match self {
+            Self::Customer => 'K',
+            Self::Invoice => 'I',
+            Self::CreditNote => 'C',
+            Self::Payment => 'P',
+        }
+    }
+}
+
+/// The key of a record in our tables; ids are padded so that keys sort as numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordKey {
+    pub kind: Kind,
+    pub id: i64,
+}
+
+impl RecordKey {
+    pub fn new(kind: Kind, id: i64) -> Self {
+        Self { kind, id }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, id) = text.split_once('/')?;
+        let kind = Kind::ALL.into_iter().find(|k| k.name() == kind)?;
+        Some(Self::new(kind, id.parse().ok()?))
+    }
+
+    /// Our key on the other side: `I501`.
+    pub fn tag(self) -> String {
+        format!("{}{}", self.kind.letter(), self.id)
+    }
+}
+
+impl std::fmt::Display for RecordKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{:012}", self.kind.name(), self.id)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// To be looked at by the next run.
+    Planned,
+    /// An intent is committed; the request may be on its way.
+    Sending,
+    /// The request may or may not have been acted on.
+    Uncertain,
+    /// Needs a person, or something that it waits for.
+    Held,
+    /// An act that only a person can do.
+    Owed,
+    /// Left out on purpose.
+    Skipped,
+    /// Both sides agree.
+    Synced,
+}
+
+impl State {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Sending => "sending",
+            Self::Uncertain => "uncertain",
+            Self::Held => "held",
+            Self::Owed => "owed",
+            Self::Skipped => "skipped",
+            Self::Synced => "synced",
+        }
+    }
+
+    fn index(self) -> Option<&'static str> {
+        match self {
+            Self::Planned | Self::Sending | Self::Uncertain => Some(OPEN),
+            Self::Held | Self::Owed => Some(ATTENTION),
+            Self::Skipped | Self::Synced => None,
+        }
+    }
+}
+
+/// Why a record is where it is, and what cures it. Empty for a synced one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Reason {
+    pub code: String,
+    pub message: String,
+    pub cure: String,
+    /// What brings the record back when it changes: `setting:item.7`, `record:customer/000000000088`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub depends: Vec<String>,
+}
+
+impl Reason {
+    pub fn new(code: &str, message: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self {
+            code: code.to_owned(),
+            message: message.into(),
+            cure: cure.into(),
+            depends: Vec::new(),
+        }
+    }
+
+    /// Saving that setting or mapping brings the record back.
+    pub fn until_setting(mut self, key: &str) -> Self {
+        self.depends.push(format!("setting:{key}"));
+        self
+    }
+
+    /// A change of that record's state brings this one back.
+    pub fn until_record(mut self, key: RecordKey) -> Self {
+        self.depends.push(format!("record:{key}"));
+        self
+    }
+}
+
+/// What was sent and when: enough to recognise it in Sage after a lost answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    pub service: Service,
+    pub sent: Likeness,
+    /// Becomes the record's once Sage is known to hold it.
+    pub hash: String,
+    /// The highest id of the service that was known before sending: ours can only be above it.
+    pub above: i64,
+    /// Seconds since the Unix epoch: the request may have been in flight until then.
+    pub in_flight_until: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    pub state: State,
+    /// What people call it: a number, a name.
+    pub label: String,
+    /// The Splynx customer that it belongs to.
+    pub customer: i64,
+    /// The Sage service and id of what it became; kept in whatever state comes later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<Remote>,
+    /// Of what we sent last: equal content needs no sending.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hash: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Decimal>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Intent>,
+    #[serde(default)]
+    pub reason: Reason,
+}
+
+/// A document, receipt or customer in Sage.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remote {
+    pub service: Service,
+    pub id: i64,
+}
+
+impl std::fmt::Display for Remote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.service.name(), self.id)
+    }
+}
+
+/// A record as read, with the text that must still stand when it is written again.
+#[derive(Debug, Clone, Default)]
+pub struct Stored {
+    text: Option<String>,
+    pub record: Option<Record>,
+}
+
+impl Stored {
+    /// # Errors
+    /// Where the text is no record: the state is damaged, and writing over it would hide that.
+    pub fn parse(text: String) -> Result<Self, serde_json::Error> {
+        let record = serde_json::from_str(&text)?;
+        Ok(Self {
+            text: Some(text),
+            record: Some(record),
+        })
+    }
+}
+
+/// What one commit will hold.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub expect: Vec<Change>,
+    pub changes: Vec<Change>,
+    pub activities: Vec<Activity>,
+}
+
+impl Batch {
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.activities.is_empty()
+    }
+
+    /// Whether the record is written by this commit already.
+    pub fn holds(&self, key: RecordKey) -> bool {
+        let key = key.to_string();
+        self.expect
+            .iter()
+            .any(|change| change.table == RECORDS && change.key == key)
+    }
+
+    pub fn set(&mut self, table: &'static str, key: impl Into<String>, value: impl Into<String>) {
+        self.changes.push(Change {
+            table,
+            key: key.into(),
+            value: Some(value.into()),
+        });
+    }
+
+    pub fn delete(&mut self, table: &'static str, key: String) {
+        self.changes.push(Change {
+            table,
+            key,
+            value: None,
+        });
+    }
+
+    /// Stores `new` in place of `old`, with every index, provided that `old` still stands.
+    pub fn put(&mut self, key: RecordKey, old: &Stored, new: Record) -> Stored {
+        let text = serde_json::to_string(&new).expect("a record is plain data");
+        if old.text.as_ref() == Some(&text) {
+            return old.clone();
+        }
+        self.expect.push(Change {
+            table: RECORDS,
+            key: key.to_string(),
+            value: old.text.clone(),
+        });
+        self.set(RECORDS, key.to_string(), text.clone());
+        let before = old.record.as_ref();
+        self.move_index(key, before.map(|r| r.state), new.state);
+        self.move_waiting(
+            key,
+            before.map_or(&[], |r| &r.reason.depends),
+            &new.reason.depends,
+        );
+        if let Some(remote) = &new.remote
+            && before.and_then(|r| r.remote.as_ref()) != Some(remote)
+        {
+            self.expect.push(Change {
+                table: REMOTE,
+                key: remote.to_string(),
+                value: None,
+            });
+            self.set(REMOTE, remote.to_string(), key.to_string());
+        }
+        Stored {
+            text: Some(text),
+            record: Some(new),
+        }
+    }
+
+    fn move_index(&mut self, key: RecordKey, before: Option<State>, after: State) {
+        let old = before.and_then(State::index);
+        if let Some(table) = old
+            && after.index() != old
+        {
+            self.delete(table, key.to_string());
+        }
+        if let Some(table) = after.index()
+            && before != Some(after)
+        {
+            self.set(table, key.to_string(), after.name());
+        }
+    }
+
+    fn move_waiting(&mut self, key: RecordKey, before: &[String], after: &[String]) {
+        for gone in before.iter().filter(|token| !after.contains(token)) {
+            self.delete(WAITING, format!("{gone}|{key}"));
+        }
+        for new in after.iter().filter(|token| !before.contains(token)) {
+            self.set(WAITING, format!("{new}|{key}"), "");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What Sage already holds.
+//!
+//! Before the first create of a kind, Sage's objects of that kind are listed once and indexed by everything that could make ours
+//! a duplicate (architecture section 4: a lost database, a company that another add-on fed). From then on only ids above the
+//! highest known one are listed, and only when there is a doubt to settle.
+
+use chrono::NaiveDate;
+use serde_json::Value;
+
+use crate::capability::Failure;
+use crate::sage::{Found, Likeness, Service, fold, key_in, newer};
+use crate::write::ledger::{Halt, Job, META, Run};
+use crate::write::record::{Batch, RecordKey};
+
+/// What was listed, by what it is recognised by → [`Found`] as JSON.
+const FOUND: &str = "found";
+
+/// Index key of an object that carries our key in its reference.
+pub fn by_key(service: Service, key: RecordKey) -> String {
+    format!("{}/key/{}", service.name(), key.tag())
+}
+
+/// Index key of a customer's name or a document's number.
+pub fn by_name(service: Service, name: &str) -> String {
+    format!("{}/name/{}", service.name(), fold(name))
+}
+
+/// Index prefix of receipts without a key of ours, by what makes them look like the same money.
+pub fn by_money(
+    service: Service,
+    customer: i64,
+    date: NaiveDate,
+    total: rust_decimal::Decimal,
+) -> String {
+    format!(
+        "{}/money/{customer}|{date}|{}|",
+        service.name(),
+        total.normalize()
+    )
+}
+
+/// Every index key under which an object can be found.
+fn index_keys(service: Service, found: &Found) -> Vec<String> {
+    match &found.likeness {
+        Likeness::Customer(customer) => vec![by_name(service, &customer.name)],
+        Likeness::Document(document) => {
+            let mut keys = vec![by_name(service, &document.number)];
+            if let Some(key) = key_in(&document.reference) {
+                keys.push(by_key(service, key));
+            } else if service == Service::CustomerReceipt {
+                // Receipts get Sage's own numbers, so another add-on's trace of Splynx's number is the reference.
+                keys.push(by_name(service, &document.reference));
+                let money = by_money(service, document.customer, document.date, document.total);
+                keys.push(format!("{money}{}", found.id));
+            }
+            keys.sort();
+            keys.dedup();
+            keys
+        }
+    }
+}
+
+/// Notes in a commit what Sage has just stored, so that the next record meets it.
+pub fn note(batch: &mut Batch, service: Service, found: &Found) {
+    let text = serde_json::to_string(found).expect("a likeness is plain data");
+    for key in index_keys(service, found) {
+        batch.set(FOUND, key, text.clone());
+    }
+}
+
+/// What was listed under these index keys.
+pub fn lookup(run: &mut Run, keys: &[String]) -> Job<Vec<(String, Found)>> {
+    let entries = run.cap.get(FOUND, keys)?;
+    entries.into_iter().map(parse_entry).collect()
+}
+
+/// What was listed under index keys that start so.
+pub fn lookup_prefix(run: &mut Run, prefix: &str) -> Job<Vec<(String, Found)>> {
+    const ENOUGH_TO_TELL: u32 = 20;
+    let entries = run.cap.scan(FOUND, prefix, "", ENOUGH_TO_TELL)?;
+    entries.into_iter().map(parse_entry).collect()
+}
+
+fn parse_entry(entry: crate::capability::Entry) -> Job<(String, Found)> {
+    serde_json::from_str(&entry.value)
+        .map(|found| (entry.key, found))
+        .map_err(|_| {
+            Halt::Failed(Failure::new(
+                "damaged",
+                "What was stored of Sage's lists cannot be read. Restore the latest backup, or ask support.",
+            ))
+        })
+}
+
+/// The highest id of a service that is known; objects stored later have higher ones.
+pub fn highest(run: &mut Run, service: Service) -> Job<i64> {
+    let text = run.meta(&highest_key(service))?;
+    Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
+}
+
+/// Notes in a commit the highest id that is known now.
+pub fn set_highest(batch: &mut Batch, service: Service, id: i64) {
+    batch.set(META, highest_key(service), id.to_string());
+}
+
+fn highest_key(service: Service) -> String {
+    format!("highest/{}", service.name())
+}
+
+/// Lists what Sage has of a service from a date on, unless that was done before. Goes on where it was interrupted.
+pub fn take_over(run: &mut Run, service: Service, from: Option<NaiveDate>) -> Job<()> {
+    let done_key = taken_over_key(service);
+    let place_key = format!("taking-over/{}", service.name());
+    let from_text = from.map_or_else(String::new, |date| date.to_string());
+    if let Some(done) = run.meta(&done_key)?
+        && (done.is_empty() || done <= from_text)
+    {
+        return Ok(());
+    }
+    let filter = from.map(|date| format!("Date ge datetime'{date}T00:00:00'"));
+    // The place of an interrupted listing counts only if it was looking for the same.
+    let mut above = match run.meta(&place_key)? {
+        Some(place) => place
+            .split_once('|')
+            .filter(|(of, _)| *of == from_text)
+            .and_then(|(_, id)| id.parse().ok())
+            .unwrap_or(0),
+        None => 0,
+    };
+    let stage = format!("Reading Sage: {}s", service.title());
+    let mut seen = 0;
+    loop {
+        run.progress(&stage, seen, 0)?;
+        let (rows, complete) = newer(run, service.name(), above, filter.as_deref())?;
+        let mut batch = Batch::default();
+        above = index(run, &mut batch, service, &rows, above)?;
+        seen += rows.len() as u64;
+        batch.set(META, place_key.clone(), format!("{from_text}|{above}"));
+        if complete {
+            batch.set(META, done_key.clone(), from_text.clone());
+        }
+        run.commit(batch)?;
+        if complete {
+            run.cap.log("info", &format!("{stage}: {seen} read"));
+            return Ok(());
+        }
+    }
+}
+
+/// Lists all that Sage has of a service, also what was listed before (F66).
+pub fn reload(run: &mut Run, service: Service) -> Job<()> {
+    refresh(run, service, 0)?;
+    let mut batch = Batch::default();
+    batch.set(META, taken_over_key(service), "");
+    run.commit(batch)
+}
+
+/// Holds the from-date with which a service was listed (empty: all of it).
+fn taken_over_key(service: Service) -> String {
+    format!("taken-over/{}", service.name())
+}
+
+/// Lists what Sage stored above an id, into the index. Complete once it returns.
+pub fn refresh(run: &mut Run, service: Service, mut above: i64) -> Job<()> {
+    let mut seen = 0;
+    loop {
+        run.progress(&format!("Reading Sage: {}s", service.title()), seen, 0)?;
+        let (rows, complete) = newer(run, service.name(), above, None)?;
+        seen += rows.len() as u64;
+        let mut batch = Batch::default();
+        above = index(run, &mut batch, service, &rows, above)?;
+        run.commit(batch)?;
+        if complete {
+            return Ok(());
+        }
+    }
+}
+
+/// Indexes a page of rows; answers the highest id seen.
+fn index(
+    run: &mut Run,
+    batch: &mut Batch,
+    service: Service,
+    rows: &[Value],
+    above: i64,
+) -> Job<i64> {
+    let mut last = above;
+    let mut keys = std::collections::BTreeMap::new();
+    for row in rows {
+        let Some(id) = crate::json::integer(row, "ID") else {
+            continue;
+        };
+        last = last.max(id);
+        if let Some(likeness) = Likeness::of_row(service, row) {
+            let found = Found { id, likeness };
+            let text = serde_json::to_string(&found).expect("a likeness is plain data");
+            for key in index_keys(service, &found) {
+                keys.insert(key, text.clone());
+            }
+        }
+    }
+    for (key, text) in keys {
+        batch.set(FOUND, key, text);
+    }
+    if last > highest(run, service)? {
+        set_highest(batch, service, last);
+    }
+    Ok(last)
+}
