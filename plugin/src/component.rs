@@ -6,6 +6,8 @@ use crate::capability::{
     Unanswered,
 };
 
+/// Generated code, which crosses the boundary by raw pointers.
+#[allow(unsafe_code)]
 mod bindings {
     wit_bindgen::generate!({ path: "../wit", world: "sync-addon" });
 

@@ -69,7 +69,7 @@ impl Entity for Customers {
     ) -> Decision {
         let settings = &run.settings;
         if customer.category == "lead" {
-            return Decision::Skip(Reason::new("lead", "It is a lead, not yet a customer.", ""));
+            return Decision::skip(Reason::new("lead", "It is a lead, not yet a customer.", ""));
         }
         if settings.partners_ignore.contains(&customer.partner_id) {
             let reason = Reason::new(
@@ -77,7 +77,7 @@ impl Entity for Customers {
                 format!("Its partner ({}) is left out.", customer.partner_id),
                 "Take the partner out of \"Partners to leave out\" to synchronise it.",
             );
-            return Decision::Skip(reason.until_setting("partners_ignore"));
+            return Decision::skip(reason.until_setting("partners_ignore"));
         }
         let own = record
             .and_then(|record| record.remote.as_ref())
@@ -85,7 +85,7 @@ impl Entity for Customers {
         let vat = facts.vat.get(&customer.id).cloned().unwrap_or_default();
         let plain = name_of(customer, &settings.name_pattern);
         if plain.is_empty() {
-            return Decision::Hold(
+            return Decision::hold(
                 Reason::new(
                     "no-name",
                     "The name pattern gives no name for it.",
@@ -109,11 +109,11 @@ impl Entity for Customers {
                         verdict,
                         hash: String::new(),
                     },
-                    Standing::GivenOut => Decision::Hold(given_out(&unique)),
+                    Standing::GivenOut => Decision::hold(given_out(&unique)),
                 }
             }
-            Standing::Found(Verdict::NotOurs(reason, _)) => Decision::Hold(reason),
-            Standing::GivenOut => Decision::Hold(given_out(&plain)),
+            Standing::Found(Verdict::NotOurs(reason, _)) => Decision::hold(reason),
+            Standing::GivenOut => Decision::hold(given_out(&plain)),
         }
     }
 

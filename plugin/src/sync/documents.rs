@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::splynx::{self, Document, DocumentStatus, Line, Transaction};
 use crate::sync::customers::cut;
 use crate::sync::mapping::Mapping;
-use crate::sync::pipeline::{Decision, Description, deleted_after_sync, hash};
+use crate::sync::pipeline::{Aside, Decision, Description, deleted_after_sync, hash};
 use crate::write::ledger::{Job, Run};
 use crate::write::protocol::{self, Act};
 use crate::write::record::{Kind, Reason, Record, RecordKey, State, Stored};
@@ -105,7 +105,7 @@ pub fn decide(
     }
     let plan = match plan(&run.settings, mapping, facts, kind, document) {
         Ok(plan) => plan,
-        Err(decision) => return decision,
+        Err(aside) => return Decision::SetAside(aside),
     };
     let collision = protocol::collisions(key, plan.service, &plan.likeness)
         .iter()
@@ -135,9 +135,9 @@ fn decide_again(document: &Document, record: &Record, hash: &str) -> Decision {
         "total-differs" | "differs-in-sage"
     );
     if document.status == DocumentStatus::Deleted {
-        Decision::Owe(deleted_after_sync())
+        Decision::SetAside(Aside::Owe(deleted_after_sync()))
     } else if record.hash != hash {
-        Decision::Hold(Reason::new(
+        Decision::hold(Reason::new(
             "changed-after-sync",
             "It was changed in Splynx after it had been sent to Sage.",
             "Make the same change in Sage, or undo it in Splynx.",
@@ -189,14 +189,14 @@ fn plan(
     facts: &Facts,
     kind: Kind,
     document: &Document,
-) -> Result<Plan, Decision> {
+) -> Result<Plan, Aside> {
     if let Some(reason) = left_out(settings, document) {
-        return Err(Decision::Skip(reason));
+        return Err(Aside::Skip(reason));
     }
     let customer = customer_in_sage(&facts.customers, document.customer_id)?;
     let service = service_of(kind, document);
     if settings.splynx_numbers && document.number.trim().is_empty() {
-        return Err(Decision::Hold(
+        return Err(Aside::Hold(
             Reason::new(
                 "no-number",
                 "It has no number in Splynx.",
@@ -205,7 +205,7 @@ fn plan(
             .until_setting("use_system_document_number"),
         ));
     }
-    let lines = lines(settings, mapping, facts, document).map_err(Decision::Hold)?;
+    let lines = lines(settings, mapping, facts, document).map_err(Aside::Hold)?;
     let number = if settings.splynx_numbers {
         document.number.trim()
     } else {
@@ -274,13 +274,13 @@ fn left_out(settings: &Settings, document: &Document) -> Option<Reason> {
 pub fn customer_in_sage(
     customers: &BTreeMap<RecordKey, Stored>,
     customer: i64,
-) -> Result<i64, Decision> {
+) -> Result<i64, Aside> {
     let key = RecordKey::new(Kind::Customer, customer);
     let record = customers
         .get(&key)
         .and_then(|stored| stored.record.as_ref());
     match record {
-        Some(record) if record.state == State::Skipped => Err(Decision::Skip(
+        Some(record) if record.state == State::Skipped => Err(Aside::Skip(
             Reason::new(
                 "customer-skipped",
                 format!(
@@ -295,7 +295,7 @@ pub fn customer_in_sage(
             remote: Some(remote),
             ..
         }) => Ok(remote.id),
-        _ => Err(Decision::Hold(
+        _ => Err(Aside::Hold(
             Reason::new(
                 "customer-not-synced",
                 format!("Its customer {customer} is not in Sage yet."),

@@ -11,7 +11,7 @@ use crate::splynx::Payment;
 use crate::sync::customers::cut;
 use crate::sync::documents::customer_in_sage;
 use crate::sync::mapping::Mapping;
-use crate::sync::pipeline::{Decision, Description, Entity, hash};
+use crate::sync::pipeline::{Aside, Decision, Description, Entity, hash};
 use crate::write::ledger::{Job, Run};
 use crate::write::protocol::{self, Act};
 use crate::write::record::{Kind, Reason, Record, RecordKey, State, Stored};
@@ -96,7 +96,7 @@ impl Entity for Payments {
         }
         let (object, likeness) = match plan(&run.settings, &self.mapping, facts, payment) {
             Ok(plan) => plan,
-            Err(decision) => return decision,
+            Err(aside) => return Decision::SetAside(aside),
         };
         let key = RecordKey::new(Kind::Payment, payment.id);
         let by_reference = remote::by_name(SERVICE, &payment.receipt_number);
@@ -112,7 +112,7 @@ impl Entity for Payments {
             };
         }
         if let Some(found) = facts.lookalikes.get(&payment.id) {
-            return Decision::Hold(Reason::new(
+            return Decision::hold(Reason::new(
                 "possible-duplicate",
                 format!(
                     "Sage has a receipt of the same customer, day and amount (id {}), and it may be this payment.",
@@ -152,7 +152,7 @@ fn belongs(found: &Found, key: RecordKey) -> bool {
 
 fn decide_again(record: &Record, hash: &str) -> Decision {
     if record.hash != hash {
-        Decision::Hold(Reason::new(
+        Decision::hold(Reason::new(
             "changed-after-sync",
             "It was changed in Splynx after it had been sent to Sage.",
             "Make the same change in Sage, or undo it in Splynx.",
@@ -181,13 +181,13 @@ fn plan(
     mapping: &Mapping,
     facts: &Facts,
     payment: &Payment,
-) -> Result<(serde_json::Value, Likeness), Decision> {
+) -> Result<(serde_json::Value, Likeness), Aside> {
     if let Some(reason) = left_out(settings, payment) {
-        return Err(Decision::Skip(reason));
+        return Err(Aside::Skip(reason));
     }
     let customer = customer_in_sage(&facts.customers, payment.customer_id)?;
     if payment.amount.is_sign_negative() {
-        return Err(Decision::Owe(Reason::new(
+        return Err(Aside::Owe(Reason::new(
             "refund",
             "It is a refund, and Sage takes no negative receipts.",
             "Record the refund in Sage by hand.",
@@ -196,7 +196,7 @@ fn plan(
     invoice_first(facts, payment)?;
     let bank_account = mapping
         .bank_account(settings, payment.method_id)
-        .map_err(Decision::Hold)?;
+        .map_err(Aside::Hold)?;
     let reference = reference(
         &payment.receipt_number,
         RecordKey::new(Kind::Payment, payment.id),
@@ -245,7 +245,7 @@ fn left_out(settings: &Settings, payment: &Payment) -> Option<Reason> {
 }
 
 /// No payment goes before the invoice that it was entered for, where that invoice is on its way.
-fn invoice_first(facts: &Facts, payment: &Payment) -> Result<(), Decision> {
+fn invoice_first(facts: &Facts, payment: &Payment) -> Result<(), Aside> {
     let Some(key) = payment
         .invoice_id
         .map(|id| RecordKey::new(Kind::Invoice, id))
@@ -258,7 +258,7 @@ fn invoice_first(facts: &Facts, payment: &Payment) -> Result<(), Decision> {
         .and_then(|stored| stored.record.as_ref());
     match record {
         Some(record) if record.remote.is_none() && record.state != State::Skipped => {
-            Err(Decision::Hold(
+            Err(Aside::Hold(
                 Reason::new(
                     "invoice-not-synced",
                     format!("Its invoice {} is not in Sage yet.", record.label),

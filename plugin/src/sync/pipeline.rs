@@ -24,20 +24,34 @@ pub enum Decision {
     InStep,
     /// Nothing new: it stays as it is.
     Keep,
-    Skip(Reason),
-    Hold(Reason),
-    Owe(Reason),
+    /// It is not sent.
+    SetAside(Aside),
     /// It was found in Sage; `hash` is what its content counts as from now on.
-    Found {
-        verdict: Verdict,
-        hash: String,
-    },
+    Found { verdict: Verdict, hash: String },
     Write {
         service: Service,
         act: Act,
         /// Of everything that is sent.
         hash: String,
     },
+}
+
+impl Decision {
+    pub fn skip(reason: Reason) -> Self {
+        Self::SetAside(Aside::Skip(reason))
+    }
+
+    pub fn hold(reason: Reason) -> Self {
+        Self::SetAside(Aside::Hold(reason))
+    }
+}
+
+/// Why a record is not sent (now).
+#[derive(Debug)]
+pub enum Aside {
+    Skip(Reason),
+    Hold(Reason),
+    Owe(Reason),
 }
 
 /// One kind of record.
@@ -128,11 +142,12 @@ fn forget_the_gone<E: Entity>(run: &mut Run, ids: &[i64], sources: &[E::Source])
         let Some(record) = stored.record.clone() else {
             continue;
         };
-        let decision = if record.remote.is_some() {
-            Decision::Owe(deleted_after_sync())
+        let aside = if record.remote.is_some() {
+            Aside::Owe(deleted_after_sync())
         } else {
-            Decision::Skip(Reason::new("deleted", "It was deleted in Splynx.", ""))
+            Aside::Skip(Reason::new("deleted", "It was deleted in Splynx.", ""))
         };
+        let decision = Decision::SetAside(aside);
         settle(run, &mut batch, key, &stored, record, decision)?;
     }
     run.commit(batch)
@@ -283,9 +298,9 @@ fn settle(
     let (state, reason) = match decision {
         Decision::InStep => (State::Synced, Reason::default()),
         Decision::Keep | Decision::Write { .. } => return Ok(()),
-        Decision::Skip(reason) => (State::Skipped, reason),
-        Decision::Hold(reason) => (State::Held, reason),
-        Decision::Owe(reason) => (State::Owed, reason),
+        Decision::SetAside(Aside::Skip(reason)) => (State::Skipped, reason),
+        Decision::SetAside(Aside::Hold(reason)) => (State::Held, reason),
+        Decision::SetAside(Aside::Owe(reason)) => (State::Owed, reason),
         Decision::Found { verdict, hash } => {
             let record = Record { hash, ..record };
             return protocol::adopt_or_hold(run, batch, key, stored, &record, verdict);
