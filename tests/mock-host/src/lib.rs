@@ -1,1 +1,24 @@
-//! Runs an add-on with no network: for testers and vendors.
+//! A host for add-ons with no network: for testers, and for vendors' own tests.
+//!
+//! [`MockHost`] supplies the contract's capabilities (`wit/`) from memory; a [`World`] answers HTTP and knows the time.
+//! `component::Plugin` runs a built component against them, [`ScriptedWorld`] answers from a script, and
+//! [`MemoryStorage`] is the storage by itself. Without the feature `component`, no component runtime is built.
+
+pub mod contract;
+mod death;
+mod host;
+mod memory;
+mod requests;
+pub mod trace;
+mod world;
+
+#[cfg(feature = "component")]
+mod bindings;
+#[cfg(feature = "component")]
+pub mod component;
+
+pub use death::{Death, DeathPoint, Side};
+pub use host::{MockHost, OrDeath};
+pub use memory::{MemoryStorage, StorageLimits};
+pub use requests::Rights;
+pub use world::World;

@@ -81,6 +81,22 @@ impl Response {
     }
 }
 
+/// The pairs of a URL-encoded text, decoded, in order. Bytes that are no UTF-8 are replaced.
+pub fn parse_query(text: &str) -> Vec<(String, String)> {
+    let decode = |part: &str| {
+        percent_encoding::percent_decode_str(&part.replace('+', " "))
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    text.split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name), decode(value))
+        })
+        .collect()
+}
+
 /// One of the two services: what it stores, and what it answers.
 pub trait Service {
     /// The answer to one request at one moment. Pure: same state, request and time give the same answer.

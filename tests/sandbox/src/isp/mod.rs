@@ -3,13 +3,20 @@
 //! Splynx's point of view, plus the furniture of the Sage company (items, taxes, bank accounts). No ledger: statuses, dues and
 //! balances are what the services make of these facts. The same seed gives the same provider.
 
+mod billing;
+mod cases;
+mod furniture;
 mod generator;
 mod names;
+mod people;
 mod setup;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+
+/// Characters of a customer's name in Sage (Sage API, Customer).
+pub const NAME_LENGTH_IN_SAGE: usize = 100;
 
 /// How many customers a seeded provider has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

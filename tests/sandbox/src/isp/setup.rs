@@ -1,54 +1,68 @@
-//! How the add-on is set up for a seeded provider: settings and mappings under the names of its manifest.
+//! How the add-on is set up for a provider: settings and mappings under the names of its manifest.
+
+use chrono::{Days, Months, NaiveDate};
+use rust_decimal::Decimal;
 
 use super::Isp;
-
-/// The Splynx method of payments that come from Sage.
-const IMPORTED_METHOD: i64 = 8;
+use super::furniture::{CASH_ACCOUNT, item_code, method};
 
 impl Isp {
-    /// Settings and mappings, addresses and secrets left out.
+    /// Settings and mappings, without addresses and secrets. What cannot be mapped is left out: a category without an item of its code,
+    /// a tax without a Sage tax of its rate, tax groups.
     pub fn setup(&self) -> Vec<(String, String)> {
-        let first_day = self.first_day().to_string();
         let pushed: Vec<String> = self
             .payment_methods
             .iter()
-            .filter(|method| method.id != IMPORTED_METHOD)
-            .map(|method| method.id.to_string())
+            // Money for a refill card came in when the card was sold.
+            .filter(|row| ![method::FROM_SAGE, method::REFILL_CARD].contains(&row.id))
+            .map(|row| row.id.to_string())
             .collect();
         let mut setup = vec![
             ("sage_login".to_owned(), self.sage.login.clone()),
-            ("payment_method_id".to_owned(), IMPORTED_METHOD.to_string()),
+            ("payment_method_id".to_owned(), method::FROM_SAGE.to_string()),
             ("payments_push_methods".to_owned(), pushed.join(",")),
         ];
-        for key in [
-            "export_invoices_from",
-            "export_credit_notes_from",
-            "export_payments_from",
-        ] {
-            setup.push((key.to_owned(), first_day.clone()));
+        let first_day = self.first_day().to_string();
+        for kind in ["invoices", "credit_notes", "payments"] {
+            setup.push((format!("export_{kind}_from"), first_day.clone()));
         }
-        for key in [
-            "cron_customers",
-            "cron_invoices",
-            "cron_credit_notes",
-            "cron_payments",
-        ] {
-            setup.push((key.to_owned(), "on".to_owned()));
+        for kind in ["customers", "invoices", "credit_notes", "payments"] {
+            setup.push((format!("cron_{kind}"), "on".to_owned()));
         }
-        let (cash, main) = (&self.sage.bank_accounts[1], &self.sage.bank_accounts[0]);
-        setup.push(("default_bank_account".to_owned(), main.id.to_string()));
-        setup.push(("bank_account.1".to_owned(), cash.id.to_string()));
+        setup.extend(self.bank_account_mappings());
         for category in &self.transaction_categories {
-            let item = self.item_of(category.id);
-            setup.push((format!("item.{}", category.id), item.to_string()));
+            if let Some(item) = self.item_of(category.id) {
+                setup.push((format!("item.{}", category.id), item.to_string()));
+            }
         }
         for tax in self.taxes.iter().filter(|tax| tax.group.is_empty()) {
-            let rate = tax.rate / rust_decimal::Decimal::ONE_HUNDRED;
-            if let Some(target) = self.sage.tax_types.iter().find(|t| t.percentage == rate) {
+            let fraction = tax.rate / Decimal::ONE_HUNDRED;
+            let target = self.sage.tax_types.iter().find(|t| t.percentage == fraction);
+            if let Some(target) = target {
                 setup.push((format!("tax.{}", tax.id), target.id.to_string()));
             }
         }
         setup
+    }
+
+    /// The Sage item for a transaction category, found by its code.
+    pub fn item_of(&self, category: i64) -> Option<i64> {
+        let code = item_code(category);
+        let item = self.sage.items.iter().find(|item| item.code == code);
+        item.map(|item| item.id)
+    }
+
+    fn bank_account_mappings(&self) -> Vec<(String, String)> {
+        let accounts = &self.sage.bank_accounts;
+        let main = accounts.iter().find(|account| account.is_default);
+        let cash = accounts.iter().find(|account| account.id == CASH_ACCOUNT);
+        [
+            ("default_bank_account".to_owned(), main),
+            (format!("bank_account.{}", method::CASH), cash),
+        ]
+        .into_iter()
+        .filter_map(|(key, account)| Some((key, account?.id.to_string())))
+        .collect()
     }
 
     /// The secrets that go with [`Isp::setup`].
@@ -63,18 +77,8 @@ impl Isp {
         .to_vec()
     }
 
-    /// The first day of its history.
-    pub fn first_day(&self) -> chrono::NaiveDate {
-        self.today - chrono::Months::new(12)
-    }
-
-    /// The Sage item for a transaction category: the generator makes one each, in the same order.
-    pub fn item_of(&self, category: i64) -> i64 {
-        let place = self
-            .transaction_categories
-            .iter()
-            .position(|c| c.id == category)
-            .unwrap_or(0);
-        self.sage.items[place.min(self.sage.items.len() - 1)].id
+    /// The first day of its history, which is a year long.
+    pub fn first_day(&self) -> NaiveDate {
+        self.today - Months::new(12) + Days::new(1)
     }
 }

@@ -1,0 +1,87 @@
+//! What every command works with: where the data is, how to print, who is asking.
+
+use std::path::{Path, PathBuf};
+
+use addon_host::clock::{Clock, SystemClock};
+use addon_host::host::{Host, HostConfig};
+use addon_host::manifest::Manifest;
+use addon_host::store::{Installation, Store};
+use anyhow::{Context as _, Result, anyhow};
+use chrono::{DateTime, Utc};
+
+use super::output::Output;
+
+pub struct Context {
+    data_dir: PathBuf,
+    database_url: String,
+    pub output: Output,
+}
+
+impl Context {
+    pub fn new(data: Option<PathBuf>, database: Option<String>, json: bool) -> Result<Self> {
+        let data_dir = data
+            .or_else(platform_data_dir)
+            .ok_or_else(|| anyhow!("there is no data folder: name one with --data DIR"))?;
+        let database_url = database.unwrap_or_else(|| Store::default_url(&data_dir));
+        Ok(Self { data_dir, database_url, output: Output { json } })
+    }
+
+    /// The database alone, for commands that run nothing.
+    pub async fn store(&self) -> Result<Store> {
+        make_private(&self.data_dir)?;
+        Ok(Store::open(&self.database_url).await?)
+    }
+
+    /// The whole host.
+    pub async fn host(&self) -> Result<Host> {
+        make_private(&self.data_dir)?;
+        let (data_dir, database_url) = (self.data_dir.clone(), self.database_url.clone());
+        Ok(Host::open(HostConfig { data_dir, database_url }).await?)
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        SystemClock.now()
+    }
+
+    /// Who changes something, for the record.
+    pub fn actor(&self) -> String {
+        let user = std::env::var("USER").or_else(|_| std::env::var("USERNAME"));
+        match user {
+            Ok(user) if !user.is_empty() => format!("{user} (command line)"),
+            _ => "command line".to_owned(),
+        }
+    }
+}
+
+/// An installation with the manifest that its next run would use.
+pub async fn installed(store: &Store, name: &str) -> Result<(Installation, Manifest)> {
+    let installation = store.installation(name).await?;
+    let version = store
+        .active_addon(&installation.addon)
+        .await?
+        .ok_or_else(|| anyhow!("add-on `{}` is not installed", installation.addon))?;
+    Ok((installation, Manifest::parse(&version.manifest)?))
+}
+
+/// Makes the folder, for its owner alone: it holds the master key.
+fn make_private(folder: &Path) -> Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(folder)
+        .with_context(|| format!("the data folder {} cannot be made", folder.display()))
+}
+
+fn platform_data_dir() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = if cfg!(windows) {
+        variable("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        variable("HOME").map(|home| home.join("Library/Application Support"))
+    } else {
+        variable("XDG_DATA_HOME").or_else(|| variable("HOME").map(|home| home.join(".local/share")))
+    };
+    base.map(|base| base.join("addon-host"))
+}

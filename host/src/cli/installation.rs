@@ -1,0 +1,58 @@
+//! `addon-host installation …`
+
+use std::process::ExitCode;
+
+use addon_host::installations;
+use anyhow::Result;
+use clap::Subcommand;
+use serde_json::json;
+
+use super::context::Context;
+use super::output::{instant, table};
+
+#[derive(Subcommand)]
+pub enum Installation {
+    /// Makes an installation of an installed add-on
+    Create {
+        name: String,
+        #[arg(long, value_name = "ID")]
+        addon: String,
+    },
+    /// Lists the installations
+    List,
+    /// Removes an installation with its settings, state, runs and log
+    Remove { name: String },
+}
+
+impl Installation {
+    pub async fn execute(self, context: &Context) -> Result<ExitCode> {
+        let store = context.store().await?;
+        match self {
+            Self::Create { name, addon } => {
+                let made = installations::create(&store, &name, &addon, context.now()).await?;
+                let json = json!({ "installation": made.name, "addon": made.addon, "created_on": made.created_on.to_string() });
+                context.output.show(json, || {
+                    format!("{name} is made. Its settings are next: addon-host settings {name}")
+                })?;
+            }
+            Self::List => {
+                let all = store.installations().await?;
+                let json = all.iter().map(|one| {
+                    json!({
+                        "installation": one.name, "addon": one.addon, "created_at": instant(one.created_at),
+                        "created_on": one.created_on.to_string(), "stored_bytes": one.stored_bytes,
+                    })
+                });
+                context.output.show(json.collect(), || {
+                    let rows = all.iter().map(|one| [one.name.clone(), one.addon.clone(), one.created_on.to_string()]);
+                    table(&["installation", "add-on", "since"], rows, "There is no installation.")
+                })?;
+            }
+            Self::Remove { name } => {
+                store.remove_installation(&name, context.now()).await?;
+                context.output.show(json!({ "removed": name }), || format!("{name} is removed."))?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

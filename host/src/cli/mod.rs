@@ -1,0 +1,127 @@
+//! The command line: one file for each command. It parses, calls the library, and prints for people or, with `--json`, for
+//! programs. Nothing is decided here that the web pages would have to decide again.
+//!
+//! Results go to standard output, everything else (progress, warnings, errors) to standard error.
+
+mod addon;
+mod check;
+mod connection;
+mod context;
+mod installation;
+mod log;
+mod outbox;
+mod output;
+mod progress;
+mod run;
+mod runs;
+mod serve;
+mod settings;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use context::Context;
+
+/// Runs add-ons in a sandbox and lends them HTTP, storage and a schedule.
+#[derive(Parser)]
+#[command(name = "addon-host", version, max_term_width = 100)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Args)]
+struct Global {
+    /// Folder of the database and the master key [default: the platform's data folder]
+    #[arg(long, global = true, value_name = "DIR", env = "ADDON_HOST_DATA")]
+    data: Option<PathBuf>,
+    /// Address of the database [default: SQLite in the data folder]
+    #[arg(long, global = true, value_name = "URL", env = "ADDON_HOST_DATABASE", hide_env_values = true)]
+    database: Option<String>,
+    /// Prints JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// Tells more about what is done
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the scheduler and the admin pages until Ctrl-C
+    Serve(serve::Serve),
+    /// Packs, inspects, installs and removes add-ons
+    Addon {
+        #[command(subcommand)]
+        command: addon::Addon,
+    },
+    /// Makes, lists and removes installations: one add-on with one configuration
+    Installation {
+        #[command(subcommand)]
+        command: installation::Installation,
+    },
+    /// Shows or changes the settings of an installation
+    Settings(settings::Settings),
+    /// Says whether an installation is ready for its jobs
+    Check(check::Check),
+    /// Runs a job now: exit code 0 finished, 3 paused, 4 stopped, 1 failed
+    Run(run::Run),
+    /// Shows what happened to records
+    Log(log::Log),
+    /// Shows records that wait or are held, and decides about them
+    Outbox(outbox::Outbox),
+    /// Shows the runs of an installation, the newest first
+    Runs(runs::Runs),
+    /// Shows or changes the terms of a connection
+    Connection(connection::Connection),
+}
+
+pub fn main() -> ExitCode {
+    let Arguments { global, command } = Arguments::parse();
+    start_log(&command, global.verbose);
+    let context = match Context::new(global.data, global.database, global.json) {
+        Ok(context) => context,
+        Err(error) => return fail(&error),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    let answer = runtime.block_on(async {
+        match command {
+            Command::Serve(serve) => serve.execute(&context).await,
+            Command::Addon { command } => command.execute(&context).await,
+            Command::Installation { command } => command.execute(&context).await,
+            Command::Settings(settings) => settings.execute(&context).await,
+            Command::Check(check) => check.execute(&context).await,
+            Command::Run(run) => run.execute(&context).await,
+            Command::Log(log) => log.execute(&context).await,
+            Command::Outbox(outbox) => outbox.execute(&context).await,
+            Command::Runs(runs) => runs.execute(&context).await,
+            Command::Connection(connection) => connection.execute(&context).await,
+        }
+    });
+    answer.unwrap_or_else(|error| fail(&error))
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// To standard error, so that results can be piped. `RUST_LOG` overrides.
+fn start_log(command: &Command, verbose: u8) {
+    let level = match (command, verbose) {
+        (Command::Serve(_), 0) => "warn,addon_host=info",
+        (_, 0) => "warn",
+        (_, 1) => "warn,addon_host=debug",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

@@ -1,0 +1,126 @@
+//! `addon-host run`: runs a job to its end. Ctrl-C asks it to stop; what is in flight is finished first.
+
+use std::process::ExitCode;
+
+use addon_host::host::{Host, RunRequest};
+use addon_host::manifest::Manifest;
+use addon_host::store::{Outcome, RunId, RunState, Store, Trigger};
+use anyhow::Result;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::context::{Context, installed};
+use super::output::{object, printable, table};
+use super::progress;
+
+#[derive(Args)]
+pub struct Run {
+    /// Name of the installation
+    installation: String,
+    /// A job of the add-on, such as `sync`
+    job: String,
+    /// Lists what the job would do, and writes nothing
+    #[arg(long)]
+    preview: bool,
+}
+
+/// Rows of a report that are read at once.
+const PAGE: u32 = 1000;
+
+/// Rows of a report that a terminal shows; all of them are in the JSON and on the web page.
+const ROWS_FOR_PEOPLE: u32 = 200;
+
+impl Run {
+    pub async fn execute(self, context: &Context) -> Result<ExitCode> {
+        let host = context.host().await?;
+        let (_, manifest) = installed(host.store(), &self.installation).await?;
+        let request = RunRequest {
+            preview: self.preview,
+            trigger: Trigger::Person,
+            options: Vec::new(),
+            actor: context.actor(),
+        };
+        let handle = host.start_run(&self.installation, &self.job, request).await?;
+        let run = handle.id();
+        let stop_on_interrupt = tokio::spawn(stop_on_interrupt(host.clone(), run));
+        progress::follow(host.store(), run).await?;
+        let outcome = handle.wait().await;
+        stop_on_interrupt.abort();
+
+        let json = if context.output.json { report_json(host.store(), run, &outcome).await? } else { Value::Null };
+        let text = if context.output.json { String::new() } else { report(host.store(), &manifest, run, &outcome).await? };
+        context.output.show(json, || text)?;
+        Ok(match outcome.state {
+            RunState::Finished => ExitCode::SUCCESS,
+            RunState::Paused => ExitCode::from(3),
+            RunState::Stopped => ExitCode::from(4),
+            RunState::Failed | RunState::Running => ExitCode::FAILURE,
+        })
+    }
+}
+
+async fn stop_on_interrupt(host: Host, run: RunId) {
+    while tokio::signal::ctrl_c().await.is_ok() {
+        eprintln!("Stopping: what is in flight is finished first.");
+        if let Err(error) = host.request_stop(run).await {
+            eprintln!("error: {error}");
+        }
+    }
+}
+
+async fn report_json(store: &Store, run: RunId, outcome: &Outcome) -> Result<Value> {
+    let mut reports = serde_json::Map::new();
+    for (kind, _) in store.report_kinds(run).await? {
+        let mut rows = Vec::new();
+        let mut after = 0;
+        loop {
+            let page = store.report_rows(run, &kind, after, PAGE).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = *last;
+            rows.extend(
+                page.iter().map(|(_, row)| json!({ "id": row.id, "cells": row.cells, "more": object(&row.more) })),
+            );
+        }
+        reports.insert(kind, Value::Array(rows));
+    }
+    let mut json = outcome_json(outcome);
+    json["run"] = json!(run);
+    json["reports"] = Value::Object(reports);
+    Ok(json)
+}
+
+/// How a run ended, without its reports.
+pub fn outcome_json(outcome: &Outcome) -> Value {
+    let why = outcome.why.as_ref().map(|why| {
+        json!({ "code": why.code, "message": why.message, "retry_at": why.retry_at, "more": object(&why.more) })
+    });
+    let counts: serde_json::Map<_, _> =
+        outcome.counts.iter().map(|(name, count)| (name.clone(), Value::from(*count))).collect();
+    json!({
+        "state": outcome.state.as_str(), "resume_at": outcome.resume_at, "why": why, "counts": counts,
+        "more": object(&outcome.more),
+    })
+}
+
+async fn report(store: &Store, manifest: &Manifest, run: RunId, outcome: &Outcome) -> Result<String> {
+    let mut text = String::new();
+    for (kind, amount) in store.report_kinds(run).await? {
+        let spec = manifest.report(&kind);
+        let title = spec.map_or(kind.as_str(), |spec| spec.title.as_str());
+        let columns: Vec<&str> = spec.iter().flat_map(|spec| spec.columns.iter().map(String::as_str)).collect();
+        let rows = store.report_rows(run, &kind, 0, ROWS_FOR_PEOPLE).await?;
+        text.push_str(&format!("{title}: {amount}\n{}", table(&columns, rows.into_iter().map(|(_, row)| row.cells), "")));
+        if amount > u64::from(ROWS_FOR_PEOPLE) {
+            text.push_str(&format!("… the first {ROWS_FOR_PEOPLE} of {amount}\n"));
+        }
+        text.push('\n');
+    }
+    text.push_str(&format!("Run {run}: {}\n", outcome.state.as_str()));
+    for (name, count) in &outcome.counts {
+        text.push_str(&format!("  {}: {count}\n", printable(name)));
+    }
+    if let Some(why) = &outcome.why {
+        text.push_str(&format!("  {} ({})\n", printable(&why.message), printable(&why.code)));
+    }
+    Ok(text)
+}

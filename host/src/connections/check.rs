@@ -1,0 +1,94 @@
+//! A guest's request, checked against the contract (`http.wit`) and the caller's rights before anything is added to it.
+
+use std::sync::Arc;
+
+use reqwest::Method;
+
+use super::address::{AddressError, check_header};
+use super::egress::Outgoing;
+use super::lane::Errand;
+use super::route::Route;
+use super::{Caller, Priority, Request, Rights};
+use crate::store::Failure;
+
+/// Most bytes of a request's body.
+const LARGEST_BODY: usize = 16 << 20;
+
+const METHODS: [Method; 6] = [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::HEAD, Method::OPTIONS];
+
+pub(super) fn check(caller: &Caller, request: Request, index: usize) -> Result<(Arc<Route>, Errand), Failure> {
+    let Request { connection, effect, method, path, query, headers, body, options } = request;
+    if caller.rights == Rights::Nothing {
+        return Err(Failure::new("no-http", "Pages and migrations work on stored data only; they send nothing."));
+    }
+    let write = match effect.as_str() {
+        "read" => false,
+        "write" => true,
+        _ => return Err(invalid(format!("the effect `{}` is neither read nor write", effect.escape_debug()))),
+    };
+    if write && !matches!(caller.rights, Rights::Write(_)) {
+        return Err(Failure::new("preview", "Nothing is written now: this only looks."));
+    }
+    let route = caller
+        .access
+        .route(&connection)
+        .ok_or_else(|| invalid(format!("the manifest has no connection `{}`", connection.escape_debug())))?
+        .clone()?;
+    let method = METHODS
+        .into_iter()
+        .find(|known| known.as_str() == method)
+        .ok_or_else(|| invalid(format!("there is no method `{}`", method.escape_debug())))?;
+    let reserved = route.credentials.iter().filter_map(|credential| credential.query_name());
+    for reserved in reserved {
+        // Services compare names of parameters without regard to case (Sage API, URL).
+        if query.iter().any(|(name, _)| name.eq_ignore_ascii_case(reserved)) {
+            return Err(invalid(format!("the query parameter `{reserved}` is the host's to set")));
+        }
+    }
+    let url = route.base.join(&path, query.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let url = url.map_err(refused)?;
+    if body.len() > LARGEST_BODY {
+        return Err(invalid(format!("the body has more than {LARGEST_BODY} bytes")));
+    }
+    let headers = checked_headers(headers, !body.is_empty())?;
+    let priority = priority(&options)?;
+    let outgoing = Outgoing { method, url, headers, body };
+    Ok((route, Errand { index, outgoing, write, priority }))
+}
+
+fn checked_headers(headers: Vec<(String, String)>, has_body: bool) -> Result<Vec<(String, String)>, Failure> {
+    let mut checked = Vec::with_capacity(headers.len() + 2);
+    for (name, value) in headers {
+        check_header(&name, &value).map_err(refused)?;
+        checked.push((name.to_ascii_lowercase(), value));
+    }
+    // Both sides speak JSON, unless the guest says otherwise.
+    for usual in [Some("accept"), has_body.then_some("content-type")].into_iter().flatten() {
+        if !checked.iter().any(|(name, _)| name == usual) {
+            checked.push((usual.to_owned(), "application/json".to_owned()));
+        }
+    }
+    Ok(checked)
+}
+
+fn priority(options: &[(String, String)]) -> Result<Priority, Failure> {
+    let mut priority = Priority::Normal;
+    for (name, value) in options {
+        match (name.as_str(), value.as_str()) {
+            ("priority", "high") => priority = Priority::High,
+            _ => {
+                let (name, value) = (name.escape_debug(), value.escape_debug());
+                return Err(invalid(format!("this host knows no option `{name}` = `{value}`")));
+            }
+        }
+    }
+    Ok(priority)
+}
+
+fn refused(error: AddressError) -> Failure {
+    invalid(error.to_string())
+}
+
+fn invalid(why: String) -> Failure {
+    Failure::new("invalid-request", format!("The request was not sent: {why}."))
+}

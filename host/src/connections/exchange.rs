@@ -1,0 +1,175 @@
+//! One request of a lane, from the last checks to the redacted answer, and the words for what goes wrong on the way.
+//!
+//! The trap: between checking the lease and sending lies nothing that waits. A run that slept through its lease must not
+//! write beside the one that took over.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::auth::{Credential, Stamp, prove, splynx_nonce_at};
+use super::egress::{Broken, Received};
+use super::governor::Why;
+use super::halt::Reason;
+use super::lane::Errand;
+use super::route::Route;
+use super::{Answer, Caller, Connections, Response, Rights, Unanswered, token};
+use crate::store::{Failure, StoreError};
+
+/// The longest rest that an answer may ask for, in seconds.
+const LONGEST_REST: u32 = 24 * 60 * 60;
+
+/// What every request of a lane needs.
+#[derive(Clone)]
+pub(super) struct Crew {
+    pub connections: Connections,
+    pub caller: Caller,
+    pub route: Arc<Route>,
+}
+
+/// What an answer tells of the connection.
+#[derive(Debug, Default)]
+pub(super) enum Tells {
+    /// None came.
+    #[default]
+    Nothing,
+    /// The credentials are good.
+    Accepted,
+    /// 401.
+    Refused,
+    /// 429. `sender`: it is about everything that this machine sends.
+    Limited { retry_after: u32, sender: bool },
+}
+
+impl Crew {
+    pub fn now(&self) -> DateTime<Utc> {
+        self.connections.budget.clock.now()
+    }
+
+    pub async fn fly(&self, errand: &Errand) -> (Answer, Tells) {
+        match self.exchange(errand).await {
+            Ok((response, tells)) => (Ok(response), tells),
+            Err(unanswered) => (Err(unanswered), Tells::Nothing),
+        }
+    }
+
+    async fn exchange(&self, errand: &Errand) -> Result<(Response, Tells), Unanswered> {
+        let unsent = |error: StoreError| Unanswered::unsent(error.into());
+        let token = self.connections.tokens.get(&self.route, self.now());
+        let signs = self.route.credentials.iter().any(Credential::signs);
+        let nonce = if signs { self.next_nonce().await.map_err(unsent)? } else { 0 };
+        let proof = prove(&self.route.credentials, Stamp { nonce, token: token.as_ref() });
+        if let (true, Rights::Write(fence)) = (errand.write, &self.caller.rights)
+            && !self.connections.budget.store.holds_lease(fence, self.now()).await.map_err(unsent)?
+        {
+            return Err(Unanswered::unsent(halted(Reason::Fenced)));
+        }
+        let received = self.connections.egress.exchange(&self.route, &errand.outgoing, &proof).await;
+        let received = received.map_err(|broken| self.unanswered(&broken))?;
+        let tells = Tells::of(&received);
+        let proven = proof.headers.iter().map(|(_, value)| value).chain(proof.query.iter().map(|(_, value)| value));
+        let redactor = self.caller.access.redactor().and(proven.chain(&token));
+        let clean = |text: &str| redactor.clean(text).into_owned();
+        let response = Response {
+            status: received.status,
+            headers: received.headers.iter().map(|(name, value)| (name.clone(), clean(value))).collect(),
+            body: clean(&String::from_utf8_lossy(&received.body)),
+        };
+        Ok((response, tells))
+    }
+
+    /// Fetches an access token. The failure is why nothing can be sent.
+    pub async fn log_in(&self) -> Result<Result<Tells, (Failure, Tells)>, StoreError> {
+        let nonce = self.next_nonce().await?;
+        let result = match token::request(&self.route, nonce) {
+            Ok(outgoing) => self.connections.egress.exchange(&self.route, &outgoing, &Default::default()).await,
+            Err(error) => Err(Broken::Unsendable(error.to_string())),
+        };
+        Ok(match result {
+            Err(broken) => Err((self.unanswered(&broken).reason, Tells::Nothing)),
+            Ok(received) if (200..300).contains(&received.status) && self.keep_token(&received) => Ok(Tells::of(&received)),
+            Ok(received) => {
+                let message = format!("{} issued no access token (status {}).", self.route.title, received.status);
+                Err((Failure::new("unreachable", message), Tells::of(&received)))
+            }
+        })
+    }
+
+    fn keep_token(&self, received: &Received) -> bool {
+        self.connections.tokens.keep(&self.route, &received.body, self.now())
+    }
+
+    async fn next_nonce(&self) -> Result<i64, StoreError> {
+        let store = &self.connections.budget.store;
+        store.next_nonce(&self.route.nonces, splynx_nonce_at(self.now())).await
+    }
+
+    fn unanswered(&self, broken: &Broken) -> Unanswered {
+        let title = &self.route.title;
+        let seconds = self.route.timeout.as_secs();
+        let (maybe_sent, code, message) = match broken {
+            Broken::Unsendable(why) => (false, "not-configured", format!("Nothing can be sent to {title}: {why}.")),
+            Broken::Forbidden => {
+                let why = "its address is inside a network that this connection may not reach";
+                (false, "forbidden-host", format!("{title} was not called: {why}."))
+            }
+            Broken::Unreachable(why) => (false, "unreachable", format!("{title} cannot be reached: {why}.")),
+            Broken::Timeout => (true, "timeout", format!("{title} did not answer within {seconds} s.")),
+            Broken::Lost(why) => {
+                (true, "connection-lost", format!("{title} broke off before its answer was whole: {why}."))
+            }
+            Broken::TooLarge => {
+                let most = self.route.max_response_bytes;
+                (true, "too-large", format!("The answer of {title} has more than {most} bytes."))
+            }
+        };
+        let message = self.caller.access.redactor().clean(message).into_owned();
+        Unanswered { maybe_sent, reason: self.failure(code, message) }
+    }
+
+    pub fn denied(&self) -> Failure {
+        let title = &self.route.title;
+        let cure = "Nothing more is sent until they are entered anew in the settings";
+        self.failure("denied", format!("{title} refused the credentials. {cure}."))
+    }
+
+    pub fn paused(&self, until: DateTime<Utc>, why: Why) -> Failure {
+        let title = &self.route.title;
+        let time = until.format("%Y-%m-%d %H:%M:%S UTC");
+        let (limit, message) = match why {
+            Why::Block => ("block", format!("{title} wants no requests until {time}.")),
+            Why::Day => ("day", format!("The day's requests to {title} are used up; it goes on at {time}.")),
+            Why::Pace => ("pace", format!("{title} takes no more requests before {time}.")),
+        };
+        self.failure("paused", message).until(until).with("limit", limit)
+    }
+
+    fn failure(&self, code: &str, message: String) -> Failure {
+        Failure::new(code, message).with("connection", &self.route.name)
+    }
+}
+
+impl Tells {
+    fn of(received: &Received) -> Self {
+        match received.status {
+            401 => Self::Refused,
+            429 => {
+                let header = received.headers.iter().find(|(name, _)| name == "retry-after");
+                // Seconds are honoured, dates are not: no service that we know sends them.
+                let retry_after = header.and_then(|(_, value)| value.trim().parse().ok()).unwrap_or(0);
+                // "Your IP address has exceeded …" (Sage API, request limits)
+                let sender = String::from_utf8_lossy(&received.body).to_lowercase().contains("ip address");
+                Self::Limited { retry_after: LONGEST_REST.min(retry_after), sender }
+            }
+            _ => Self::Accepted,
+        }
+    }
+}
+
+pub(super) fn halted(reason: Reason) -> Failure {
+    match reason {
+        Reason::Stopped => Failure::new("stopped", "A person asked this run to stop."),
+        Reason::TimeUp => Failure::new("stopped", "The run has worked for as long as a run may."),
+        Reason::Fenced => Failure::new("fenced", "This run lost its lease: another run works on the installation."),
+    }
+}

@@ -1,0 +1,209 @@
+//! HTTP for guests (`http.wit`): a guest names a connection and a path, the host knows address, credentials, limits and
+//! time-outs.
+//!
+//! One request's way: checked ([`check`]), queued in the [`lane`] of its connection, admitted by the [`governor`] through the
+//! [`budget`], proven and sent ([`exchange`]), redacted ([`redact`]), answered. `governor`, `auth`, `address` and
+//! `redact` are pure. The trap: whatever a guest supplied is checked before credentials are added, never after.
+
+pub mod address;
+pub mod auth;
+mod budget;
+mod check;
+mod egress;
+mod exchange;
+mod failure;
+mod gate;
+pub mod governor;
+pub mod halt;
+mod lane;
+pub mod redact;
+mod route;
+mod token;
+
+pub use route::{Access, Route};
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::task::JoinSet;
+
+use self::budget::Budget;
+use self::egress::Egress;
+use self::gate::Gates;
+use self::halt::Halt;
+use self::exchange::Crew;
+use self::lane::{Errand, Lane};
+use self::token::Tokens;
+use crate::clock::Clock;
+use crate::store::{Failure, Fence, Store, StoreError};
+
+/// As in `http.wit`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Request {
+    pub connection: String,
+    pub effect: String,
+    pub method: String,
+    pub path: String,
+    pub query: Vec<(String, String)>,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+    pub options: Vec<(String, String)>,
+}
+
+/// As in `http.wit`; without secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+/// As in `http.wit`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unanswered {
+    /// The other side may have acted on it.
+    pub maybe_sent: bool,
+    pub reason: Failure,
+}
+
+pub type Answer = Result<Response, Unanswered>;
+
+/// Most requests in one batch.
+const LARGEST_BATCH: usize = 1000;
+
+/// On whose behalf requests are sent.
+#[derive(Clone)]
+pub struct Caller {
+    pub access: Arc<Access>,
+    pub rights: Rights,
+    /// Of all its requests.
+    pub priority: Priority,
+    pub halt: Halt,
+    pub waited: Arc<Waited>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Priority {
+    #[default]
+    Normal,
+    /// Goes before others that wait for the same limits.
+    High,
+}
+
+/// What a caller may do to the world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rights {
+    /// No HTTP at all (`view`, `migrate`).
+    Nothing,
+    /// A preview, a check, a list of choices.
+    Read,
+    /// As long as the lease is held.
+    Write(Fence),
+}
+
+/// Time spent waiting for one's turn, which costs nobody anything.
+#[derive(Debug, Default)]
+pub struct Waited(AtomicU64);
+
+impl Waited {
+    fn add(&self, time: TimeDelta) {
+        self.0.fetch_add(u64::try_from(time.num_milliseconds()).unwrap_or(0), Ordering::Relaxed);
+    }
+
+    pub fn total(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+impl Unanswered {
+    /// It never left the host.
+    pub fn unsent(reason: Failure) -> Self {
+        Self { maybe_sent: false, reason }
+    }
+
+    /// The host itself failed on the way.
+    fn broken_down() -> Self {
+        let reason = Failure::new("internal", "The host failed while it sent this; see the host's log.");
+        Self { maybe_sent: true, reason }
+    }
+}
+
+/// What a connection has used of its limits, for showing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Requests in the last 24 hours, rounded up to hours.
+    pub last_day: u32,
+    /// The service answered 429.
+    pub blocked_until: Option<DateTime<Utc>>,
+}
+
+/// Everything that is sent by this process goes through one of these; clones are the same one.
+#[derive(Clone)]
+pub struct Connections {
+    budget: Budget,
+    egress: Arc<Egress>,
+    tokens: Arc<Tokens>,
+    gates: Arc<Gates>,
+}
+
+impl Connections {
+    pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            budget: Budget { store, clock },
+            egress: Arc::default(),
+            tokens: Arc::default(),
+            gates: Arc::default(),
+        }
+    }
+
+    /// Sends the requests, together as far as limits allow, and answers in their order. Connections do not wait for each
+    /// other. Dropping the future abandons what is in flight, as killing the host would.
+    pub async fn send(&self, caller: &Caller, requests: Vec<Request>) -> Vec<Answer> {
+        if requests.len() > LARGEST_BATCH {
+            let why = Failure::new("limit", format!("One call sends at most {LARGEST_BATCH} requests."));
+            return requests.iter().map(|_| Err(Unanswered::unsent(why.clone()))).collect();
+        }
+        let mut answers: Vec<Option<Answer>> = vec![None; requests.len()];
+        let mut errands: BTreeMap<String, (Arc<Route>, Vec<Errand>)> = BTreeMap::new();
+        for (index, request) in requests.into_iter().enumerate() {
+            match check::check(caller, request, index) {
+                Ok((route, errand)) => {
+                    errands.entry(route.name.clone()).or_insert_with(|| (route, Vec::new())).1.push(errand);
+                }
+                Err(reason) => answers[index] = Some(Err(Unanswered::unsent(reason))),
+            }
+        }
+        let mut lanes = JoinSet::new();
+        for (route, errands) in errands.into_values() {
+            let crew = Crew { connections: self.clone(), caller: caller.clone(), route };
+            lanes.spawn(Lane::new(crew, errands).run());
+        }
+        while let Some(lane) = lanes.join_next().await {
+            match lane {
+                Ok(done) => done.into_iter().for_each(|(index, answer)| answers[index] = Some(answer)),
+                Err(error) => tracing::error!(%error, "a batch broke down"),
+            }
+        }
+        answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(Unanswered::broken_down()))).collect()
+    }
+
+    /// Tries credentials again that were refused: a person entered them anew.
+    pub async fn forgive(&self, access: &Access) -> Result<(), StoreError> {
+        for route in access.routes() {
+            self.budget.forgive(route).await?;
+        }
+        Ok(())
+    }
+
+    pub async fn usage(&self, route: &Route) -> Result<Usage, StoreError> {
+        let bucket = self.budget.bucket(&route.bucket).await?;
+        let blocked = bucket.blocked_until(self.budget.clock.now().timestamp_millis());
+        Ok(Usage {
+            last_day: bucket.used_today(),
+            blocked_until: blocked.and_then(DateTime::from_timestamp_millis),
+        })
+    }
+}

@@ -1,0 +1,178 @@
+//! The section `[connections.NAME]`.
+
+use std::collections::BTreeMap;
+
+use super::parse::{check_id, refer};
+use super::reader::Table;
+use super::{AuthSpec, Connection, SettingKind, SettingSpec, Template};
+
+const AUTH_TYPES: &str = "basic, bearer, query-key, splynx-signature, splynx-token";
+
+/// Room for lists of a hundred rows with all their fields.
+const USUAL_RESPONSE_BYTES: u32 = 16 << 20;
+const LARGEST_RESPONSE_BYTES: u32 = 64 << 20;
+
+pub(super) fn connections(
+    root: &Table<'_>,
+    settings: &[SettingSpec],
+) -> BTreeMap<String, Connection> {
+    root.named_tables("connections")
+        .into_iter()
+        .map(|(name, table)| {
+            check_id(&table, "title", &name);
+            let connection = connection(&table, &name, settings);
+            table.done();
+            (name, connection)
+        })
+        .collect()
+}
+
+fn connection(table: &Table<'_>, name: &str, settings: &[SettingSpec]) -> Connection {
+    let per_minute = table.count("per_minute", 1..=6000, None);
+    let connection = Connection {
+        title: table.maybe_text("title").unwrap_or_else(|| name.to_owned()),
+        base_url: table.template("base_url"),
+        hosts: table
+            .some_texts("hosts")
+            .iter()
+            .map(|host| table.as_template("hosts", host))
+            .collect(),
+        private_addresses: table.flag("private_addresses", false),
+        auth: table
+            .tables("auth")
+            .into_iter()
+            .filter_map(|auth| credentials(auth, settings))
+            .collect(),
+        counted_by: table.some_texts("counted_by"),
+        per_minute,
+        per_day: table
+            .maybe_number("per_day", 1..=10_000_000)
+            .and_then(|number| u32::try_from(number).ok()),
+        burst: table.count("burst", 1..=6000, Some(per_minute.min(10))),
+        parallel: table.count("parallel", 1..=16, Some(1)),
+        timeout_seconds: table.count("timeout_seconds", 1..=300, Some(60)),
+        max_response_bytes: table
+            .count(
+                "max_response_bytes",
+                1024..=LARGEST_RESPONSE_BYTES,
+                Some(USUAL_RESPONSE_BYTES),
+            )
+            .into(),
+        rest_after_429_seconds: table.count("rest_after_429_seconds", 1..=86_400, Some(60)),
+        settle_seconds: table.count("settle_seconds", 1..=86_400, Some(300)),
+    };
+    check(table, &connection, settings);
+    connection
+}
+
+fn check(table: &Table<'_>, connection: &Connection, settings: &[SettingSpec]) {
+    // An address is shown and logged.
+    let public = |kind: &SettingKind| *kind != SettingKind::Secret;
+    refer_all(
+        table,
+        "base_url",
+        &connection.base_url,
+        settings,
+        public,
+        "a setting that is no secret",
+    );
+    for host in &connection.hosts {
+        refer_all(
+            table,
+            "hosts",
+            host,
+            settings,
+            public,
+            "a setting that is no secret",
+        );
+    }
+    for key in &connection.counted_by {
+        refer(table, "counted_by", key, settings, |_| true, "a setting");
+    }
+    if connection.burst > connection.per_minute {
+        table.problem(
+            "burst",
+            "burst is above per_minute",
+            format!("At most {}", connection.per_minute),
+        );
+    }
+    if connection.settle_seconds <= connection.timeout_seconds {
+        let message = "a request could still be in flight after settle_seconds";
+        table.problem(
+            "settle_seconds",
+            message,
+            format!("More than timeout_seconds, {}", connection.timeout_seconds),
+        );
+    }
+    let signed = connection
+        .auth
+        .iter()
+        .any(|auth| matches!(auth, AuthSpec::SplynxSignature { .. }));
+    if signed && connection.parallel != 1 {
+        table.problem(
+            "parallel",
+            "signed requests must arrive in the order of their nonces",
+            "Write parallel = 1",
+        );
+    }
+}
+
+fn credentials(table: Table<'_>, settings: &[SettingSpec]) -> Option<AuthSpec> {
+    let setting = |key: &'static str| {
+        let name = table.text(key);
+        let fits = |kind: &SettingKind| matches!(kind, SettingKind::Secret | SettingKind::Text);
+        refer(&table, key, &name, settings, fits, "a secret or a text");
+        name
+    };
+    let template = |key: &'static str| {
+        let template = table.template(key);
+        refer_all(&table, key, &template, settings, |_| true, "a setting");
+        template
+    };
+    let name = table.text("type");
+    let auth = match name.as_str() {
+        "basic" => AuthSpec::Basic {
+            user: setting("user"),
+            password: setting("password"),
+        },
+        "bearer" => AuthSpec::Bearer {
+            token: template("token"),
+        },
+        "query-key" => AuthSpec::QueryKey {
+            name: table.text("name"),
+            value: template("value"),
+        },
+        "splynx-signature" => AuthSpec::SplynxSignature {
+            key: setting("key"),
+            secret: setting("secret"),
+        },
+        "splynx-token" => AuthSpec::SplynxToken {
+            key: setting("key"),
+            secret: setting("secret"),
+        },
+        "" => return None,
+        _ => {
+            table.problem(
+                "type",
+                format!("there is no authentication `{name}`"),
+                format!("One of {AUTH_TYPES}"),
+            );
+            return None;
+        }
+    };
+    table.done();
+    Some(auth)
+}
+
+fn refer_all(
+    table: &Table<'_>,
+    key: &'static str,
+    template: &Template,
+    settings: &[SettingSpec],
+    fits: impl Fn(&SettingKind) -> bool,
+    wanted: &str,
+) {
+    for name in template.keys() {
+        refer(table, key, name, settings, &fits, wanted);
+    }
+}

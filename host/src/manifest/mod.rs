@@ -1,0 +1,244 @@
+//! The manifest (`addon.toml`): what a host must know of an add-on without running it.
+//!
+//! This folder turns the text into a typed [`Manifest`] or into a list of [`Problem`]s, each with its line, its key and a
+//! cure. It knows nothing of stored values. The trap: a manifest comes from outside and is checked here once; whoever
+//! holds a [`Manifest`] relies on its references (settings named by connections, jobs by schedules) being whole.
+
+mod connections;
+mod parse;
+mod problem;
+mod reader;
+mod settings;
+mod template;
+mod values;
+
+pub use problem::{ManifestError, Problem, nearest};
+pub use template::{Template, TemplateError};
+pub use values::ValueError;
+
+use std::collections::BTreeMap;
+
+/// The interface that this host offers; a manifest must name the same major version, and no newer minor one.
+pub const INTERFACE: &str = "splynx:addon";
+pub const INTERFACE_VERSION: semver::Version = semver::Version::new(1, 0, 0);
+
+/// A whole manifest.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    pub addon: Addon,
+    /// By name.
+    pub connections: BTreeMap<String, Connection>,
+    pub settings: Vec<SettingSpec>,
+    pub mappings: Vec<MappingSpec>,
+    pub jobs: Vec<JobSpec>,
+    pub schedules: Vec<ScheduleSpec>,
+    pub pages: Vec<PageSpec>,
+    pub reports: Vec<ReportSpec>,
+}
+
+impl Manifest {
+    /// Reads a manifest; all problems are reported at once.
+    pub fn parse(text: &str) -> Result<Self, ManifestError> {
+        parse::manifest(text)
+    }
+
+    pub fn setting(&self, key: &str) -> Option<&SettingSpec> {
+        self.settings.iter().find(|spec| spec.key == key)
+    }
+
+    pub fn mapping(&self, key: &str) -> Option<&MappingSpec> {
+        self.mappings.iter().find(|spec| spec.key == key)
+    }
+
+    pub fn job(&self, id: &str) -> Option<&JobSpec> {
+        self.jobs.iter().find(|spec| spec.id == id)
+    }
+
+    pub fn page(&self, id: &str) -> Option<&PageSpec> {
+        self.pages.iter().find(|spec| spec.id == id)
+    }
+
+    pub fn report(&self, id: &str) -> Option<&ReportSpec> {
+        self.reports.iter().find(|spec| spec.id == id)
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Addon {
+    /// Lower-case letters, digits and dashes.
+    pub id: String,
+    pub version: semver::Version,
+    pub title: String,
+    pub description: String,
+    /// Version of the interface `splynx:addon` that the component was built against.
+    pub interface: semver::Version,
+    /// File name of the component inside the package.
+    pub component: String,
+    /// Version of the stored state; the guest's `migrate` brings older state to it.
+    pub state: u32,
+}
+
+/// A service that the add-on talks to, and on what terms.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    pub title: String,
+    /// Address that the guest's relative paths are joined to.
+    pub base_url: Template,
+    /// What may be reached. Each renders to a host name or to a URL, of which the host counts.
+    pub hosts: Vec<Template>,
+    /// Whether the hosts may have loopback, private or link-local addresses.
+    pub private_addresses: bool,
+    /// All of them are applied, in this order.
+    pub auth: Vec<AuthSpec>,
+    /// Settings whose values together name the budget: installations that agree in them share it.
+    pub counted_by: Vec<String>,
+    /// Most requests in any 60 seconds.
+    pub per_minute: u32,
+    /// Most requests in any 24 hours.
+    pub per_day: Option<u32>,
+    /// Requests that may be sent at once after a rest; the steady pace is `per_minute` / 60 a second.
+    pub burst: u32,
+    /// Requests in flight at once.
+    pub parallel: u32,
+    /// For one request, from connecting to the last byte of the answer.
+    pub timeout_seconds: u32,
+    pub max_response_bytes: u64,
+    /// How long the connection rests after an answer 429.
+    pub rest_after_429_seconds: u32,
+    /// After this long a request cannot still be in flight at the service.
+    pub settle_seconds: u32,
+}
+
+/// How requests prove who sends them. The fields name settings, except where they are templates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthSpec {
+    /// `Authorization: Basic`.
+    Basic { user: String, password: String },
+    /// `Authorization: Bearer`.
+    Bearer { token: Template },
+    /// A parameter of the query.
+    QueryKey { name: String, value: Template },
+    /// `Authorization: Splynx-EA (…)`, HMAC-SHA256 over a growing nonce (Splynx API, signature authentication).
+    SplynxSignature { key: String, secret: String },
+    /// `Authorization: Splynx-EA (access_token=…)`, with tokens that the host fetches and renews itself.
+    SplynxToken { key: String, secret: String },
+}
+
+/// One setting that an operator can see.
+#[derive(Debug, Clone)]
+pub struct SettingSpec {
+    pub key: String,
+    /// Heading that it stands under.
+    pub group: String,
+    pub title: String,
+    pub kind: SettingKind,
+    /// Jobs do not work without it.
+    pub required: bool,
+    /// Checked against the kind and in its normal form.
+    pub default: Option<String>,
+    pub help: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SettingKind {
+    Text,
+    Secret,
+    /// A whole number.
+    Number {
+        min: Option<i64>,
+        max: Option<i64>,
+    },
+    /// `on` or `off`.
+    Toggle,
+    /// `YYYY-MM-DD`.
+    Date,
+    Choice(ChoiceSource),
+    /// Several, joined by commas.
+    Choices(ChoiceSource),
+    /// An `http` or `https` address with its final slash.
+    Url,
+    /// Stored by the guest itself (`set-fetched`); a person may choose where the guest offers choices.
+    Fetched {
+        choices: Option<String>,
+    },
+}
+
+impl SettingKind {
+    /// The name that the manifest uses.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Secret => "secret",
+            Self::Number { .. } => "number",
+            Self::Toggle => "toggle",
+            Self::Date => "date",
+            Self::Choice(_) => "choice",
+            Self::Choices(_) => "choices",
+            Self::Url => "url",
+            Self::Fetched { .. } => "fetched",
+        }
+    }
+}
+
+/// Where the values of a choice come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChoiceSource {
+    /// The guest's `choices(source)`; stored values are not checked against it, since it is data that changes.
+    Guest(String),
+    /// A fixed list in the manifest.
+    Fixed(Vec<ChoiceOption>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChoiceOption {
+    pub value: String,
+    pub title: String,
+}
+
+/// A family of settings `KEY.ROW`, one for each row that the guest offers.
+#[derive(Debug, Clone)]
+pub struct MappingSpec {
+    pub key: String,
+    pub title: String,
+    pub help: String,
+    /// Source of the rows, for the guest's `choices`.
+    pub rows: String,
+    /// Source of the values, for the guest's `choices`.
+    pub choices: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct JobSpec {
+    pub id: String,
+    pub title: String,
+    pub help: String,
+    /// Whether it can run as a preview.
+    pub preview: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct ScheduleSpec {
+    pub job: String,
+    /// Key of a number setting.
+    pub every_minutes: String,
+    /// Key of a text setting that holds an IANA time zone name; UTC without one.
+    pub time_zone: Option<String>,
+    /// Keys of toggles: the schedule rests while all of them are off. Empty: it never rests.
+    pub when_any: Vec<String>,
+}
+
+/// A page whose rows come from the guest's `view`.
+#[derive(Debug, Clone)]
+pub struct PageSpec {
+    pub id: String,
+    pub title: String,
+    pub columns: Vec<String>,
+}
+
+/// Rows that a run leaves behind.
+#[derive(Debug, Clone)]
+pub struct ReportSpec {
+    pub id: String,
+    pub title: String,
+    pub columns: Vec<String>,
+}

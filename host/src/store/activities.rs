@@ -1,0 +1,181 @@
+//! The activity log that people read: what happened to one record, when, in which run. Guests write it through commits
+//! and never read it. Ids grow in the order of commits, so a reader can go on after the last one it saw.
+
+use chrono::{DateTime, Utc};
+use sqlx::Arguments;
+use sqlx::AssertSqlSafe;
+use sqlx::Row;
+use sqlx::any::{AnyArguments, AnyRow};
+
+use super::records::{instant, json, millis, number, text, to_json};
+use super::{RunId, Store, StoreError, Writing};
+
+/// As in `storage.wit`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Activity {
+    pub entity: String,
+    pub action: String,
+    pub local_id: String,
+    pub remote_id: String,
+    pub customer_id: String,
+    pub label: String,
+    pub code: String,
+    pub message: String,
+    pub more: Vec<(String, String)>,
+}
+
+impl Activity {
+    /// Bytes of all its texts.
+    pub(super) fn size(&self) -> usize {
+        let fields = [
+            &self.entity,
+            &self.action,
+            &self.local_id,
+            &self.remote_id,
+            &self.customer_id,
+            &self.label,
+            &self.code,
+            &self.message,
+        ];
+        fields.iter().map(|field| field.len()).sum::<usize>()
+            + self
+                .more
+                .iter()
+                .map(|(name, value)| name.len() + value.len())
+                .sum::<usize>()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActivityRow {
+    pub id: i64,
+    pub at: DateTime<Utc>,
+    pub run: Option<RunId>,
+    pub activity: Activity,
+}
+
+/// Which activities; fields that are none do not narrow.
+#[derive(Debug, Clone)]
+pub struct ActivityFilter {
+    pub entity: Option<String>,
+    pub action: Option<String>,
+    pub customer: Option<String>,
+    pub run: Option<RunId>,
+    pub since: Option<DateTime<Utc>>,
+    /// Only ids above it: what is new.
+    pub after: Option<i64>,
+    /// Only ids below it: the next page of older ones.
+    pub before: Option<i64>,
+    pub limit: u32,
+}
+
+impl Default for ActivityFilter {
+    fn default() -> Self {
+        Self {
+            entity: None,
+            action: None,
+            customer: None,
+            run: None,
+            since: None,
+            after: None,
+            before: None,
+            limit: 100,
+        }
+    }
+}
+
+impl Store {
+    /// The newest first.
+    pub async fn activities(
+        &self,
+        installation: &str,
+        filter: &ActivityFilter,
+    ) -> Result<Vec<ActivityRow>, StoreError> {
+        let mut sql = "SELECT * FROM activity WHERE installation = $1".to_owned();
+        let mut arguments = AnyArguments::default();
+        arguments.add(installation).map_err(sqlx::Error::Encode)?;
+        for (column, value) in [
+            ("entity", &filter.entity),
+            ("action", &filter.action),
+            ("customer_id", &filter.customer),
+        ] {
+            if let Some(value) = value {
+                arguments.add(value.as_str()).map_err(sqlx::Error::Encode)?;
+                sql.push_str(&format!(" AND {column} = ${}", arguments.len()));
+            }
+        }
+        let bounds = [
+            ("run =", filter.run),
+            ("at >=", filter.since.map(millis)),
+            ("id >", filter.after),
+            ("id <", filter.before),
+        ];
+        for (comparison, bound) in bounds {
+            if let Some(bound) = bound {
+                arguments.add(bound).map_err(sqlx::Error::Encode)?;
+                sql.push_str(&format!(" AND {comparison} ${}", arguments.len()));
+            }
+        }
+        sql.push_str(&format!(" ORDER BY id DESC LIMIT {}", filter.limit));
+        let rows = sqlx::query_with(AssertSqlSafe(sql), arguments)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(activity).collect()
+    }
+}
+
+pub(super) async fn insert_activities(
+    writing: &mut Writing,
+    installation: &str,
+    run: Option<RunId>,
+    activities: &[Activity],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    if activities.is_empty() {
+        return Ok(());
+    }
+    let first = writing
+        .next_numbers("activity", activities.len() as i64)
+        .await?;
+    for (id, activity) in (first..).zip(activities) {
+        sqlx::query(
+            "INSERT INTO activity (id, installation, run, at, entity, action, local_id, remote_id, customer_id, label, \
+             code, message, more) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        )
+        .bind(id)
+        .bind(installation)
+        .bind(run)
+        .bind(millis(now))
+        .bind(&activity.entity)
+        .bind(&activity.action)
+        .bind(&activity.local_id)
+        .bind(&activity.remote_id)
+        .bind(&activity.customer_id)
+        .bind(&activity.label)
+        .bind(&activity.code)
+        .bind(&activity.message)
+        .bind(to_json(&activity.more))
+        .execute(&mut *writing.transaction)
+        .await?;
+    }
+    Ok(())
+}
+
+fn activity(row: &AnyRow) -> Result<ActivityRow, StoreError> {
+    Ok(ActivityRow {
+        id: number(row, "id")?,
+        at: instant(row, "at")?,
+        run: row.try_get("run")?,
+        activity: Activity {
+            entity: text(row, "entity")?,
+            action: text(row, "action")?,
+            local_id: text(row, "local_id")?,
+            remote_id: text(row, "remote_id")?,
+            customer_id: text(row, "customer_id")?,
+            label: text(row, "label")?,
+            code: text(row, "code")?,
+            message: text(row, "message")?,
+            more: json(row.try_get("more")?)?,
+        },
+    })
+}

@@ -1,0 +1,175 @@
+//! What a run leaves behind besides its outcome: log lines for engineers, and report rows for people. Both are numbered
+//! from one within the run (and kind), and read page by page.
+
+use chrono::{DateTime, Utc};
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::records::{count, instant, json, millis, number, text, to_json};
+use super::{RunId, Store, StoreError, Writing};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    pub at: DateTime<Utc>,
+    /// `trace`, `debug`, `info`, `warn`, `error`
+    pub level: String,
+    pub message: String,
+}
+
+/// A log line with its number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogRow {
+    pub number: i64,
+    pub line: LogLine,
+}
+
+/// As in `run.wit`, `row`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReportRow {
+    pub id: String,
+    pub cells: Vec<String>,
+    pub more: Vec<(String, String)>,
+}
+
+impl Store {
+    /// Adds lines behind those that are there.
+    pub async fn append_log(&self, run: RunId, lines: &[LogLine]) -> Result<(), StoreError> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let mut writing = self.write().await?;
+        let row =
+            sqlx::query("SELECT COALESCE(MAX(number), 0) AS last FROM run_log WHERE run = $1")
+                .bind(run)
+                .fetch_one(&mut *writing.transaction)
+                .await?;
+        for (number, line) in (number(&row, "last")? + 1..).zip(lines) {
+            sqlx::query(
+                "INSERT INTO run_log (run, number, at, level, message) VALUES ($1, $2, $3, $4, $5)",
+            )
+            .bind(run)
+            .bind(number)
+            .bind(millis(line.at))
+            .bind(&line.level)
+            .bind(without_nul(&line.message))
+            .execute(&mut *writing.transaction)
+            .await?;
+        }
+        writing.commit().await
+    }
+
+    /// Lines with a number above `after`, in order.
+    pub async fn log_lines(
+        &self,
+        run: RunId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<LogRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM run_log WHERE run = $1 AND number > $2 ORDER BY number LIMIT $3",
+        )
+        .bind(run)
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let line = LogLine {
+                    at: instant(row, "at")?,
+                    level: text(row, "level")?,
+                    message: text(row, "message")?,
+                };
+                Ok(LogRow {
+                    number: number(row, "number")?,
+                    line,
+                })
+            })
+            .collect()
+    }
+
+    /// Adds rows behind those that are there.
+    pub async fn append_report(
+        &self,
+        run: RunId,
+        kind: &str,
+        rows: &[ReportRow],
+    ) -> Result<(), StoreError> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut writing = self.write().await?;
+        let first = last_number(&mut writing, run, kind).await? + 1;
+        for (number, row) in (first..).zip(rows) {
+            sqlx::query(
+                "INSERT INTO run_report (run, kind, number, row_id, cells, more) VALUES ($1, $2, $3, $4, $5, $6)",
+            )
+            .bind(run)
+            .bind(kind)
+            .bind(number)
+            .bind(without_nul(&row.id))
+            .bind(to_json(&row.cells))
+            .bind(to_json(&row.more))
+            .execute(&mut *writing.transaction)
+            .await?;
+        }
+        writing.commit().await
+    }
+
+    /// Rows of one kind with a number above `after`, each with its number, in order.
+    pub async fn report_rows(
+        &self,
+        run: RunId,
+        kind: &str,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, ReportRow)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM run_report WHERE run = $1 AND kind = $2 AND number > $3 ORDER BY number LIMIT $4",
+        )
+        .bind(run)
+        .bind(kind)
+        .bind(after)
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(report_row).collect()
+    }
+
+    /// The kinds of report that a run has, with the number of rows of each.
+    pub async fn report_kinds(&self, run: RunId) -> Result<Vec<(String, u64)>, StoreError> {
+        let rows =
+            sqlx::query("SELECT kind, COUNT(*) AS amount FROM run_report WHERE run = $1 GROUP BY kind ORDER BY kind")
+                .bind(run)
+                .fetch_all(&self.pool)
+                .await?;
+        rows.iter()
+            .map(|row| Ok((text(row, "kind")?, count(row, "amount")?)))
+            .collect()
+    }
+}
+
+async fn last_number(writing: &mut Writing, run: RunId, kind: &str) -> Result<i64, StoreError> {
+    let row = sqlx::query(
+        "SELECT COALESCE(MAX(number), 0) AS last FROM run_report WHERE run = $1 AND kind = $2",
+    )
+    .bind(run)
+    .bind(kind)
+    .fetch_one(&mut *writing.transaction)
+    .await?;
+    number(&row, "last")
+}
+
+fn report_row(row: &AnyRow) -> Result<(i64, ReportRow), StoreError> {
+    let report = ReportRow {
+        id: text(row, "row_id")?,
+        cells: json(row.try_get("cells")?)?,
+        more: json(row.try_get("more")?)?,
+    };
+    Ok((number(row, "number")?, report))
+}
+
+/// Databases disagree about NUL in texts; for a line that people read, its picture says as much.
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{2400}")
+}

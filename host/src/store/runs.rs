@@ -1,0 +1,346 @@
+//! Runs: one row each, from the start to the stored outcome. Progress and the wish to stop travel through the row, since
+//! the process that shows a run need not be the one that works on it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use super::records::{count, flag, instant, json, maybe_instant, millis, text, to_json};
+use super::{Store, StoreError};
+
+/// Grows over all installations.
+pub type RunId = i64;
+
+/// What made a run start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trigger {
+    Person,
+    Schedule,
+    Event,
+    /// An earlier run ended `paused`, and its time has come.
+    Resume,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunState {
+    Running,
+    Finished,
+    /// To be run again at `resume_at`.
+    Paused,
+    /// A person asked for it.
+    Stopped,
+    Failed,
+}
+
+/// Why something did not work (`types.wit`, `failure`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub code: String,
+    pub message: String,
+    /// Seconds since the Unix epoch.
+    pub retry_at: Option<u64>,
+    pub more: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct NewRun<'a> {
+    pub installation: &'a str,
+    pub job: &'a str,
+    pub trigger: Trigger,
+    /// The person, or what stands for one (`scheduler`).
+    pub actor: &'a str,
+    pub preview: bool,
+    /// The package that the run uses to its end, also where an update comes in between.
+    pub package_sha256: &'a str,
+}
+
+/// How far a stage has come; `total` 0: not known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Progress {
+    pub stage: String,
+    pub done: u64,
+    pub total: u64,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Anything but `Running`.
+    pub state: RunState,
+    /// Seconds since the Unix epoch; of a paused run.
+    pub resume_at: Option<u64>,
+    pub why: Option<Failure>,
+    pub counts: Vec<(String, u64)>,
+    pub more: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub id: RunId,
+    pub installation: String,
+    pub job: String,
+    pub trigger: Trigger,
+    pub actor: String,
+    pub preview: bool,
+    pub package_sha256: String,
+    pub state: RunState,
+    pub started_at: DateTime<Utc>,
+    /// The last sign of life.
+    pub seen_at: DateTime<Utc>,
+    pub ended_at: Option<DateTime<Utc>>,
+    pub stop_requested: bool,
+    pub progress: Progress,
+    /// None while it runs.
+    pub outcome: Option<Outcome>,
+}
+
+/// A run without a sign of life for this long has lost its host.
+const LOST_AFTER_SECONDS: i64 = 60;
+
+impl Trigger {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Schedule => "schedule",
+            Self::Event => "event",
+            Self::Resume => "resume",
+        }
+    }
+
+    fn read(text: &str) -> Result<Self, StoreError> {
+        [Self::Person, Self::Schedule, Self::Event, Self::Resume]
+            .into_iter()
+            .find(|trigger| trigger.as_str() == text)
+            .ok_or_else(|| StoreError::Corrupt(format!("`{text}` starts no run")))
+    }
+}
+
+impl RunState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Paused => "paused",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+        }
+    }
+
+    fn read(text: &str) -> Result<Self, StoreError> {
+        [
+            Self::Running,
+            Self::Finished,
+            Self::Paused,
+            Self::Stopped,
+            Self::Failed,
+        ]
+        .into_iter()
+        .find(|state| state.as_str() == text)
+        .ok_or_else(|| StoreError::Corrupt(format!("`{text}` is no state of a run")))
+    }
+}
+
+impl Store {
+    pub async fn insert_run(
+        &self,
+        new: NewRun<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<RunId, StoreError> {
+        let mut writing = self.write().await?;
+        let id = writing.next_number("run").await?;
+        sqlx::query(
+            "INSERT INTO run (id, installation, job, started_by, actor, preview, package_sha256, state, started_at, \
+             seen_at, stop_requested, stage, done, total) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 'running', $8, $8, 0, '', 0, 0)",
+        )
+        .bind(id)
+        .bind(new.installation)
+        .bind(new.job)
+        .bind(new.trigger.as_str())
+        .bind(new.actor)
+        .bind(i64::from(new.preview))
+        .bind(new.package_sha256)
+        .bind(millis(now))
+        .execute(&mut *writing.transaction)
+        .await?;
+        writing.commit().await?;
+        Ok(id)
+    }
+
+    /// Notes progress and a sign of life. True: a person asked it to stop.
+    pub async fn set_progress(
+        &self,
+        run: RunId,
+        progress: &Progress,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let mut writing = self.write().await?;
+        let row = sqlx::query(
+            "UPDATE run SET stage = $2, done = $3, total = $4, seen_at = $5 WHERE id = $1 RETURNING stop_requested",
+        )
+        .bind(run)
+        .bind(&progress.stage)
+        .bind(signed(progress.done))
+        .bind(signed(progress.total))
+        .bind(millis(now))
+        .fetch_optional(&mut *writing.transaction)
+        .await?
+        .ok_or_else(|| missing(run))?;
+        writing.commit().await?;
+        flag(&row, "stop_requested")
+    }
+
+    /// A sign of life without progress; due at least every [`LEASE_SECONDS`](super::LEASE_SECONDS).
+    pub async fn touch_run(&self, run: RunId, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let mut writing = self.write().await?;
+        sqlx::query("UPDATE run SET seen_at = $2 WHERE id = $1")
+            .bind(run)
+            .bind(millis(now))
+            .execute(&mut *writing.transaction)
+            .await?;
+        writing.commit().await
+    }
+
+    /// Whether a person asked it to stop. A read: cheap enough to be asked often.
+    pub async fn stop_requested(&self, run: RunId) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT stop_requested FROM run WHERE id = $1")
+            .bind(run)
+            .fetch_optional(&self.pool)
+            .await?
+            .ok_or_else(|| missing(run))?;
+        flag(&row, "stop_requested")
+    }
+
+    /// Asks a run to stop. False: it is over already.
+    pub async fn request_stop(&self, run: RunId) -> Result<bool, StoreError> {
+        let mut writing = self.write().await?;
+        let asked =
+            sqlx::query("UPDATE run SET stop_requested = 1 WHERE id = $1 AND state = 'running'")
+                .bind(run)
+                .execute(&mut *writing.transaction)
+                .await?;
+        writing.commit().await?;
+        if asked.rows_affected() == 0 {
+            self.run(run).await?;
+        }
+        Ok(asked.rows_affected() == 1)
+    }
+
+    /// Stores how it ended. False: it had ended before (its host was thought lost), and that outcome stands.
+    pub async fn finish_run(
+        &self,
+        run: RunId,
+        outcome: &Outcome,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let mut writing = self.write().await?;
+        let ended = sqlx::query(
+            "UPDATE run SET state = $2, outcome = $3, ended_at = $4, seen_at = $4 WHERE id = $1 AND state = 'running'",
+        )
+        .bind(run)
+        .bind(outcome.state.as_str())
+        .bind(to_json(outcome))
+        .bind(millis(now))
+        .execute(&mut *writing.transaction)
+        .await?;
+        writing.commit().await?;
+        Ok(ended.rows_affected() == 1)
+    }
+
+    /// Ends, as failed with code `host-lost`, the runs that have shown no sign of life for a minute.
+    pub async fn fail_lost_runs(&self, now: DateTime<Utc>) -> Result<Vec<RunId>, StoreError> {
+        let outcome = Outcome {
+            state: RunState::Failed,
+            resume_at: None,
+            why: Some(Failure {
+                code: "host-lost".to_owned(),
+                message: "The host that worked on this run ended before it. Run the job again: it goes on from what is \
+                          stored."
+                    .to_owned(),
+                retry_at: None,
+                more: Vec::new(),
+            }),
+            counts: Vec::new(),
+            more: Vec::new(),
+        };
+        let mut writing = self.write().await?;
+        let rows = sqlx::query(
+            "UPDATE run SET state = 'failed', outcome = $1, ended_at = $2 \
+             WHERE state = 'running' AND seen_at < $3 RETURNING id",
+        )
+        .bind(to_json(&outcome))
+        .bind(millis(now))
+        .bind(millis(now - TimeDelta::seconds(LOST_AFTER_SECONDS)))
+        .fetch_all(&mut *writing.transaction)
+        .await?;
+        writing.commit().await?;
+        rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
+    }
+
+    /// The run of that id, or [`StoreError::Missing`].
+    pub async fn run(&self, id: RunId) -> Result<Run, StoreError> {
+        let row = sqlx::query("SELECT * FROM run WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&self.pool)
+            .await?
+            .ok_or_else(|| missing(id))?;
+        run(&row)
+    }
+
+    /// Runs of an installation, the newest first; `before`: only ids below it.
+    pub async fn runs(
+        &self,
+        installation: &str,
+        before: Option<RunId>,
+        limit: u32,
+    ) -> Result<Vec<Run>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM run WHERE installation = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
+        )
+        .bind(installation)
+        .bind(before.unwrap_or(RunId::MAX))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(run).collect()
+    }
+}
+
+fn run(row: &AnyRow) -> Result<Run, StoreError> {
+    let outcome: Option<String> = row.try_get("outcome")?;
+    Ok(Run {
+        id: row.try_get("id")?,
+        installation: text(row, "installation")?,
+        job: text(row, "job")?,
+        trigger: Trigger::read(row.try_get("started_by")?)?,
+        actor: text(row, "actor")?,
+        preview: flag(row, "preview")?,
+        package_sha256: text(row, "package_sha256")?,
+        state: RunState::read(row.try_get("state")?)?,
+        started_at: instant(row, "started_at")?,
+        seen_at: instant(row, "seen_at")?,
+        ended_at: maybe_instant(row, "ended_at")?,
+        stop_requested: flag(row, "stop_requested")?,
+        progress: Progress {
+            stage: text(row, "stage")?,
+            done: count(row, "done")?,
+            total: count(row, "total")?,
+        },
+        outcome: outcome.as_deref().map(json).transpose()?,
+    })
+}
+
+fn missing(run: RunId) -> StoreError {
+    StoreError::Missing {
+        what: "run",
+        name: run.to_string(),
+    }
+}
+
+/// A guest may count as far as it likes; the column ends at `i64::MAX`.
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,92 @@
+//! What goes wrong while a page is made, as a page. The reader is told what is useful and the log the rest.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::frame::{Frame, page_with};
+use crate::host::HostError;
+use crate::manifest::ManifestError;
+use crate::store::StoreError;
+
+/// A refusal for people.
+#[derive(Debug)]
+pub struct Failure {
+    status: StatusCode,
+    message: String,
+}
+
+/// Carried to the layer that knows the base path and draws the page.
+#[derive(Debug, Clone)]
+pub struct Told {
+    pub message: String,
+}
+
+#[derive(Template)]
+#[template(path = "failure.html")]
+struct FailurePage {
+    frame: Frame,
+    message: String,
+}
+
+impl Failure {
+    pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into() }
+    }
+
+    pub fn not_found(what: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, format!("There is no such {what}."))
+    }
+
+    fn internal(error: &dyn std::error::Error) -> Self {
+        tracing::error!("a page failed: {error}");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "The host is in trouble; its log says why.")
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(Told { message: self.message });
+        response
+    }
+}
+
+/// The page for a refusal.
+pub fn failure_page(base: &str, status: StatusCode, message: &str) -> Response {
+    let frame = Frame::new(base, None, status.canonical_reason().unwrap_or("Error"));
+    page_with(status, &FailurePage { frame, message: message.to_owned() })
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Missing { .. } => Self::new(StatusCode::NOT_FOUND, sentence(&error)),
+            StoreError::Exists { .. } | StoreError::InUse { .. } | StoreError::Limit(_) => {
+                Self::new(StatusCode::CONFLICT, sentence(&error))
+            }
+            error => Self::internal(&error),
+        }
+    }
+}
+
+impl From<ManifestError> for Failure {
+    fn from(error: ManifestError) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        Self::new(StatusCode::CONFLICT, sentence(&error))
+    }
+}
+
+/// An error's text as a sentence.
+pub fn sentence(error: &dyn std::error::Error) -> String {
+    let text = error.to_string();
+    let mut characters = text.chars();
+    let Some(first) = characters.next() else { return text };
+    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{}{}{end}", first.to_uppercase(), characters.as_str())
+}

@@ -1,0 +1,360 @@
+//! The guest's tables: against a model, and at their limits.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use addon_host::store::{
+    Activity, ActivityFilter, Change, Commit, CommitError, Entry, Fence, GuestLimits, Store,
+    StoreError,
+};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::fixtures::{at, install, leased, store, store_with};
+
+type Model = BTreeMap<(String, String), String>;
+
+#[derive(Debug, Clone)]
+enum Call {
+    Get(String, Vec<String>),
+    Scan {
+        table: String,
+        prefix: String,
+        after: String,
+        limit: u32,
+    },
+    Commit {
+        expect: Vec<Expect>,
+        changes: Vec<Change>,
+        activities: usize,
+    },
+}
+
+/// An expectation, made true or false when its turn comes.
+#[derive(Debug, Clone)]
+struct Expect {
+    table: String,
+    key: String,
+    right: bool,
+}
+
+fn table() -> impl Strategy<Value = String> {
+    select(vec!["a", "b"]).prop_map(str::to_owned)
+}
+
+/// Few keys, so that calls meet; with characters at the edges of UTF-8's lengths, whose order differs in UTF-16, and SQL's
+/// wild cards.
+fn key() -> impl Strategy<Value = String> {
+    prop::collection::vec(
+        select(vec![
+            'a',
+            'B',
+            '%',
+            '_',
+            '\u{7f}',
+            'é',
+            '\u{d7ff}',
+            '\u{e000}',
+            '\u{ffff}',
+            '\u{10ffff}',
+        ]),
+        1..4,
+    )
+    .prop_map(|characters| characters.into_iter().collect())
+}
+
+fn start() -> impl Strategy<Value = String> {
+    prop_oneof![1 => Just(String::new()), 3 => key()]
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    (table(), key(), prop::option::weighted(0.7, "[a-zé]{0,6}"))
+        .prop_map(|(table, key, value)| Change { table, key, value })
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    let expect = (table(), key(), prop::bool::weighted(0.9))
+        .prop_map(|(table, key, right)| Expect { table, key, right });
+    prop_oneof![
+        1 => (table(), prop::collection::vec(key(), 0..80)).prop_map(|(table, keys)| Call::Get(table, keys)),
+        2 => (table(), start(), start(), 0..6_u32)
+            .prop_map(|(table, prefix, after, limit)| Call::Scan { table, prefix, after, limit }),
+        3 => (prop::collection::vec(expect, 0..3), prop::collection::vec(change(), 0..80), 0..3_usize)
+            .prop_map(|(expect, changes, activities)| Call::Commit { expect, changes, activities }),
+    ]
+}
+
+fn scan(model: &Model, table: &str, prefix: &str, after: &str, limit: u32) -> Vec<Entry> {
+    let from = (
+        Bound::Excluded((table.to_owned(), after.to_owned())),
+        Bound::Unbounded,
+    );
+    model
+        .range(from)
+        .filter(|((found, key), _)| found == table && key.starts_with(prefix))
+        .take(limit as usize)
+        .map(|((_, key), value)| Entry {
+            key: key.clone(),
+            value: value.clone(),
+        })
+        .collect()
+}
+
+async fn commit(
+    store: &Store,
+    fence: &Fence,
+    expect: &[Change],
+    changes: &[Change],
+) -> Result<(), CommitError> {
+    store
+        .guest_commit(
+            Commit {
+                fence,
+                expect,
+                changes,
+                activities: &[],
+            },
+            at(1),
+        )
+        .await
+}
+
+async fn play(store: &Store, fence: &Fence, calls: Vec<Call>) {
+    let mut model = Model::new();
+    let mut activities = 0;
+    for call in calls {
+        match call {
+            Call::Get(table, keys) => {
+                let found = store.guest_get("isp", &table, &keys).await.unwrap();
+                let expected = keys.iter().filter_map(|key| {
+                    let value = model.get(&(table.clone(), key.clone()))?.clone();
+                    Some(Entry {
+                        key: key.clone(),
+                        value,
+                    })
+                });
+                assert_eq!(found, expected.collect::<Vec<_>>());
+            }
+            Call::Scan {
+                table,
+                prefix,
+                after,
+                limit,
+            } => {
+                let found = store
+                    .guest_scan("isp", &table, &prefix, &after, limit)
+                    .await
+                    .unwrap();
+                assert_eq!(
+                    found,
+                    scan(&model, &table, &prefix, &after, limit),
+                    "{table} {prefix:?} after {after:?}"
+                );
+            }
+            Call::Commit {
+                expect,
+                changes,
+                activities: added,
+            } => {
+                let holds = expect.iter().all(|expect| expect.right);
+                let expect: Vec<Change> = expect
+                    .into_iter()
+                    .map(|Expect { table, key, right }| {
+                        let stands = model.get(&(table.clone(), key.clone())).cloned();
+                        let value = if right {
+                            stands
+                        } else {
+                            Some(format!("not {stands:?}"))
+                        };
+                        Change { table, key, value }
+                    })
+                    .collect();
+                let mut keys: Vec<_> = changes
+                    .iter()
+                    .map(|change| (&change.table, &change.key))
+                    .collect();
+                keys.sort();
+                let twice = keys.windows(2).any(|pair| pair[0] == pair[1]);
+                let told = vec![
+                    Activity {
+                        label: "one".into(),
+                        ..Activity::default()
+                    };
+                    added
+                ];
+                let answer = store
+                    .guest_commit(
+                        Commit {
+                            fence,
+                            expect: &expect,
+                            changes: &changes,
+                            activities: &told,
+                        },
+                        at(1),
+                    )
+                    .await;
+                match answer {
+                    Ok(()) => {
+                        assert!(holds && !twice);
+                        activities += added;
+                        for Change { table, key, value } in changes {
+                            match value {
+                                Some(value) => model.insert((table, key), value),
+                                None => model.remove(&(table, key)),
+                            };
+                        }
+                    }
+                    Err(CommitError::Conflict { .. }) => assert!(!holds),
+                    Err(CommitError::Invalid(_)) => assert!(twice),
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+    }
+    for table in ["a", "b"] {
+        assert_eq!(
+            store
+                .guest_scan("isp", table, "", "", u32::MAX)
+                .await
+                .unwrap(),
+            scan(&model, table, "", "", u32::MAX)
+        );
+    }
+    let stored: usize = model
+        .iter()
+        .map(|((_, key), value)| key.len() + value.len())
+        .sum();
+    assert_eq!(
+        store.installation("isp").await.unwrap().stored_bytes,
+        stored as u64,
+        "the size is kept exactly"
+    );
+    let filter = ActivityFilter {
+        limit: 10_000,
+        ..ActivityFilter::default()
+    };
+    assert_eq!(
+        store.activities("isp", &filter).await.unwrap().len(),
+        activities,
+        "activities live and die with their commit"
+    );
+    assert!(
+        store
+            .guest_scan("other", "a", "", "", 10)
+            .await
+            .unwrap()
+            .is_empty(),
+        "another installation sees nothing of it"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_tables_behave_like_a_sorted_map_with_all_or_nothing_commits(calls in prop::collection::vec(call(), 1..25)) {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let (store, _folder) = store().await;
+            let fence = leased(&store, "isp").await;
+            install(&store, "other").await;
+            play(&store, &fence, calls).await;
+        });
+    }
+}
+
+fn put(key: &str, value: &str) -> Change {
+    Change {
+        table: "t".into(),
+        key: key.into(),
+        value: Some(value.into()),
+    }
+}
+
+#[tokio::test]
+async fn what_exceeds_a_limit_is_refused_before_anything_happens() {
+    let limits = GuestLimits {
+        table_name: 4,
+        key: 8,
+        value: 100,
+        items_per_call: 5,
+        bytes_per_call: 250,
+        stored: 450,
+    };
+    let (store, _folder) = store_with(limits).await;
+    let fence = leased(&store, "isp").await;
+    let long = "x".repeat(101);
+    let full = "x".repeat(90);
+    let limited = [
+        vec![put("123456789", "")],
+        vec![put("k", &long)],
+        vec![Change {
+            table: "table".into(),
+            ..put("k", "")
+        }],
+        (0..6).map(|n| put(&n.to_string(), "")).collect(),
+        vec![put("a", &full), put("b", &full), put("c", &full)],
+    ];
+    for changes in limited {
+        let answer = commit(&store, &fence, &[], &changes).await;
+        assert!(
+            matches!(answer, Err(CommitError::Store(StoreError::Limit(_)))),
+            "{changes:?}: {answer:?}"
+        );
+    }
+    for change in [
+        put("", "x"),
+        put("a\0b", "x"),
+        put("a", "\0"),
+        Change {
+            table: String::new(),
+            ..put("a", "x")
+        },
+    ] {
+        assert!(matches!(
+            commit(&store, &fence, &[], &[change]).await,
+            Err(CommitError::Invalid(_))
+        ));
+    }
+    assert!(
+        store
+            .guest_scan("isp", "t", "", "", 10)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+
+    for keys in [["a", "b"], ["c", "d"]] {
+        commit(&store, &fence, &[], &keys.map(|key| put(key, &full)))
+            .await
+            .unwrap();
+    }
+    assert!(matches!(
+        commit(&store, &fence, &[], &[put("e", &full)]).await,
+        Err(CommitError::Full { limit: 450 })
+    ));
+    // Replacing and deleting still work when full, and a scan that would carry too much says so.
+    commit(&store, &fence, &[], &[put("a", &full)])
+        .await
+        .unwrap();
+    assert!(matches!(
+        store.guest_scan("isp", "t", "", "", 4).await,
+        Err(StoreError::Limit(_))
+    ));
+    assert_eq!(
+        store.guest_scan("isp", "t", "", "", 2).await.unwrap().len(),
+        2
+    );
+    let keys: Vec<String> = ["a", "b", "c"].map(String::from).into();
+    assert!(matches!(
+        store.guest_get("isp", "t", &keys).await,
+        Err(StoreError::Limit(_))
+    ));
+    let gone = Change {
+        value: None,
+        ..put("a", "")
+    };
+    commit(&store, &fence, &[], &[gone]).await.unwrap();
+    commit(&store, &fence, &[put("b", &full)], &[put("e", &full)])
+        .await
+        .unwrap();
+}

@@ -1,0 +1,390 @@
+use addon_host::manifest::{AuthSpec, ChoiceSource, Manifest, SettingKind};
+
+use crate::fixtures::{MANIFEST, manifest};
+
+/// One edit of the good manifest, and the complaint that must follow: line, key, and parts of message and cure.
+struct Case {
+    edit: (&'static str, &'static str),
+    line: usize,
+    key: &'static str,
+    says: &'static str,
+    cure: &'static str,
+}
+
+#[test]
+fn every_mistake_is_told_with_its_line_its_key_and_a_cure() {
+    let case = |edit, line, key, says, cure| Case {
+        edit,
+        line,
+        key,
+        says,
+        cure,
+    };
+    let cases = [
+        case(("id = \"example\"", "id = "), 2, "", "", "TOML"),
+        case(
+            ("title = \"Example\"", "titel = \"Example\""),
+            4,
+            "addon.titel",
+            "unknown key `titel`",
+            "`title`",
+        ),
+        case(
+            ("title = \"Example\"\n", ""),
+            1,
+            "addon.title",
+            "`title` is missing",
+            "Add title",
+        ),
+        case(
+            ("title = \"Example\"", "title = 5"),
+            4,
+            "addon.title",
+            "is an integer, not a text",
+            "title = \"…\"",
+        ),
+        case(
+            ("title = \"Example\"", "title = \"\""),
+            4,
+            "addon.title",
+            "is empty",
+            "leave the line out",
+        ),
+        case(
+            ("id = \"example\"", "id = \"Ex ample\""),
+            2,
+            "addon.id",
+            "is no name",
+            "Lower-case",
+        ),
+        case(
+            ("\"1.2.3\"", "\"1.2\""),
+            3,
+            "addon.version",
+            "`1.2` is no version",
+            "three numbers",
+        ),
+        case(
+            ("addon@1.0.0", "addon@2.0.0"),
+            5,
+            "addon.interface",
+            "not an interface of this host",
+            "addon@1.0.0",
+        ),
+        case(
+            ("addon@1.0.0", "addon@1.1.0"),
+            5,
+            "addon.interface",
+            "not an interface of this host",
+            "addon@1.0.0",
+        ),
+        case(
+            ("splynx:addon@", "other:addon@"),
+            5,
+            "addon.interface",
+            "no interface that is known",
+            "addon@1.0.0",
+        ),
+        case(
+            ("\"example.wasm\"", "\"../example.wasm\""),
+            6,
+            "addon.component",
+            "file name",
+            "beside addon.toml",
+        ),
+        case(
+            ("state = 3", "state = 0"),
+            7,
+            "addon.state",
+            "0 is out of range",
+            "Between 1",
+        ),
+        case(
+            ("{books_url}api/", "{book_url}api/"),
+            10,
+            "connections.books.base_url",
+            "no setting `book_url`",
+            "`books_url`",
+        ),
+        case(
+            ("{books_url}api/", "{password}api/"),
+            10,
+            "connections.books.base_url",
+            "of type secret",
+            "no secret",
+        ),
+        case(
+            ("{books_url}api/", "{books_url"),
+            10,
+            "connections.books.base_url",
+            "without a closing",
+            "{{ and }}",
+        ),
+        case(
+            ("\"basic\"", "\"basics\""),
+            13,
+            "connections.books.auth[1].type",
+            "no authentication `basics`",
+            "splynx-signature",
+        ),
+        case(
+            ("user = \"login\", ", ""),
+            13,
+            "connections.books.auth[1].user",
+            "is missing",
+            "Add user",
+        ),
+        case(
+            ("user = \"login\"", "user = \"every\""),
+            13,
+            "connections.books.auth[1].user",
+            "of type number",
+            "a secret or a text",
+        ),
+        case(
+            ("name = \"apikey\"", "nam = \"apikey\""),
+            14,
+            "connections.books.auth[2].nam",
+            "unknown key",
+            "`name`",
+        ),
+        case(
+            ("per_minute = 90", "per_minute = 0"),
+            17,
+            "connections.books.per_minute",
+            "out of range",
+            "Between 1",
+        ),
+        case(
+            ("per_minute = 90\n", ""),
+            9,
+            "connections.books.per_minute",
+            "is missing",
+            "Add per_minute",
+        ),
+        case(
+            ("per_day = 4500", "per_day = 4500\nparallel = 2.5"),
+            19,
+            "connections.books.parallel",
+            "a float, not a whole number",
+            "parallel = ",
+        ),
+        case(
+            ("per_day = 4500", "settle_seconds = 60"),
+            18,
+            "connections.books.settle_seconds",
+            "in flight",
+            "More than",
+        ),
+        case(
+            (
+                "type = \"basic\", user = \"login\", password = \"password\"",
+                "type = \"splynx-signature\", key = \"login\", secret = \"password\" }]\nparallel = 3\nunused = [{ a = 1",
+            ),
+            14,
+            "connections.books.parallel",
+            "order of their nonces",
+            "parallel = 1",
+        ),
+        case(
+            ("type = \"url\"", "type = \"uri\""),
+            23,
+            "settings[1].type",
+            "no type `uri`",
+            "fetched",
+        ),
+        case(
+            ("key = \"login\"", "key = \"books_url\""),
+            27,
+            "settings[2].key",
+            "a second time",
+            "its own",
+        ),
+        case(
+            ("key = \"company\"", "key = \"a.b\""),
+            44,
+            "settings[5].key",
+            "is no key",
+            "underscores",
+        ),
+        case(
+            ("max = 1440", "max = 4"),
+            53,
+            "settings[6].min",
+            "above max",
+            "Exchange",
+        ),
+        case(
+            ("default = \"15\"", "default = \"3\""),
+            55,
+            "settings[6].default",
+            "3 is out of range",
+            "Between 5 and 1440",
+        ),
+        case(
+            ("default = \"off\"", "default = \"of\""),
+            67,
+            "settings[8].default",
+            "neither on nor off",
+            "on or off",
+        ),
+        case(
+            (
+                "type = \"secret\"\nrequired",
+                "type = \"secret\"\ndefault = \"x\"\nrequired",
+            ),
+            36,
+            "settings[3].default",
+            "has no default",
+            "Leave the line out",
+        ),
+        case(
+            ("default = \"month\"", "default = \"year\""),
+            79,
+            "settings[10].default",
+            "`year` is not offered",
+            "month, day",
+        ),
+        case(
+            ("choices = \"partners\"\n", ""),
+            84,
+            "settings[11].type",
+            "something to choose from",
+            "options",
+        ),
+        case(
+            ("key = \"item\"", "key = \"login\""),
+            88,
+            "mappings[1].key",
+            "a second time",
+            "its own",
+        ),
+        case(
+            ("job = \"sync\"", "job = \"synch\""),
+            99,
+            "schedules[1].job",
+            "no job `synch`",
+            "`sync`",
+        ),
+        case(
+            ("every_minutes = \"every\"", "every_minutes = \"zone\""),
+            100,
+            "schedules[1].every_minutes",
+            "of type text",
+            "a number",
+        ),
+        case(
+            ("[\"automatic\"]", "[\"automatik\"]"),
+            102,
+            "schedules[1].when_any",
+            "no setting `automatik`",
+            "`automatic`",
+        ),
+        case(
+            ("[\"automatic\"]", "\"automatic\""),
+            102,
+            "schedules[1].when_any",
+            "is a string, not a list",
+            "[ … ]",
+        ),
+        case(
+            ("[\"Kind\", \"Reason\"]", "[]"),
+            107,
+            "pages[1].columns",
+            "names nothing",
+            "columns =",
+        ),
+        case(
+            ("[[reports]]", "[[report]]"),
+            109,
+            "report",
+            "unknown key `report`",
+            "`reports`",
+        ),
+    ];
+    for Case {
+        edit: (from, to),
+        line,
+        key,
+        says,
+        cure,
+    } in cases
+    {
+        assert!(MANIFEST.contains(from), "the case edits nothing: {from}");
+        let error = Manifest::parse(&MANIFEST.replacen(from, to, 1)).expect_err(to);
+        let found = error.problems.iter().any(|problem| {
+            problem.line == line
+                && problem.key == key
+                && problem.message.contains(says)
+                && problem.cure.contains(cure)
+        });
+        assert!(
+            found,
+            "{to:?} should complain in line {line} of {key} that {says:?}, with the cure {cure:?}\n{error}"
+        );
+    }
+}
+
+#[test]
+fn several_mistakes_are_told_at_once_in_the_order_of_lines() {
+    let text = MANIFEST
+        .replace("per_minute = 90", "per_minut = 90")
+        .replace("job = \"sync\"", "jobb = \"sync\"");
+    let error = Manifest::parse(&text).unwrap_err();
+    let lines: Vec<usize> = error.problems.iter().map(|problem| problem.line).collect();
+    assert_eq!(lines, [9, 17, 98, 99], "{error}");
+    assert!(error.to_string().contains(
+        "line 17, connections.books.per_minut: unknown key `per_minut`. Did you mean `per_minute`?"
+    ));
+}
+
+#[test]
+fn a_good_manifest_is_read_whole_with_its_usual_values() {
+    let manifest = manifest();
+    let books = &manifest.connections["books"];
+    assert_eq!(manifest.addon.state, 3);
+    assert_eq!(
+        (
+            books.burst,
+            books.parallel,
+            books.timeout_seconds,
+            books.settle_seconds
+        ),
+        (10, 1, 60, 300)
+    );
+    assert_eq!(
+        (books.per_minute, books.per_day, books.private_addresses),
+        (90, Some(4500), false)
+    );
+    assert_eq!(
+        books.auth[0],
+        AuthSpec::Basic {
+            user: "login".into(),
+            password: "password".into()
+        }
+    );
+    assert!(
+        matches!(&books.auth[1], AuthSpec::QueryKey { value, .. } if value.render(|_| Some("k")) == Ok("{k}".into()))
+    );
+    assert_eq!(
+        manifest.setting("every").unwrap().kind,
+        SettingKind::Number {
+            min: Some(5),
+            max: Some(1440)
+        }
+    );
+    assert_eq!(
+        manifest.setting("partners").unwrap().kind,
+        SettingKind::Choices(ChoiceSource::Guest("partners".into()))
+    );
+    assert!(manifest.job("sync").unwrap().preview && manifest.job("other").is_none());
+}
+
+#[test]
+fn the_plugin_of_this_repository_has_a_good_manifest() {
+    let text =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../plugin/addon.toml"))
+            .unwrap();
+    let manifest = Manifest::parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(manifest.addon.id, "splynx-sageone");
+}

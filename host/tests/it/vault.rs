@@ -1,0 +1,96 @@
+use addon_host::vault::{Secret, Vault, VaultError};
+
+#[test]
+fn what_was_sealed_opens_in_its_place_only_and_only_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("master.key");
+    let vault = Vault::open(&file).unwrap();
+    let secret = Secret::new("Pässwort with a {brace}");
+    let sealed = vault.seal("books", "password", &secret).unwrap();
+
+    // The same key, read again by another process.
+    let again = Vault::open(&file).unwrap();
+    assert_eq!(
+        again.unseal("books", "password", &sealed).unwrap().expose(),
+        secret.expose()
+    );
+    assert_ne!(
+        vault.seal("books", "password", &secret).unwrap(),
+        sealed,
+        "each sealing has its own nonce"
+    );
+    assert!(!sealed.windows(5).any(|bytes| bytes == b"brace"));
+
+    for (installation, key) in [
+        ("other", "password"),
+        ("books", "api_key"),
+        ("book", "s|password"),
+    ] {
+        assert!(
+            matches!(
+                vault.unseal(installation, key, &sealed),
+                Err(VaultError::Tampered { .. })
+            ),
+            "{installation} {key}"
+        );
+    }
+    for bit in 0..sealed.len() * 8 {
+        let mut changed = sealed.clone();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        assert!(
+            vault.unseal("books", "password", &changed).is_err(),
+            "bit {bit}"
+        );
+    }
+    for length in 0..sealed.len() {
+        assert!(
+            vault
+                .unseal("books", "password", &sealed[..length])
+                .is_err(),
+            "{length} bytes"
+        );
+    }
+    let stranger = Vault::open(&folder.path().join("other.key")).unwrap();
+    let error = stranger.unseal("books", "password", &sealed).unwrap_err();
+    assert!(error.to_string().contains("enter it again"), "{error}");
+}
+
+#[test]
+fn secrets_do_not_show_and_fingerprints_tell_lists_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = Vault::open(&folder.path().join("a.key")).unwrap();
+    let other = Vault::open(&folder.path().join("b.key")).unwrap();
+    let secret = Secret::new("hunter2");
+    assert!(!format!("{secret:?} {vault:?}").contains("hunter2"));
+
+    let print = |parts: &[&'static str]| vault.fingerprint("p", parts.iter().copied());
+    assert_eq!(print(&["ab", "c"]), print(&["ab", "c"]));
+    assert_ne!(print(&["ab", "c"]), print(&["a", "bc"]));
+    assert_ne!(print(&["a"]), print(&["a", ""]));
+    assert_ne!(vault.fingerprint("p", ["a"]), vault.fingerprint("q", ["a"]));
+    assert_ne!(vault.fingerprint("p", ["a"]), other.fingerprint("p", ["a"]));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_master_key_is_made_for_its_owner_alone_and_a_bad_one_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("master.key");
+    Vault::open(&file).unwrap();
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(matches!(Vault::open(&file), Err(VaultError::Open { .. })));
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::write(&file, "short").unwrap();
+    assert!(
+        matches!(Vault::open(&file), Err(VaultError::NoKey { .. })),
+        "it is not replaced by a new one"
+    );
+    assert!(matches!(
+        Vault::open(&folder.path().join("no/where.key")),
+        Err(VaultError::File { .. })
+    ));
+}

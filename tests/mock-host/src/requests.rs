@@ -1,0 +1,179 @@
+//! Which requests a host sends at all (`http.wit`): pure checks, the same for every world.
+//!
+//! As strict as a real host, so that a plugin which passes here is not refused there.
+
+use crate::contract::{Request, Unanswered};
+
+/// What the export that runs may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rights {
+    /// Jobs and acts: everything.
+    Write,
+    /// HTTP that reads.
+    Preview,
+    /// Checks and choices: HTTP that reads, and settings that are fetched.
+    Check,
+    /// Pages: stored data, as it is.
+    View,
+    /// Migrations: stored data.
+    Migrate,
+}
+
+const METHODS: [&str; 6] = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"];
+
+/// Headers that carry credentials, or say what only the connection knows.
+const HOSTS_HEADERS: [&str; 18] = [
+    "authorization",
+    "cookie",
+    "cookie2",
+    "host",
+    "content-length",
+    "content-encoding",
+    "accept-encoding",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "forwarded",
+    "via",
+    "apikey",
+    "user-agent",
+];
+const HOSTS_PREFIXES: [&str; 6] = ["proxy-", "x-forwarded-", "x-real-", "x-auth", "x-api", "x-original-"];
+
+/// Ok where a host would send the request.
+pub fn check(request: &Request, rights: Rights) -> Result<(), Unanswered> {
+    if matches!(rights, Rights::View | Rights::Migrate) {
+        return Err(Unanswered::not_sent("no-http", "pages and migrations work on stored data only"));
+    }
+    if !matches!(request.effect.as_str(), "read" | "write") {
+        return Err(invalid(format!("the effect `{}` is neither read nor write", request.effect)));
+    }
+    if request.is_write() && rights != Rights::Write {
+        return Err(Unanswered::not_sent("preview", "nothing is written now: this only looks"));
+    }
+    if !METHODS.contains(&request.method.as_str()) {
+        return Err(invalid(format!("there is no method `{}`", request.method)));
+    }
+    check_path(&request.path)?;
+    if request.query.iter().any(|(name, _)| name.is_empty()) {
+        return Err(invalid("a parameter of the query has no name"));
+    }
+    for (name, value) in &request.headers {
+        check_header(name, value)?;
+    }
+    match request.options.iter().find(|(name, value)| (name.as_str(), value.as_str()) != ("priority", "high")) {
+        Some((name, value)) => Err(invalid(format!("there is no option `{name}` = `{value}`"))),
+        None => Ok(()),
+    }
+}
+
+fn check_path(path: &str) -> Result<(), Unanswered> {
+    if path.starts_with('/') {
+        return Err(invalid(format!("`{path}` is not relative to the connection's address")));
+    }
+    // The host encodes; what is encoded already is decoded by one server and not by the next.
+    if path.contains(['%', '\\', '?', '#', ':', ';']) || path.chars().any(char::is_control) {
+        return Err(invalid(format!("`{}` is not the plain text of a path", path.escape_debug())));
+    }
+    let inner = path.strip_suffix('/').unwrap_or(path);
+    let odd = |segment: &str| segment.is_empty() || segment.chars().all(|c| c == '.');
+    if !path.is_empty() && inner.split('/').any(odd) {
+        return Err(invalid(format!("`{path}` has a segment that is empty or made of dots")));
+    }
+    Ok(())
+}
+
+fn check_header(name: &str, value: &str) -> Result<(), Unanswered> {
+    // A token (RFC 9110, 5.6.2).
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let shown = name.escape_debug();
+    if name.is_empty() || !name.bytes().all(token) {
+        return Err(invalid(format!("`{shown}` is not a header's name")));
+    }
+    let lower = name.to_ascii_lowercase();
+    if HOSTS_HEADERS.contains(&lower.as_str()) || HOSTS_PREFIXES.iter().any(|prefix| lower.starts_with(prefix)) {
+        return Err(invalid(format!("the header `{shown}` is the host's to set")));
+    }
+    if !value.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte)) {
+        return Err(invalid(format!("the header `{shown}` holds other than printable ASCII characters")));
+    }
+    Ok(())
+}
+
+fn invalid(message: impl Into<String>) -> Unanswered {
+    Unanswered::not_sent("invalid-request", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(method: &str, path: &str) -> Request {
+        Request {
+            connection: "sage".to_owned(),
+            effect: "read".to_owned(),
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: String::new(),
+            options: Vec::new(),
+        }
+    }
+
+    fn code(request: &Request, rights: Rights) -> Option<String> {
+        check(request, rights).err().map(|refused| refused.reason.code)
+    }
+
+    #[test]
+    fn requests_that_no_host_would_send_are_refused() {
+        for path in ["", "Item/Get", "Customer/Get/", "admin/finance/invoices/12", "x..y/.z", "a b/ü"] {
+            assert_eq!(code(&request("GET", path), Rights::Write), None, "{path:?}");
+        }
+        for path in [
+            "/", "/Item", "//evil.example/x", "https://evil.example/", "a/../b", "..", "./a", "a//b", "a/...", "%2e%2e/x",
+            "a%2fb", "a?b=1", "a#b", "a\\..\\b", "a;b", "a\r\nb", "@evil.example:80/",
+        ] {
+            assert_eq!(code(&request("GET", path), Rights::Write).as_deref(), Some("invalid-request"), "{path:?}");
+        }
+        assert_eq!(code(&request("TRACE", "a"), Rights::Write).as_deref(), Some("invalid-request"));
+        for (name, value) in [
+            ("Authorization", "x"), ("COOKIE", "x"), ("Host", "x"), ("Proxy-Authorization", "x"), ("X-Api-Key", "x"),
+            ("x y", "x"), ("x-a", "1\r\nhost: e"), ("x-a", "ä"), ("", "x"),
+        ] {
+            let mut with = request("GET", "a");
+            with.headers.push((name.to_owned(), value.to_owned()));
+            assert_eq!(code(&with, Rights::Write).as_deref(), Some("invalid-request"), "{name:?}");
+        }
+        let mut nameless = request("GET", "a");
+        nameless.query.push((String::new(), "x".to_owned()));
+        assert_eq!(code(&nameless, Rights::Write).as_deref(), Some("invalid-request"));
+    }
+
+    #[test]
+    fn what_a_request_may_do_depends_on_who_runs() {
+        let read = request("POST", "a");
+        let mut write = request("POST", "a");
+        write.effect = "write".to_owned();
+        write.headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
+        write.options.push(("priority".to_owned(), "high".to_owned()));
+        for (rights, reads, writes) in [
+            (Rights::Write, None, None),
+            (Rights::Preview, None, Some("preview")),
+            (Rights::Check, None, Some("preview")),
+            (Rights::View, Some("no-http"), Some("no-http")),
+            (Rights::Migrate, Some("no-http"), Some("no-http")),
+        ] {
+            assert_eq!(code(&read, rights).as_deref(), reads, "{rights:?}");
+            assert_eq!(code(&write, rights).as_deref(), writes, "{rights:?}");
+        }
+        write.options.push(("retries".to_owned(), "3".to_owned()));
+        assert_eq!(code(&write, Rights::Write).as_deref(), Some("invalid-request"));
+        write.effect = "maybe".to_owned();
+        assert_eq!(code(&write, Rights::Write).as_deref(), Some("invalid-request"));
+    }
+}
