@@ -9,6 +9,7 @@ pub mod connections;
 pub mod installations;
 pub mod manifest;
 pub mod packages;
+pub mod runs;
 pub mod settings;
 pub mod store;
 pub mod vault;

@@ -38,7 +38,7 @@ impl Failure {
         Self::new(StatusCode::NOT_FOUND, format!("There is no such {what}."))
     }
 
-    fn internal(error: &dyn std::error::Error) -> Self {
+    pub fn internal(error: &dyn std::error::Error) -> Self {
         tracing::error!("a page failed: {error}");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "The host is in trouble; its log says why.")
     }

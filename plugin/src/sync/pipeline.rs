@@ -119,6 +119,7 @@ fn open_records<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
         let Some((last, _)) = page.last() else {
             return Ok(());
         };
+        run.progress(&format!("{} from earlier runs", E::KIND.title()), 0, 0)?;
         after = last.to_string();
         let ids: Vec<i64> = page
             .iter()
@@ -127,7 +128,7 @@ fn open_records<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
             .collect();
         let sources: Vec<E::Source> = splynx::by_ids(run, &ids)?;
         forget_the_gone::<E>(run, &ids, &sources)?;
-        handle(run, entity, sources, &mut Batch::default())?;
+        handle(run, entity, sources)?;
     }
 }
 
@@ -182,9 +183,8 @@ fn changed_records<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
     if cursor.since.is_none() && cursor.total == 0 {
         cursor.total = splynx::count::<E::Source>(run, &window)?;
     }
-    let stage = E::KIND.title();
     loop {
-        run.progress(stage, cursor.done, cursor.total)?;
+        run.progress(E::KIND.title(), cursor.done, cursor.total)?;
         let page: Vec<E::Source> = splynx::changed(run, &window, cursor.after)?;
         let mut batch = Batch::default();
         match page.last() {
@@ -205,7 +205,8 @@ fn changed_records<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
         if !(complete && stored.as_ref() == Some(&text)) {
             batch.set(META, key.clone(), text);
         }
-        handle(run, entity, page, &mut batch)?;
+        handle(run, entity, page)?;
+        // Only now: the place moves over records that are in the ledger.
         run.commit(batch)?;
         if complete {
             return Ok(());
@@ -213,14 +214,8 @@ fn changed_records<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
     }
 }
 
-/// Decides on a page of records and carries the decisions out. What needs no request is added to `last`, the commit that the
-/// caller makes once everything else is done.
-fn handle<E: Entity>(
-    run: &mut Run,
-    entity: &E,
-    sources: Vec<E::Source>,
-    last: &mut Batch,
-) -> Job<()> {
+/// Decides on a page of records and carries the decisions out.
+fn handle<E: Entity>(run: &mut Run, entity: &E, sources: Vec<E::Source>) -> Job<()> {
     let keys: Vec<RecordKey> = sources
         .iter()
         .map(|source| RecordKey::new(E::KIND, source.id()))
@@ -244,6 +239,7 @@ fn handle<E: Entity>(
     if page.is_empty() {
         return Ok(());
     }
+    let decided = page.len();
     let mut facts = entity.facts(run, &page)?;
     let mut writes = Vec::new();
     let mut batch = Batch::default();
@@ -278,12 +274,8 @@ fn handle<E: Entity>(
         }
     }
     run.commit(batch)?;
-    let written = protocol::execute(run, writes);
-    if written.is_err() {
-        // The page's place is not kept, so what the caller would have committed is lost on purpose.
-        *last = Batch::default();
-    }
-    written
+    run.advance(decided - writes.len())?;
+    protocol::execute(run, writes)
 }
 
 /// Stores a decision that sends nothing, and tells people if it is news.

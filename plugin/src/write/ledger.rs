@@ -52,6 +52,16 @@ pub struct Run<'a> {
     pub settings: Settings,
     /// For the run's summary: `invoices created` → 12.
     pub counts: BTreeMap<String, u64>,
+    stage: Stage,
+}
+
+/// How far the part of the work that is under way has come, for people.
+#[derive(Debug, Clone, Default)]
+struct Stage {
+    title: String,
+    done: u64,
+    /// 0: not known.
+    total: u64,
 }
 
 impl<'a> Run<'a> {
@@ -63,6 +73,7 @@ impl<'a> Run<'a> {
             cap,
             settings,
             counts: BTreeMap::new(),
+            stage: Stage::default(),
         })
     }
 
@@ -71,8 +82,20 @@ impl<'a> Run<'a> {
     }
 
     /// Tells how far a stage has come; ends the job where a person asked for it.
-    pub fn progress(&mut self, stage: &str, done: u64, total: u64) -> Job<()> {
-        if self.cap.progress(stage, done, total) {
+    pub fn progress(&mut self, title: &str, done: u64, total: u64) -> Job<()> {
+        self.stage = Stage {
+            title: title.to_owned(),
+            done,
+            total,
+        };
+        self.advance(0)
+    }
+
+    /// The stage under way has come so many records further; ends the job where a person asked for it.
+    pub fn advance(&mut self, by: usize) -> Job<()> {
+        let Stage { title, done, total } = &mut self.stage;
+        *done += by as u64;
+        if self.cap.progress(title, *done, *total) {
             Ok(())
         } else {
             Err(Halt::Stopped)

@@ -49,7 +49,9 @@ pub fn execute(run: &mut Run, writes: Vec<Write>) -> Job<()> {
     let mut writes = writes;
     while !writes.is_empty() {
         let rest = writes.split_off(writes.len().min(BATCH));
+        let count = writes.len();
         execute_batch(run, writes)?;
+        run.advance(count)?;
         writes = rest;
     }
     Ok(())

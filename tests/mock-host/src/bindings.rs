@@ -10,8 +10,6 @@ use crate::contract::{
 use crate::host::{MockHost, OrDeath};
 use crate::world::World;
 
-/// Generated code, which crosses the boundary by raw pointers.
-#[allow(unsafe_code)]
 mod generated {
     wasmtime::component::bindgen!({
         path: "../../wit",

@@ -15,7 +15,7 @@ use wasmtime_wasi::{
     Deterministic, HostMonotonicClock, HostWallClock, ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView,
 };
 
-use crate::bindings::{SyncAddon, SyncAddonPre, http, pairs_in, pairs_out, run, storage, types};
+use crate::bindings::{SyncAddon, SyncAddonPre, pairs_in, pairs_out, types};
 use crate::contract::{Answer, Failure, Finding, Outcome, Pair, Query, Request, Rows};
 use crate::death::Death;
 use crate::host::MockHost;
@@ -39,16 +39,22 @@ impl Default for Limits {
     }
 }
 
+/// How the two kinds of binaries begin (WebAssembly, binary format): magic, version, layer.
+const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
+const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
+
 #[derive(Debug, Error)]
 pub enum LoadError {
-    #[error("{path} cannot be read: {source}")]
+    #[error("{path} cannot be read")]
     Unreadable { path: PathBuf, source: std::io::Error },
-    #[error("it is not a component: {0}")]
+    #[error("it is no component: {0}")]
     NotAComponent(String),
     #[error("it imports `{0}`, which is neither of the contract nor of WASI")]
     ForeignImport(String),
     #[error("it does not fit the contract: {0}")]
     Contract(String),
+    #[error("the component runtime does not work on this machine: {0}")]
+    Engine(String),
 }
 
 /// The export did not return.
@@ -81,9 +87,14 @@ impl Plugin {
     }
 
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoadError> {
+        if !bytes.starts_with(COMPONENT) {
+            let module = bytes.starts_with(CORE_MODULE);
+            let found = if module { "a core module; build it for wasm32-wasip2" } else { "not even WebAssembly" };
+            return Err(LoadError::NotAComponent(found.to_owned()));
+        }
         let mut config = Config::new();
         config.consume_fuel(true).concurrency_support(false);
-        let engine = Engine::new(&config).map_err(|error| LoadError::Contract(format!("{error:#}")))?;
+        let engine = Engine::new(&config).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         let component =
             Component::from_binary(&engine, bytes).map_err(|error| LoadError::NotAComponent(format!("{error:#}")))?;
         let foreign = |name: &str| !name.starts_with("splynx:addon/") && !name.starts_with("wasi:");
@@ -101,6 +112,7 @@ impl Plugin {
         self
     }
 
+    /// Runs a job, as its preview or for good. The host comes back with what the run left behind, also after a crash.
     pub fn run_job<W: World + 'static>(
         &self,
         host: MockHost<W>,
@@ -115,18 +127,21 @@ impl Plugin {
         (host, returned(ending, Outcome::from))
     }
 
+    /// The readiness check.
     pub fn check<W: World + 'static>(&self, host: MockHost<W>) -> (MockHost<W>, Ending<Vec<Finding>>) {
         let (host, ending) =
             self.call(host, Rights::Check, |addon, store| addon.splynx_addon_addon().call_check(store));
         (host, returned(ending, |findings| findings.into_iter().map(Finding::from).collect()))
     }
 
+    /// Values and titles of a field.
     pub fn choices<W: World + 'static>(&self, host: MockHost<W>, source: &str) -> (MockHost<W>, Ending<Vec<Pair>>) {
         let (host, ending) =
             self.call(host, Rights::Check, |addon, store| addon.splynx_addon_addon().call_choices(store, source));
         (host, returned(ending, pairs_in))
     }
 
+    /// Rows of a page.
     pub fn view<W: World + 'static>(
         &self,
         host: MockHost<W>,
@@ -139,7 +154,7 @@ impl Plugin {
         (host, returned(ending, Rows::from))
     }
 
-    /// Answers with what to tell the person.
+    /// A person's act on rows of a page; answers with what to tell the person.
     pub fn act<W: World + 'static>(
         &self,
         host: MockHost<W>,
@@ -155,7 +170,7 @@ impl Plugin {
         (host, returned(ending, |text| text))
     }
 
-    /// Answers with the version reached.
+    /// Brings the state from an older version on; answers with the version reached.
     pub fn migrate<W: World + 'static>(&self, host: MockHost<W>, from_version: u32) -> (MockHost<W>, Ending<u32>) {
         let (host, ending) = self
             .call(host, Rights::Migrate, |addon, store| addon.splynx_addon_addon().call_migrate(store, from_version));
@@ -221,7 +236,7 @@ fn crash(error: &wasmtime::Error, stderr: &[u8]) -> Crash {
     // A guest that panics says why on its stderr, and then runs into an `unreachable` instruction.
     let panic = String::from_utf8_lossy(stderr);
     match panic.trim() {
-        "" => Crash::Trap(format!("{error:#}")),
+        "" => Crash::Trap(error.root_cause().to_string()),
         panic => Crash::Trap(panic.to_owned()),
     }
 }

@@ -6,9 +6,15 @@
 
 pub mod contract;
 mod death;
+pub mod expect;
 mod host;
+pub mod matching;
 mod memory;
 mod requests;
+pub mod rules;
+pub mod runner;
+pub mod script;
+mod scripted;
 pub mod trace;
 mod world;
 
@@ -21,4 +27,5 @@ pub use death::{Death, DeathPoint, Side};
 pub use host::{MockHost, OrDeath};
 pub use memory::{MemoryStorage, StorageLimits};
 pub use requests::Rights;
+pub use scripted::ScriptedWorld;
 pub use world::World;

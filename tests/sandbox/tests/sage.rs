@@ -14,3 +14,5 @@ mod lists;
 mod rounding;
 #[path = "sage/screens.rs"]
 mod screens;
+#[path = "sage/validation.rs"]
+mod validation;

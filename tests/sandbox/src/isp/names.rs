@@ -35,7 +35,7 @@ const TOWN: &[(&str, &str)] = &[
 ];
 
 /// Names that break careless code: signs of JSON, HTML, OData and shells, blanks, scripts, lengths.
-const AWKWARD: &[&str] = &[
+pub const AWKWARD: &[&str] = &[
     "\"Oom Piet\" & Seuns <Edms> Bpk",
     "O'Brien's 'Corner' Café",
     "  Nomvula Khoza ",
@@ -48,9 +48,6 @@ const AWKWARD: &[&str] = &[
     "Ññññññññññ ÁÁÁÁÁÁÁÁÁÁ ééééééééééé üüüüüüüüüü ôôôôôôôôôô ëëëëëëëëëë ïïïïïïïïïï ššššššššš çççççççç øøøøøøøø (Edms) Bpk",
     "Anele  Double   Blank",
 ];
-
-/// How many of a small provider's customers have an awkward name.
-pub const AWKWARD_NAMES: usize = AWKWARD.len();
 
 /// Gives out names, each once.
 #[derive(Debug, Default)]

@@ -47,7 +47,9 @@ impl Entity for Account {
     const COLUMNS: &'static [Column<Self>] = &[
         number_of("ID", |a, _| a.id.into()),
         text("Name", |a, _| (&a.name).into()),
-        object("Category", |a, _| Cell::Object(json!({"ID": a.category_id}))),
+        object("Category", |a, _| {
+            Cell::Object(json!({"ID": a.category_id}))
+        }),
         number_of("AccountType", |a, _| a.account_type.into()),
         text("Description", |a, _| (&a.description).into()),
         flag("Active", |a, _| a.active.into()),
@@ -148,7 +150,9 @@ impl Entity for BankAccount {
         text("BranchName", |b, _| (&b.branch_name).into()),
         text("BranchNumber", |b, _| (&b.branch_number).into()),
         object("Category", |b, books| {
-            let category = b.category_id.and_then(|id| books.bank_account_categories.get(id));
+            let category = b
+                .category_id
+                .and_then(|id| books.bank_account_categories.get(id));
             category.map_or(Cell::Null, |category| {
                 let columns = all(BankAccountCategory::COLUMNS);
                 Cell::Object(entity::shown(category, &columns, books))
@@ -180,7 +184,9 @@ impl Entity for BankAccount {
             branch_number: fields.text("BranchNumber", 100)?,
             description: fields.text("Description", 4000)?,
             category_id: category_of(saving, categories)?,
-            payment_method: fields.choice("PaymentMethod", &[0, 1, 2, 3, 4])?.unwrap_or(0),
+            payment_method: fields
+                .choice("PaymentMethod", &[0, 1, 2, 3, 4])?
+                .unwrap_or(0),
             is_default: fields.is("Default")?,
             active: fields.is("Active")?,
             balance: saving.before.map_or(Decimal::ZERO, |bank| bank.balance),

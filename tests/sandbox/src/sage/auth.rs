@@ -59,7 +59,9 @@ impl Login {
         if !scheme.eq_ignore_ascii_case("basic") {
             return Err(Refusal::Denied);
         }
-        let bytes = STANDARD.decode(encoded.trim()).map_err(|_| Refusal::Denied)?;
+        let bytes = STANDARD
+            .decode(encoded.trim())
+            .map_err(|_| Refusal::Denied)?;
         let text = String::from_utf8(bytes).map_err(|_| Refusal::Denied)?;
         let (user, password) = text.split_once(':').ok_or(Refusal::Denied)?;
         if user.trim().is_empty() {

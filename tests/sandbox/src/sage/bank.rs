@@ -65,7 +65,9 @@ impl Entity for BankTransaction {
         number_of("Tax", |b, _| b.tax.into()),
         number_of("Total", |b, _| b.total.into()),
         flag("Reconciled", |b, _| b.reconciled.into()),
-        text("BankUniqueIdentifier", |b, _| (&b.bank_unique_identifier).into()),
+        text("BankUniqueIdentifier", |b, _| {
+            (&b.bank_unique_identifier).into()
+        }),
         text("Memo", |b, _| (&b.memo).into()),
         flag("Locked", |b, books| books.locked(b.date).into()),
         date("Created", |b, _| b.stamps.created.into()),
@@ -79,7 +81,11 @@ impl Entity for BankTransaction {
         let date = fields.required_date("Date")?;
         books.open(date)?;
         let bank_account_id = fields.required_int("BankAccountId")?;
-        if !books.bank_accounts.get(bank_account_id).is_some_and(|bank| bank.active) {
+        if !books
+            .bank_accounts
+            .get(bank_account_id)
+            .is_some_and(|bank| bank.active)
+        {
             let text = "The bank account does not exist or is not active.";
             return Err(Refusal::invalid("BankAccountId", text));
         }
@@ -90,7 +96,10 @@ impl Entity for BankTransaction {
             _ => books.accounts.get(selection_id).is_some(),
         };
         if !there {
-            return Err(Refusal::invalid("SelectionId", "The selection does not exist."));
+            return Err(Refusal::invalid(
+                "SelectionId",
+                "The selection does not exist.",
+            ));
         }
         let total = fields.amount("Total")?.round_dp(2);
         Ok(Self {
@@ -137,7 +146,11 @@ pub struct JournalEntry {
 impl JournalEntry {
     /// What the account gains; the contra account loses as much.
     fn debit(&self) -> Decimal {
-        if self.effect == 1 { self.total } else { -self.total }
+        if self.effect == 1 {
+            self.total
+        } else {
+            -self.total
+        }
     }
 }
 
@@ -180,7 +193,10 @@ impl Entity for JournalEntry {
             let id = fields.required_int(name)?;
             match books.accounts.get(id) {
                 Some(account) if account.active && account.account_type != SYSTEM_ACCOUNT => Ok(id),
-                _ => Err(Refusal::invalid(name, format!("The {name} can't be posted to."))),
+                _ => Err(Refusal::invalid(
+                    name,
+                    format!("The {name} can't be posted to."),
+                )),
             }
         };
         let total = receipts::positive_total(fields, &books.behaviour)?;
@@ -266,11 +282,7 @@ pub fn serve_journal(books: &mut Books, call: &Call) -> Result<Response, Refusal
 /// What may take a row's place before it is stored: the answer, where it did.
 type Instead = fn(&mut Books, &Value, &Call) -> Result<Option<Value>, Refusal>;
 
-fn serve<T: Posted>(
-    books: &mut Books,
-    call: &Call,
-    instead: Instead,
-) -> Result<Response, Refusal> {
+fn serve<T: Posted>(books: &mut Books, call: &Call, instead: Instead) -> Result<Response, Refusal> {
     match call.method.to_lowercase().as_str() {
         "get" => entity::serve::<T>(books, call),
         "save" => {
@@ -308,11 +320,7 @@ fn serve<T: Posted>(
     }
 }
 
-fn save<T: Posted>(
-    books: &mut Books,
-    body: &Value,
-    call: &Call,
-) -> Result<(i64, bool), Refusal> {
+fn save<T: Posted>(books: &mut Books, body: &Value, call: &Call) -> Result<(i64, bool), Refusal> {
     let before = Fields::of(body)?.int("ID")?;
     let before = before.and_then(|id| T::table(books).get(id)).cloned();
     let (id, new) = entity::save_row::<T>(books, body, call)?;

@@ -183,7 +183,7 @@ pub struct Behaviour {
     /// Q27: whether reports stop at 100 rows.
     pub report_limit: bool,
     /// Q28: hours from UTC to the clock of `Created` and `Modified`.
-    pub clock_hours: i32,
+    pub clock_hours: i8,
 }
 
 impl Default for Behaviour {

@@ -12,9 +12,7 @@ use super::company::Company;
 use super::customer_extras::{CustomerNote, OpeningBalance};
 use super::customers::Customer;
 use super::documents::{Document, DocumentKind};
-use super::furniture::{
-    BankAccountCategory, CustomerCategory, Item, SalesRepresentative, TaxType,
-};
+use super::furniture::{BankAccountCategory, CustomerCategory, Item, SalesRepresentative, TaxType};
 use super::ledger::Allocation;
 use super::receipts::Receipt;
 use super::refusal::Refusal;
@@ -149,7 +147,11 @@ impl Books {
     }
 
     /// The next system number of a series that no document of the table has.
-    pub fn system_number<T: Record>(&mut self, series: Series, table: fn(&Self) -> &Table<T>) -> String {
+    pub fn system_number<T: Record>(
+        &mut self,
+        series: Series,
+        table: fn(&Self) -> &Table<T>,
+    ) -> String {
         loop {
             let number = self.counters.number(series);
             if !table(self).key_taken(&number, 0) {

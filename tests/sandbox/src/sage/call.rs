@@ -176,7 +176,9 @@ impl Call {
     pub fn options(&self) -> Options<'_> {
         Options {
             filter: self.param("$filter").filter(|text| !text.trim().is_empty()),
-            order: self.param("$orderby").filter(|text| !text.trim().is_empty()),
+            order: self
+                .param("$orderby")
+                .filter(|text| !text.trim().is_empty()),
             skip: self.param("$skip"),
             top: self.param("$top"),
             select: self.param("$select").filter(|text| !text.trim().is_empty()),
@@ -203,7 +205,10 @@ impl Call {
                 format!("A batch may have {most} rows at most."),
             )),
             Value::Array(rows) => Ok(rows),
-            _ => Err(Refusal::invalid("", "The request is invalid: an array is expected.")),
+            _ => Err(Refusal::invalid(
+                "",
+                "The request is invalid: an array is expected.",
+            )),
         }
     }
 }

@@ -67,7 +67,9 @@ static COLUMNS: &[Column<Company>] = &[
     flag("AgeMonthly", |_, _| true.into()),
     flag("AgeingBasedOnDueDate", |_, _| false.into()),
     flag("UseInclusiveProcessingByDefault", |_, _| true.into()),
-    flag("CheckForDuplicateCustomerReferences", |c, _| c.unique_references.into()),
+    flag("CheckForDuplicateCustomerReferences", |c, _| {
+        c.unique_references.into()
+    }),
     flag("CheckForDuplicateSupplierReferences", |_, _| false.into()),
     flag("LockProcessing", |c, _| c.lock_processing.into()),
     date("LockProcessingDate", |c, _| c.lock_date.into()),
@@ -80,8 +82,7 @@ static COLUMNS: &[Column<Company>] = &[
 ];
 
 /// Only with `includeStatus=true`: 0 none, 1 registration expired.
-static STATUS: &[Column<Company>] =
-    &[number_of("Status", |c, _| Cell::Int(i64::from(!c.active)))];
+static STATUS: &[Column<Company>] = &[number_of("Status", |c, _| Cell::Int(i64::from(!c.active)))];
 
 pub fn serve(books: &Books, others: &[Company], call: &Call) -> Result<Response, Refusal> {
     match call.method.to_lowercase().as_str() {

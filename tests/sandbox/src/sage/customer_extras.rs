@@ -43,7 +43,9 @@ impl Entity for CustomerNote {
     const COLUMNS: &'static [Column<Self>] = &[
         number_of("ID", |n, _| n.id.into()),
         number_of("CustomerId", |n, _| n.customer_id.into()),
-        text("CustomerName", |n, books| books.customer_name(n.customer_id).into()),
+        text("CustomerName", |n, books| {
+            books.customer_name(n.customer_id).into()
+        }),
         text("Subject", |n, _| (&n.subject).into()),
         text("Note", |n, _| (&n.note).into()),
         date("EntryDate", |n, _| n.entry_date.into()),
@@ -139,7 +141,9 @@ pub fn serve_opening_balances(books: &mut Books, call: &Call) -> Result<Response
 
 fn save(books: &mut Books, body: &Value, call: &Call) -> Result<Response, Refusal> {
     let before = Fields::of(body)?.int("ID")?;
-    let before = before.and_then(|id| books.opening_balances.get(id)).cloned();
+    let before = before
+        .and_then(|id| books.opening_balances.get(id))
+        .cloned();
     if let Some(before) = before {
         books.open(before.date)?;
         books.owe(before.customer_id, -before.balance);

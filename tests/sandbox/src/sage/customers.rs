@@ -83,12 +83,16 @@ impl Entity for Customer {
         number_of("ID", |c, _| c.id.into()),
         text("Name", |c, _| (&c.name).into()),
         object("Category", |c, books| {
-            let category = c.category_id.and_then(|id| books.customer_categories.get(id));
+            let category = c
+                .category_id
+                .and_then(|id| books.customer_categories.get(id));
             category.map_or(Cell::Null, |category| {
                 Cell::Object(shown(category, &all(CustomerCategory::COLUMNS), books))
             })
         }),
-        number_of("SalesRepresentativeId", |c, _| c.sales_representative_id.into()),
+        number_of("SalesRepresentativeId", |c, _| {
+            c.sales_representative_id.into()
+        }),
         text("TaxReference", |c, _| (&c.tax_reference).into()),
         text("ContactName", |c, _| (&c.contact_name).into()),
         text("Telephone", |c, _| (&c.telephone).into()),
@@ -131,17 +135,25 @@ impl Entity for Customer {
         date("DateField2", |c, _| c.date_fields[1].into()),
         date("DateField3", |c, _| c.date_fields[2].into()),
         number_of("DefaultPriceListId", |c, _| c.default_price_list_id.into()),
-        flag("AcceptsElectronicInvoices", |c, _| c.accepts_electronic_invoices.into()),
-        text("BusinessRegistrationNumber", |c, _| (&c.business_registration_number).into()),
+        flag("AcceptsElectronicInvoices", |c, _| {
+            c.accepts_electronic_invoices.into()
+        }),
+        text("BusinessRegistrationNumber", |c, _| {
+            (&c.business_registration_number).into()
+        }),
         date("TaxStatusVerified", |c, _| c.tax_status_verified.into()),
         number_of("CurrencyId", |c, _| c.currency_id.into()),
         flag("HasActivity", |c, books| has_activity(c, books).into()),
-        number_of("DefaultDiscountPercentage", |c, _| c.default_discount_percentage.into()),
+        number_of("DefaultDiscountPercentage", |c, _| {
+            c.default_discount_percentage.into()
+        }),
         number_of("DefaultTaxTypeId", |c, _| c.default_tax_type_id.into()),
         number_of("DueDateMethodId", |c, _| c.due_date_method_id.into()),
         number_of("DueDateMethodValue", |c, _| c.due_date_method_value.into()),
         flag("OnHold", |c, _| c.on_hold.into()),
-        flag("ExcludeFromDebtorsManager", |c, _| c.exclude_from_debtors_manager.into()),
+        flag("ExcludeFromDebtorsManager", |c, _| {
+            c.exclude_from_debtors_manager.into()
+        }),
         date("Created", |c, _| c.stamps.created.into()),
         date("Modified", |c, _| c.stamps.modified.into()),
     ];
@@ -254,9 +266,10 @@ pub fn existing<T: Record>(
     table: &Table<T>,
 ) -> Result<Option<i64>, Refusal> {
     match fields.int(name)? {
-        Some(id) if table.get(id).is_none() => {
-            Err(Refusal::invalid(name, format!("The {name} {id} does not exist.")))
-        }
+        Some(id) if table.get(id).is_none() => Err(Refusal::invalid(
+            name,
+            format!("The {name} {id} does not exist."),
+        )),
         id => Ok(id),
     }
 }
@@ -265,7 +278,10 @@ pub fn existing<T: Record>(
 pub fn customer_of(fields: &Fields, books: &Books) -> Result<i64, Refusal> {
     let id = fields.required_int("CustomerId")?;
     if books.customers.get(id).is_none() {
-        return Err(Refusal::invalid("CustomerId", "The customer does not exist."));
+        return Err(Refusal::invalid(
+            "CustomerId",
+            "The customer does not exist.",
+        ));
     }
     Ok(id)
 }
@@ -290,7 +306,9 @@ fn check_email(email: &str, several: Doubtful) -> Result<(), Refusal> {
     }
     let good = match several {
         Doubtful::Refused => looks_like_email(email),
-        Doubtful::Accepted => email.split([',', ';']).all(|one| looks_like_email(one.trim())),
+        Doubtful::Accepted => email
+            .split([',', ';'])
+            .all(|one| looks_like_email(one.trim())),
     };
     if !good {
         let text = "The Email field is not a valid e-mail address.";

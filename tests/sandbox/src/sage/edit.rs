@@ -111,7 +111,10 @@ fn list_company(
         Ok(company)
     };
     let company = read().map_err(|refusal| refusal.text(&books.behaviour))?;
-    let taken = others.iter().chain([&books.company]).any(|other| other.id == company.id);
+    let taken = others
+        .iter()
+        .chain([&books.company])
+        .any(|other| other.id == company.id);
     if taken {
         return Err(format!("there is a company {} already", company.id));
     }
@@ -155,16 +158,27 @@ impl Edit {
             }
             (_, "delete") => {
                 let id = self.needed_id()?;
-                let call = Call::inside("DELETE", self.service, "Delete", Some(id), &Value::Null, self.now);
+                let call = Call::inside(
+                    "DELETE",
+                    self.service,
+                    "Delete",
+                    Some(id),
+                    &Value::Null,
+                    self.now,
+                );
                 route(books, &[], &call)?;
                 Ok(json!({"ID": id}))
             }
-            (_, act) => Err(Refusal::invalid("act", format!("{act:?} can't be done with that."))),
+            (_, act) => Err(Refusal::invalid(
+                "act",
+                format!("{act:?} can't be done with that."),
+            )),
         }
     }
 
     fn needed_id(&self) -> Result<i64, Refusal> {
-        self.id.ok_or_else(|| Refusal::invalid("id", "The id is missing."))
+        self.id
+            .ok_or_else(|| Refusal::invalid("id", "The id is missing."))
     }
 
     fn call(&self, verb: &str, method: &str, body: &Value) -> Call {
@@ -181,12 +195,16 @@ impl Edit {
         let own_number = find(&self.fields, "DocumentNumber").is_some_and(Value::is_string);
         let allocations = find(&self.fields, "Allocations").cloned();
         let body = Value::Object(record);
-        let call = self
-            .call("POST", "Save", &body)
-            .with("useSystemDocumentNumber", if own_number { "false" } else { "true" });
+        let call = self.call("POST", "Save", &body).with(
+            "useSystemDocumentNumber",
+            if own_number { "false" } else { "true" },
+        );
         let response = route(books, &[], &call)?;
         let stored: Value = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
-        let id = stored.get("ID").and_then(Value::as_i64).ok_or(Refusal::NotFound)?;
+        let id = stored
+            .get("ID")
+            .and_then(Value::as_i64)
+            .ok_or(Refusal::NotFound)?;
         let Some(Value::Array(allocations)) = allocations else {
             return Ok(stored);
         };

@@ -97,7 +97,13 @@ pub fn one<T: 'static>(
 
 fn save<T: Entity>(books: &mut Books, call: &Call) -> Result<Response, Refusal> {
     let (id, new) = save_row::<T>(books, &call.json()?, call)?;
-    Ok(saved::<T>(books, T::table(books), &all(T::COLUMNS), id, new))
+    Ok(saved::<T>(
+        books,
+        T::table(books),
+        &all(T::COLUMNS),
+        id,
+        new,
+    ))
 }
 
 /// Saves one body; the id, and whether it is new.
@@ -145,7 +151,11 @@ pub fn saved<T: Record + 'static>(
     id: i64,
     new: bool,
 ) -> Response {
-    let status = if new { 201 } else { books.behaviour.update_status };
+    let status = if new {
+        201
+    } else {
+        books.behaviour.update_status
+    };
     let stored = table
         .get(id)
         .map_or(Value::Null, |row| shown(row, columns, books));

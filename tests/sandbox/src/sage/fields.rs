@@ -24,9 +24,9 @@ pub struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     pub fn of(value: &'a Value) -> Result<Self, Refusal> {
-        let object = value
-            .as_object()
-            .ok_or_else(|| Refusal::invalid("", "The request is invalid: an object is expected."))?;
+        let object = value.as_object().ok_or_else(|| {
+            Refusal::invalid("", "The request is invalid: an object is expected.")
+        })?;
         Ok(Self::from_map(object))
     }
 
@@ -58,7 +58,8 @@ impl<'a> Fields<'a> {
             Some(_) => return Err(wrong(name, "a text")),
         };
         if text.encode_utf16().count() > most {
-            let rule = format!("The field {name} must be a string with a maximum length of {most}.");
+            let rule =
+                format!("The field {name} must be a string with a maximum length of {most}.");
             return Err(Refusal::invalid(name, rule));
         }
         Ok(text)
@@ -84,9 +85,7 @@ impl<'a> Fields<'a> {
         let amount = Decimal::from_str(&text)
             .or_else(|_| Decimal::from_scientific(&text))
             .map_err(|_| wrong(name, "a number"))?;
-        if amount.abs() >= Decimal::from(LARGEST) {
-            return Err(Refusal::invalid(name, format!("{name} is too large.")));
-        }
+        bounded(name, amount)?;
         Ok(Some(amount.round_dp(MOST_DECIMALS)))
     }
 
@@ -99,7 +98,10 @@ impl<'a> Fields<'a> {
     pub fn fraction(&self, name: &str) -> Result<Decimal, Refusal> {
         let fraction = self.amount(name)?;
         if fraction < Decimal::ZERO || fraction > Decimal::ONE {
-            return Err(Refusal::invalid(name, format!("{name} must be between 0 and 1.")));
+            return Err(Refusal::invalid(
+                name,
+                format!("{name} must be between 0 and 1."),
+            ));
         }
         Ok(fraction)
     }
@@ -124,9 +126,10 @@ impl<'a> Fields<'a> {
     /// A choice that must be one of `allowed`; none where absent.
     pub fn choice(&self, name: &str, allowed: &[i64]) -> Result<Option<i64>, Refusal> {
         match self.int(name)? {
-            Some(value) if !allowed.contains(&value) => {
-                Err(Refusal::invalid(name, format!("{name} has no meaning {value}.")))
-            }
+            Some(value) if !allowed.contains(&value) => Err(Refusal::invalid(
+                name,
+                format!("{name} has no meaning {value}."),
+            )),
             choice => Ok(choice),
         }
     }
@@ -216,6 +219,14 @@ pub fn parse_stamp(text: &str) -> Option<NaiveDateTime> {
                 .ok()
                 .map(|stamp| stamp.naive_local())
         })
+}
+
+/// Refuses what is too large to be summed up safely, sent or computed.
+pub fn bounded(name: &str, amount: Decimal) -> Result<(), Refusal> {
+    if amount.abs() >= Decimal::from(LARGEST) {
+        return Err(Refusal::invalid(name, format!("{name} is too large.")));
+    }
+    Ok(())
 }
 
 pub fn required(name: &str) -> Refusal {

@@ -84,10 +84,14 @@ category!(CustomerCategory, customer_categories, |category, books| {
     let of = Some(category.id);
     books.customers.iter().any(|c| c.category_id == of)
 });
-category!(BankAccountCategory, bank_account_categories, |category, books| {
-    let of = Some(category.id);
-    books.bank_accounts.iter().any(|b| b.category_id == of)
-});
+category!(
+    BankAccountCategory,
+    bank_account_categories,
+    |category, books| {
+        let of = Some(category.id);
+        books.bank_accounts.iter().any(|b| b.category_id == of)
+    }
+);
 
 /// Something that is sold; all of them are services without stock.
 #[derive(Debug, Clone)]
@@ -141,7 +145,10 @@ impl Entity for Item {
         let fields = saving.fields;
         let tax_type_id = fields.int("TaxTypeIdSales")?;
         if tax_type_id.is_some_and(|id| saving.books.tax_types.get(id).is_none()) {
-            return Err(Refusal::invalid("TaxTypeIdSales", "The tax type does not exist."));
+            return Err(Refusal::invalid(
+                "TaxTypeIdSales",
+                "The tax type does not exist.",
+            ));
         }
         Ok(Self {
             id: saving.id,
@@ -265,7 +272,9 @@ impl Entity for SalesRepresentative {
         number_of("ID", |s, _| s.id.into()),
         text("FirstName", |s, _| (&s.first_name).into()),
         text("LastName", |s, _| (&s.last_name).into()),
-        text("Name", |s, _| Cell::Made(format!("{} {}", s.first_name, s.last_name))),
+        text("Name", |s, _| {
+            Cell::Made(format!("{} {}", s.first_name, s.last_name))
+        }),
         flag("Active", |s, _| s.active.into()),
         text("Email", |s, _| (&s.email).into()),
         text("Mobile", |s, _| (&s.mobile).into()),

@@ -93,7 +93,9 @@ fn save(books: &mut Books, body: &Value, call: &Call) -> Result<Value, Refusal> 
     // The second names are the deprecated ones.
     let side = |name, old| match fields.int(name)? {
         Some(id) => Ok(id),
-        None => fields.int(old)?.ok_or_else(|| super::fields::required(name)),
+        None => fields
+            .int(old)?
+            .ok_or_else(|| super::fields::required(name)),
     };
     let existing = target(&fields, &books.allocations)?;
     let before = existing.and_then(|id| books.allocations.get(id)).cloned();
@@ -160,10 +162,16 @@ impl Books {
             return invalid("SourceDocumentId", "The source document does not exist.");
         };
         let Some(invoice) = self.invoices.get(allocation.target_id) else {
-            return invalid("AllocatedToDocumentId", "The allocated document does not exist.");
+            return invalid(
+                "AllocatedToDocumentId",
+                "The allocated document does not exist.",
+            );
         };
         if source.customer_id != invoice.customer_id {
-            return invalid("AllocatedToDocumentId", "The documents are of different customers.");
+            return invalid(
+                "AllocatedToDocumentId",
+                "The documents are of different customers.",
+            );
         }
         if allocation.total <= Decimal::ZERO {
             return invalid("Total", "The total must be greater than zero.");
@@ -172,10 +180,16 @@ impl Books {
             return invalid("Discount", "The discount can't be negative.");
         }
         if !allocation.discount.is_zero() && !source.is_receipt {
-            return invalid("Discount", "Only a receipt can be allocated with a discount.");
+            return invalid(
+                "Discount",
+                "Only a receipt can be allocated with a discount.",
+            );
         }
         if allocation.total > source.unallocated {
-            return invalid("Total", "The total is more than the source has unallocated.");
+            return invalid(
+                "Total",
+                "The total is more than the source has unallocated.",
+            );
         }
         if allocation.total + allocation.discount > invoice.open_amount() {
             return invalid("Total", "The total is more than the amount due.");
@@ -253,8 +267,13 @@ impl Books {
         now: NaiveDateTime,
     ) -> Result<(), Refusal> {
         let left = self.source(source_id).map(|source| source.unallocated);
-        let due = self.invoices.get(target_id).map(|invoice| invoice.open_amount());
-        let total = left.zip(due).map_or(Decimal::ZERO, |(left, due)| left.min(due));
+        let due = self
+            .invoices
+            .get(target_id)
+            .map(|invoice| invoice.open_amount());
+        let total = left
+            .zip(due)
+            .map_or(Decimal::ZERO, |(left, due)| left.min(due));
         if total <= Decimal::ZERO {
             return Ok(());
         }

@@ -1,134 +1,25 @@
-//! A provider's company in Sage: its furniture, and what another add-on would have left in it.
+//! What another add-on would have left in a provider's company.
 //!
-//! `fill` goes through the API's own Save, so a loaded company obeys every rule that a fed one does. It uses nothing
+//! Everything goes through the API's own Save, so a loaded company obeys every rule that a fed one does. It uses nothing
 //! of this product's: plain names, plain numbers, the provider's receipt numbers.
 
 use std::collections::HashMap;
 
-use chrono::{Months, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::accounts::{Account, BankAccount, SYSTEM_ACCOUNT};
-use super::behaviour::Behaviour;
 use super::books::Books;
 use super::call::Call;
-use super::company::Company;
-use super::furniture::{BankAccountCategory, CustomerCategory, Item, SalesRepresentative, TaxType};
-use super::route::route;
-use super::wire::{Stamps, number};
+use super::customers::Customer as SageCustomer;
+use super::documents::{DocumentKind, save_one};
+use super::entity::save_row;
+use super::receipts;
+use super::wire::number;
 use crate::isp::{Customer, CustomerCategory as Category, Isp, Line};
-
-/// The account that lines without an item name.
-const SALES_ACCOUNT: i64 = 9_001;
 
 /// The bookkeeper has corrected the e-mail of every so manieth customer.
 const CORRECTED_EMAIL: usize = 17;
-
-/// The company with its items, taxes, accounts and categories.
-pub fn furnished(isp: &Isp) -> Books {
-    let sage = &isp.sage;
-    let founded = at(isp.first_day() - Months::new(12), 8);
-    let stamps = Stamps::new(founded);
-    let mut company = Company::new(sage.id, &sage.name, founded);
-    company.lock_processing = sage.lock_date.is_some();
-    company.lock_date = sage.lock_date;
-    let mut books = Books::new(company, Behaviour::default());
-    let mut highest = SALES_ACCOUNT + 3;
-    for tax in &sage.tax_types {
-        highest = highest.max(tax.id);
-        books.tax_types.put(TaxType {
-            id: tax.id,
-            name: tax.name.clone(),
-            percentage: tax.percentage,
-            is_default: tax.is_default,
-            active: true,
-            used: false,
-            stamps,
-        });
-    }
-    for item in &sage.items {
-        highest = highest.max(item.id);
-        books.items.put(Item {
-            id: item.id,
-            code: item.code.clone(),
-            description: item.description.clone(),
-            tax_type_id: Some(item.tax_type_id),
-            price_exclusive: Decimal::ZERO,
-            price_inclusive: Decimal::ZERO,
-            unit: String::new(),
-            active: item.active,
-            used: false,
-            stamps,
-        });
-    }
-    for category in &sage.customer_categories {
-        highest = highest.max(category.id);
-        books.customer_categories.put(CustomerCategory {
-            id: category.id,
-            description: category.name.clone(),
-            stamps,
-        });
-    }
-    books.bank_account_categories.put(BankAccountCategory {
-        id: SALES_ACCOUNT + 3,
-        description: "Bank accounts".to_owned(),
-        stamps,
-    });
-    for bank in &sage.bank_accounts {
-        highest = highest.max(bank.id);
-        books.bank_accounts.put(BankAccount {
-            id: bank.id,
-            name: bank.name.clone(),
-            bank_name: String::new(),
-            account_number: String::new(),
-            branch_name: String::new(),
-            branch_number: String::new(),
-            description: String::new(),
-            category_id: Some(SALES_ACCOUNT + 3),
-            payment_method: 4,
-            is_default: bank.is_default,
-            active: bank.active,
-            balance: Decimal::ZERO,
-            used: false,
-            stamps,
-        });
-    }
-    books.counters.others_after(highest);
-    let id = books.counters.other();
-    books.sales_representatives.put(SalesRepresentative {
-        id,
-        first_name: "Office".to_owned(),
-        last_name: "Staff".to_owned(),
-        email: String::new(),
-        mobile: String::new(),
-        telephone: String::new(),
-        active: true,
-        used: false,
-        stamps,
-    });
-    // Ids of built-in accounts may be negative.
-    for (id, name, account_type) in [
-        (-101, "Customer Control Account", SYSTEM_ACCOUNT),
-        (SALES_ACCOUNT, "Sales", 3),
-        (SALES_ACCOUNT + 1, "Rounding", 1),
-        (SALES_ACCOUNT + 2, "Bad debts", 1),
-    ] {
-        books.accounts.put(Account {
-            id,
-            name: name.to_owned(),
-            category_id: 1,
-            account_type,
-            description: String::new(),
-            active: true,
-            balance: Decimal::ZERO,
-            default_tax_type_id: None,
-            used: false,
-            stamps,
-        });
-    }
-    books
-}
 
 /// Puts in what the provider's customers, invoices, credit notes and payments would have become.
 pub fn fill(books: &mut Books, isp: &Isp) {
@@ -167,7 +58,10 @@ enum Event {
 impl Filling<'_> {
     fn customers(&mut self) {
         let isp = self.isp;
-        let people = isp.customers.iter().filter(|c| c.category != Category::Lead);
+        let people = isp
+            .customers
+            .iter()
+            .filter(|c| c.category != Category::Lead);
         for (place, customer) in people.enumerate() {
             let name = self.free_name(&customer.name);
             let email = match place % CORRECTED_EMAIL {
@@ -185,7 +79,7 @@ impl Filling<'_> {
                 "PostalAddress03": cut(&customer.zip_code),
             });
             let day = customer.added.min(isp.first_day());
-            if let Some(id) = self.save("Customer", &body, at(day, 9), false) {
+            if let Some(id) = self.save(What::Customer, &body, at(day, 9)) {
                 self.customers.insert(customer.id, id);
             }
         }
@@ -232,9 +126,9 @@ impl Filling<'_> {
         if invoice.deleted || !invoice.uses_transactions || invoice.total.is_zero() {
             return;
         }
-        let (service, sign) = match invoice.total > Decimal::ZERO {
-            true => ("TaxInvoice", Decimal::ONE),
-            false => ("CustomerReturn", Decimal::NEGATIVE_ONE),
+        let (kind, sign) = match invoice.total > Decimal::ZERO {
+            true => (DocumentKind::Invoice, Decimal::ONE),
+            false => (DocumentKind::Return, Decimal::NEGATIVE_ONE),
         };
         let body = json!({
             "CustomerId": customer, "Date": invoice.date.to_string(),
@@ -243,10 +137,10 @@ impl Filling<'_> {
             "Lines": self.lines(&invoice.lines, invoice.total, sign),
         });
         let now = at(invoice.date, 10);
-        let Some(id) = self.save(service, &body, now, true) else {
+        let Some(id) = self.save(What::Document(kind), &body, now) else {
             return;
         };
-        if service == "CustomerReturn" {
+        if kind == DocumentKind::Return {
             self.spend(id, None, now);
             return;
         }
@@ -283,10 +177,13 @@ impl Filling<'_> {
             "Lines": self.lines(&note.lines, note.total, Decimal::ONE),
         });
         let now = at(note.date, 11);
-        let id = self.save("CustomerReturn", &body, now, true);
+        let id = self.save(What::Document(DocumentKind::Return), &body, now);
         // A refunded credit has been paid out and pays nothing else.
         if let Some(id) = id.filter(|_| !note.refunded) {
-            let invoice = note.invoice_id.and_then(|id| self.invoices.get(&id)).copied();
+            let invoice = note
+                .invoice_id
+                .and_then(|id| self.invoices.get(&id))
+                .copied();
             self.spend(id, invoice, now);
         }
     }
@@ -299,7 +196,9 @@ impl Filling<'_> {
         if payment.amount <= Decimal::ZERO {
             return;
         }
-        let own = self.setup.get(&format!("bank_account.{}", payment.method_id));
+        let own = self
+            .setup
+            .get(&format!("bank_account.{}", payment.method_id));
         let bank = own.or_else(|| self.setup.get("default_bank_account"));
         let method = match payment.method_id {
             1 => 1,
@@ -312,8 +211,11 @@ impl Filling<'_> {
             "Comments": payment.comment,
         });
         let now = at(payment.date, 12);
-        if let Some(id) = self.save("CustomerReceipt", &body, now, false) {
-            let invoice = payment.invoice_id.and_then(|id| self.invoices.get(&id)).copied();
+        if let Some(id) = self.save(What::Receipt, &body, now) {
+            let invoice = payment
+                .invoice_id
+                .and_then(|id| self.invoices.get(&id))
+                .copied();
             self.spend(id, invoice, now);
             self.spend(id, None, now);
         }
@@ -325,7 +227,10 @@ impl Filling<'_> {
         for line in lines {
             let rate = Decimal::ONE + line.tax_percent / Decimal::ONE_HUNDRED;
             let gross = (line.quantity * line.price * rate * sign).round_dp(2);
-            match groups.iter_mut().find(|(first, _)| first.tax_percent == line.tax_percent) {
+            match groups
+                .iter_mut()
+                .find(|(first, _)| first.tax_percent == line.tax_percent)
+            {
                 Some((_, sum)) => *sum += gross,
                 None => groups.push((line, gross)),
             }
@@ -336,7 +241,9 @@ impl Filling<'_> {
         }
         if groups.iter().any(|(_, gross)| *gross < Decimal::ZERO) {
             groups.truncate(1);
-            groups.iter_mut().for_each(|(_, gross)| *gross = total * sign);
+            groups
+                .iter_mut()
+                .for_each(|(_, gross)| *gross = total * sign);
         }
         let line = |(first, gross): (&Line, Decimal)| {
             let mut line = json!({
@@ -365,13 +272,27 @@ impl Filling<'_> {
 
     /// Saves a body through the API's own code. What a provider's oddities make Sage refuse is left out, as it would
     /// have been with another add-on.
-    fn save(&mut self, service: &str, body: &Value, now: NaiveDateTime, own_number: bool) -> Option<i64> {
-        let call = Call::inside("POST", service, "Save", None, body, now)
-            .with("useSystemDocumentNumber", if own_number { "false" } else { "true" });
-        let response = self.books.transaction(|books| route(books, &[], &call)).ok()?;
-        let stored: Value = serde_json::from_slice(&response.body).ok()?;
-        stored.get("ID")?.as_i64()
+    fn save(&mut self, what: What, body: &Value, now: NaiveDateTime) -> Option<i64> {
+        let own_number = matches!(what, What::Document(_));
+        let call = Call::inside("POST", "", "Save", None, &Value::Null, now).with(
+            "useSystemDocumentNumber",
+            if own_number { "false" } else { "true" },
+        );
+        let saved = self.books.transaction(|books| match what {
+            What::Customer => save_row::<SageCustomer>(books, body, &call),
+            What::Document(kind) => save_one(books, kind, body, &call),
+            What::Receipt => receipts::save(books, body, &call),
+        });
+        saved.ok().map(|(id, _)| id)
     }
+}
+
+/// What a body is to become.
+#[derive(Clone, Copy)]
+enum What {
+    Customer,
+    Document(DocumentKind),
+    Receipt,
 }
 
 fn first_email(customer: &Customer) -> String {

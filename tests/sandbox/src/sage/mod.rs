@@ -30,6 +30,7 @@ mod receipts;
 mod refusal;
 mod reports;
 mod route;
+mod set_up;
 mod state;
 mod table;
 mod wire;
@@ -64,7 +65,7 @@ impl Sage {
     /// The company of a provider: set up, and empty; with `in_step` it also holds the provider's customers and
     /// documents, as another add-on would have left them.
     pub fn from_isp(isp: &Isp, in_step: bool) -> Self {
-        let mut books = load::furnished(isp);
+        let mut books = set_up::furnished(isp);
         if in_step {
             load::fill(&mut books, isp);
         }
@@ -108,7 +109,10 @@ impl Sage {
 
     /// Counts a request, and says whether the limits let it pass.
     fn within_limits(&mut self, sender: &Sender, now: DateTime<Utc>) -> Result<(), Refusal> {
-        match self.limits.admit(&sender.bucket, now, &self.books.behaviour) {
+        match self
+            .limits
+            .admit(&sender.bucket, now, &self.books.behaviour)
+        {
             Verdict::Pass => Ok(()),
             Verdict::Blocks(refusal) => {
                 self.journal.record_block();
@@ -119,7 +123,12 @@ impl Sage {
     }
 
     /// Whether the sender is who may ask.
-    fn identify(&mut self, request: &Request, sender: &Sender, now: DateTime<Utc>) -> Result<(), Refusal> {
+    fn identify(
+        &mut self,
+        request: &Request,
+        sender: &Sender,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         self.access.check_key(&sender.key)?;
         let login = Login::of(request)?;
         if let Some(refusal) = self.limits.login_blocked(&login.user, now) {
@@ -156,7 +165,8 @@ impl Sage {
     fn answer(&mut self, call: &Call, company: Option<&str>) -> Result<Response, Refusal> {
         self.check_company(call, company)?;
         let others = &self.other_companies;
-        self.books.transaction(|books| route::route(books, others, call))
+        self.books
+            .transaction(|books| route::route(books, others, call))
     }
 }
 
@@ -177,7 +187,11 @@ impl Sender {
         let (key, company) = (param("apikey").unwrap_or_default(), param("companyid"));
         let id = company.as_deref().and_then(|id| id.trim().parse().ok());
         let bucket = Bucket::of(&plain_key(&key), id, request.peer, behaviour);
-        Self { key, company, bucket }
+        Self {
+            key,
+            company,
+            bucket,
+        }
     }
 }
 
@@ -194,7 +208,8 @@ impl Service for Sage {
                 Err(refusal) => Err(refusal.clone()),
             });
         let service = call.as_ref().map_or("", |call| call.service.as_str());
-        let response = answer.unwrap_or_else(|refusal| refusal.response(service, &self.books.behaviour));
+        let response =
+            answer.unwrap_or_else(|refusal| refusal.response(service, &self.books.behaviour));
 
         if response.status >= 400 && counted && !self.books.behaviour.refused_requests_count {
             self.limits.forgive(&sender.bucket);
@@ -204,7 +219,8 @@ impl Service for Sage {
             Err(_) => (request.path.clone(), false),
         };
         let verb = request.method.to_uppercase();
-        self.journal.record(now, &verb, &pattern, response.status, is_write);
+        self.journal
+            .record(now, &verb, &pattern, response.status, is_write);
         self.answered += 1;
         response
             .with("server", "Microsoft-IIS/10.0")

@@ -18,9 +18,10 @@ pub fn number_of(
     }
     match (sent, before) {
         ("", Some(before)) => Ok(Some(before.to_owned())),
-        ("", None) if books.behaviour.empty_numbers == Doubtful::Refused => {
-            Err(Refusal::invalid("DocumentNumber", "The DocumentNumber field is required."))
-        }
+        ("", None) if books.behaviour.empty_numbers == Doubtful::Refused => Err(Refusal::invalid(
+            "DocumentNumber",
+            "The DocumentNumber field is required.",
+        )),
         ("", None) => Ok(None),
         (sent, _) => Ok(Some(sent.to_owned())),
     }

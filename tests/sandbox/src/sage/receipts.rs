@@ -84,16 +84,25 @@ static COLUMNS: &[Column<Receipt>] = &[
     flag("Editable", |r, books| (!r.closed(books)).into()),
     flag("Locked", |r, books| books.locked(r.date).into()),
     flag("Printed", |_, _| false.into()),
-    number("AnalysisCategoryId1", |r, _| r.analysis_categories[0].into()),
-    number("AnalysisCategoryId2", |r, _| r.analysis_categories[1].into()),
-    number("AnalysisCategoryId3", |r, _| r.analysis_categories[2].into()),
-    text("BankUniqueIdentifier", |r, _| (&r.bank_unique_identifier).into()),
+    number("AnalysisCategoryId1", |r, _| {
+        r.analysis_categories[0].into()
+    }),
+    number("AnalysisCategoryId2", |r, _| {
+        r.analysis_categories[1].into()
+    }),
+    number("AnalysisCategoryId3", |r, _| {
+        r.analysis_categories[2].into()
+    }),
+    text("BankUniqueIdentifier", |r, _| {
+        (&r.bank_unique_identifier).into()
+    }),
     date("Created", |r, _| r.stamps.created.into()),
     date("Modified", |r, _| r.stamps.modified.into()),
 ];
 
-static CUSTOMER: &[Column<Receipt>] =
-    &[object("Customer", |r, books| customer_object(r.customer_id, books))];
+static CUSTOMER: &[Column<Receipt>] = &[object("Customer", |r, books| {
+    customer_object(r.customer_id, books)
+})];
 
 static BANK_ACCOUNT: &[Column<Receipt>] = &[object("BankAccount", |r, books| {
     let account = books.bank_accounts.get(r.bank_account_id);
@@ -174,7 +183,10 @@ pub fn save(books: &mut Books, body: &Value, call: &Call) -> Result<(i64, bool),
         books.receive(before, Decimal::NEGATIVE_ONE);
     }
     books.receive(&receipt, Decimal::ONE);
-    let auto = books.customers.get(receipt.customer_id).is_some_and(|c| c.auto_allocate);
+    let auto = books
+        .customers
+        .get(receipt.customer_id)
+        .is_some_and(|c| c.auto_allocate);
     books.receipts.put(receipt);
     if new && auto && books.behaviour.auto_allocation {
         books.allocate_to_oldest(id, call.now)?;
@@ -194,9 +206,17 @@ fn read(
     let total = positive_total(fields, &books.behaviour)?;
     let bank_account_id = fields.required_int("BankAccountId")?;
     match books.bank_accounts.get(bank_account_id) {
-        None => return Err(Refusal::invalid("BankAccountId", "The bank account does not exist.")),
+        None => {
+            return Err(Refusal::invalid(
+                "BankAccountId",
+                "The bank account does not exist.",
+            ));
+        }
         Some(bank) if !bank.active => {
-            return Err(Refusal::invalid("BankAccountId", "The bank account is not active."));
+            return Err(Refusal::invalid(
+                "BankAccountId",
+                "The bank account is not active.",
+            ));
         }
         Some(_) => {}
     }
@@ -222,7 +242,9 @@ fn read(
         reconciled: fields.is("Reconciled")?,
         accepted: fields.is("Accepted")?,
         bank_account_id,
-        payment_method: fields.choice("PaymentMethod", &[0, 1, 2, 3, 4])?.unwrap_or(0),
+        payment_method: fields
+            .choice("PaymentMethod", &[0, 1, 2, 3, 4])?
+            .unwrap_or(0),
         status: fields.int("Status")?.unwrap_or(0),
         analysis_categories: fields.three("AnalysisCategoryId", Fields::int)?,
         bank_unique_identifier: fields.text("BankUniqueIdentifier", 100)?,
@@ -234,7 +256,10 @@ fn read(
 pub fn positive_total(fields: &Fields, behaviour: &Behaviour) -> Result<Decimal, Refusal> {
     let total = Rules::of(behaviour).cents(fields.amount("Total")?);
     if total <= Decimal::ZERO {
-        return Err(Refusal::invalid("Total", "The total must be greater than zero."));
+        return Err(Refusal::invalid(
+            "Total",
+            "The total must be greater than zero.",
+        ));
     }
     Ok(total)
 }

@@ -9,28 +9,17 @@ use crate::http::Response;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// A rule was broken: 400, in the shape that `Behaviour::error_shape` names.
-    Invalid {
-        field: String,
-        text: String,
-    },
+    Invalid { field: String, text: String },
     /// 404 for an entity that is not there, or not this company's.
     NotFound,
     /// 409: deletion of something in use.
     InUse(String),
     /// 404 for a service that does not exist.
-    NoService {
-        uri: String,
-    },
+    NoService { uri: String },
     /// 404 for a method that the service does not have.
-    NoMethod {
-        service: String,
-        method: String,
-    },
+    NoMethod { service: String, method: String },
     /// 405.
-    Verb {
-        verb: String,
-        allow: &'static str,
-    },
+    Verb { verb: String, allow: &'static str },
     /// 411: a POST that says nothing about its length.
     NoLength,
     /// 415: the body is not declared as JSON.
@@ -83,10 +72,11 @@ impl Refusal {
                 "The request entity's media type is not supported for this resource.",
             ),
             Self::NoUserName => Response::text(400, "text/plain", "Username is Required."),
-            Self::WrongKey => {
-                page(401, "Unauthorized: Access is denied due to invalid credentials.")
-                    .with("x-apikey", "Invalid")
-            }
+            Self::WrongKey => page(
+                401,
+                "Unauthorized: Access is denied due to invalid credentials.",
+            )
+            .with("x-apikey", "Invalid"),
             Self::Denied => message(401, "Authorization has been denied for this request.")
                 .with("www-authenticate", "Basic"),
             Self::Expired => message(402, "The company's registration has expired."),

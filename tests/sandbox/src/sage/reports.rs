@@ -59,33 +59,101 @@ fn movements<'b>(books: &'b Books, customer: &Customer) -> Vec<Movement<'b>> {
     let id = customer.id;
     let mut found: Vec<Movement> = Vec::new();
     let mut add = |date, document_id, kind, number: &'b str, reference: &'b str, amount, open| {
-        found.push(Movement { date, document_id, kind, number, reference, amount, open });
+        found.push(Movement {
+            date,
+            document_id,
+            kind,
+            number,
+            reference,
+            amount,
+            open,
+        });
     };
     for o in books.opening_balances.linked(id) {
-        add(o.date, o.id, MovementKind::OpeningBalance, "", &o.reason, o.balance, o.balance);
+        add(
+            o.date,
+            o.id,
+            MovementKind::OpeningBalance,
+            "",
+            &o.reason,
+            o.balance,
+            o.balance,
+        );
     }
     for d in books.invoices.linked(id).filter(|d| !d.void) {
         let (total, open) = (d.totals.total, d.open_amount());
-        add(d.date, d.id, MovementKind::Invoice, &d.number, &d.reference, total, open);
+        add(
+            d.date,
+            d.id,
+            MovementKind::Invoice,
+            &d.number,
+            &d.reference,
+            total,
+            open,
+        );
     }
     for d in books.returns.linked(id).filter(|d| !d.void) {
         let (total, open) = (-d.totals.total, -d.open_amount());
-        add(d.date, d.id, MovementKind::Return, &d.number, &d.reference, total, open);
+        add(
+            d.date,
+            d.id,
+            MovementKind::Return,
+            &d.number,
+            &d.reference,
+            total,
+            open,
+        );
     }
     for r in books.receipts.linked(id) {
         let open = r.allocated - r.total;
-        add(r.date, r.id, MovementKind::Receipt, &r.number, &r.reference, -r.total, open);
-        for a in books.allocations.linked(r.id).filter(|a| !a.discount.is_zero()) {
+        add(
+            r.date,
+            r.id,
+            MovementKind::Receipt,
+            &r.number,
+            &r.reference,
+            -r.total,
+            open,
+        );
+        for a in books
+            .allocations
+            .linked(r.id)
+            .filter(|a| !a.discount.is_zero())
+        {
             let (kind, none) = (MovementKind::Discount, Decimal::ZERO);
-            add(r.date, a.id, kind, &r.number, &r.reference, -a.discount, none);
+            add(
+                r.date,
+                a.id,
+                kind,
+                &r.number,
+                &r.reference,
+                -a.discount,
+                none,
+            );
         }
     }
     for w in books.write_offs.linked(id) {
         let open = w.allocated - w.total;
-        add(w.date, w.id, MovementKind::WriteOff, &w.number, &w.reference, -w.total, open);
+        add(
+            w.date,
+            w.id,
+            MovementKind::WriteOff,
+            &w.number,
+            &w.reference,
+            -w.total,
+            open,
+        );
     }
     for a in books.adjustments.linked(id) {
-        add(a.date, a.id, MovementKind::Adjustment, &a.number, &a.reference, a.total, a.total);
+        add(
+            a.date,
+            a.id,
+            MovementKind::Adjustment,
+            &a.number,
+            &a.reference,
+            a.total,
+            a.total,
+        );
     }
     found.sort_by_key(|movement| (movement.date, movement.document_id));
     found
@@ -97,7 +165,10 @@ struct Chosen<'b>(Vec<&'b Customer>);
 impl<'b> Chosen<'b> {
     fn of(fields: &Fields, books: &'b Books) -> Result<Self, Refusal> {
         let one = fields.int("CustomerId")?;
-        let (from, to) = (fields.text("FromCustomer", 100)?, fields.text("ToCustomer", 100)?);
+        let (from, to) = (
+            fields.text("FromCustomer", 100)?,
+            fields.text("ToCustomer", 100)?,
+        );
         let (from, to) = (from.to_lowercase(), to.to_lowercase());
         let (active, inactive) = (fields.is("IncludeActive")?, fields.is("IncludeInactive")?);
         // Neither is taken as both: a report about nobody serves nobody.
@@ -189,7 +260,10 @@ pub fn serve_listing(books: &Books, call: &Call) -> Result<Response, Refusal> {
                 let mut line = statement_line(movement);
                 line.insert("ID".to_owned(), json!(movement.document_id));
                 line.insert("LinkId".to_owned(), json!(movement.document_id));
-                line.insert("DocumentTypeDisplayText".to_owned(), json!(movement.kind.text()));
+                line.insert(
+                    "DocumentTypeDisplayText".to_owned(),
+                    json!(movement.kind.text()),
+                );
                 line.insert("Total".to_owned(), Value::Number(number(movement.amount)));
                 line.insert("RunningTotal".to_owned(), Value::Number(number(running)));
                 Value::Object(line)
@@ -256,7 +330,10 @@ fn report_body(call: &Call, method: &str) -> Result<Value, Refusal> {
 }
 
 fn period(fields: &Fields) -> Result<(NaiveDate, NaiveDate), Refusal> {
-    Ok((fields.required_date("FromDate")?, fields.required_date("ToDate")?))
+    Ok((
+        fields.required_date("FromDate")?,
+        fields.required_date("ToDate")?,
+    ))
 }
 
 /// What was owed before a period, and the movements in it.
@@ -269,7 +346,10 @@ fn split<'m, 'b>(
     let within = movements
         .iter()
         .filter(|movement| movement.date >= from && movement.date <= to);
-    (before.map(|movement| movement.amount).sum(), within.collect())
+    (
+        before.map(|movement| movement.amount).sum(),
+        within.collect(),
+    )
 }
 
 fn statement_line(movement: &Movement) -> Map<String, Value> {

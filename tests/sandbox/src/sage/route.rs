@@ -96,12 +96,18 @@ pub fn pattern(call: &Call) -> String {
 
 /// Whether a call is meant to change something.
 pub fn is_write(call: &Call) -> bool {
-    matches!(proper(METHODS, &call.method), "Save" | "SaveBatch" | "Delete")
+    matches!(
+        proper(METHODS, &call.method),
+        "Save" | "SaveBatch" | "Delete"
+    )
 }
 
 /// Whether a call may leave the company out.
 pub fn needs_no_company(call: &Call) -> bool {
-    let names = (proper(SERVICES, &call.service), proper(METHODS, &call.method));
+    let names = (
+        proper(SERVICES, &call.service),
+        proper(METHODS, &call.method),
+    );
     names == ("Company", "Get")
 }
 

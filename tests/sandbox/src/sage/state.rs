@@ -16,7 +16,10 @@ pub fn of(books: &Books, journal: &Journal) -> Value {
     let mut add = |name: &str, value: Value| state.insert(name.to_owned(), value);
     add("company", company::state(books));
     add("customers", table(books, &books.customers));
-    add("customer_categories", table(books, &books.customer_categories));
+    add(
+        "customer_categories",
+        table(books, &books.customer_categories),
+    );
     add("customer_notes", table(books, &books.customer_notes));
     add("opening_balances", table(books, &books.opening_balances));
     add("invoices", documents::state(books, DocumentKind::Invoice));
@@ -26,13 +29,19 @@ pub fn of(books: &Books, journal: &Journal) -> Value {
     add("adjustments", write_offs::adjustments_state(books));
     add("allocations", ledger::state(books));
     add("bank_accounts", table(books, &books.bank_accounts));
-    add("bank_account_categories", table(books, &books.bank_account_categories));
+    add(
+        "bank_account_categories",
+        table(books, &books.bank_account_categories),
+    );
     add("bank_transactions", table(books, &books.bank_transactions));
     add("journal_entries", table(books, &books.journal_entries));
     add("items", table(books, &books.items));
     add("tax_types", table(books, &books.tax_types));
     add("accounts", table(books, &books.accounts));
-    add("sales_representatives", table(books, &books.sales_representatives));
+    add(
+        "sales_representatives",
+        table(books, &books.sales_representatives),
+    );
     add("requests", journal.to_json());
     Value::Object(state)
 }

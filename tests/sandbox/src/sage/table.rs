@@ -77,10 +77,7 @@ impl<T: Record> Table<T> {
     }
 
     /// The rows with a key, whatever its case, by id.
-    pub fn keyed<'t>(
-        &'t self,
-        key: &str,
-    ) -> impl DoubleEndedIterator<Item = &'t T> + use<'t, T> {
+    pub fn keyed<'t>(&'t self, key: &str) -> impl DoubleEndedIterator<Item = &'t T> + use<'t, T> {
         let key = folded(key);
         self.keys
             .range((key.clone(), i64::MIN)..=(key, i64::MAX))
@@ -94,13 +91,14 @@ impl<T: Record> Table<T> {
 
     pub fn put(&mut self, row: T) {
         let id = row.id();
-        self.index(&row);
-        let before = self.rows.insert(id, row);
-        if let Some(before) = &before {
-            let stays = &self.rows[&id];
-            let (old, new) = (entries(before), entries(stays));
-            self.drop_entries(&old, &new, id);
+        let before = self.rows.remove(&id);
+        // Most changes are of amounts and touch no index.
+        let same = |old: &T| old.key() == row.key() && old.links() == row.links();
+        if !before.as_ref().is_some_and(same) {
+            before.iter().for_each(|old| self.drop_entries(old));
+            self.add_entries(&row);
         }
+        self.rows.insert(id, row);
         self.note(id, before);
     }
 
@@ -114,7 +112,7 @@ impl<T: Record> Table<T> {
 
     pub fn remove(&mut self, id: i64) {
         if let Some(row) = self.rows.remove(&id) {
-            self.drop_entries(&entries(&row), &Entries::default(), id);
+            self.drop_entries(&row);
             self.note(id, Some(row));
         }
     }
@@ -125,36 +123,21 @@ impl<T: Record> Table<T> {
         }
     }
 
-    fn index(&mut self, row: &T) {
-        let Entries { key, links } = entries(row);
-        let id = row.id();
-        self.keys.extend(key.map(|key| (key, id)));
-        self.links.extend(links.into_iter().flatten().map(|to| (to, id)));
+    fn add_entries(&mut self, row: &T) {
+        let (key, id) = (folded(row.key()), row.id());
+        if !key.is_empty() {
+            self.keys.insert((key, id));
+        }
+        self.links
+            .extend(row.links().into_iter().flatten().map(|to| (to, id)));
     }
 
-    fn drop_entries(&mut self, old: &Entries, new: &Entries, id: i64) {
-        if let Some(key) = old.key.as_ref().filter(|_| old.key != new.key) {
-            self.keys.remove(&(key.clone(), id));
+    fn drop_entries(&mut self, row: &T) {
+        let (key, id) = (folded(row.key()), row.id());
+        self.keys.remove(&(key, id));
+        for to in row.links().into_iter().flatten() {
+            self.links.remove(&(to, id));
         }
-        for link in old.links.iter().flatten() {
-            if !new.links.contains(&Some(*link)) {
-                self.links.remove(&(*link, id));
-            }
-        }
-    }
-}
-
-/// What the indexes hold of one row.
-#[derive(Default)]
-struct Entries {
-    key: Option<String>,
-    links: [Option<i64>; 2],
-}
-
-fn entries<T: Record>(row: &T) -> Entries {
-    Entries {
-        key: Some(folded(row.key())).filter(|key| !key.is_empty()),
-        links: row.links(),
     }
 }
 

@@ -31,8 +31,7 @@ impl Cell<'_> {
     /// As it is written in a body; none where it is left out.
     pub fn json(self) -> Option<Value> {
         Some(match self {
-            Self::Null | Self::Text("") => return None,
-            Self::Made(text) if text.is_empty() => return None,
+            Self::Null => return None,
             Self::Flag(flag) => Value::Bool(flag),
             Self::Int(int) => Value::from(int),
             Self::Amount(amount) => Value::Number(number(amount)),
@@ -63,15 +62,20 @@ impl From<Decimal> for Cell<'_> {
     }
 }
 
-impl<'a> From<&'a String> for Cell<'a> {
-    fn from(text: &'a String) -> Self {
-        Self::Text(text)
+/// An empty text is null: what was never said can't be told from what was said to be nothing.
+impl<'a> From<&'a str> for Cell<'a> {
+    fn from(text: &'a str) -> Self {
+        if text.is_empty() {
+            Self::Null
+        } else {
+            Self::Text(text)
+        }
     }
 }
 
-impl<'a> From<&'a str> for Cell<'a> {
-    fn from(text: &'a str) -> Self {
-        Self::Text(text)
+impl<'a> From<&'a String> for Cell<'a> {
+    fn from(text: &'a String) -> Self {
+        text.as_str().into()
     }
 }
 

@@ -115,7 +115,9 @@ fn save(books: &mut Books, body: &Value, call: &Call) -> Result<(i64, bool), Ref
         description: fields.text("Description", 100)?,
         comments: fields.text("Comments", 8000)?,
         total,
-        allocated: before.as_ref().map_or(Decimal::ZERO, |before| before.allocated),
+        allocated: before
+            .as_ref()
+            .map_or(Decimal::ZERO, |before| before.allocated),
         stamps: Stamps::over(before.as_ref().map(|before| before.stamps), call.now),
     };
     if let Some(before) = &before {

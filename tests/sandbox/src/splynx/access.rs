@@ -14,7 +14,7 @@ use crate::http::{Request, Response};
 impl Splynx {
     /// The server's own time.
     fn local(&self, now: DateTime<Utc>) -> NaiveDateTime {
-        FixedOffset::east_opt(self.behaviour.utc_offset_minutes * 60)
+        FixedOffset::east_opt(self.behaviour.utc_offset_minutes.saturating_mul(60))
             .map_or(now.naive_utc(), |zone| {
                 now.with_timezone(&zone).naive_local()
             })

@@ -94,6 +94,9 @@ pub fn number(amount: Decimal) -> Value {
     Value::Number(Number::from_str(&text).expect("a decimal's text is a JSON number"))
 }
 
+/// Amounts, quantities and rates from this on are refused: a product of three still fits a decimal.
+const TOO_LARGE: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
+
 /// Reads a decimal from a number or a text.
 pub fn decimal(value: &Value) -> Option<Decimal> {
     let text = match value {
@@ -104,6 +107,7 @@ pub fn decimal(value: &Value) -> Option<Decimal> {
     Decimal::from_str(&text)
         .or_else(|_| Decimal::from_scientific(&text))
         .ok()
+        .filter(|amount| amount.abs() < TOO_LARGE)
 }
 
 /// Reads an integer from a number or a text.

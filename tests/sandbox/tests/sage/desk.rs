@@ -33,7 +33,9 @@ pub struct Answer {
 
 impl Answer {
     pub fn id(&self) -> i64 {
-        self.body["ID"].as_i64().unwrap_or_else(|| panic!("no ID in {self:?}"))
+        self.body["ID"]
+            .as_i64()
+            .unwrap_or_else(|| panic!("no ID in {self:?}"))
     }
 
     /// The text of a refusal in the default shape.
@@ -57,7 +59,10 @@ impl Desk {
     pub fn of(isp: Isp, in_step: bool) -> Self {
         let mut sage = Sage::from_isp(&isp, in_step);
         sage.set_limits(false);
-        let now = Utc.with_ymd_and_hms(2031, 5, 14, 7, 3, 21).single().expect("a moment");
+        let now = Utc
+            .with_ymd_and_hms(2031, 5, 14, 7, 3, 21)
+            .single()
+            .expect("a moment");
         Self { sage, isp, now }
     }
 
@@ -72,9 +77,13 @@ impl Desk {
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
         let login = format!("{}:{}", self.isp.sage.login, self.isp.sage.password);
-        request.headers.push(("authorization".to_owned(), basic(&login)));
+        request
+            .headers
+            .push(("authorization".to_owned(), basic(&login)));
         if verb == "POST" {
-            request.headers.push(("content-type".to_owned(), "application/json".to_owned()));
+            request
+                .headers
+                .push(("content-type".to_owned(), "application/json".to_owned()));
             request.body = body.to_string().into_bytes();
         }
         request
@@ -83,7 +92,11 @@ impl Desk {
     pub fn send(&mut self, request: &Request) -> Answer {
         let raw = self.sage.handle(request, self.now);
         let body = serde_json::from_slice(&raw.body).unwrap_or(Value::Null);
-        Answer { status: raw.status, body, raw }
+        Answer {
+            status: raw.status,
+            body,
+            raw,
+        }
     }
 
     pub fn get(&mut self, path: &str, query: &[(&str, &str)]) -> Answer {
@@ -174,4 +187,13 @@ pub fn dec(value: &Value) -> Decimal {
         Value::Number(number) => Decimal::from_str(&number.to_string()).expect("a decimal"),
         other => panic!("{other} is no number"),
     }
+}
+
+/// A body with some properties changed; null takes one away.
+pub fn but(mut body: Value, changes: Value) -> Value {
+    let object = body.as_object_mut().expect("an object");
+    for (name, value) in changes.as_object().expect("an object") {
+        object.insert(name.clone(), value.clone());
+    }
+    body
 }

@@ -12,7 +12,7 @@ use super::{Document, DocumentKind, Line};
 use crate::sage::behaviour::Doubtful;
 use crate::sage::books::Books;
 use crate::sage::customers::{Address, customer_of, existing};
-use crate::sage::fields::{Fields, required};
+use crate::sage::fields::{Fields, bounded, required};
 use crate::sage::refusal::Refusal;
 use crate::sage::wire::Stamps;
 
@@ -29,7 +29,10 @@ pub fn read(
     let rules = Rules::of(&books.behaviour);
     let lines = fields.array("Lines")?;
     if lines.is_empty() {
-        return Err(Refusal::invalid("Lines", "The document must have at least one line."));
+        return Err(Refusal::invalid(
+            "Lines",
+            "The document must have at least one line.",
+        ));
     }
     let lines = lines
         .iter()
@@ -44,7 +47,10 @@ pub fn read(
     totals.rounding = rounded - totals.total;
     totals.total = rounded;
     if totals.total < Decimal::ZERO {
-        return Err(Refusal::invalid("Total", "The total of a document can't be negative."));
+        return Err(Refusal::invalid(
+            "Total",
+            "The total of a document can't be negative.",
+        ));
     }
     let from_document_id = from_document(fields, kind, customer_id, books)?;
     Ok(Document {
@@ -90,11 +96,13 @@ pub fn read(
 fn address(fields: &Fields, name: &str, customer: i64, books: &Books) -> Result<Address, Refusal> {
     let sent = fields.address(name)?;
     let customer = books.customers.get(customer);
-    Ok(match customer.filter(|_| sent.iter().all(String::is_empty)) {
-        Some(customer) if name == "PostalAddress" => customer.postal.clone(),
-        Some(customer) => customer.delivery.clone(),
-        None => Arc::new(sent),
-    })
+    Ok(
+        match customer.filter(|_| sent.iter().all(String::is_empty)) {
+            Some(customer) if name == "PostalAddress" => customer.postal.clone(),
+            Some(customer) => customer.delivery.clone(),
+            None => Arc::new(sent),
+        },
+    )
 }
 
 /// The invoice that a return names; it must be one of the customer's. Invoices may come from documents of services
@@ -132,7 +140,9 @@ fn read_line(
     check_selection(line_type, selection_id, books)?;
     let tax_type_id = fields.int("TaxTypeId")?;
     let rate = rate(&fields, tax_type_id, books)?;
-    let quantity = fields.decimal("Quantity")?.ok_or_else(|| required("Quantity"))?;
+    let quantity = fields
+        .decimal("Quantity")?
+        .ok_or_else(|| required("Quantity"))?;
     let exclusive = fields.decimal("UnitPriceExclusive")?;
     let inclusive_price = fields.decimal("UnitPriceInclusive")?;
     let gross = Decimal::ONE + rate;
@@ -164,9 +174,14 @@ fn read_line(
             total: fields.decimal("Total")?,
         },
     };
+    let amounts = line(&input, inclusive, rules);
+    bounded("Total", amounts.total + amounts.discount)?;
     let (price, other) = (rules.price(unit_price), rules.price(other));
-    let (unit_price_inclusive, unit_price_exclusive) =
-        if inclusive { (price, other) } else { (other, price) };
+    let (unit_price_inclusive, unit_price_exclusive) = if inclusive {
+        (price, other)
+    } else {
+        (other, price)
+    };
     Ok(Line {
         id: fields.int("ID")?.unwrap_or(0),
         line_type,
@@ -179,7 +194,7 @@ fn read_line(
         unit_price_inclusive,
         tax_percentage: rate,
         discount_percentage: line_discount,
-        amounts: line(&input, inclusive, rules),
+        amounts,
         comments: fields.text("Comments", 8000)?,
         analysis_categories: fields.three("AnalysisCategoryId", Fields::int)?,
         tracking_code: fields.text("$TrackingCode", 100)?,
@@ -191,7 +206,10 @@ fn read_line(
 fn check_selection(line_type: i64, id: i64, books: &Books) -> Result<(), Refusal> {
     let (name, active) = match line_type {
         0 => ("item", books.items.get(id).map(|item| item.active)),
-        1 => ("account", books.accounts.get(id).map(|account| account.active)),
+        1 => (
+            "account",
+            books.accounts.get(id).map(|account| account.active),
+        ),
         _ => {
             let text = format!("Lines of type {line_type} are not available to this company.");
             return Err(Refusal::invalid("LineType", text));
@@ -199,8 +217,14 @@ fn check_selection(line_type: i64, id: i64, books: &Books) -> Result<(), Refusal
     };
     match active {
         Some(true) => Ok(()),
-        Some(false) => Err(Refusal::invalid("SelectionId", format!("The {name} is not active."))),
-        None => Err(Refusal::invalid("SelectionId", format!("The {name} does not exist."))),
+        Some(false) => Err(Refusal::invalid(
+            "SelectionId",
+            format!("The {name} is not active."),
+        )),
+        None => Err(Refusal::invalid(
+            "SelectionId",
+            format!("The {name} does not exist."),
+        )),
     }
 }
 
@@ -211,7 +235,10 @@ fn rate(fields: &Fields, tax_type: Option<i64>, books: &Books) -> Result<Decimal
         return Ok(Decimal::ZERO);
     };
     let Some(tax_type) = books.tax_types.get(id) else {
-        return Err(Refusal::invalid("TaxTypeId", "The tax type does not exist."));
+        return Err(Refusal::invalid(
+            "TaxTypeId",
+            "The tax type does not exist.",
+        ));
     };
     if !tax_type.active {
         return Err(Refusal::invalid("TaxTypeId", "The tax type is not active."));

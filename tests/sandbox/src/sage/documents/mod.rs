@@ -11,6 +11,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
+pub use self::save::save_one;
 pub use self::totals::Rules;
 use self::totals::{LineAmounts, Totals};
 use super::books::Books;
@@ -154,8 +155,12 @@ impl Record for Document {
 static BOTH: &[Column<Document>] = &[
     number_of("ID", |d, _| d.id.into()),
     number_of("CustomerId", |d, _| d.customer_id.into()),
-    text("CustomerName", |d, books| books.customer_name(d.customer_id).into()),
-    number_of("SalesRepresentativeId", |d, _| d.sales_representative_id.into()),
+    text("CustomerName", |d, books| {
+        books.customer_name(d.customer_id).into()
+    }),
+    number_of("SalesRepresentativeId", |d, _| {
+        d.sales_representative_id.into()
+    }),
     date("Date", |d, _| d.date.into()),
     flag("Inclusive", |d, _| d.inclusive.into()),
     number_of("DiscountPercentage", |d, _| d.discount_percentage.into()),
@@ -181,11 +186,15 @@ static BOTH: &[Column<Document>] = &[
     text("DeliveryAddress04", |d, _| (&d.delivery[3]).into()),
     text("DeliveryAddress05", |d, _| (&d.delivery[4]).into()),
     flag("Printed", |d, _| d.printed.into()),
-    flag("Editable", |d, books| (!d.void && !books.locked(d.date)).into()),
+    flag("Editable", |d, books| {
+        (!d.void && !books.locked(d.date)).into()
+    }),
     flag("Locked", |d, books| books.locked(d.date).into()),
     flag("HasAttachments", |_, _| false.into()),
     flag("HasNotes", |_, _| false.into()),
-    flag("HasAnticipatedDate", |d, _| d.anticipated_date.is_some().into()),
+    flag("HasAnticipatedDate", |d, _| {
+        d.anticipated_date.is_some().into()
+    }),
     date("AnticipatedDate", |d, _| d.anticipated_date.into()),
     text("FromDocument", |d, _| (&d.from_document).into()),
     number_of("FromDocumentId", |d, _| d.from_document_id.into()),
@@ -205,16 +214,23 @@ static INVOICE_ONLY: &[Column<Document>] = &[
 
 static RETURN_ONLY: &[Column<Document>] = &[
     number_of("TotalUnallocated", |d, _| d.open_amount().into()),
-    text("Status", |d, _| if d.void { "Void".into() } else { Cell::Null }),
-    number_of("StatusId", |d, _| if d.void { 4.into() } else { Cell::Null }),
+    text(
+        "Status",
+        |d, _| if d.void { "Void".into() } else { Cell::Null },
+    ),
+    number_of(
+        "StatusId",
+        |d, _| if d.void { 4.into() } else { Cell::Null },
+    ),
 ];
 
 static LINES: &[Column<Document>] = &[object("Lines", |d, _| {
     Cell::Object(d.lines.iter().map(line_body).collect())
 })];
 
-static CUSTOMER: &[Column<Document>] =
-    &[object("Customer", |d, books| customer_object(d.customer_id, books))];
+static CUSTOMER: &[Column<Document>] = &[object("Customer", |d, books| {
+    customer_object(d.customer_id, books)
+})];
 
 fn line_body(line: &Line) -> Value {
     let amounts = &line.amounts;
@@ -297,7 +313,10 @@ pub fn state(books: &Books, kind: DocumentKind) -> Value {
 pub fn void(books: &mut Books, kind: DocumentKind, id: i64, call: &Call) -> Result<(), Refusal> {
     let document = books.documents(kind).get(id).ok_or(Refusal::NotFound)?;
     if document.void {
-        return Err(Refusal::invalid("StatusId", "The document is void already."));
+        return Err(Refusal::invalid(
+            "StatusId",
+            "The document is void already.",
+        ));
     }
     let (date, customer, total) = (document.date, document.customer_id, document.totals.total);
     books.open(date)?;

@@ -21,11 +21,7 @@ pub fn save(books: &mut Books, kind: DocumentKind, call: &Call) -> Result<Respon
 }
 
 /// `POST SaveBatch`, where it exists: all rows or none.
-pub fn save_batch(
-    books: &mut Books,
-    kind: DocumentKind,
-    call: &Call,
-) -> Result<Response, Refusal> {
+pub fn save_batch(books: &mut Books, kind: DocumentKind, call: &Call) -> Result<Response, Refusal> {
     let mut stored = Vec::new();
     for row in call.rows(books.behaviour.batch_limit)? {
         let (id, _) = save_one(books, kind, &row, call)?;
@@ -58,7 +54,8 @@ fn unstored(object: &mut Map<String, Value>) {
     }
 }
 
-fn save_one(
+/// Saves one body; the id, and whether it is new.
+pub fn save_one(
     books: &mut Books,
     kind: DocumentKind,
     body: &Value,
@@ -66,7 +63,9 @@ fn save_one(
 ) -> Result<(i64, bool), Refusal> {
     let fields = Fields::of(body)?;
     let existing = target(&fields, books.documents(kind))?;
-    let before = existing.and_then(|id| books.documents(kind).get(id)).cloned();
+    let before = existing
+        .and_then(|id| books.documents(kind).get(id))
+        .cloned();
     let stamps = Stamps::over(before.as_ref().map(|before| before.stamps), call.now);
     let mut document = draft::read(&fields, kind, stamps, books)?;
     document.id = existing.unwrap_or_else(|| books.counters.document());
@@ -115,7 +114,9 @@ fn store(
         books.owe(before.customer_id, -kind.owed(before.totals.total));
     }
     books.owe(document.customer_id, kind.owed(document.totals.total));
-    let link = document.from_document_id.filter(|_| new && kind == DocumentKind::Return);
+    let link = document
+        .from_document_id
+        .filter(|_| new && kind == DocumentKind::Return);
     books.documents_mut(kind).put(document);
     if let Some(invoice) = link.filter(|_| books.behaviour.returns_allocate) {
         books.allocate_as_far_as_possible(id, invoice, call.now)?;
@@ -160,8 +161,13 @@ fn mark_used(books: &mut Books, document: &Document) {
         }
     }
     if let Some(id) = document.sales_representative_id
-        && books.sales_representatives.get(id).is_some_and(|person| !person.used)
+        && books
+            .sales_representatives
+            .get(id)
+            .is_some_and(|person| !person.used)
     {
-        books.sales_representatives.change(id, |person| person.used = true);
+        books
+            .sales_representatives
+            .change(id, |person| person.used = true);
     }
 }

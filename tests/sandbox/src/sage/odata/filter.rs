@@ -14,7 +14,7 @@ use crate::sage::books::Books;
 use crate::sage::refusal::Refusal;
 use crate::sage::wire::{Cell, Column, Kind};
 
-/// Parentheses deeper than this are refused, so that a hostile filter can't exhaust the stack.
+/// Parentheses deeper than this are refused: each costs three calls on the stack.
 const DEEPEST: usize = 50;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

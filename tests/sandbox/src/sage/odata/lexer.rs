@@ -21,6 +21,9 @@ pub enum Token {
     Comma,
 }
 
+/// A longer filter is refused, so that what is made of it can't exhaust the stack.
+const MOST_TOKENS: usize = 1_000;
+
 /// Cuts a filter into words; the error says what could not be read.
 pub fn tokens(text: &str) -> Result<Vec<Token>, String> {
     let mut tokens = Vec::new();
@@ -39,6 +42,9 @@ pub fn tokens(text: &str) -> Result<Vec<Token>, String> {
             other => return Err(format!("'{other}' is not expected")),
         };
         tokens.push(token);
+        if tokens.len() > MOST_TOKENS {
+            return Err("it is too long".to_owned());
+        }
         rest = after.trim_start();
     }
     Ok(tokens)
@@ -63,7 +69,9 @@ fn number(text: &str) -> Result<(Token, &str), String> {
         .map_or(text.len(), |end| end + 1);
     let (digits, after) = text.split_at(end);
     // The suffixes of OData's number types: 5L, 5.0M, 5.0d.
-    let after = after.strip_prefix(['L', 'l', 'M', 'm', 'D', 'd']).unwrap_or(after);
+    let after = after
+        .strip_prefix(['L', 'l', 'M', 'm', 'D', 'd'])
+        .unwrap_or(after);
     let number = Decimal::from_str(digits).map_err(|_| format!("'{digits}' is not a number"))?;
     Ok((Token::Number(number), after))
 }

@@ -60,9 +60,11 @@ pub fn page<T: Record + 'static>(
     let scope = filter.as_ref().map_or(Scope::default(), |filter| {
         filter.scope(T::KEY_FIELD, T::LINK_FIELDS)
     });
-    let rows = scope
-        .rows(table)
-        .filter(|row| filter.as_ref().is_none_or(|filter| filter.holds(row, books)));
+    let rows = scope.rows(table).filter(|row| {
+        filter
+            .as_ref()
+            .is_none_or(|filter| filter.holds(row, books))
+    });
     let (total, rows) = order.window(rows, skip, top, books);
 
     let results: Vec<Value> = rows
@@ -141,11 +143,7 @@ impl<T: Record + 'static> Order<T> {
     }
 }
 
-fn cut<'t, T>(
-    rows: impl Iterator<Item = &'t T>,
-    skip: usize,
-    top: usize,
-) -> (usize, Vec<&'t T>) {
+fn cut<'t, T>(rows: impl Iterator<Item = &'t T>, skip: usize, top: usize) -> (usize, Vec<&'t T>) {
     let mut total = 0;
     let mut window = Vec::new();
     for row in rows {
@@ -193,9 +191,11 @@ fn find<T>(columns: &[&'static Column<T>], name: &str) -> Result<&'static Column
 
 fn count(text: Option<&str>, name: &str) -> Result<Option<usize>, Refusal> {
     text.map(|text| {
-        text.trim()
-            .parse()
-            .map_err(|_| bad(format!("{name} must be a whole number that is not negative.")))
+        text.trim().parse().map_err(|_| {
+            bad(format!(
+                "{name} must be a whole number that is not negative."
+            ))
+        })
     })
     .transpose()
 }

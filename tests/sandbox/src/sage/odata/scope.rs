@@ -37,9 +37,11 @@ impl Scope {
         let ids = self.ids.clone();
         match (&self.key, self.link) {
             (Some(key), _) => Box::new(table.keyed(key)),
-            (None, Some(link)) => {
-                Box::new(table.linked(link).filter(move |row| ids.contains(&row.id())))
-            }
+            (None, Some(link)) => Box::new(
+                table
+                    .linked(link)
+                    .filter(move |row| ids.contains(&row.id())),
+            ),
             (None, None) => Box::new(table.range(ids)),
         }
     }

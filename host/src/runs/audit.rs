@@ -1,0 +1,97 @@
+//! What a component asks of its host, read before anything of it runs.
+//!
+//! A guest may import the contract in a version that this host offers, and those WASI interfaces that Rust's standard
+//! library drags in, which lead nowhere here (an empty context). Anything else is refused by name. The set of WASI
+//! interfaces differs with the toolchain, so packages are listed and not interfaces.
+
+use semver::Version;
+use thiserror::Error;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use super::bindings::SyncAddonPre;
+use super::engine::GuestLinker;
+use super::guest::Guest;
+use crate::manifest::{INTERFACE, INTERFACE_VERSION};
+
+/// Packages of WASI that a guest may name; it gets nothing from them.
+const WASI: [&str; 5] = ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:io", "wasi:random"];
+
+/// The interface that a host calls.
+const ENTRY: &str = "addon";
+
+#[derive(Debug, Error)]
+pub enum AuditError {
+    #[error("the file is not WebAssembly: build the add-on for the target wasm32-wasip2")]
+    NotWasm,
+    #[error(
+        "the file is a WebAssembly module and not a component: build the add-on for wasm32-wasip2, or make a component of \
+         it with `wasm-tools component new`"
+    )]
+    CoreModule,
+    #[error("the component is not valid: {0}")]
+    Invalid(String),
+    #[error(
+        "the component imports `{0}`, which no add-on gets: add-ons may use {INTERFACE} and nothing else; remove what \
+         needs it and build again"
+    )]
+    ForeignImport(String),
+    #[error(
+        "the component imports `{import}`, and this host offers {INTERFACE} {INTERFACE_VERSION}: update the host, or build \
+         the add-on against that version"
+    )]
+    OtherVersion { import: String },
+    #[error("the component exports no `{INTERFACE}/{ENTRY}` that this host can call")]
+    NoEntry,
+    #[error("the component does not fit {INTERFACE} {INTERFACE_VERSION}: {0}")]
+    Misfit(String),
+}
+
+/// Checks, compiles and links a component; what it answers can be instantiated any number of times. Takes long: it belongs
+/// on a thread of its own.
+pub fn admit(engine: &Engine, linker: &GuestLinker, bytes: &[u8]) -> Result<SyncAddonPre<Guest>, AuditError> {
+    check_kind(bytes)?;
+    let component = Component::from_binary(engine, bytes).map_err(|error| AuditError::Invalid(format!("{error:#}")))?;
+    let kind = component.component_type();
+    for (import, _) in kind.imports(engine) {
+        check_import(import)?;
+    }
+    if !kind.exports(engine).any(|(export, _)| is_entry(export)) {
+        return Err(AuditError::NoEntry);
+    }
+    let misfit = |error: wasmtime::Error| AuditError::Misfit(format!("{error:#}"));
+    SyncAddonPre::new(linker.instantiate_pre(&component).map_err(misfit)?).map_err(misfit)
+}
+
+/// The first eight bytes tell: the name of the format, its version, and whether it is a module or a component.
+fn check_kind(bytes: &[u8]) -> Result<(), AuditError> {
+    match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(()),
+        Some([0, b'a', b's', b'm', ..]) => Err(AuditError::CoreModule),
+        _ => Err(AuditError::NotWasm),
+    }
+}
+
+fn check_import(import: &str) -> Result<(), AuditError> {
+    let foreign = || AuditError::ForeignImport(import.to_owned());
+    let (package, interface) = import.split_once('/').ok_or_else(foreign)?;
+    if WASI.contains(&package) {
+        return Ok(());
+    }
+    if package != INTERFACE {
+        return Err(foreign());
+    }
+    let fits = |version: Version| version.major == INTERFACE_VERSION.major && version <= INTERFACE_VERSION;
+    match interface.split_once('@').and_then(|(_, version)| Version::parse(version).ok()) {
+        Some(version) if fits(version.clone()) => Ok(()),
+        _ => Err(AuditError::OtherVersion { import: import.to_owned() }),
+    }
+}
+
+fn is_entry(export: &str) -> bool {
+    let Some((package, interface)) = export.split_once('/') else { return false };
+    let Some((name, version)) = interface.split_once('@') else { return false };
+    package == INTERFACE
+        && name == ENTRY
+        && Version::parse(version).is_ok_and(|version| version.major == INTERFACE_VERSION.major)
+}

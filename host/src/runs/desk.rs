@@ -1,0 +1,155 @@
+//! What a call into a guest needs, put together: the services of the host, the add-on, the installation, and the purpose
+//! that says what the guest may do.
+
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
+
+use super::bindings::SyncAddonPre;
+use super::context::context;
+use super::engine::{Limits, Runtime};
+use super::guest::{Desk, Guest};
+use super::instance::{Answered, Instance};
+use super::journal::Journal;
+use crate::clock::Clock;
+use crate::connections::halt::{Halt, halt};
+use crate::connections::{Access, Caller, Connections, Priority, Rights, Waited};
+use crate::manifest::Manifest;
+use crate::settings::{Settings, SettingsError};
+use crate::store::{Failure, Fence, Installation, RunId, Store, Trigger};
+use crate::vault::Vault;
+
+/// What the host lends; clones are the same.
+#[derive(Clone)]
+pub struct Services {
+    pub store: Store,
+    pub vault: Arc<Vault>,
+    pub clock: Arc<dyn Clock>,
+    pub connections: Connections,
+    pub runtime: Runtime,
+    pub limits: Limits,
+}
+
+/// An installed version of an add-on, ready to run.
+pub struct Loaded {
+    /// Of the package.
+    pub sha256: String,
+    pub manifest: Arc<Manifest>,
+    pub addon: SyncAddonPre<Guest>,
+}
+
+/// Why a guest is called, and with that what it may do.
+pub struct Purpose {
+    run: Option<(RunId, Trigger)>,
+    rights: Rights,
+    /// For commits.
+    fence: Option<Fence>,
+    may_fetch: bool,
+    priority: Priority,
+}
+
+impl Purpose {
+    /// Reads both services; stores what it fetched.
+    pub fn check() -> Self {
+        Self { run: None, rights: Rights::Read, fence: None, may_fetch: true, priority: Priority::High }
+    }
+
+    /// A person waits for a list.
+    pub fn choices() -> Self {
+        Self { may_fetch: false, ..Self::check() }
+    }
+
+    /// Works on stored data alone.
+    pub fn view() -> Self {
+        Self { rights: Rights::Nothing, ..Self::choices() }
+    }
+
+    pub fn preview(run: (RunId, Trigger)) -> Self {
+        Self { run: Some(run), priority: Priority::Normal, ..Self::choices() }
+    }
+
+    pub fn writing(run: (RunId, Trigger), fence: Fence) -> Self {
+        let (rights, fence) = (Rights::Write(fence.clone()), Some(fence));
+        Self { run: Some(run), rights, fence, may_fetch: true, priority: Priority::Normal }
+    }
+
+    /// A person's act on rows of a page.
+    pub fn act(run: (RunId, Trigger), fence: Fence) -> Self {
+        Self { priority: Priority::High, ..Self::writing(run, fence) }
+    }
+
+    pub fn migration(run: (RunId, Trigger), fence: Fence) -> Self {
+        Self { rights: Rights::Nothing, may_fetch: false, ..Self::writing(run, fence) }
+    }
+}
+
+impl Services {
+    #[allow(clippy::too_many_arguments, reason = "each is another's, and they meet here only")]
+    pub(super) async fn desk(
+        &self,
+        loaded: &Loaded,
+        installation: &Installation,
+        purpose: Purpose,
+        halt: Halt,
+        journal: Arc<Journal>,
+        waited: Arc<Waited>,
+        report_rows: AtomicUsize,
+    ) -> Answered<Arc<Desk>> {
+        let manifest = loaded.manifest.clone();
+        let name = installation.name.clone();
+        let settings = Settings::load(&self.store, &self.vault, &manifest, &name).await.map_err(unreadable)?;
+        let access = Access::open(&self.store, &self.vault, &manifest, &settings, &name).await?;
+        let Purpose { run, rights, fence, may_fetch, priority } = purpose;
+        let context = context(&manifest, &settings, installation, &access, run, self.clock.now());
+        let caller = Caller { access: Arc::new(access), rights, priority, halt, waited };
+        Ok(Arc::new(Desk {
+            store: self.store.clone(),
+            vault: self.vault.clone(),
+            clock: self.clock.clone(),
+            connections: self.connections.clone(),
+            manifest,
+            installation: name,
+            settings: Mutex::new(Arc::new(settings)),
+            context,
+            caller,
+            fence,
+            may_fetch,
+            run: run.map(|(run, _)| run),
+            journal,
+            report_rows,
+        }))
+    }
+
+    /// Calls a guest for somebody who waits for the answer.
+    pub async fn ask<T, F>(
+        &self,
+        loaded: &Loaded,
+        installation: &Installation,
+        purpose: Purpose,
+        call: impl FnOnce(Instance) -> F,
+    ) -> Answered<T>
+    where
+        F: Future<Output = Answered<T>> + Send,
+    {
+        // Dropped with the call: nobody tells it to stop.
+        let (_halter, halt) = halt();
+        let journal = Arc::new(Journal::new(self.limits.log_lines));
+        let rows = AtomicUsize::new(0);
+        let desk = self.desk(loaded, installation, purpose, halt, journal.clone(), Arc::default(), rows).await?;
+        let instance = Instance::new(&self.runtime, &loaded.addon, desk, &self.limits).await?;
+        let answered = tokio::time::timeout(self.limits.interactive, call(instance)).await;
+        for line in journal.take().0 {
+            tracing::debug!(installation = installation.name, level = line.level, "{}", line.message);
+        }
+        answered.unwrap_or_else(|_| {
+            let seconds = self.limits.interactive.as_secs();
+            Err(Failure::new("timeout", format!("The add-on did not answer within {seconds} s.")))
+        })
+    }
+}
+
+fn unreadable(error: SettingsError) -> Failure {
+    match error {
+        SettingsError::Store(error) => error.into(),
+        SettingsError::Vault(error) => Failure::new("internal", error.to_string()),
+    }
+}

@@ -1,0 +1,153 @@
+//! One engine for all guests: how they are compiled and linked, what an instance may use up, and the clock that its computing
+//! time is counted by.
+//!
+//! The trap: neither a time-out nor a lost lease stops a guest that only computes. Compiled code looks at the epoch on every
+//! turn of a loop, and the epoch is moved by a thread of its own, never by a task of the executor that such a guest may be
+//! blocking.
+
+use std::time::Duration;
+
+use wasmtime::component::{HasSelf, Linker};
+use wasmtime::{Config, Engine, ResourceLimiter, Store, UpdateDeadline};
+
+use super::audit::{self, AuditError};
+use super::bindings::{SyncAddon, SyncAddonPre};
+use super::guest::Guest;
+
+pub type GuestLinker = Linker<Guest>;
+
+/// How often a computing guest is interrupted to let others go on.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Most entries of a guest's tables of functions.
+const LARGEST_TABLE: usize = 100_000;
+
+/// What one call into a guest may use up.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Of a run; waiting for a connection's pace does not count.
+    pub wall_clock: Duration,
+    /// Of what a person waits for: checks, choices, pages, acts.
+    pub interactive: Duration,
+    /// Computing, without waiting.
+    pub cpu: Duration,
+    pub memory_bytes: usize,
+    /// What one capability call may carry out of the guest.
+    pub bytes_per_call: usize,
+    /// Of one run; more are dropped.
+    pub log_lines: usize,
+    /// Of one run, over all its reports.
+    pub report_rows: usize,
+    /// How long a run that was told to stop may take to end by itself; longer than any request may take.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            wall_clock: Duration::from_secs(4 * 60 * 60),
+            interactive: Duration::from_secs(5 * 60),
+            cpu: Duration::from_secs(10 * 60),
+            memory_bytes: 256 << 20,
+            bytes_per_call: 64 << 20,
+            log_lines: 10_000,
+            report_rows: 200_000,
+            grace: Duration::from_secs(120),
+        }
+    }
+}
+
+/// Compiles guests.
+#[derive(Clone)]
+pub struct Runtime {
+    engine: Engine,
+    linker: GuestLinker,
+}
+
+impl Runtime {
+    pub fn new() -> wasmtime::Result<Self> {
+        let mut config = Config::new();
+        config.epoch_interruption(true).concurrency_support(false);
+        let engine = Engine::new(&config)?;
+        let mut linker = Linker::new(&engine);
+        // Rust's standard library imports it to print a panic; the context behind it is empty.
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        SyncAddon::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest)?;
+        move_epoch(&engine)?;
+        Ok(Self { engine, linker })
+    }
+
+    /// Audits and compiles a component; takes up to a second.
+    pub async fn admit(&self, component: Vec<u8>) -> Result<SyncAddonPre<Guest>, AuditError> {
+        let Self { engine, linker } = self.clone();
+        let admitted = tokio::task::spawn_blocking(move || audit::admit(&engine, &linker, &component)).await;
+        admitted.unwrap_or_else(|error| Err(AuditError::Invalid(error.to_string())))
+    }
+
+    /// An empty store for one instance.
+    pub(super) fn store(&self, guest: Guest, limits: &Limits) -> Store<Guest> {
+        let mut store = Store::new(&self.engine, guest);
+        store.limiter(|guest| &mut guest.memory);
+        store.set_hostcall_fuel(limits.bytes_per_call);
+        store.set_epoch_deadline(1);
+        // Called only when guest code runs: time in capability calls costs one tick, however long it was.
+        let most = limits.cpu.as_millis() / TICK.as_millis();
+        let mut ticks = 0;
+        store.epoch_deadline_callback(move |_| {
+            ticks += 1;
+            if ticks > most {
+                return Ok(UpdateDeadline::Interrupt);
+            }
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+        });
+        store
+    }
+}
+
+fn move_epoch(engine: &Engine) -> wasmtime::Result<()> {
+    let engine = engine.weak();
+    let ticker = move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(TICK);
+        }
+    };
+    std::thread::Builder::new().name("epoch".to_owned()).spawn(ticker)?;
+    Ok(())
+}
+
+/// Counts the memory of one instance.
+#[derive(Debug)]
+pub struct Memory {
+    used: usize,
+    most: usize,
+}
+
+/// The guest asked for more memory than it may have.
+#[derive(Debug, thiserror::Error)]
+#[error("more than {most} bytes of memory were asked for")]
+pub struct OutOfMemory {
+    most: usize,
+}
+
+impl Memory {
+    pub fn new(limits: &Limits) -> Self {
+        Self { used: 0, most: limits.memory_bytes }
+    }
+}
+
+impl ResourceLimiter for Memory {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let used = self.used - current.min(self.used) + desired;
+        if used > self.most {
+            return Err(OutOfMemory { most: self.most }.into());
+        }
+        self.used = used;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= LARGEST_TABLE)
+    }
+}

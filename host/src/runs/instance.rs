@@ -1,0 +1,206 @@
+//! One call of one export on a fresh instance, and what it means when the call does not return.
+//!
+//! An instance is thrown away after its call, whatever came of it: state that should outlive a call is in the store. Making
+//! one takes far less than a millisecond.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+use wasmtime::component::ResourceTable;
+use wasmtime::{Store, Trap};
+use wasmtime_wasi::WasiCtxBuilder;
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+
+use super::bindings::{SyncAddon, SyncAddonPre, exported, pairs_in, pairs_out, types};
+use super::engine::{Limits, Memory, OutOfMemory, Runtime};
+use super::guest::{Desk, Guest};
+use crate::connections::redact::Redactor;
+use crate::store::{Failure, Outcome, ReportRow, RunState};
+
+/// Bytes of a panic's text.
+const LARGEST_PANIC: usize = 64 << 10;
+
+/// Resources that a guest may hold; it needs a handful, for its standard error.
+const MOST_RESOURCES: usize = 100;
+
+/// The export did not return.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Crash {
+    #[error("The add-on computed for more than {seconds} s and was ended. Please tell its makers.")]
+    Computing { seconds: u64 },
+    #[error("The add-on wanted more than {mebibytes} MiB of memory and was ended. Please tell its makers.")]
+    Memory { mebibytes: usize },
+    /// A panic's text, or what the runtime says.
+    #[error("The add-on broke down: {0}")]
+    Trap(String),
+}
+
+impl From<Crash> for Failure {
+    fn from(crash: Crash) -> Self {
+        let code = match crash {
+            Crash::Computing { .. } => "cpu-limit",
+            Crash::Memory { .. } => "memory-limit",
+            Crash::Trap(_) => "crashed",
+        };
+        Self::new(code, crash.to_string())
+    }
+}
+
+/// What an export answered; a crash counts as a failure.
+pub type Answered<T> = Result<T, Failure>;
+
+/// One finding of the readiness check (`addon.wit`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub code: String,
+    /// `error`, `warning`, `ok`
+    pub severity: String,
+    pub message: String,
+    pub cure: String,
+    /// The setting or mapping that it is about, or empty.
+    pub field: String,
+    pub more: Vec<(String, String)>,
+}
+
+/// Which rows of a page (`addon.wit`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Query {
+    pub search: String,
+    pub filters: Vec<(String, String)>,
+    pub sort: String,
+    pub after: String,
+    pub limit: u32,
+}
+
+/// Rows of a page; `next` is the `after` of the next page, or empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rows {
+    pub rows: Vec<ReportRow>,
+    pub next: String,
+    pub more: Vec<(String, String)>,
+}
+
+/// A fresh instance, good for one call.
+pub struct Instance {
+    addon: SyncAddon,
+    store: Store<Guest>,
+    desk: Arc<Desk>,
+    stderr: MemoryOutputPipe,
+    limits: Limits,
+}
+
+impl Instance {
+    pub async fn new(
+        runtime: &Runtime,
+        addon: &SyncAddonPre<Guest>,
+        desk: Arc<Desk>,
+        limits: &Limits,
+    ) -> Result<Self, Failure> {
+        let stderr = MemoryOutputPipe::new(LARGEST_PANIC);
+        let mut resources = ResourceTable::new();
+        resources.set_max_capacity(MOST_RESOURCES);
+        let wasi = WasiCtxBuilder::new().stderr(stderr.clone()).build();
+        let guest = Guest { desk: desk.clone(), memory: Memory::new(limits), wasi, resources };
+        let mut store = runtime.store(guest, limits);
+        match addon.instantiate_async(&mut store).await {
+            Ok(addon) => Ok(Self { addon, store, desk, stderr, limits: limits.clone() }),
+            Err(error) => Err(ended(&error, &desk, &stderr, limits)),
+        }
+    }
+
+    pub async fn check(mut self) -> Answered<Vec<Finding>> {
+        let result = self.addon.splynx_addon_addon().call_check(&mut self.store).await;
+        let findings = self.answered(result)?;
+        Ok(findings.into_iter().map(finding).collect())
+    }
+
+    pub async fn run_job(mut self, job: &str, preview: bool, options: &[(String, String)]) -> Answered<Outcome> {
+        let options = pairs_out(options.to_vec());
+        let addon = self.addon.splynx_addon_addon();
+        let result = addon.call_run_job(&mut self.store, job, preview, &options).await;
+        outcome(self.answered(result)?)
+    }
+
+    pub async fn choices(mut self, source: &str) -> Answered<Vec<(String, String)>> {
+        let result = self.addon.splynx_addon_addon().call_choices(&mut self.store, source).await;
+        self.answered(result).map(pairs_in)
+    }
+
+    pub async fn view(mut self, page: &str, query: &Query) -> Answered<Rows> {
+        let Query { search, filters, sort, after, limit } = query.clone();
+        let query = exported::Query { search, filters: pairs_out(filters), sort, after, limit };
+        let result = self.addon.splynx_addon_addon().call_view(&mut self.store, page, &query).await;
+        let exported::Rows { rows, next, more } = self.answered(result)?;
+        Ok(Rows { rows: rows.into_iter().map(Into::into).collect(), next, more: pairs_in(more) })
+    }
+
+    pub async fn act(
+        mut self,
+        page: &str,
+        act: &str,
+        rows: &[String],
+        values: &[(String, String)],
+    ) -> Answered<String> {
+        let values = pairs_out(values.to_vec());
+        let addon = self.addon.splynx_addon_addon();
+        let result = addon.call_act(&mut self.store, page, act, rows, &values).await;
+        self.answered(result)
+    }
+
+    pub async fn migrate(mut self, from_version: u32) -> Answered<u32> {
+        let result = self.addon.splynx_addon_addon().call_migrate(&mut self.store, from_version).await;
+        self.answered(result)
+    }
+
+    fn answered<T>(&self, result: wasmtime::Result<Result<T, types::Failure>>) -> Answered<T> {
+        match result {
+            Ok(answer) => answer.map_err(Failure::from),
+            Err(error) => Err(ended(&error, &self.desk, &self.stderr, &self.limits)),
+        }
+    }
+}
+
+/// The whole panic goes to the run's log, and what happened is the failure.
+fn ended(error: &wasmtime::Error, desk: &Desk, stderr: &MemoryOutputPipe, limits: &Limits) -> Failure {
+    let redactor = desk.caller.access.redactor();
+    let panic = String::from_utf8_lossy(&stderr.contents()).trim().to_owned();
+    let panic = redactor.clean(panic).into_owned();
+    for line in panic.lines() {
+        desk.journal.log("error", line, desk.clock.now());
+    }
+    crash(error, &panic, limits, redactor).into()
+}
+
+fn crash(error: &wasmtime::Error, panic: &str, limits: &Limits, redactor: &Redactor) -> Crash {
+    if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
+        return Crash::Computing { seconds: limits.cpu.as_secs() };
+    }
+    if error.chain().any(|cause| cause.is::<OutOfMemory>()) {
+        return Crash::Memory { mebibytes: limits.memory_bytes >> 20 };
+    }
+    // `thread '…' panicked at FILE:LINE:` and then the message.
+    match panic.lines().rfind(|line| !line.starts_with("note: ")) {
+        Some(message) => Crash::Trap(message.to_owned()),
+        None => Crash::Trap(redactor.clean(error.root_cause().to_string()).into_owned()),
+    }
+}
+
+fn finding(finding: exported::Finding) -> Finding {
+    let exported::Finding { code, severity, message, cure, field, more } = finding;
+    Finding { code, severity, message, cure, field, more: pairs_in(more) }
+}
+
+fn outcome(outcome: exported::Outcome) -> Answered<Outcome> {
+    let exported::Outcome { state, resume_at, why, counts, more } = outcome;
+    let state = match state.as_str() {
+        "finished" => RunState::Finished,
+        "stopped" => RunState::Stopped,
+        "paused" => RunState::Paused,
+        // A state of a later contract: what it means for the next run cannot be known.
+        unknown => {
+            let message = format!("The add-on ended in a state that this host does not know: `{}`.", unknown.escape_debug());
+            return Err(Failure::new("unknown-state", message));
+        }
+    };
+    Ok(Outcome { state, resume_at, why: why.map(Into::into), counts, more: pairs_in(more) })
+}

@@ -1,0 +1,22 @@
+//! Running guests: a component is audited and compiled once ([`audit`], [`engine`]), called on a fresh instance each time
+//! ([`instance`]), with capabilities bound to one installation and purpose ([`guest`], [`desk`]). A job is a run ([`work`]):
+//! it has a row in the store, a lease where it writes, and an outcome whatever happens.
+//!
+//! wasmtime's types end in this folder.
+
+mod audit;
+mod bindings;
+mod context;
+mod desk;
+mod engine;
+mod guest;
+mod instance;
+mod journal;
+mod work;
+
+pub use audit::AuditError;
+pub use context::time_zone;
+pub use desk::{Loaded, Purpose, Services};
+pub use engine::{Limits, Runtime};
+pub use instance::{Crash, Finding, Instance, Query, Rows};
+pub use work::{ANSWER, BeginError, Task, Work};

@@ -1,0 +1,310 @@
+//! One run, from its row in the store to its stored outcome.
+//!
+//! A run works on a fresh instance, under a lease where it writes, watched by a heartbeat: it writes what the guest tells,
+//! renews the lease, hears the wish to stop and counts the time. Whatever happens to the guest, the run gets an outcome and
+//! the lease is given back. The trap: a guest need not do as it is told; after a grace its instance is thrown away, which it
+//! survives like any other death of its host.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use thiserror::Error;
+use tokio::time::MissedTickBehavior;
+
+use super::desk::{Loaded, Purpose, Services};
+use super::instance::{Answered, Instance};
+use super::journal::Journal;
+use crate::connections::Waited;
+use crate::connections::halt::{Halt, Halter, Reason, halt};
+use crate::store::{
+    Failure, Fence, Installation, LeaseAnswer, NewRun, Outcome, RunId, RunState, Store, StoreError, Trigger,
+};
+
+/// How often what a guest told is stored, and the wish to stop is looked for.
+const BEAT: Duration = Duration::from_millis(500);
+
+/// How often lease and run show a sign of life; three times as often as needed.
+const RENEWAL: TimeDelta = TimeDelta::seconds(10);
+
+/// When a paused run goes on that does not say when.
+const USUAL_PAUSE: TimeDelta = TimeDelta::minutes(5);
+
+/// What a run does.
+#[derive(Debug, Clone)]
+pub enum Task {
+    Job { job: String, preview: bool, options: Vec<(String, String)> },
+    /// The answer is in the outcome, under [`ANSWER`].
+    Act { page: String, act: String, rows: Vec<String>, values: Vec<(String, String)> },
+}
+
+/// Name of an act's answer in its outcome.
+pub const ANSWER: &str = "answer";
+
+#[derive(Debug, Error)]
+pub enum BeginError {
+    #[error("run {run} is working on this installation: wait for its end, or stop it")]
+    Busy { run: RunId },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A run that has begun.
+pub struct Work {
+    services: Services,
+    loaded: Arc<Loaded>,
+    installation: Installation,
+    run: RunId,
+    trigger: Trigger,
+    task: Task,
+    /// None: it writes nothing.
+    fence: Option<Fence>,
+    halter: Arc<Halter>,
+    halt: Halt,
+    journal: Arc<Journal>,
+    waited: Arc<Waited>,
+    started: DateTime<Utc>,
+}
+
+impl Task {
+    /// As the list of runs names it.
+    fn name(&self) -> String {
+        match self {
+            Self::Job { job, .. } => job.clone(),
+            Self::Act { page, act, .. } => format!("{page}/{act}"),
+        }
+    }
+
+    fn is_preview(&self) -> bool {
+        matches!(self, Self::Job { preview: true, .. })
+    }
+
+    /// The job to go on with after a pause, where that is the same thing again.
+    fn resumable(&self) -> Option<&str> {
+        match self {
+            Self::Job { job, preview: false, options } if options.is_empty() => Some(job),
+            _ => None,
+        }
+    }
+}
+
+impl Work {
+    /// Notes the run and takes the lease, where the task needs one.
+    pub async fn begin(
+        services: &Services,
+        loaded: Arc<Loaded>,
+        installation: Installation,
+        task: Task,
+        trigger: Trigger,
+        actor: &str,
+    ) -> Result<Arc<Self>, BeginError> {
+        let store = &services.store;
+        let now = services.clock.now();
+        let writes = !task.is_preview();
+        // Asked first, so that a schedule that meets a long run does not fill the list of runs with refusals.
+        if writes && let Some(run) = store.lease_holder(&installation.name, now).await? {
+            return Err(BeginError::Busy { run });
+        }
+        let new = NewRun {
+            installation: &installation.name,
+            job: &task.name(),
+            trigger,
+            actor,
+            preview: task.is_preview(),
+            package_sha256: &loaded.sha256,
+        };
+        let run = store.insert_run(new, now).await?;
+        let fence = match writes {
+            false => None,
+            true => match store.acquire_lease(&installation.name, run, now).await? {
+                LeaseAnswer::Acquired(fence) => Some(fence),
+                LeaseAnswer::Busy { run: other, .. } => {
+                    let busy = BeginError::Busy { run: other };
+                    let why = Failure::new("busy", busy.to_string());
+                    store.finish_run(run, &ended(RunState::Failed, why), now).await?;
+                    return Err(busy);
+                }
+            },
+        };
+        let (halter, halt) = halt();
+        Ok(Arc::new(Self {
+            journal: Arc::new(Journal::new(services.limits.log_lines)),
+            services: services.clone(),
+            loaded,
+            installation,
+            run,
+            trigger,
+            task,
+            fence,
+            halter: Arc::new(halter),
+            halt,
+            waited: Arc::default(),
+            started: now,
+        }))
+    }
+
+    pub fn id(&self) -> RunId {
+        self.run
+    }
+
+    /// For telling it to stop without the way through the store.
+    pub fn halter(&self) -> Arc<Halter> {
+        self.halter.clone()
+    }
+
+    /// Works, and stores the outcome before it returns it.
+    pub async fn perform(self: Arc<Self>) -> Outcome {
+        let heart = tokio::spawn(self.clone().beat());
+        // A task of its own, so that a panic of the runtime ends the run and nothing else.
+        let outcome = match tokio::spawn(self.clone().work()).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                tracing::error!(run = self.run, %error, "a run broke down");
+                let why = Failure::new("internal", "The host failed while it ran this; see the host's log.");
+                ended(RunState::Failed, why)
+            }
+        };
+        heart.abort();
+        if let Err(error) = self.conclude(&outcome).await {
+            tracing::error!(run = self.run, %error, "the outcome of a run could not be stored");
+        }
+        outcome
+    }
+
+    async fn conclude(&self, outcome: &Outcome) -> Result<(), StoreError> {
+        let store = &self.services.store;
+        let now = self.services.clock.now();
+        self.write_journal(now).await?;
+        if let (Some(job), RunState::Paused) = (self.task.resumable(), outcome.state) {
+            let at = outcome.resume_at.and_then(|at| DateTime::from_timestamp(i64::try_from(at).ok()?, 0));
+            store.set_resume(&self.installation.name, job, Some(at.unwrap_or(now + USUAL_PAUSE))).await?;
+        }
+        store.finish_run(self.run, outcome, now).await?;
+        match &self.fence {
+            Some(fence) => store.release_lease(fence).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn work(self: Arc<Self>) -> Outcome {
+        let overdue = async {
+            let reason = self.halt.clone().said().await;
+            tokio::time::sleep(self.services.limits.grace).await;
+            reason
+        };
+        let answered = tokio::select! {
+            answered = self.call() => answered,
+            reason = overdue => {
+                let seconds = self.services.limits.grace.as_secs();
+                let message = format!("The add-on did not stop within {seconds} s of being told, and was ended.");
+                let state = if reason == Reason::Fenced { RunState::Failed } else { RunState::Stopped };
+                return ended(state, Failure::new("ended", message));
+            }
+        };
+        let told_to_stop = matches!(self.halt.reason(), Some(Reason::Stopped | Reason::TimeUp));
+        match answered {
+            Ok(outcome) => outcome,
+            // What was not sent any more is why it failed, and that is as it was told.
+            Err(why) if why.code == "stopped" && told_to_stop => ended(RunState::Stopped, why),
+            Err(why) => ended(RunState::Failed, why),
+        }
+    }
+
+    async fn call(&self) -> Answered<Outcome> {
+        let (state, wanted) = (self.installation.state, self.loaded.manifest.addon.state);
+        match &self.fence {
+            Some(fence) if state < wanted => self.migrate(fence, state, wanted).await?,
+            None if state < wanted => {
+                let message = "The add-on was updated and its stored state is not yet brought up to date. Run a job first.";
+                return Err(Failure::new("migration", message));
+            }
+            _ => {}
+        }
+        let who = (self.run, self.trigger);
+        match &self.task {
+            Task::Job { job, preview, options } => {
+                let purpose = match &self.fence {
+                    Some(fence) => Purpose::writing(who, fence.clone()),
+                    None => Purpose::preview(who),
+                };
+                self.instance(purpose).await?.run_job(job, *preview, options).await
+            }
+            Task::Act { page, act, rows, values } => {
+                let purpose = self.fence.clone().map(|fence| Purpose::act(who, fence));
+                let purpose = purpose.unwrap_or(Purpose::preview(who));
+                let answer = self.instance(purpose).await?.act(page, act, rows, values).await?;
+                let more = vec![(ANSWER.to_owned(), answer)];
+                Ok(Outcome { state: RunState::Finished, resume_at: None, why: None, counts: Vec::new(), more })
+            }
+        }
+    }
+
+    async fn migrate(&self, fence: &Fence, state: u32, wanted: u32) -> Answered<()> {
+        let purpose = Purpose::migration((self.run, self.trigger), fence.clone());
+        let reached = self.instance(purpose).await?.migrate(state).await?;
+        if reached != wanted {
+            let message = format!("The add-on brought its state to version {reached}, and says that it needs {wanted}.");
+            return Err(Failure::new("migration", message));
+        }
+        Ok(self.services.store.set_state_version(&self.installation.name, reached).await?)
+    }
+
+    async fn instance(&self, purpose: Purpose) -> Answered<Instance> {
+        let rows = AtomicUsize::new(self.services.limits.report_rows);
+        let desk = self
+            .services
+            .desk(&self.loaded, &self.installation, purpose, self.halt.clone(), self.journal.clone(), self.waited.clone(), rows)
+            .await?;
+        Instance::new(&self.services.runtime, &self.loaded.addon, desk, &self.services.limits).await
+    }
+
+    async fn beat(self: Arc<Self>) {
+        let mut beats = tokio::time::interval(BEAT);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut renewed = self.started;
+        loop {
+            beats.tick().await;
+            if let Err(error) = self.beat_once(&mut renewed).await {
+                tracing::warn!(run = self.run, %error, "a run's heartbeat stumbled");
+            }
+        }
+    }
+
+    async fn beat_once(&self, renewed: &mut DateTime<Utc>) -> Result<(), StoreError> {
+        let store = &self.services.store;
+        let now = self.services.clock.now();
+        if self.write_journal(now).await? {
+            self.halter.halt(Reason::Stopped);
+        }
+        let worked = (now - self.started).to_std().unwrap_or_default().saturating_sub(self.waited.total());
+        if worked > self.services.limits.wall_clock {
+            self.halter.halt(Reason::TimeUp);
+        }
+        if now - *renewed >= RENEWAL {
+            store.touch_run(self.run, now).await?;
+            if let Some(fence) = &self.fence
+                && !store.renew_lease(fence, now).await?
+            {
+                self.halter.halt(Reason::Fenced);
+            }
+            *renewed = now;
+        }
+        Ok(())
+    }
+
+    /// Stores what the guest told since the last time. True: a person asked the run to stop.
+    async fn write_journal(&self, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let store: &Store = &self.services.store;
+        let (lines, progress) = self.journal.take();
+        store.append_log(self.run, &lines).await?;
+        match progress {
+            Some(progress) => store.set_progress(self.run, &progress, now).await,
+            None => store.stop_requested(self.run).await,
+        }
+    }
+}
+
+fn ended(state: RunState, why: Failure) -> Outcome {
+    Outcome { state, resume_at: None, why: Some(why), counts: Vec::new(), more: Vec::new() }
+}

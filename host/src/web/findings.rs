@@ -1,0 +1,58 @@
+//! The last readiness check of each installation, kept in memory: a check takes a while and talks to the services, so pages
+//! show the last one with its time instead of making one.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::App;
+use super::failure::{Failure, sentence};
+use crate::host::{Finding, HostError};
+
+/// How long a page waits for a check; it goes on without the page.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Clone)]
+pub enum Checked {
+    /// It was begun then.
+    Underway(DateTime<Utc>),
+    /// The findings, or why there are none.
+    At(DateTime<Utc>, Result<Vec<Finding>, String>),
+}
+
+#[derive(Default)]
+pub struct Findings(Mutex<HashMap<String, Checked>>);
+
+impl Findings {
+    pub fn last(&self, installation: &str) -> Option<Checked> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(installation).cloned()
+    }
+
+    fn keep(&self, installation: &str, checked: Checked) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(installation.to_owned(), checked);
+    }
+}
+
+/// Does what answers findings (a check, saving settings) and keeps them. Returns when it is done, with what went wrong, or
+/// when it has taken so long that a page should appear without it.
+pub async fn record(
+    app: &App,
+    installation: &str,
+    work: impl Future<Output = Result<Vec<Finding>, HostError>> + Send + 'static,
+) -> Result<Option<String>, Failure> {
+    app.findings.keep(installation, Checked::Underway(app.clock.now()));
+    let (app, name) = (app.clone(), installation.to_owned());
+    let working = App::detached(async move {
+        let answer = work.await.map_err(|error| sentence(&error));
+        let problem = answer.as_ref().err().cloned();
+        app.choices.forget(&name);
+        app.findings.keep(&name, Checked::At(app.clock.now(), answer));
+        problem
+    });
+    match tokio::time::timeout(PATIENCE, working).await {
+        Ok(done) => done,
+        Err(_) => Ok(None),
+    }
+}

@@ -1,0 +1,114 @@
+//! The admin pages: rendered here, plain HTML first, whole without scripts.
+//!
+//! This folder decides nothing about runs, settings or schedules; it asks the host and shows the answer. It never opens a
+//! secret. Every page but the log-in needs a session, nothing changes on GET, changes from other sites are refused, and
+//! all text goes through the templates' escaping. The trap: a handler dies with its connection, so work that must be
+//! finished is handed to a task of its own (see [`App::detached`]).
+
+mod assets;
+mod base_path;
+mod choices;
+mod failure;
+mod findings;
+mod frame;
+mod health;
+pub mod login;
+mod pages;
+mod protection;
+
+pub use base_path::{BasePath, BasePathError};
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Redirect;
+use axum::routing::{get, post};
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::host::Host;
+use choices::Choices;
+use failure::Failure;
+use findings::Findings;
+use login::Door;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct App {
+    host: Host,
+    clock: Arc<dyn Clock>,
+    base: BasePath,
+    door: Arc<Door>,
+    choices: Arc<Choices>,
+    findings: Arc<Findings>,
+    /// Guests that pages may run at once.
+    guests: Arc<Semaphore>,
+}
+
+/// Pages that people open at the same time must not start a guest each without bound.
+const MOST_GUESTS: usize = 4;
+
+impl App {
+    pub fn new(host: Host, clock: Arc<dyn Clock>, base: BasePath) -> Self {
+        Self {
+            host,
+            clock,
+            base,
+            door: Arc::default(),
+            choices: Arc::default(),
+            findings: Arc::default(),
+            guests: Arc::new(Semaphore::new(MOST_GUESTS)),
+        }
+    }
+
+    /// Runs something to its end, also where the browser goes away meanwhile.
+    async fn detached<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Failure> {
+        tokio::spawn(work).await.map_err(|error| Failure::internal(&error))
+    }
+
+    /// Address of a page.
+    fn href(&self, path: &str) -> String {
+        format!("{}{path}", self.base.as_str())
+    }
+}
+
+/// All pages, as a service to be served by one listener.
+pub fn router(app: App) -> Router {
+    let inside = Router::new()
+        .route("/installations", get(pages::installations::show))
+        .route("/installations/{name}", get(pages::overview::show))
+        .route("/installations/{name}/check", post(pages::overview::check))
+        .route("/installations/{name}/jobs/{job}", post(pages::overview::start))
+        .route("/installations/{name}/settings", get(pages::settings::show).post(pages::settings::save))
+        .route("/installations/{name}/mappings", get(pages::mappings::show).post(pages::mappings::save))
+        .route("/installations/{name}/activity", get(pages::activity::show))
+        .route("/installations/{name}/runs", get(pages::runs::show))
+        .route("/installations/{name}/pages/{page}", get(pages::rows::show))
+        .route("/runs/{run}", get(pages::run::show))
+        .route("/runs/{run}/stop", post(pages::run::stop))
+        .route("/runs/{run}/live", get(pages::run::live))
+        .route_layer(from_fn_with_state(app.clone(), login::require));
+    let outside = Router::new()
+        .route("/", get(home))
+        .route("/login", get(login::show).post(login::enter))
+        .route("/logout", post(login::leave))
+        .route("/health", get(health::show))
+        .route("/assets/{name}", get(assets::serve));
+    let home_page = app.href("/installations");
+    let base = app.base.clone();
+    let pages = inside.merge(outside);
+    let routes = match base.as_str() {
+        "" => pages,
+        path => Router::new()
+            .nest(path, pages)
+            .route(&format!("{path}/"), get(async move || Redirect::to(&home_page))),
+    };
+    protection::layers(routes.fallback(async || Failure::not_found("page")), &base)
+        .layer(from_fn(protection::headers))
+        .with_state(app)
+}
+
+async fn home(axum::extract::State(app): axum::extract::State<App>) -> Redirect {
+    Redirect::to(&app.href("/installations"))
+}

@@ -1,0 +1,68 @@
+//! Saving a form of settings: checked as a whole, stored as a whole, followed by a check of the installation; then either a
+//! redirect, so that reloading saves nothing twice, or the form again with what was typed.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::fields::Typed;
+use super::subject::{Place, Subject};
+use crate::settings::{FieldProblem, validate};
+use crate::web::App;
+use crate::web::failure::Failure;
+use crate::web::findings;
+use crate::web::login::session::Visitor;
+
+/// What is to be said about a form when it is shown.
+#[derive(Default)]
+pub struct Feedback {
+    /// How many settings were changed just now.
+    pub saved: Option<usize>,
+    pub typed: Typed,
+    pub problems: Vec<FieldProblem>,
+    /// What went wrong with the form as a whole.
+    pub problem: Option<String>,
+}
+
+/// The part of an address that the redirect adds.
+#[derive(Deserialize)]
+pub struct Saved {
+    saved: Option<usize>,
+}
+
+pub enum Submitted {
+    Saved(Response),
+    Refused(StatusCode, Feedback),
+}
+
+impl From<Saved> for Feedback {
+    fn from(Saved { saved }: Saved) -> Self {
+        Self { saved, ..Self::default() }
+    }
+}
+
+/// Saves the changes that a form on that page asked for.
+pub async fn submit(
+    app: &App,
+    visitor: &Visitor,
+    subject: &Subject,
+    place: Place<'_>,
+    changes: Vec<(String, String)>,
+) -> Result<Submitted, Failure> {
+    let count = changes.len();
+    let typed: Typed = changes.iter().cloned().collect();
+    if let Err(problems) = validate(&subject.situation.manifest, &changes) {
+        let feedback = Feedback { typed, problems, ..Feedback::default() };
+        return Ok(Submitted::Refused(StatusCode::UNPROCESSABLE_ENTITY, feedback));
+    }
+    if count > 0 {
+        let (host, name, actor) = (app.host.clone(), subject.name().to_owned(), visitor.account.clone());
+        let saving = async move { host.save_settings(&name, &changes, &actor).await };
+        if let Some(problem) = findings::record(app, subject.name(), saving).await? {
+            let feedback = Feedback { typed, problem: Some(problem), ..Feedback::default() };
+            return Ok(Submitted::Refused(StatusCode::CONFLICT, feedback));
+        }
+    }
+    let address = format!("{}?saved={count}", subject.href(app, place));
+    Ok(Submitted::Saved(Redirect::to(&address).into_response()))
+}

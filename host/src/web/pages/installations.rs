@@ -1,0 +1,60 @@
+//! The list of installations: what each is connected to, what it did last, what it does next, and what waits for a person.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::State;
+use axum::response::Response;
+
+use super::run_line::RunLine;
+use super::subject::{Connected, Next, Place, Subject};
+use super::waiting::{self, Waiting};
+use crate::web::App;
+use crate::web::failure::Failure;
+use crate::web::frame::{Frame, page};
+use crate::web::login::session::Visitor;
+
+#[derive(Template)]
+#[template(path = "installations.html")]
+struct InstallationsPage {
+    frame: Frame,
+    installations: Vec<Card>,
+}
+
+struct Card {
+    name: String,
+    href: String,
+    addon: String,
+    version: String,
+    connected: Vec<Connected>,
+    last: Option<RunLine>,
+    next: Vec<Next>,
+    waiting: Option<Waiting>,
+    outbox: String,
+}
+
+/// `GET /installations`
+pub async fn show(State(app): State<App>, Extension(visitor): Extension<Visitor>) -> Result<Response, Failure> {
+    let mut installations = Vec::new();
+    for installation in app.host.store().installations().await? {
+        installations.push(card(&app, &installation.name).await?);
+    }
+    let frame = Frame::new(app.base.as_str(), Some(&visitor), "Installations");
+    Ok(page(&InstallationsPage { frame, installations }))
+}
+
+async fn card(app: &App, name: &str) -> Result<Card, Failure> {
+    let subject = Subject::load(app, name).await?;
+    let last = app.host.store().runs(name, None, 1).await?;
+    let addon = &subject.situation.manifest.addon;
+    Ok(Card {
+        name: name.to_owned(),
+        href: subject.href(app, Place::Overview),
+        addon: addon.title.clone(),
+        version: addon.version.to_string(),
+        connected: subject.connected(app),
+        last: last.first().map(|run| RunLine::new(app, &subject, run)),
+        next: subject.next(app.clock.now()),
+        waiting: waiting::count(app, &subject).await,
+        outbox: subject.href(app, Place::Page("outbox")),
+    })
+}

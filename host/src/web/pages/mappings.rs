@@ -1,0 +1,149 @@
+//! Mappings: tables whose rows and options both come from the add-on, each row a setting `KEY.ROW`.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Form, Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::check_part::CheckPart;
+use super::fields::told;
+use super::form::{Feedback, Saved, Submitted, submit};
+use super::subject::{Place, Subject};
+use crate::manifest::MappingSpec;
+use crate::web::App;
+use crate::web::choices::Choices;
+use crate::web::failure::Failure;
+use crate::web::frame::{Frame, page_with};
+use crate::web::login::session::Visitor;
+
+/// Options on one page, over all rows of a table; above it, rows share one list and ids are typed with its help.
+const MOST_OPTIONS: usize = 20_000;
+
+#[derive(Template)]
+#[template(path = "mappings.html")]
+struct MappingsPage {
+    frame: Frame,
+    href: String,
+    saved: Option<usize>,
+    problem: Option<String>,
+    check: CheckPart,
+    tables: Vec<Table>,
+}
+
+struct Table {
+    key: String,
+    title: String,
+    help: String,
+    /// Why rows or options are missing.
+    hints: Vec<String>,
+    rows: Vec<Row>,
+    /// Value and title.
+    options: Vec<(String, String)>,
+    layout: Layout,
+}
+
+/// How a row's value is chosen.
+#[derive(PartialEq, Eq)]
+enum Layout {
+    Select,
+    /// A line with suggestions.
+    Suggest,
+    /// A line: there are no options to offer.
+    Line,
+}
+
+struct Row {
+    key: String,
+    title: String,
+    value: String,
+    /// The value is not among the options.
+    gone: bool,
+    error: Option<String>,
+}
+
+/// `GET /installations/{name}/mappings`
+pub async fn show(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+    Query(saved): Query<Saved>,
+) -> Result<Response, Failure> {
+    let subject = Subject::load(&app, &name).await?;
+    Ok(draw(&app, &visitor, &subject, StatusCode::OK, saved.into()).await)
+}
+
+/// `POST /installations/{name}/mappings`
+pub async fn save(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+    Form(form): Form<Vec<(String, String)>>,
+) -> Result<Response, Failure> {
+    let subject = Subject::load(&app, &name).await?;
+    let settings = &subject.situation.settings;
+    let changes: Vec<_> = form
+        .into_iter()
+        .map(|(key, value)| (key, value.trim().to_owned()))
+        .filter(|(key, value)| key.contains('.') && value != settings.get(key))
+        .collect();
+    match submit(&app, &visitor, &subject, Place::Mappings, changes).await? {
+        Submitted::Saved(redirect) => Ok(redirect),
+        Submitted::Refused(status, feedback) => Ok(draw(&app, &visitor, &subject, status, feedback).await),
+    }
+}
+
+async fn draw(app: &App, visitor: &Visitor, subject: &Subject, status: StatusCode, feedback: Feedback) -> Response {
+    let mappings = &subject.situation.manifest.mappings;
+    let sources = mappings.iter().flat_map(|spec| [spec.rows.as_str(), spec.choices.as_str()]);
+    let lists = Choices::load(app, subject.name(), sources).await;
+    let list = |source: &str| lists.get(source).map_or(Ok(Vec::new()), |answer| answer.as_ref().clone());
+    let tables = mappings.iter().map(|spec| table(subject, spec, list(&spec.rows), list(&spec.choices), &feedback));
+    let template = MappingsPage {
+        frame: subject.frame(app, visitor, Place::Mappings, "Mappings"),
+        href: subject.href(app, Place::Mappings),
+        saved: feedback.saved,
+        problem: unplaced(&feedback),
+        check: CheckPart::of(app, subject),
+        tables: tables.collect(),
+    };
+    page_with(status, &template)
+}
+
+type List = Result<Vec<(String, String)>, String>;
+
+fn table(subject: &Subject, spec: &MappingSpec, rows: List, options: List, feedback: &Feedback) -> Table {
+    let mut hints: Vec<String> = [rows.as_ref().err(), options.as_ref().err()].into_iter().flatten().cloned().collect();
+    hints.dedup();
+    let options = options.unwrap_or_default();
+    let mut titles = rows.unwrap_or_default();
+    // What was mapped stays in sight, also where its row is gone or cannot be loaded.
+    let stored = subject.situation.settings.mappings().filter_map(|(key, _)| key.split_once('.'));
+    for (_, id) in stored.filter(|(mapping, _)| *mapping == spec.key) {
+        if !titles.iter().any(|(known, _)| known == id) {
+            titles.push((id.to_owned(), format!("{id} (not in the list)")));
+        }
+    }
+    let rows = titles.into_iter().map(|(id, title)| row(subject, format!("{}.{id}", spec.key), title, &options, feedback));
+    let rows: Vec<Row> = rows.collect();
+    let layout = match options.len() {
+        0 => Layout::Line,
+        amount if amount * rows.len() > MOST_OPTIONS => Layout::Suggest,
+        _ => Layout::Select,
+    };
+    let (key, title, help) = (spec.key.clone(), spec.title.clone(), spec.help.clone());
+    Table { key, title, help, hints, rows, options, layout }
+}
+
+fn row(subject: &Subject, key: String, title: String, options: &[(String, String)], feedback: &Feedback) -> Row {
+    let value = feedback.typed.get(&key).map_or_else(|| subject.situation.settings.get(&key), String::as_str).to_owned();
+    let gone = !value.is_empty() && !options.iter().any(|(option, _)| *option == value);
+    let error = feedback.problems.iter().find(|problem| problem.field == key).map(told);
+    Row { key, title, value, gone, error }
+}
+
+/// What went wrong and belongs to no row of the page.
+fn unplaced(feedback: &Feedback) -> Option<String> {
+    let first = feedback.problems.first().map(|problem| format!("Nothing was saved: {problem}."));
+    feedback.problem.clone().or(first)
+}

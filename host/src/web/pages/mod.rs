@@ -1,0 +1,17 @@
+//! The pages: one file each. A file reads what its page shows into a plain struct and gives it to its template; the
+//! templates hold no logic but loops and conditions.
+
+pub mod activity;
+mod check_part;
+mod fields;
+mod form;
+pub mod installations;
+pub mod mappings;
+pub mod overview;
+pub mod rows;
+pub mod run;
+mod run_line;
+pub mod runs;
+pub mod settings;
+mod subject;
+mod waiting;

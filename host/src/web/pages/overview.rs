@@ -1,0 +1,125 @@
+//! The first page of an installation: what it is connected to, its jobs as buttons, its last runs, and the readiness check.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::check_part::CheckPart;
+use super::run_line::RunLine;
+use super::subject::{Connected, Next, Place, Subject};
+use super::waiting::{self, Waiting};
+use crate::host::RunRequest;
+use crate::store::Trigger;
+use crate::web::App;
+use crate::web::failure::{Failure, sentence};
+use crate::web::findings;
+use crate::web::frame::{Frame, page_with};
+use crate::web::login::session::Visitor;
+
+/// Runs that the page shows.
+const LAST_RUNS: u32 = 5;
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct OverviewPage {
+    frame: Frame,
+    href: String,
+    problem: Option<String>,
+    connected: Vec<Connected>,
+    next: Vec<Next>,
+    waiting: Option<Waiting>,
+    outbox: String,
+    check: CheckPart,
+    jobs: Vec<JobPart>,
+    runs: Vec<RunLine>,
+    zone: &'static str,
+}
+
+struct JobPart {
+    title: String,
+    help: String,
+    href: String,
+    preview: bool,
+}
+
+#[derive(Deserialize)]
+pub struct StartForm {
+    /// `1`: only list what would be done.
+    #[serde(default)]
+    preview: String,
+}
+
+/// `GET /installations/{name}`
+pub async fn show(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+) -> Result<Response, Failure> {
+    draw(&app, &visitor, &name, StatusCode::OK, None).await
+}
+
+/// `POST /installations/{name}/jobs/{job}`
+pub async fn start(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Path((name, job)): Path<(String, String)>,
+    Form(form): Form<StartForm>,
+) -> Result<Response, Failure> {
+    let request = RunRequest {
+        preview: form.preview == "1",
+        trigger: Trigger::Person,
+        options: Vec::new(),
+        actor: visitor.account.clone(),
+    };
+    let (host, installation) = (app.host.clone(), name.clone());
+    let started = App::detached(async move { host.start_run(&installation, &job, request).await }).await?;
+    match started {
+        Ok(run) => Ok(Redirect::to(&app.href(&format!("/runs/{}", run.id()))).into_response()),
+        Err(error) => draw(&app, &visitor, &name, StatusCode::CONFLICT, Some(sentence(&error))).await,
+    }
+}
+
+/// `POST /installations/{name}/check`
+pub async fn check(State(app): State<App>, Path(name): Path<String>) -> Result<Redirect, Failure> {
+    let subject = Subject::load(&app, &name).await?;
+    let (host, installation) = (app.host.clone(), name.clone());
+    findings::record(&app, &name, async move { host.check(&installation).await }).await?;
+    Ok(Redirect::to(&subject.href(&app, Place::Overview)))
+}
+
+async fn draw(
+    app: &App,
+    visitor: &Visitor,
+    name: &str,
+    status: StatusCode,
+    problem: Option<String>,
+) -> Result<Response, Failure> {
+    let subject = Subject::load(app, name).await?;
+    let runs = app.host.store().runs(name, None, LAST_RUNS).await?;
+    let href = subject.href(app, Place::Overview);
+    let jobs = subject.situation.manifest.jobs.iter().map(|job| JobPart {
+        title: job.title.clone(),
+        help: job.help.clone(),
+        href: format!("{href}/jobs/{}", job.id),
+        preview: job.preview,
+    });
+    Ok(page_with(
+        status,
+        &OverviewPage {
+            frame: subject.frame(app, visitor, Place::Overview, "Overview"),
+            problem,
+            connected: subject.connected(app),
+            next: subject.next(app.clock.now()),
+            waiting: waiting::count(app, &subject).await,
+            outbox: subject.href(app, Place::Page("outbox")),
+            check: CheckPart::of(app, &subject),
+            jobs: jobs.collect(),
+            runs: runs.iter().map(|run| RunLine::new(app, &subject, run)).collect(),
+            zone: subject.zone.name(),
+            href,
+        },
+    ))
+}

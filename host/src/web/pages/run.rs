@@ -1,0 +1,190 @@
+//! One run: how far it is, what came of it, its reports and its log.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderName;
+use axum::response::{IntoResponse, Redirect, Response};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::activity::Filter;
+use super::run_line::{self, RunLine};
+use super::subject::{Place, Subject};
+use crate::store::{LogRow, ReportRow, Run, RunId, RunState};
+use crate::web::App;
+use crate::web::failure::Failure;
+use crate::web::frame::{Frame, Moment, page};
+use crate::web::login::session::Visitor;
+
+/// Rows of a report, and lines of the log, on one page.
+const PAGE: u32 = 200;
+
+/// Tells the script that there is nothing left to watch.
+const OVER: HeaderName = HeaderName::from_static("x-over");
+
+#[derive(Template)]
+#[template(path = "run.html")]
+struct RunPage {
+    frame: Frame,
+    href: String,
+    live: Live,
+    preview: bool,
+    by: String,
+    started: Moment,
+    ended: Option<Moment>,
+    resumes: Option<Moment>,
+    why: Option<Why>,
+    counts: Vec<(String, u64)>,
+    more: Vec<(String, String)>,
+    reports: Vec<Report>,
+    log: Vec<LogPart>,
+    more_log: Option<String>,
+    activity: String,
+    zone: &'static str,
+}
+
+/// The part that changes while it works; the script asks for it alone.
+#[derive(Template)]
+#[template(path = "run_live.html")]
+struct Live {
+    state: &'static str,
+    running: bool,
+    stoppable: bool,
+    stop: String,
+    job: String,
+    progress: String,
+    done: u64,
+    total: u64,
+    took: String,
+}
+
+struct Why {
+    code: String,
+    message: String,
+    retry_at: Option<Moment>,
+}
+
+struct Report {
+    kind: String,
+    title: String,
+    amount: u64,
+    columns: Vec<String>,
+    rows: Vec<ReportRow>,
+    next: Option<String>,
+}
+
+struct LogPart {
+    at: Moment,
+    level: String,
+    message: String,
+}
+
+/// Where the reader has paged to.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct At {
+    /// The report that `after` is about.
+    report: String,
+    after: i64,
+    log: i64,
+}
+
+/// `GET /runs/{run}`
+pub async fn show(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Path(run): Path<RunId>,
+    Query(at): Query<At>,
+) -> Result<Response, Failure> {
+    let run = app.host.store().run(run).await?;
+    let subject = Subject::load(&app, &run.installation).await?;
+    let href = app.href(&format!("/runs/{}", run.id));
+    let log = app.host.store().log_lines(run.id, at.log, PAGE).await?;
+    let full = log.len() == PAGE as usize;
+    let outcome = run.outcome.as_ref();
+    let epoch = |seconds: u64| Some(subject.moment(DateTime::<Utc>::from_timestamp(i64::try_from(seconds).ok()?, 0)?));
+    let why = outcome.and_then(|outcome| outcome.why.as_ref()).map(|why| Why {
+        code: why.code.clone(),
+        message: why.message.clone(),
+        retry_at: why.retry_at.and_then(epoch),
+    });
+    Ok(page(&RunPage {
+        frame: subject.frame(&app, &visitor, Place::Runs, &format!("Run {}", run.id)),
+        live: Live::new(&app, &subject, &run),
+        preview: run.preview,
+        by: run_line::by(&run),
+        started: subject.moment(run.started_at),
+        ended: run.ended_at.map(|at| subject.moment(at)),
+        resumes: outcome.and_then(|outcome| outcome.resume_at).and_then(epoch),
+        why,
+        counts: outcome.map(|outcome| outcome.counts.clone()).unwrap_or_default(),
+        more: outcome.map(|outcome| outcome.more.clone()).unwrap_or_default(),
+        reports: reports(&app, &subject, &run, &href, &at).await?,
+        more_log: log.last().filter(|_| full).map(|last| format!("{href}?log={}#log", last.number)),
+        log: log.into_iter().map(|row| log_part(&subject, row)).collect(),
+        activity: Filter::of_run(run.id).address(&subject.href(&app, Place::Activity)),
+        zone: subject.zone.name(),
+        href,
+    }))
+}
+
+/// `GET /runs/{run}/live`: only what changes.
+pub async fn live(State(app): State<App>, Path(run): Path<RunId>) -> Result<Response, Failure> {
+    let run = app.host.store().run(run).await?;
+    let subject = Subject::load(&app, &run.installation).await?;
+    let over = if run.state == RunState::Running { "no" } else { "yes" };
+    Ok(([(OVER, over)], page(&Live::new(&app, &subject, &run))).into_response())
+}
+
+/// `POST /runs/{run}/stop`
+pub async fn stop(State(app): State<App>, Path(run): Path<RunId>) -> Result<Redirect, Failure> {
+    app.host.request_stop(run).await?;
+    Ok(Redirect::to(&app.href(&format!("/runs/{run}"))))
+}
+
+impl Live {
+    fn new(app: &App, subject: &Subject, run: &Run) -> Self {
+        let line = RunLine::new(app, subject, run);
+        let running = run.state == RunState::Running;
+        Self {
+            state: line.state,
+            running,
+            stoppable: running && !run.stop_requested,
+            stop: format!("{}/stop", line.href),
+            job: line.job,
+            progress: run_line::progress(run),
+            done: run.progress.done,
+            total: run.progress.total,
+            took: line.took,
+        }
+    }
+}
+
+async fn reports(app: &App, subject: &Subject, run: &Run, href: &str, at: &At) -> Result<Vec<Report>, Failure> {
+    let store = app.host.store();
+    let mut reports = Vec::new();
+    for (kind, amount) in store.report_kinds(run.id).await? {
+        let spec = subject.situation.manifest.report(&kind);
+        let after = if at.report == kind { at.after } else { 0 };
+        let rows = store.report_rows(run.id, &kind, after, PAGE).await?;
+        let full = rows.len() == PAGE as usize;
+        let next = rows.last().filter(|_| full).map(|(number, _)| {
+            let kind: String = url::form_urlencoded::byte_serialize(kind.as_bytes()).collect();
+            format!("{href}?report={kind}&after={number}#report-{kind}")
+        });
+        reports.push(Report {
+            title: spec.map_or_else(|| kind.clone(), |spec| spec.title.clone()),
+            columns: spec.map(|spec| spec.columns.clone()).unwrap_or_default(),
+            rows: rows.into_iter().map(|(_, row)| row).collect(),
+            kind,
+            amount,
+            next,
+        });
+    }
+    Ok(reports)
+}
+
+fn log_part(subject: &Subject, row: LogRow) -> LogPart {
+    LogPart { at: subject.moment(row.line.at), level: row.line.level, message: row.line.message }
+}

@@ -1,0 +1,53 @@
+//! The runs of an installation, the newest first.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::run_line::RunLine;
+use super::subject::{Place, Subject};
+use crate::web::App;
+use crate::web::failure::Failure;
+use crate::web::frame::{Frame, page};
+use crate::web::login::session::Visitor;
+
+/// Rows of one page.
+const PAGE: u32 = 50;
+
+#[derive(Template)]
+#[template(path = "runs.html")]
+struct RunsPage {
+    frame: Frame,
+    runs: Vec<RunLine>,
+    newest: Option<String>,
+    older: Option<String>,
+    zone: &'static str,
+}
+
+#[derive(Deserialize)]
+pub struct Older {
+    before: Option<i64>,
+}
+
+/// `GET /installations/{name}/runs`
+pub async fn show(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+    Query(Older { before }): Query<Older>,
+) -> Result<Response, Failure> {
+    let subject = Subject::load(&app, &name).await?;
+    let mut found = app.host.store().runs(&name, before, PAGE + 1).await?;
+    let is_more = found.len() > PAGE as usize;
+    found.truncate(PAGE as usize);
+    let href = subject.href(&app, Place::Runs);
+    Ok(page(&RunsPage {
+        frame: subject.frame(&app, &visitor, Place::Runs, "Runs"),
+        runs: found.iter().map(|run| RunLine::new(&app, &subject, run)).collect(),
+        older: found.last().filter(|_| is_more).map(|last| format!("{href}?before={}", last.id)),
+        newest: before.map(|_| href.clone()),
+        zone: subject.zone.name(),
+    }))
+}

@@ -1,0 +1,142 @@
+//! The installation that a page is about.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use crate::manifest::{JobSpec, SettingKind};
+use crate::scheduler::{Situation, SituationError, Verdict, agenda, time_zone};
+use crate::store::Trigger;
+use crate::web::App;
+use crate::web::failure::Failure;
+use crate::web::frame::{Frame, Moment, Section, Tab};
+use crate::web::login::session::Visitor;
+
+pub struct Subject {
+    pub situation: Situation,
+    /// Times are shown in it.
+    pub zone: Tz,
+}
+
+/// A page of an installation, as the tabs know it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Place<'a> {
+    Overview,
+    Settings,
+    Mappings,
+    /// A page of the manifest.
+    Page(&'a str),
+    Activity,
+    Runs,
+}
+
+/// What a setting that the add-on fetched says about what it is connected to.
+pub struct Connected {
+    pub title: String,
+    /// Its title where it is known, else its value; empty: not connected.
+    pub value: String,
+}
+
+/// When a job starts by itself.
+pub struct Next {
+    pub job: String,
+    pub title: String,
+    /// A time, or words instead of one.
+    pub at: Option<Moment>,
+    pub words: &'static str,
+}
+
+impl Subject {
+    pub async fn load(app: &App, name: &str) -> Result<Self, Failure> {
+        let situation = Situation::load(app.host.store(), name).await?;
+        let zone = time_zone(&situation.manifest, &situation.settings);
+        Ok(Self { situation, zone })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.situation.installation.name
+    }
+
+    /// Address of one of its pages.
+    pub fn href(&self, app: &App, place: Place<'_>) -> String {
+        let rest = match place {
+            Place::Overview => String::new(),
+            Place::Settings => "/settings".to_owned(),
+            Place::Mappings => "/mappings".to_owned(),
+            Place::Page(page) => format!("/pages/{page}"),
+            Place::Activity => "/activity".to_owned(),
+            Place::Runs => "/runs".to_owned(),
+        };
+        app.href(&format!("/installations/{}{rest}", self.name()))
+    }
+
+    pub fn frame(&self, app: &App, visitor: &Visitor, current: Place<'_>, title: &str) -> Frame {
+        let manifest = &self.situation.manifest;
+        let tab = |place: Place<'_>, title: &str| Tab {
+            title: title.to_owned(),
+            href: self.href(app, place),
+            current: place == current,
+        };
+        let mut tabs = vec![tab(Place::Overview, "Overview"), tab(Place::Settings, "Settings")];
+        if !manifest.mappings.is_empty() {
+            tabs.push(tab(Place::Mappings, "Mappings"));
+        }
+        tabs.extend(manifest.pages.iter().map(|page| tab(Place::Page(&page.id), &page.title)));
+        tabs.extend([tab(Place::Activity, "Activity"), tab(Place::Runs, "Runs")]);
+        let section = Section { name: self.name().to_owned(), addon: manifest.addon.title.clone(), tabs };
+        let mut frame = Frame::new(app.base.as_str(), Some(visitor), format!("{title} · {}", self.name()));
+        frame.section = Some(section);
+        frame
+    }
+
+    pub fn moment(&self, at: DateTime<Utc>) -> Moment {
+        Moment::new(at, self.zone)
+    }
+
+    /// The title of a job; its id where the manifest does not declare it any more.
+    pub fn job_title(&self, id: &str) -> String {
+        self.situation.manifest.job(id).map_or(id, |job: &JobSpec| &job.title).to_owned()
+    }
+
+    /// What it is connected to, as far as settings tell.
+    pub fn connected(&self, app: &App) -> Vec<Connected> {
+        let fetched = self.situation.manifest.settings.iter().filter_map(|spec| match &spec.kind {
+            SettingKind::Fetched { choices } => Some((spec, choices.as_deref())),
+            _ => None,
+        });
+        fetched
+            .map(|(spec, source)| {
+                let value = self.situation.settings.get(&spec.key);
+                let known = source.and_then(|source| app.choices.kept(self.name(), source, app.clock.now()));
+                let title = known.as_deref().and_then(|known| {
+                    let (_, title) = known.as_ref().ok()?.iter().find(|(id, _)| id == value)?;
+                    Some(format!("{title} ({value})"))
+                });
+                Connected { title: spec.title.clone(), value: title.unwrap_or_else(|| value.to_owned()) }
+            })
+            .collect()
+    }
+
+    /// What starts by itself, and when.
+    pub fn next(&self, now: DateTime<Utc>) -> Vec<Next> {
+        let Situation { manifest, settings, states, .. } = &self.situation;
+        let one = |(job, verdict): (String, Verdict)| {
+            let (at, words) = match verdict {
+                Verdict::Rests => (None, "automatic runs are switched off"),
+                Verdict::Waits(at, Trigger::Resume) => (Some(self.moment(at)), "goes on after a pause"),
+                Verdict::Waits(at, _) => (Some(self.moment(at)), ""),
+                Verdict::Due(_) | Verdict::ClockWentBack => (None, "as soon as the installation is free"),
+            };
+            Next { title: self.job_title(&job), job, at, words }
+        };
+        agenda(manifest, settings, states, now).into_iter().map(one).collect()
+    }
+}
+
+impl From<SituationError> for Failure {
+    fn from(error: SituationError) -> Self {
+        match error {
+            SituationError::Store(error) => error.into(),
+            SituationError::Manifest(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What guards every page, whatever it does: changes from other sites refused, bodies bounded, headers that tell the
+//! browser to trust nothing but this host's own files, and a panic that ends one request instead of the connection.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, map_response};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::csrf::{CsrfLayer, ProtectionError};
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use super::App;
+use super::base_path::BasePath;
+use super::failure::{Failure, Told, failure_page};
+
+/// Forms of the largest mapping tables stay well below it.
+const MOST_BODY_BYTES: usize = 1 << 20;
+
+/// For a whole request. Pages wait for less; this is for bodies that trickle in.
+const TIMEOUT: Duration = Duration::from_secs(90);
+
+/// Sent with every answer.
+const HEADERS: [(HeaderName, &str); 5] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    // For browsers that do not know `frame-ancestors`.
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+];
+
+/// Puts the guards around the routes.
+pub fn layers(routes: Router<App>, base: &BasePath) -> Router<App> {
+    let base = base.as_str().to_owned();
+    routes
+        .layer(DefaultBodyLimit::disable())
+        .layer(RequestBodyLimitLayer::new(MOST_BODY_BYTES))
+        .layer(CsrfLayer::new().with_rejection_response(|_: ProtectionError| {
+            Failure::new(StatusCode::FORBIDDEN, "The request came from another site, and was refused.").into_response()
+        }))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
+        .layer(CatchPanicLayer::custom(|_| {
+            Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "The host is in trouble; its log says why.").into_response()
+        }))
+        .layer(map_response(move |answer: Response| {
+            let base = base.clone();
+            async move {
+                match answer.extensions().get::<Told>() {
+                    Some(told) => failure_page(&base, answer.status(), &told.message),
+                    None => answer,
+                }
+            }
+        }))
+}
+
+/// Adds the headers. Pages are nobody's to keep: they show an ISP's customers.
+pub async fn headers(request: Request, next: Next) -> Response {
+    let mut answer = next.run(request).await;
+    let headers = answer.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    answer
+}
