@@ -37,21 +37,42 @@ pub async fn create(
     let version = store
         .active_addon(addon)
         .await?
-        .ok_or_else(|| StoreError::Missing { what: "add-on", name: addon.to_owned() })?;
+        .ok_or_else(|| StoreError::Missing {
+            what: "add-on",
+            name: addon.to_owned(),
+        })?;
     let manifest = Manifest::parse(&version.manifest)?;
     let created_on = first_day(&manifest, now);
     let state = manifest.addon.state;
     store
-        .create_installation(NewInstallation { name, addon, created_on, state }, now)
+        .create_installation(
+            NewInstallation {
+                name,
+                addon,
+                created_on,
+                state,
+            },
+            now,
+        )
         .await?;
     Ok(store.installation(name).await?)
 }
 
 /// Today, where the add-on is used by default: nothing is configured yet that would say more.
 fn first_day(manifest: &Manifest, now: DateTime<Utc>) -> NaiveDate {
-    let keys = manifest.schedules.iter().filter_map(|schedule| schedule.time_zone.as_deref());
+    let keys = manifest
+        .schedules
+        .iter()
+        .filter_map(|schedule| schedule.time_zone.as_deref());
     let zone = keys
-        .filter_map(|key| manifest.setting(key)?.default.as_deref()?.parse::<Tz>().ok())
+        .filter_map(|key| {
+            manifest
+                .setting(key)?
+                .default
+                .as_deref()?
+                .parse::<Tz>()
+                .ok()
+        })
         .next();
     now.with_timezone(&zone.unwrap_or(Tz::UTC)).date_naive()
 }

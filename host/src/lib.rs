@@ -6,10 +6,14 @@
 
 pub mod clock;
 pub mod connections;
+pub mod host;
 pub mod installations;
 pub mod manifest;
 pub mod packages;
 pub mod runs;
+pub mod scheduler;
+pub mod server;
 pub mod settings;
 pub mod store;
 pub mod vault;
+pub mod web;

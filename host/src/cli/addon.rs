@@ -42,7 +42,9 @@ impl Addon {
             Self::List => list(context).await?,
             Self::Remove { id } => {
                 context.store().await?.remove_addon(&id).await?;
-                context.output.show(json!({ "removed": id }), || format!("{id} is removed."))?;
+                context
+                    .output
+                    .show(json!({ "removed": id }), || format!("{id} is removed."))?;
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -52,21 +54,30 @@ impl Addon {
 fn pack(context: &Context, folder: &Path, output: &Path) -> Result<()> {
     let bytes = packages::pack(folder)?;
     let package = packages::read(&bytes)?;
-    std::fs::write(output, &bytes).with_context(|| format!("{} cannot be written", output.display()))?;
+    std::fs::write(output, &bytes)
+        .with_context(|| format!("{} cannot be written", output.display()))?;
     let addon = &package.manifest.addon;
     let json = json!({
         "addon": addon.id, "version": addon.version.to_string(), "sha256": package.sha256,
         "file": output.display().to_string(), "bytes": bytes.len(),
     });
     context.output.show(json, || {
-        format!("{} {} is packed into {} ({} bytes).", addon.id, addon.version, output.display(), bytes.len())
+        format!(
+            "{} {} is packed into {} ({} bytes).",
+            addon.id,
+            addon.version,
+            output.display(),
+            bytes.len()
+        )
     })?;
     Ok(())
 }
 
 fn inspect(context: &Context, file: &Path) -> Result<()> {
     let package = packages::read(&read(file)?)?;
-    context.output.show(described(&package), || description(&package))?;
+    context
+        .output
+        .show(described(&package), || description(&package))?;
     Ok(())
 }
 
@@ -74,10 +85,16 @@ async fn install(context: &Context, file: &Path, update: bool) -> Result<()> {
     let bytes = read(file)?;
     let host = context.host().await?;
     let actor = context.actor();
-    let version =
-        if update { host.update_package(&bytes, &actor).await? } else { host.install_package(&bytes, &actor).await? };
-    let json = json!({ "addon": version.addon, "version": version.version, "sha256": version.sha256 });
-    context.output.show(json, || format!("{} {} is installed.", version.addon, version.version))?;
+    let version = if update {
+        host.update_package(&bytes, &actor).await?
+    } else {
+        host.install_package(&bytes, &actor).await?
+    };
+    let json =
+        json!({ "addon": version.addon, "version": version.version, "sha256": version.sha256 });
+    context.output.show(json, || {
+        format!("{} {} is installed.", version.addon, version.version)
+    })?;
     Ok(())
 }
 
@@ -93,9 +110,19 @@ async fn list(context: &Context) -> Result<()> {
         let rows = versions.iter().map(|version| {
             let active = if version.active { "active" } else { "" };
             let digest = version.sha256.chars().take(12).collect();
-            [version.addon.clone(), version.version.clone(), active.into(), digest, instant(version.installed_at)]
+            [
+                version.addon.clone(),
+                version.version.clone(),
+                active.into(),
+                digest,
+                instant(version.installed_at),
+            ]
         });
-        table(&["add-on", "version", "", "sha256", "installed"], rows, "No add-on is installed.")
+        table(
+            &["add-on", "version", "", "sha256", "installed"],
+            rows,
+            "No add-on is installed.",
+        )
     })?;
     Ok(())
 }
@@ -142,10 +169,22 @@ fn description(package: &Package) -> String {
         jobs.join(", "),
     );
     let rows = manifest.connections.iter().map(|(name, connection)| {
-        let per_day = connection.per_day.map_or_else(|| "no limit".to_owned(), |limit| limit.to_string());
-        [name.clone(), hosts(connection).join(", "), auth(connection).join(", "), connection.per_minute.to_string(), per_day]
+        let per_day = connection
+            .per_day
+            .map_or_else(|| "no limit".to_owned(), |limit| limit.to_string());
+        [
+            name.clone(),
+            hosts(connection).join(", "),
+            auth(connection).join(", "),
+            connection.per_minute.to_string(),
+            per_day,
+        ]
     });
-    text.push_str(&table(&["connection", "hosts", "credentials", "a minute", "a day"], rows, "nothing"));
+    text.push_str(&table(
+        &["connection", "hosts", "credentials", "a minute", "a day"],
+        rows,
+        "nothing",
+    ));
     text
 }
 

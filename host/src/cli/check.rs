@@ -19,9 +19,15 @@ pub struct Check {
 impl Check {
     pub async fn execute(self, context: &Context) -> Result<ExitCode> {
         let findings = context.host().await?.check(&self.installation).await?;
-        context.output.show(json(&findings), || listing(&findings))?;
+        context
+            .output
+            .show(json(&findings), || listing(&findings))?;
         let ready = findings.iter().all(|finding| finding.severity != "error");
-        Ok(if ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if ready {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        })
     }
 }
 
@@ -37,9 +43,21 @@ pub fn json(findings: &[Finding]) -> Value {
 
 pub fn listing(findings: &[Finding]) -> String {
     let line = |finding: &Finding| {
-        let field = if finding.field.is_empty() { String::new() } else { format!(" [{}]", finding.field) };
-        let cure = if finding.cure.is_empty() { String::new() } else { format!("\n         {}", printable(&finding.cure)) };
-        format!("{:<8} {}{field}{cure}\n", finding.severity, printable(&finding.message))
+        let field = if finding.field.is_empty() {
+            String::new()
+        } else {
+            format!(" [{}]", finding.field)
+        };
+        let cure = if finding.cure.is_empty() {
+            String::new()
+        } else {
+            format!("\n         {}", printable(&finding.cure))
+        };
+        format!(
+            "{:<8} {}{field}{cure}\n",
+            finding.severity,
+            printable(&finding.message)
+        )
     };
     findings.iter().map(line).collect()
 }

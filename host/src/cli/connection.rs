@@ -38,26 +38,41 @@ impl Connection {
         let (_, manifest) = installed(&store, &self.installation).await?;
         let declared = manifest.connections.get(&self.connection).ok_or_else(|| {
             let known: Vec<&str> = manifest.connections.keys().map(String::as_str).collect();
-            anyhow!("there is no connection `{}`; there are {}", self.connection, known.join(", "))
+            anyhow!(
+                "there is no connection `{}`; there are {}",
+                self.connection,
+                known.join(", ")
+            )
         })?;
-        let mut terms = store.connection_override(&self.installation, &self.connection).await?;
+        let mut terms = store
+            .connection_override(&self.installation, &self.connection)
+            .await?;
         if let Some(Change::Set { changes }) = self.command {
             for (name, value) in changes {
                 change(&mut terms, declared, &name, value.trim()).with_context(|| name.clone())?;
             }
-            store.set_connection_override(&self.installation, &self.connection, &terms).await?;
+            store
+                .set_connection_override(&self.installation, &self.connection, &terms)
+                .await?;
         }
         show(context, declared, &terms)?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn change(terms: &mut ConnectionOverride, declared: &Declared, name: &str, value: &str) -> Result<()> {
+fn change(
+    terms: &mut ConnectionOverride,
+    declared: &Declared,
+    name: &str,
+    value: &str,
+) -> Result<()> {
     let number = || -> Result<Option<u32>> {
         if value.is_empty() {
             return Ok(None);
         }
-        let number: u32 = value.parse().map_err(|_| anyhow!("`{value}` is not a whole number"))?;
+        let number: u32 = value
+            .parse()
+            .map_err(|_| anyhow!("`{value}` is not a whole number"))?;
         ensure!(number > 0, "nothing would ever be sent; write at least 1");
         Ok(Some(number))
     };
@@ -75,33 +90,53 @@ fn change(terms: &mut ConnectionOverride, declared: &Declared, name: &str, value
             terms.settle_seconds = seconds;
         }
         "allow-host" => {
-            let hosts = value.split(',').map(str::trim).filter(|host| !host.is_empty());
+            let hosts = value
+                .split(',')
+                .map(str::trim)
+                .filter(|host| !host.is_empty());
             terms.allow_hosts = hosts.map(str::to_owned).collect();
             ensure!(
-                terms.allow_hosts.iter().all(|host| !host.contains(['/', '@', '?', '#', ' '])),
+                terms
+                    .allow_hosts
+                    .iter()
+                    .all(|host| !host.contains(['/', '@', '?', '#', ' '])),
                 "write host names or addresses only"
             );
         }
-        _ => bail!("there is no such term; there are per-minute, per-day, burst, settle, allow-host"),
+        _ => {
+            bail!("there is no such term; there are per-minute, per-day, burst, settle, allow-host")
+        }
     }
     Ok(())
 }
 
 fn show(context: &Context, declared: &Declared, terms: &ConnectionOverride) -> Result<()> {
     let number = |changed: Option<u32>, usual: Option<u32>| {
-        let text = |number: Option<u32>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
+        let text = |number: Option<u32>| {
+            number.map_or_else(|| "none".to_owned(), |number| number.to_string())
+        };
         [text(changed.or(usual)), text(usual)]
     };
     let lines = [
-        ("per-minute", number(terms.per_minute, Some(declared.per_minute))),
+        (
+            "per-minute",
+            number(terms.per_minute, Some(declared.per_minute)),
+        ),
         ("per-day", number(terms.per_day, declared.per_day)),
         ("burst", number(terms.burst, Some(declared.burst))),
-        ("settle", number(terms.settle_seconds, Some(declared.settle_seconds))),
+        (
+            "settle",
+            number(terms.settle_seconds, Some(declared.settle_seconds)),
+        ),
         ("allow-host", [terms.allow_hosts.join(","), String::new()]),
     ];
-    let json = lines.iter().map(|(name, [value, usual])| json!({ "name": name, "value": value, "manifest": usual }));
+    let json = lines
+        .iter()
+        .map(|(name, [value, usual])| json!({ "name": name, "value": value, "manifest": usual }));
     context.output.show(json.collect(), || {
-        let rows = lines.iter().map(|(name, [value, usual])| [(*name).to_owned(), value.clone(), usual.clone()]);
+        let rows = lines
+            .iter()
+            .map(|(name, [value, usual])| [(*name).to_owned(), value.clone(), usual.clone()]);
         table(&["term", "value", "manifest"], rows, "")
     })?;
     Ok(())

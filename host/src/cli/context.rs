@@ -23,7 +23,11 @@ impl Context {
             .or_else(platform_data_dir)
             .ok_or_else(|| anyhow!("there is no data folder: name one with --data DIR"))?;
         let database_url = database.unwrap_or_else(|| Store::default_url(&data_dir));
-        Ok(Self { data_dir, database_url, output: Output { json } })
+        Ok(Self {
+            data_dir,
+            database_url,
+            output: Output { json },
+        })
     }
 
     /// The database alone, for commands that run nothing.
@@ -36,7 +40,11 @@ impl Context {
     pub async fn host(&self) -> Result<Host> {
         make_private(&self.data_dir)?;
         let (data_dir, database_url) = (self.data_dir.clone(), self.database_url.clone());
-        Ok(Host::open(HostConfig { data_dir, database_url }).await?)
+        Ok(Host::open(HostConfig {
+            data_dir,
+            database_url,
+        })
+        .await?)
     }
 
     pub fn now(&self) -> DateTime<Utc> {
@@ -75,7 +83,11 @@ fn make_private(folder: &Path) -> Result<()> {
 }
 
 fn platform_data_dir() -> Option<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let variable = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     let base = if cfg!(windows) {
         variable("LOCALAPPDATA")
     } else if cfg!(target_os = "macos") {

@@ -44,13 +44,25 @@ impl Installation {
                     })
                 });
                 context.output.show(json.collect(), || {
-                    let rows = all.iter().map(|one| [one.name.clone(), one.addon.clone(), one.created_on.to_string()]);
-                    table(&["installation", "add-on", "since"], rows, "There is no installation.")
+                    let rows = all.iter().map(|one| {
+                        [
+                            one.name.clone(),
+                            one.addon.clone(),
+                            one.created_on.to_string(),
+                        ]
+                    });
+                    table(
+                        &["installation", "add-on", "since"],
+                        rows,
+                        "There is no installation.",
+                    )
                 })?;
             }
             Self::Remove { name } => {
                 store.remove_installation(&name, context.now()).await?;
-                context.output.show(json!({ "removed": name }), || format!("{name} is removed."))?;
+                context
+                    .output
+                    .show(json!({ "removed": name }), || format!("{name} is removed."))?;
             }
         }
         Ok(ExitCode::SUCCESS)

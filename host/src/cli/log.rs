@@ -48,7 +48,11 @@ impl Log {
         rows.reverse();
         context.output.show(rows.iter().map(json).collect(), || {
             let headings = ["time", "what", "record", "here", "there", "told"];
-            table(&headings, rows.iter().map(line), "Nothing has happened yet.")
+            table(
+                &headings,
+                rows.iter().map(line),
+                "Nothing has happened yet.",
+            )
         })?;
         Ok(ExitCode::SUCCESS)
     }
@@ -81,5 +85,7 @@ fn time(text: &str) -> Result<DateTime<Utc>> {
         return Ok(day.and_time(NaiveTime::MIN).and_utc());
     }
     let instant = DateTime::parse_from_rfc3339(text);
-    Ok(instant.map_err(|_| anyhow!("write it as 2026-01-31 or 2026-01-31T08:00:00Z"))?.to_utc())
+    Ok(instant
+        .map_err(|_| anyhow!("write it as 2026-01-31 or 2026-01-31T08:00:00Z"))?
+        .to_utc())
 }

@@ -16,6 +16,7 @@ mod run;
 mod runs;
 mod serve;
 mod settings;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,7 +42,13 @@ struct Global {
     #[arg(long, global = true, value_name = "DIR", env = "ADDON_HOST_DATA")]
     data: Option<PathBuf>,
     /// Address of the database [default: SQLite in the data folder]
-    #[arg(long, global = true, value_name = "URL", env = "ADDON_HOST_DATABASE", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "ADDON_HOST_DATABASE",
+        hide_env_values = true
+    )]
     database: Option<String>,
     /// Prints JSON
     #[arg(long, global = true)]
@@ -79,6 +86,11 @@ enum Command {
     Runs(runs::Runs),
     /// Shows or changes the terms of a connection
     Connection(connection::Connection),
+    /// Makes accounts for the admin pages
+    User {
+        #[command(subcommand)]
+        command: user::User,
+    },
 }
 
 pub fn main() -> ExitCode {
@@ -88,7 +100,10 @@ pub fn main() -> ExitCode {
         Ok(context) => context,
         Err(error) => return fail(&error),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
     };
@@ -104,6 +119,7 @@ pub fn main() -> ExitCode {
             Command::Outbox(outbox) => outbox.execute(&context).await,
             Command::Runs(runs) => runs.execute(&context).await,
             Command::Connection(connection) => connection.execute(&context).await,
+            Command::User { command } => command.execute(&context).await,
         }
     });
     answer.unwrap_or_else(|error| fail(&error))
@@ -123,5 +139,8 @@ fn start_log(command: &Command, verbose: u8) {
         _ => "debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
 }

@@ -58,7 +58,9 @@ impl Outbox {
             let rows = rows(&host, name, self.state).await?;
             context.output.show(rows.iter().map(json).collect(), || {
                 let headings = std::iter::once("id").chain(page.columns.iter().map(String::as_str));
-                let lines = rows.iter().map(|row| [std::slice::from_ref(&row.id), &row.cells].concat());
+                let lines = rows
+                    .iter()
+                    .map(|row| [std::slice::from_ref(&row.id), &row.cells].concat());
                 table(&headings.collect::<Vec<_>>(), lines, "Nothing waits.")
             })?;
             return Ok(ExitCode::SUCCESS);
@@ -67,23 +69,37 @@ impl Outbox {
             Act::Retry(Records { records }) => ("retry", records, Vec::new()),
             Act::Exclude(Records { records }) => ("exclude", records, Vec::new()),
             Act::Done(Records { records }) => ("done", records, Vec::new()),
-            Act::Link { record, remote_id } => {
-                ("link", vec![record], vec![("remote-id".to_owned(), remote_id)])
-            }
+            Act::Link { record, remote_id } => (
+                "link",
+                vec![record],
+                vec![("remote-id".to_owned(), remote_id)],
+            ),
         };
-        let told = host.act(name, PAGE_ID, act, records, values, &context.actor()).await?;
-        context.output.show(json!({ "message": told }), || printable(&told))?;
+        let told = host
+            .act(name, PAGE_ID, act, records, values, &context.actor())
+            .await?;
+        context
+            .output
+            .show(json!({ "message": told }), || printable(&told))?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
 /// All rows of the page, however many pages the add-on makes of them.
 async fn rows(host: &Host, installation: &str, state: Option<String>) -> Result<Vec<ReportRow>> {
-    let filters: Vec<_> = state.into_iter().map(|state| ("state".to_owned(), state)).collect();
+    let filters: Vec<_> = state
+        .into_iter()
+        .map(|state| ("state".to_owned(), state))
+        .collect();
     let mut rows = Vec::new();
     let mut after = String::new();
     loop {
-        let query = Query { filters: filters.clone(), after, limit: PAGE, ..Query::default() };
+        let query = Query {
+            filters: filters.clone(),
+            after,
+            limit: PAGE,
+            ..Query::default()
+        };
         let page = host.view(installation, PAGE_ID, query).await?;
         let over = page.next.is_empty() || page.rows.is_empty();
         rows.extend(page.rows);

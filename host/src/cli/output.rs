@@ -15,7 +15,11 @@ pub struct Output {
 impl Output {
     /// Prints one result: as JSON, or as what `text` makes of it.
     pub fn show(self, json: Value, text: impl FnOnce() -> String) -> io::Result<()> {
-        let mut text = if self.json { format!("{json:#}") } else { text() };
+        let mut text = if self.json {
+            format!("{json:#}")
+        } else {
+            text()
+        };
         if text.is_empty() {
             return Ok(());
         }
@@ -30,26 +34,37 @@ impl Output {
     }
 }
 
-/// Columns under headings, without lines; `otherwise` where there are no rows.
+/// Columns under headings, without lines. Where there are no rows, standard output stays empty (scripts test for that) and
+/// people are told `otherwise`.
 pub fn table<R>(headings: &[&str], rows: impl IntoIterator<Item = R>, otherwise: &str) -> String
 where
     R: IntoIterator<Item = String>,
 {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(headings.iter().map(|heading| heading.to_uppercase()));
     for row in rows {
         table.add_row(row.into_iter().map(|cell| printable(&cell)));
     }
     if table.is_empty() {
-        return otherwise.to_owned();
+        if !otherwise.is_empty() {
+            eprintln!("{otherwise}");
+        }
+        return String::new();
     }
-    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    table
+        .lines()
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect()
 }
 
 /// A text of somebody else's on one line, and without a word to the terminal.
 pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 /// An instant for people and programs alike.
@@ -59,5 +74,8 @@ pub fn instant(at: DateTime<Utc>) -> String {
 
 /// Name-value pairs as one JSON object.
 pub fn object(pairs: &[(String, String)]) -> Value {
-    pairs.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect()
+    pairs
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
+        .collect()
 }

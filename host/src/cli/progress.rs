@@ -25,8 +25,16 @@ pub async fn follow(store: &Store, run: RunId) -> Result<()> {
             return Ok(());
         }
         let progress = now.progress;
-        bar.set_style(if progress.total > 0 { known.clone() } else { unknown.clone() });
-        bar.set_message(if now.stop_requested { "stopping".to_owned() } else { progress.stage });
+        bar.set_style(if progress.total > 0 {
+            known.clone()
+        } else {
+            unknown.clone()
+        });
+        bar.set_message(if now.stop_requested {
+            "stopping".to_owned()
+        } else {
+            progress.stage
+        });
         bar.set_length(progress.total);
         bar.set_position(progress.done);
         tokio::time::sleep(PACE).await;

@@ -40,15 +40,25 @@ impl Run {
             options: Vec::new(),
             actor: context.actor(),
         };
-        let handle = host.start_run(&self.installation, &self.job, request).await?;
+        let handle = host
+            .start_run(&self.installation, &self.job, request)
+            .await?;
         let run = handle.id();
         let stop_on_interrupt = tokio::spawn(stop_on_interrupt(host.clone(), run));
         progress::follow(host.store(), run).await?;
         let outcome = handle.wait().await;
         stop_on_interrupt.abort();
 
-        let json = if context.output.json { report_json(host.store(), run, &outcome).await? } else { Value::Null };
-        let text = if context.output.json { String::new() } else { report(host.store(), &manifest, run, &outcome).await? };
+        let json = if context.output.json {
+            report_json(host.store(), run, &outcome).await?
+        } else {
+            Value::Null
+        };
+        let text = if context.output.json {
+            String::new()
+        } else {
+            report(host.store(), &manifest, run, &outcome).await?
+        };
         context.output.show(json, || text)?;
         Ok(match outcome.state {
             RunState::Finished => ExitCode::SUCCESS,
@@ -77,9 +87,9 @@ async fn report_json(store: &Store, run: RunId, outcome: &Outcome) -> Result<Val
             let page = store.report_rows(run, &kind, after, PAGE).await?;
             let Some((last, _)) = page.last() else { break };
             after = *last;
-            rows.extend(
-                page.iter().map(|(_, row)| json!({ "id": row.id, "cells": row.cells, "more": object(&row.more) })),
-            );
+            rows.extend(page.iter().map(
+                |(_, row)| json!({ "id": row.id, "cells": row.cells, "more": object(&row.more) }),
+            ));
         }
         reports.insert(kind, Value::Array(rows));
     }
@@ -94,22 +104,36 @@ pub fn outcome_json(outcome: &Outcome) -> Value {
     let why = outcome.why.as_ref().map(|why| {
         json!({ "code": why.code, "message": why.message, "retry_at": why.retry_at, "more": object(&why.more) })
     });
-    let counts: serde_json::Map<_, _> =
-        outcome.counts.iter().map(|(name, count)| (name.clone(), Value::from(*count))).collect();
+    let counts: serde_json::Map<_, _> = outcome
+        .counts
+        .iter()
+        .map(|(name, count)| (name.clone(), Value::from(*count)))
+        .collect();
     json!({
         "state": outcome.state.as_str(), "resume_at": outcome.resume_at, "why": why, "counts": counts,
         "more": object(&outcome.more),
     })
 }
 
-async fn report(store: &Store, manifest: &Manifest, run: RunId, outcome: &Outcome) -> Result<String> {
+async fn report(
+    store: &Store,
+    manifest: &Manifest,
+    run: RunId,
+    outcome: &Outcome,
+) -> Result<String> {
     let mut text = String::new();
     for (kind, amount) in store.report_kinds(run).await? {
         let spec = manifest.report(&kind);
         let title = spec.map_or(kind.as_str(), |spec| spec.title.as_str());
-        let columns: Vec<&str> = spec.iter().flat_map(|spec| spec.columns.iter().map(String::as_str)).collect();
+        let columns: Vec<&str> = spec
+            .iter()
+            .flat_map(|spec| spec.columns.iter().map(String::as_str))
+            .collect();
         let rows = store.report_rows(run, &kind, 0, ROWS_FOR_PEOPLE).await?;
-        text.push_str(&format!("{title}: {amount}\n{}", table(&columns, rows.into_iter().map(|(_, row)| row.cells), "")));
+        text.push_str(&format!(
+            "{title}: {amount}\n{}",
+            table(&columns, rows.into_iter().map(|(_, row)| row.cells), "")
+        ));
         if amount > u64::from(ROWS_FOR_PEOPLE) {
             text.push_str(&format!("… the first {ROWS_FOR_PEOPLE} of {amount}\n"));
         }
@@ -120,7 +144,11 @@ async fn report(store: &Store, manifest: &Manifest, run: RunId, outcome: &Outcom
         text.push_str(&format!("  {}: {count}\n", printable(name)));
     }
     if let Some(why) = &outcome.why {
-        text.push_str(&format!("  {} ({})\n", printable(&why.message), printable(&why.code)));
+        text.push_str(&format!(
+            "  {} ({})\n",
+            printable(&why.message),
+            printable(&why.code)
+        ));
     }
     Ok(text)
 }

@@ -44,9 +44,17 @@ impl Runs {
     }
 }
 
-async fn log(context: &Context, store: &store::Store, installation: &str, run: store::RunId) -> Result<()> {
+async fn log(
+    context: &Context,
+    store: &store::Store,
+    installation: &str,
+    run: store::RunId,
+) -> Result<()> {
     let found = store.run(run).await?;
-    anyhow::ensure!(found.installation == installation, "run {run} is not one of `{installation}`");
+    anyhow::ensure!(
+        found.installation == installation,
+        "run {run} is not one of `{installation}`"
+    );
     let mut lines = Vec::new();
     loop {
         let page = store.log_lines(run, lines.len() as i64, PAGE).await?;
@@ -60,7 +68,17 @@ async fn log(context: &Context, store: &store::Store, installation: &str, run: s
         .map(|line| json!({ "at": instant(line.at), "level": line.level, "message": line.message }))
         .collect();
     context.output.show(json, || {
-        lines.iter().map(|line| format!("{} {:<5} {}\n", instant(line.at), line.level, printable(&line.message))).collect()
+        lines
+            .iter()
+            .map(|line| {
+                format!(
+                    "{} {:<5} {}\n",
+                    instant(line.at),
+                    line.level,
+                    printable(&line.message)
+                )
+            })
+            .collect()
     })?;
     Ok(())
 }
@@ -76,11 +94,29 @@ fn json(run: &store::Run) -> Value {
 }
 
 fn row(run: &store::Run) -> [String; 6] {
-    let job = if run.preview { format!("{} (preview)", run.job) } else { run.job.clone() };
+    let job = if run.preview {
+        format!("{} (preview)", run.job)
+    } else {
+        run.job.clone()
+    };
     let told = match &run.outcome {
-        None => format!("{} {}/{}", run.progress.stage, run.progress.done, run.progress.total),
-        Some(outcome) => outcome.why.as_ref().map(|why| why.message.clone()).unwrap_or_default(),
+        None => format!(
+            "{} {}/{}",
+            run.progress.stage, run.progress.done, run.progress.total
+        ),
+        Some(outcome) => outcome
+            .why
+            .as_ref()
+            .map(|why| why.message.clone())
+            .unwrap_or_default(),
     };
     let by = format!("{}, {}", run.trigger.as_str(), run.actor);
-    [run.id.to_string(), job, instant(run.started_at), by, run.state.as_str().to_owned(), told]
+    [
+        run.id.to_string(),
+        job,
+        instant(run.started_at),
+        by,
+        run.state.as_str().to_owned(),
+        told,
+    ]
 }

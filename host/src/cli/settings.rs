@@ -43,7 +43,9 @@ impl Settings {
             let (_, manifest) = installed(&store, name).await?;
             let stored = store.settings(name).await?;
             let rows = rows(&manifest, &stored);
-            context.output.show(rows.iter().map(Row::json).collect(), || listing(&rows))?;
+            context
+                .output
+                .show(rows.iter().map(Row::json).collect(), || listing(&rows))?;
             return Ok(ExitCode::SUCCESS);
         };
         let host = context.host().await?;
@@ -51,13 +53,18 @@ impl Settings {
         let changes = match command {
             Change::Set { changes } => {
                 if let Some((key, _)) = changes.iter().find(|(key, _)| is_secret(&manifest, key)) {
-                    bail!("{key} is a secret: addon-host settings {name} set-secret {key}, with the value on standard input");
+                    bail!(
+                        "{key} is a secret: addon-host settings {name} set-secret {key}, with the value on standard input"
+                    );
                 }
                 changes
             }
             Change::SetSecret { key } => {
                 if !is_secret(&manifest, &key) {
-                    bail!("{key} is not a secret of {}: addon-host settings {name} set {key}=VALUE", manifest.addon.id);
+                    bail!(
+                        "{key} is not a secret of {}: addon-host settings {name} set {key}=VALUE",
+                        manifest.addon.id
+                    );
                 }
                 let value = read_secret()?;
                 vec![(key, value)]
@@ -66,7 +73,9 @@ impl Settings {
         let findings = host.save_settings(name, &changes, &context.actor()).await?;
         let saved: Vec<&str> = changes.iter().map(|(key, _)| key.as_str()).collect();
         let json = json!({ "saved": saved, "findings": check::json(&findings) });
-        context.output.show(json, || format!("Saved: {}\n{}", saved.join(", "), check::listing(&findings)))?;
+        context.output.show(json, || {
+            format!("Saved: {}\n{}", saved.join(", "), check::listing(&findings))
+        })?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -104,14 +113,32 @@ fn rows<'m>(manifest: &'m Manifest, stored: &'m [StoredSetting]) -> Vec<Row<'m>>
             (None, _) => spec.default.clone().unwrap_or_default(),
         };
         let (group, title, kind) = (spec.group.as_str(), spec.title.as_str(), spec.kind.name());
-        Row { key: spec.key.clone(), group, title, kind, value, changed, required: spec.required }
+        Row {
+            key: spec.key.clone(),
+            group,
+            title,
+            kind,
+            value,
+            changed,
+            required: spec.required,
+        }
     });
     let mappings = stored.iter().filter_map(|stored| {
         let (mapping, _) = stored.key.split_once('.')?;
         let title = manifest.mapping(mapping)?.title.as_str();
-        let StoredValue::Plain(value) = &stored.value else { return None };
+        let StoredValue::Plain(value) = &stored.value else {
+            return None;
+        };
         let (key, value) = (stored.key.clone(), value.clone());
-        Some(Row { key, group: title, title, kind: "mapping", value, changed: Some(stored), required: false })
+        Some(Row {
+            key,
+            group: title,
+            title,
+            kind: "mapping",
+            value,
+            changed: Some(stored),
+            required: false,
+        })
     });
     settings.chain(mappings).collect()
 }
@@ -130,13 +157,20 @@ fn listing(rows: &[Row<'_>]) -> String {
         });
         // The headings would come again with each group; the columns speak for themselves.
         let lines = table(&["", "", ""], lines, "");
-        text.extend(lines.lines().filter(|line| !line.is_empty()).map(|line| format!("{line}\n")));
+        text.extend(
+            lines
+                .lines()
+                .filter(|line| !line.is_empty())
+                .map(|line| format!("{line}\n")),
+        );
     }
     text
 }
 
 fn is_secret(manifest: &Manifest, key: &str) -> bool {
-    manifest.setting(key).is_some_and(|spec| spec.kind == SettingKind::Secret)
+    manifest
+        .setting(key)
+        .is_some_and(|spec| spec.kind == SettingKind::Secret)
 }
 
 fn read_secret() -> Result<String> {
@@ -144,13 +178,20 @@ fn read_secret() -> Result<String> {
         eprintln!("Type the value, then Enter and Ctrl-D (it shows as you type):");
     }
     let mut text = String::new();
-    let read = std::io::stdin().take(MOST_STDIN_BYTES).read_to_string(&mut text);
+    let read = std::io::stdin()
+        .take(MOST_STDIN_BYTES)
+        .read_to_string(&mut text);
     read.context("standard input cannot be read as text")?;
-    let text = text.strip_suffix('\n').map(|text| text.strip_suffix('\r').unwrap_or(text)).unwrap_or(&text);
+    let text = text
+        .strip_suffix('\n')
+        .map(|text| text.strip_suffix('\r').unwrap_or(text))
+        .unwrap_or(&text);
     Ok(text.to_owned())
 }
 
 pub fn pair(text: &str) -> Result<(String, String)> {
-    let (name, value) = text.split_once('=').ok_or_else(|| anyhow!("write it as KEY=VALUE"))?;
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| anyhow!("write it as KEY=VALUE"))?;
     Ok((name.trim().to_owned(), value.to_owned()))
 }

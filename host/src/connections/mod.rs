@@ -190,12 +190,12 @@ impl Connections {
         answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(Unanswered::broken_down()))).collect()
     }
 
-    /// Tries credentials again that were refused: a person entered them anew.
-    pub async fn forgive(&self, access: &Access) -> Result<(), StoreError> {
-        for route in access.routes() {
-            self.budget.forgive(route).await?;
+    /// Tries the credentials of a connection again that were refused: a person entered them anew.
+    pub async fn forgive(&self, access: &Access, connection: &str) -> Result<(), StoreError> {
+        match access.route(connection) {
+            Some(Ok(route)) => self.budget.forgive(route).await,
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     pub async fn usage(&self, route: &Route) -> Result<Usage, StoreError> {

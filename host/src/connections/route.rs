@@ -76,11 +76,6 @@ impl Access {
         self.routes.get(name)
     }
 
-    /// All usable ones.
-    pub fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
-        self.routes.values().flatten()
-    }
-
     /// By connection: seconds after which a request cannot still be in flight.
     pub fn settle_seconds(&self) -> &BTreeMap<String, u32> {
         &self.settle_seconds

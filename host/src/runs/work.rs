@@ -202,12 +202,18 @@ impl Work {
                 return ended(state, Failure::new("ended", message));
             }
         };
-        let told_to_stop = matches!(self.halt.reason(), Some(Reason::Stopped | Reason::TimeUp));
-        match answered {
-            Ok(outcome) => outcome,
+        match (answered, self.halt.reason()) {
+            // To people a run that was taken over did not stop: they never asked for it.
+            (Ok(Outcome { state: RunState::Stopped, .. }), Some(Reason::Fenced)) => {
+                let why = Failure::new("fenced", "The run lost its lease: another run worked on the installation.");
+                ended(RunState::Failed, why)
+            }
+            (Ok(outcome), _) => outcome,
             // What was not sent any more is why it failed, and that is as it was told.
-            Err(why) if why.code == "stopped" && told_to_stop => ended(RunState::Stopped, why),
-            Err(why) => ended(RunState::Failed, why),
+            (Err(why), Some(Reason::Stopped | Reason::TimeUp)) if why.code == "stopped" => {
+                ended(RunState::Stopped, why)
+            }
+            (Err(why), _) => ended(RunState::Failed, why),
         }
     }
 

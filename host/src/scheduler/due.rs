@@ -52,11 +52,6 @@ pub fn agenda(
         .collect()
 }
 
-/// The time zone that an installation lives in: that of its first schedule that names one, else UTC.
-pub fn time_zone(manifest: &Manifest, settings: &Settings) -> Tz {
-    manifest.schedules.iter().find(|schedule| schedule.time_zone.is_some()).map_or(Tz::UTC, |found| zone(found, settings))
-}
-
 /// Of one job, with all of its schedules.
 fn verdict<'a>(
     schedules: impl Iterator<Item = &'a ScheduleSpec>,

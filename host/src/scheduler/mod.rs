@@ -8,7 +8,7 @@
 mod due;
 mod situation;
 
-pub use due::{Verdict, agenda, time_zone};
+pub use due::{Verdict, agenda};
 pub use situation::{Situation, SituationError};
 
 use std::sync::Arc;

@@ -212,7 +212,7 @@ impl Settings {
 }
 
 /// The settings that an authentication uses.
-fn credential_keys(auth: &AuthSpec) -> Vec<&str> {
+pub(crate) fn credential_keys(auth: &AuthSpec) -> Vec<&str> {
     match auth {
         AuthSpec::Basic { user, password } => vec![user, password],
         AuthSpec::Bearer { token } => token.keys().collect(),

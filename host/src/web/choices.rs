@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
 
 use super::App;
-use super::failure::sentence;
+use super::failure::Failure;
 
 /// Values and titles, or why there are none, as a sentence.
 pub type Answer = Arc<Result<Vec<(String, String)>, String>>;
@@ -20,9 +20,13 @@ const FAILURE_KEPT: TimeDelta = TimeDelta::seconds(5);
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Answers by installation and source.
 #[derive(Default)]
-pub struct Choices(Mutex<HashMap<(String, String), (DateTime<Utc>, Answer)>>);
+pub struct Choices(Mutex<HashMap<Question, Kept>>);
+
+/// Installation and source.
+type Question = (String, String);
+
+type Kept = (DateTime<Utc>, Answer);
 
 impl Choices {
     /// The answers for all of these sources, asked for at the same time.
@@ -53,12 +57,41 @@ impl Choices {
         answers
     }
 
-    /// An answer that is there already, however old the page that asked for it.
-    pub fn kept(&self, installation: &str, source: &str, now: DateTime<Utc>) -> Option<Answer> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, answer) = kept.get(&(installation.to_owned(), source.to_owned()))?;
+    /// What a value is called, as far as that is known; where it is not, it is asked for, for the next page.
+    pub fn title(app: &App, installation: &str, source: &str, value: &str) -> Option<String> {
+        let now = app.clock.now();
+        let known = app.choices.known(installation, source);
+        match known {
+            // Names hardly ever change: age does not matter.
+            Some((_, answer)) if answer.is_ok() => {
+                let titles = answer.as_ref().as_ref().ok()?;
+                titles.iter().find(|(id, _)| id == value).map(|(_, title)| title.clone())
+            }
+            Some((at, _)) if now - at <= KEPT => None,
+            _ => {
+                let waiting = Arc::new(Err("The list is still being loaded.".to_owned()));
+                app.choices.keep(installation, source, &waiting, now);
+                let (app, asking) = (app.clone(), ask(app.clone(), installation.to_owned(), source.to_owned()));
+                let installation = installation.to_owned();
+                tokio::spawn(async move {
+                    let (source, answer) = asking.await;
+                    app.choices.keep(&installation, &source, &answer, app.clock.now());
+                });
+                None
+            }
+        }
+    }
+
+    /// An answer that is still good.
+    fn kept(&self, installation: &str, source: &str, now: DateTime<Utc>) -> Option<Answer> {
+        let (at, answer) = self.known(installation, source)?;
         let good_for = if answer.is_ok() { KEPT } else { FAILURE_KEPT };
-        (now - *at <= good_for).then(|| answer.clone())
+        (now - at <= good_for).then_some(answer)
+    }
+
+    fn known(&self, installation: &str, source: &str) -> Option<Kept> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.get(&(installation.to_owned(), source.to_owned())).cloned()
     }
 
     /// Forgets what was answered under other settings.
@@ -68,7 +101,6 @@ impl Choices {
 
     fn keep(&self, installation: &str, source: &str, answer: &Answer, now: DateTime<Utc>) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|_, (at, _)| now - *at <= KEPT);
         kept.insert((installation.to_owned(), source.to_owned()), (now, answer.clone()));
     }
 }
@@ -80,7 +112,7 @@ async fn ask(app: App, installation: String, source: String) -> (String, Answer)
     };
     let answer = match tokio::time::timeout(PATIENCE, asking).await {
         Ok(Ok(choices)) => Ok(choices),
-        Ok(Err(error)) => Err(sentence(&error)),
+        Ok(Err(error)) => Err(Failure::from(error).message),
         Err(_) => Err(format!("The add-on did not answer within {} s.", PATIENCE.as_secs())),
     };
     (source, Arc::new(answer))

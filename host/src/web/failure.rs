@@ -7,13 +7,14 @@ use axum::response::{IntoResponse, Response};
 use super::frame::{Frame, page_with};
 use crate::host::HostError;
 use crate::manifest::ManifestError;
+use crate::runs::BeginError;
 use crate::store::StoreError;
 
 /// A refusal for people.
 #[derive(Debug)]
 pub struct Failure {
-    status: StatusCode,
-    message: String,
+    pub status: StatusCode,
+    pub message: String,
 }
 
 /// Carried to the layer that knows the base path and draws the page.
@@ -78,12 +79,20 @@ impl From<ManifestError> for Failure {
 
 impl From<HostError> for Failure {
     fn from(error: HostError) -> Self {
-        Self::new(StatusCode::CONFLICT, sentence(&error))
+        let status = match error {
+            HostError::Store(error) | HostError::Begin(BeginError::Store(error)) => return error.into(),
+            HostError::Unknown { .. } | HostError::NotInstalled(_) => StatusCode::NOT_FOUND,
+            HostError::Settings(_) | HostError::NoPreview(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            HostError::Begin(BeginError::Busy { .. }) => StatusCode::CONFLICT,
+            HostError::Addon(_) => StatusCode::BAD_GATEWAY,
+            error => return Self::internal(&error),
+        };
+        Self::new(status, sentence(&error))
     }
 }
 
 /// An error's text as a sentence.
-pub fn sentence(error: &dyn std::error::Error) -> String {
+fn sentence(error: &dyn std::error::Error) -> String {
     let text = error.to_string();
     let mut characters = text.chars();
     let Some(first) = characters.next() else { return text };

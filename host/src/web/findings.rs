@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::App;
-use super::failure::{Failure, sentence};
+use super::failure::Failure;
 use crate::host::{Finding, HostError};
 
 /// How long a page waits for a check; it goes on without the page.
@@ -45,7 +45,7 @@ pub async fn record(
     app.findings.keep(installation, Checked::Underway(app.clock.now()));
     let (app, name) = (app.clone(), installation.to_owned());
     let working = App::detached(async move {
-        let answer = work.await.map_err(|error| sentence(&error));
+        let answer = work.await.map_err(|error| Failure::from(error).message);
         let problem = answer.as_ref().err().cloned();
         app.choices.forget(&name);
         app.findings.keep(&name, Checked::At(app.clock.now(), answer));

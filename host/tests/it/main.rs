@@ -1,9 +1,15 @@
 //! The host's tests from outside, in one binary: linking the runtime once takes long enough.
 
+mod audit;
+mod cli;
+mod connections;
 mod fixtures;
+mod guest;
 mod guest_tables;
 mod manifest;
 mod packages;
+mod runs;
+mod service;
 mod settings;
 mod shared_state;
 mod vault;

@@ -5,7 +5,8 @@
 use wasmtime::Result;
 
 use crate::contract::{
-    Activity, Answer, Change, Entry, Failure, Finding, Outcome, Pair, Query, Request, Response, Row, Rows, Unanswered,
+    Activity, Answer, Change, Entry, Failure, Finding, Outcome, Pair, Query, Request, Response,
+    Row, Rows, Unanswered,
 };
 use crate::host::{MockHost, OrDeath};
 use crate::world::World;
@@ -25,14 +26,21 @@ pub use generated::{SyncAddon, SyncAddonPre};
 impl<W: World> types::Host for MockHost<W> {}
 
 impl<W: World> http::Host for MockHost<W> {
-    fn send(&mut self, requests: Vec<http::Request>) -> Result<Vec<Result<http::Response, http::Unanswered>>> {
+    fn send(
+        &mut self,
+        requests: Vec<http::Request>,
+    ) -> Result<Vec<Result<http::Response, http::Unanswered>>> {
         let answers = MockHost::send(self, requests.into_iter().map(Request::from).collect())?;
         Ok(answers.into_iter().map(answer_out).collect())
     }
 }
 
 impl<W: World> storage::Host for MockHost<W> {
-    fn get(&mut self, table: String, keys: Vec<String>) -> Result<Result<Vec<storage::Entry>, types::Failure>> {
+    fn get(
+        &mut self,
+        table: String,
+        keys: Vec<String>,
+    ) -> Result<Result<Vec<storage::Entry>, types::Failure>> {
         entries_out(MockHost::get(self, &table, &keys))
     }
 
@@ -52,9 +60,15 @@ impl<W: World> storage::Host for MockHost<W> {
         changes: Vec<storage::Change>,
         activities: Vec<storage::Activity>,
     ) -> Result<Result<(), types::Failure>> {
-        let changes_in = |changes: Vec<storage::Change>| changes.into_iter().map(Change::from).collect();
+        let changes_in =
+            |changes: Vec<storage::Change>| changes.into_iter().map(Change::from).collect();
         let activities = activities.into_iter().map(Activity::from).collect();
-        done(MockHost::commit(self, changes_in(expect), changes_in(changes), activities))
+        done(MockHost::commit(
+            self,
+            changes_in(expect),
+            changes_in(changes),
+            activities,
+        ))
     }
 }
 
@@ -84,7 +98,11 @@ impl<W: World> run::Host for MockHost<W> {
     }
 
     fn report(&mut self, kind: String, rows: Vec<run::Row>) -> Result<Result<(), types::Failure>> {
-        done(MockHost::report(self, &kind, rows.into_iter().map(Row::from).collect()))
+        done(MockHost::report(
+            self,
+            &kind,
+            rows.into_iter().map(Row::from).collect(),
+        ))
     }
 }
 
@@ -96,43 +114,100 @@ fn entries_out(
     answer: OrDeath<Result<Vec<Entry>, Failure>>,
 ) -> Result<Result<Vec<storage::Entry>, types::Failure>> {
     let entry_out = |Entry { key, value }| storage::Entry { key, value };
-    Ok(answer?.map(|found| found.into_iter().map(entry_out).collect()).map_err(types::Failure::from))
+    Ok(answer?
+        .map(|found| found.into_iter().map(entry_out).collect())
+        .map_err(types::Failure::from))
 }
 
 fn answer_out(answer: Answer) -> Result<http::Response, http::Unanswered> {
     match answer {
-        Ok(Response { status, headers, body }) => Ok(http::Response { status, headers: pairs_out(headers), body }),
-        Err(Unanswered { maybe_sent, reason }) => Err(http::Unanswered { maybe_sent, reason: reason.into() }),
+        Ok(Response {
+            status,
+            headers,
+            body,
+        }) => Ok(http::Response {
+            status,
+            headers: pairs_out(headers),
+            body,
+        }),
+        Err(Unanswered { maybe_sent, reason }) => Err(http::Unanswered {
+            maybe_sent,
+            reason: reason.into(),
+        }),
     }
 }
 
 pub fn pairs_out(pairs: Vec<Pair>) -> Vec<types::Pair> {
-    pairs.into_iter().map(|(name, value)| types::Pair { name, value }).collect()
+    pairs
+        .into_iter()
+        .map(|(name, value)| types::Pair { name, value })
+        .collect()
 }
 
 pub fn pairs_in(pairs: Vec<types::Pair>) -> Vec<Pair> {
-    pairs.into_iter().map(|pair| (pair.name, pair.value)).collect()
+    pairs
+        .into_iter()
+        .map(|pair| (pair.name, pair.value))
+        .collect()
 }
 
 impl From<Failure> for types::Failure {
     fn from(failure: Failure) -> Self {
-        let Failure { code, message, retry_at, more } = failure;
-        Self { code, message, retry_at, more: pairs_out(more) }
+        let Failure {
+            code,
+            message,
+            retry_at,
+            more,
+        } = failure;
+        Self {
+            code,
+            message,
+            retry_at,
+            more: pairs_out(more),
+        }
     }
 }
 
 impl From<types::Failure> for Failure {
     fn from(failure: types::Failure) -> Self {
-        let types::Failure { code, message, retry_at, more } = failure;
-        Self { code, message, retry_at, more: pairs_in(more) }
+        let types::Failure {
+            code,
+            message,
+            retry_at,
+            more,
+        } = failure;
+        Self {
+            code,
+            message,
+            retry_at,
+            more: pairs_in(more),
+        }
     }
 }
 
 impl From<http::Request> for Request {
     fn from(request: http::Request) -> Self {
-        let http::Request { connection, effect, method, path, query, headers, body, options } = request;
+        let http::Request {
+            connection,
+            effect,
+            method,
+            path,
+            query,
+            headers,
+            body,
+            options,
+        } = request;
         let [query, headers, options] = [query, headers, options].map(pairs_in);
-        Self { connection, effect, method, path, query, headers, body, options }
+        Self {
+            connection,
+            effect,
+            method,
+            path,
+            query,
+            headers,
+            body,
+            options,
+        }
     }
 }
 
@@ -145,41 +220,107 @@ impl From<storage::Change> for Change {
 
 impl From<storage::Activity> for Activity {
     fn from(activity: storage::Activity) -> Self {
-        let storage::Activity { entity, action, local_id, remote_id, customer_id, label, code, message, more } = activity;
-        Self { entity, action, local_id, remote_id, customer_id, label, code, message, more: pairs_in(more) }
+        let storage::Activity {
+            entity,
+            action,
+            local_id,
+            remote_id,
+            customer_id,
+            label,
+            code,
+            message,
+            more,
+        } = activity;
+        Self {
+            entity,
+            action,
+            local_id,
+            remote_id,
+            customer_id,
+            label,
+            code,
+            message,
+            more: pairs_in(more),
+        }
     }
 }
 
 impl From<run::Row> for Row {
     fn from(row: run::Row) -> Self {
-        Self { id: row.id, cells: row.cells, more: pairs_in(row.more) }
+        Self {
+            id: row.id,
+            cells: row.cells,
+            more: pairs_in(row.more),
+        }
     }
 }
 
 impl From<exported::Outcome> for Outcome {
     fn from(outcome: exported::Outcome) -> Self {
-        let exported::Outcome { state, resume_at, why, counts, more } = outcome;
-        Self { state, resume_at, why: why.map(Failure::from), counts, more: pairs_in(more) }
+        let exported::Outcome {
+            state,
+            resume_at,
+            why,
+            counts,
+            more,
+        } = outcome;
+        Self {
+            state,
+            resume_at,
+            why: why.map(Failure::from),
+            counts,
+            more: pairs_in(more),
+        }
     }
 }
 
 impl From<exported::Finding> for Finding {
     fn from(finding: exported::Finding) -> Self {
-        let exported::Finding { code, severity, message, cure, field, more } = finding;
-        Self { code, severity, message, cure, field, more: pairs_in(more) }
+        let exported::Finding {
+            code,
+            severity,
+            message,
+            cure,
+            field,
+            more,
+        } = finding;
+        Self {
+            code,
+            severity,
+            message,
+            cure,
+            field,
+            more: pairs_in(more),
+        }
     }
 }
 
 impl From<Query> for exported::Query {
     fn from(query: Query) -> Self {
-        let Query { search, filters, sort, after, limit } = query;
-        Self { search, filters: pairs_out(filters), sort, after, limit }
+        let Query {
+            search,
+            filters,
+            sort,
+            after,
+            limit,
+        } = query;
+        Self {
+            search,
+            filters: pairs_out(filters),
+            sort,
+            after,
+            limit,
+        }
     }
 }
 
 impl From<exported::Rows> for Rows {
     fn from(rows: exported::Rows) -> Self {
         let exported::Rows { rows, next, more } = rows;
-        Self { rows: rows.into_iter().map(Row::from).collect(), next, more: pairs_in(more) }
+        Self {
+            rows: rows.into_iter().map(Row::from).collect(),
+            next,
+            more: pairs_in(more),
+        }
     }
 }

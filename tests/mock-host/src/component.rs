@@ -12,7 +12,8 @@ use wasmtime::component::{Component, HasSelf, Linker};
 use wasmtime::{Config, Engine, Store, StoreLimits, StoreLimitsBuilder, Trap};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{
-    Deterministic, HostMonotonicClock, HostWallClock, ResourceTable, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView,
+    Deterministic, HostMonotonicClock, HostWallClock, ResourceTable, WasiCtx, WasiCtxBuilder,
+    WasiCtxView, WasiView,
 };
 
 use crate::bindings::{SyncAddon, SyncAddonPre, pairs_in, pairs_out, types};
@@ -35,7 +36,11 @@ pub struct Limits {
 impl Default for Limits {
     /// Generous: a minute or two of computing, and a real host's sizes.
     fn default() -> Self {
-        Self { fuel: 200_000_000_000, memory_bytes: 256 << 20, bytes_per_call: 64 << 20 }
+        Self {
+            fuel: 200_000_000_000,
+            memory_bytes: 256 << 20,
+            bytes_per_call: 64 << 20,
+        }
     }
 }
 
@@ -46,7 +51,10 @@ const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 #[derive(Debug, Error)]
 pub enum LoadError {
     #[error("{path} cannot be read")]
-    Unreadable { path: PathBuf, source: std::io::Error },
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("it is no component: {0}")]
     NotAComponent(String),
     #[error("it imports `{0}`, which is neither of the contract nor of WASI")]
@@ -82,27 +90,45 @@ pub struct Plugin {
 
 impl Plugin {
     pub fn load(path: &Path) -> Result<Self, LoadError> {
-        let bytes = std::fs::read(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
+        let bytes = std::fs::read(path).map_err(|source| LoadError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::from_bytes(&bytes)
     }
 
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoadError> {
         if !bytes.starts_with(COMPONENT) {
             let module = bytes.starts_with(CORE_MODULE);
-            let found = if module { "a core module; build it for wasm32-wasip2" } else { "not even WebAssembly" };
+            let found = if module {
+                "a core module; build it for wasm32-wasip2"
+            } else {
+                "not even WebAssembly"
+            };
             return Err(LoadError::NotAComponent(found.to_owned()));
         }
         let mut config = Config::new();
         config.consume_fuel(true).concurrency_support(false);
-        let engine = Engine::new(&config).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
-        let component =
-            Component::from_binary(&engine, bytes).map_err(|error| LoadError::NotAComponent(format!("{error:#}")))?;
+        let engine =
+            Engine::new(&config).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+        let component = Component::from_binary(&engine, bytes)
+            .map_err(|error| LoadError::NotAComponent(format!("{error:#}")))?;
         let foreign = |name: &str| !name.starts_with("splynx:addon/") && !name.starts_with("wasi:");
-        if let Some((name, _)) = component.component_type().imports(&engine).find(|(name, _)| foreign(name)) {
+        if let Some((name, _)) = component
+            .component_type()
+            .imports(&engine)
+            .find(|(name, _)| foreign(name))
+        {
             return Err(LoadError::ForeignImport(name.to_owned()));
         }
-        let plugin = Self { engine, component, limits: Limits::default() };
-        plugin.link::<Nowhere>().map_err(|error| LoadError::Contract(format!("{error:#}")))?;
+        let plugin = Self {
+            engine,
+            component,
+            limits: Limits::default(),
+        };
+        plugin
+            .link::<Nowhere>()
+            .map_err(|error| LoadError::Contract(format!("{error:#}")))?;
         Ok(plugin)
     }
 
@@ -120,24 +146,45 @@ impl Plugin {
         preview: bool,
         options: &[Pair],
     ) -> (MockHost<W>, Ending<Outcome>) {
-        let rights = if preview { Rights::Preview } else { Rights::Write };
+        let rights = if preview {
+            Rights::Preview
+        } else {
+            Rights::Write
+        };
         let options = pairs_out(options.to_vec());
-        let (host, ending) =
-            self.call(host, rights, |addon, store| addon.splynx_addon_addon().call_run_job(store, job, preview, &options));
+        let (host, ending) = self.call(host, rights, |addon, store| {
+            addon
+                .splynx_addon_addon()
+                .call_run_job(store, job, preview, &options)
+        });
         (host, returned(ending, Outcome::from))
     }
 
     /// The readiness check.
-    pub fn check<W: World + 'static>(&self, host: MockHost<W>) -> (MockHost<W>, Ending<Vec<Finding>>) {
-        let (host, ending) =
-            self.call(host, Rights::Check, |addon, store| addon.splynx_addon_addon().call_check(store));
-        (host, returned(ending, |findings| findings.into_iter().map(Finding::from).collect()))
+    pub fn check<W: World + 'static>(
+        &self,
+        host: MockHost<W>,
+    ) -> (MockHost<W>, Ending<Vec<Finding>>) {
+        let (host, ending) = self.call(host, Rights::Check, |addon, store| {
+            addon.splynx_addon_addon().call_check(store)
+        });
+        (
+            host,
+            returned(ending, |findings| {
+                findings.into_iter().map(Finding::from).collect()
+            }),
+        )
     }
 
     /// Values and titles of a field.
-    pub fn choices<W: World + 'static>(&self, host: MockHost<W>, source: &str) -> (MockHost<W>, Ending<Vec<Pair>>) {
-        let (host, ending) =
-            self.call(host, Rights::Check, |addon, store| addon.splynx_addon_addon().call_choices(store, source));
+    pub fn choices<W: World + 'static>(
+        &self,
+        host: MockHost<W>,
+        source: &str,
+    ) -> (MockHost<W>, Ending<Vec<Pair>>) {
+        let (host, ending) = self.call(host, Rights::Check, |addon, store| {
+            addon.splynx_addon_addon().call_choices(store, source)
+        });
         (host, returned(ending, pairs_in))
     }
 
@@ -149,8 +196,9 @@ impl Plugin {
         query: Query,
     ) -> (MockHost<W>, Ending<Rows>) {
         let query = query.into();
-        let (host, ending) =
-            self.call(host, Rights::View, |addon, store| addon.splynx_addon_addon().call_view(store, page, &query));
+        let (host, ending) = self.call(host, Rights::View, |addon, store| {
+            addon.splynx_addon_addon().call_view(store, page, &query)
+        });
         (host, returned(ending, Rows::from))
     }
 
@@ -165,15 +213,22 @@ impl Plugin {
     ) -> (MockHost<W>, Ending<String>) {
         let values = pairs_out(values.to_vec());
         let (host, ending) = self.call(host, Rights::Write, |addon, store| {
-            addon.splynx_addon_addon().call_act(store, page, act, rows, &values)
+            addon
+                .splynx_addon_addon()
+                .call_act(store, page, act, rows, &values)
         });
         (host, returned(ending, |text| text))
     }
 
     /// Brings the state from an older version on; answers with the version reached.
-    pub fn migrate<W: World + 'static>(&self, host: MockHost<W>, from_version: u32) -> (MockHost<W>, Ending<u32>) {
-        let (host, ending) = self
-            .call(host, Rights::Migrate, |addon, store| addon.splynx_addon_addon().call_migrate(store, from_version));
+    pub fn migrate<W: World + 'static>(
+        &self,
+        host: MockHost<W>,
+        from_version: u32,
+    ) -> (MockHost<W>, Ending<u32>) {
+        let (host, ending) = self.call(host, Rights::Migrate, |addon, store| {
+            addon.splynx_addon_addon().call_migrate(store, from_version)
+        });
         (host, returned(ending, |version| version))
     }
 
@@ -218,11 +273,19 @@ impl Plugin {
             .memory_size(self.limits.memory_bytes)
             .trap_on_grow_failure(true)
             .build();
-        State { host, wasi, table: ResourceTable::new(), limits }
+        State {
+            host,
+            wasi,
+            table: ResourceTable::new(),
+            limits,
+        }
     }
 }
 
-fn returned<G, T>(ending: Result<Result<G, types::Failure>, Crash>, convert: impl FnOnce(G) -> T) -> Ending<T> {
+fn returned<G, T>(
+    ending: Result<Result<G, types::Failure>, Crash>,
+    convert: impl FnOnce(G) -> T,
+) -> Ending<T> {
     ending.map(|answer| answer.map(convert).map_err(Failure::from))
 }
 
@@ -251,7 +314,10 @@ struct State<W> {
 
 impl<W: World> WasiView for State<W> {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 

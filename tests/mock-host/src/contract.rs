@@ -20,7 +20,12 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), retry_at: None, more: Vec::new() }
+        Self {
+            code: code.to_owned(),
+            message: message.into(),
+            retry_at: None,
+            more: Vec::new(),
+        }
     }
 }
 
@@ -61,7 +66,10 @@ pub struct Unanswered {
 impl Unanswered {
     /// It never left the host.
     pub fn not_sent(code: &str, message: impl Into<String>) -> Self {
-        Self { maybe_sent: false, reason: Failure::new(code, message) }
+        Self {
+            maybe_sent: false,
+            reason: Failure::new(code, message),
+        }
     }
 }
 
@@ -69,7 +77,10 @@ impl Unanswered {
 pub type Answer = Result<Response, Unanswered>;
 
 /// An answer without the wrapping that serde gives a `Result`: the two kinds share no field.
-pub(crate) fn serialize_answer<S: Serializer>(answer: &Answer, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize_answer<S: Serializer>(
+    answer: &Answer,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match answer {
         Ok(response) => response.serialize(serializer),
         Err(unanswered) => unanswered.serialize(serializer),

@@ -113,7 +113,10 @@ struct Count {
 
 impl Default for Count {
     fn default() -> Self {
-        Self { min: 1, max: u64::MAX }
+        Self {
+            min: 1,
+            max: u64::MAX,
+        }
     }
 }
 
@@ -126,11 +129,19 @@ impl TryFrom<Value> for Count {
         match &value {
             Value::Number(_) => {
                 let exactly = number(&value)?;
-                Ok(Self { min: exactly, max: exactly })
+                Ok(Self {
+                    min: exactly,
+                    max: exactly,
+                })
             }
-            Value::Object(bounds) if bounds.keys().all(|key| key == "min" || key == "max") && !bounds.is_empty() => {
+            Value::Object(bounds)
+                if bounds.keys().all(|key| key == "min" || key == "max") && !bounds.is_empty() =>
+            {
                 let bound = |key: &str, usual| bounds.get(key).map_or(Ok(usual), number);
-                Ok(Self { min: bound("min", 0)?, max: bound("max", u64::MAX)? })
+                Ok(Self {
+                    min: bound("min", 0)?,
+                    max: bound("max", u64::MAX)?,
+                })
             }
             _ => Err(WANTED),
         }
@@ -155,30 +166,79 @@ impl Expectations {
         self.check_end(end, &mut unmet);
         for (index, wanted) in self.calls.iter().enumerate() {
             let sent = exchanges(host.trace()).filter(|exchange| exchange.sent);
-            let found = sent.filter(|exchange| wanted.request.matches(&exchange.request)).count();
-            wanted.count.check(&format!("calls[{index}] ({})", wanted.request), found, &mut unmet);
+            let found = sent
+                .filter(|exchange| wanted.request.matches(&exchange.request))
+                .count();
+            wanted.count.check(
+                &format!("calls[{index}] ({})", wanted.request),
+                found,
+                &mut unmet,
+            );
         }
         for (index, wanted) in self.storage.iter().enumerate() {
-            let entries = host.storage.tables().filter(|(table, _)| *table == wanted.table).flat_map(|(_, entries)| entries);
-            let found = entries.filter(|(key, value)| wanted.matches(key, value)).count();
-            wanted.count.check(&format!("storage[{index}] ({} in {})", wanted.key, wanted.table), found, &mut unmet);
+            let entries = host
+                .storage
+                .tables()
+                .filter(|(table, _)| *table == wanted.table)
+                .flat_map(|(_, entries)| entries);
+            let found = entries
+                .filter(|(key, value)| wanted.matches(key, value))
+                .count();
+            wanted.count.check(
+                &format!("storage[{index}] ({} in {})", wanted.key, wanted.table),
+                found,
+                &mut unmet,
+            );
         }
         for (index, wanted) in self.activities.iter().enumerate() {
-            let found = host.storage.activities().iter().filter(|found| wanted.activity.matches(found)).count();
-            wanted.count.check(&format!("activities[{index}]"), found, &mut unmet);
+            let found = host
+                .storage
+                .activities()
+                .iter()
+                .filter(|found| wanted.activity.matches(found))
+                .count();
+            wanted
+                .count
+                .check(&format!("activities[{index}]"), found, &mut unmet);
         }
         for (index, wanted) in self.reports.iter().enumerate() {
-            let rows = host.reports.get(&wanted.kind).map(Vec::as_slice).unwrap_or_default();
-            let found = rows.iter().filter(|row| wanted.matches(&row.id, &row.cells)).count();
-            wanted.count.check(&format!("reports[{index}] ({})", wanted.kind), found, &mut unmet);
+            let rows = host
+                .reports
+                .get(&wanted.kind)
+                .map(Vec::as_slice)
+                .unwrap_or_default();
+            let found = rows
+                .iter()
+                .filter(|row| wanted.matches(&row.id, &row.cells))
+                .count();
+            wanted.count.check(
+                &format!("reports[{index}] ({})", wanted.kind),
+                found,
+                &mut unmet,
+            );
         }
         for (index, wanted) in self.log.iter().enumerate() {
-            let found = host.trace().iter().filter(|step| wanted.matches(&step.call)).count();
-            wanted.count.check(&format!("log[{index}]"), found, &mut unmet);
+            let found = host
+                .trace()
+                .iter()
+                .filter(|step| wanted.matches(&step.call))
+                .count();
+            wanted
+                .count
+                .check(&format!("log[{index}]"), found, &mut unmet);
         }
-        unmet.extend(host.world.unexpected().iter().map(|asked| format!("the script has no answer to {asked}")));
+        unmet.extend(
+            host.world
+                .unexpected()
+                .iter()
+                .map(|asked| format!("the script has no answer to {asked}")),
+        );
         if self.all_answers_used {
-            unmet.extend(host.world.unused().map(|rule| format!("all_answers_used: {rule} was not used up")));
+            unmet.extend(
+                host.world
+                    .unused()
+                    .map(|rule| format!("all_answers_used: {rule} was not used up")),
+            );
         }
         unmet
     }
@@ -193,7 +253,11 @@ impl Expectations {
             unmet.push(format!("code: expected `{wanted}`, found `{code}`"));
         }
         for (name, wanted) in &self.counts {
-            let found = end.counts().iter().find(|(counted, _)| counted == name).map_or(0, |(_, count)| *count);
+            let found = end
+                .counts()
+                .iter()
+                .find(|(counted, _)| counted == name)
+                .map_or(0, |(_, count)| *count);
             if found != *wanted {
                 unmet.push(format!("counts: expected {name} = {wanted}, found {found}"));
             }
@@ -224,7 +288,9 @@ impl Stored {
 impl ActivityMatch {
     fn matches(&self, found: &Activity) -> bool {
         let told = |(name, value): (&String, &String)| {
-            found.more.iter().any(|(found_name, found_value): &Pair| found_name == name && glob(value, found_value))
+            found.more.iter().any(|(found_name, found_value): &Pair| {
+                found_name == name && glob(value, found_value)
+            })
         };
         fits(&self.entity, &found.entity)
             && fits(&self.action, &found.action)
@@ -242,14 +308,20 @@ impl Reported {
     fn matches(&self, id: &str, cells: &[String]) -> bool {
         fits(&self.id, id)
             && self.cells.len() <= cells.len()
-            && self.cells.iter().zip(cells).all(|(wanted, found)| glob(wanted, found))
+            && self
+                .cells
+                .iter()
+                .zip(cells)
+                .all(|(wanted, found)| glob(wanted, found))
     }
 }
 
 impl Logged {
     fn matches(&self, call: &Call) -> bool {
         match call {
-            Call::Log { level, message } => fits(&self.level, level) && fits(&self.message, message),
+            Call::Log { level, message } => {
+                fits(&self.level, level) && fits(&self.message, message)
+            }
             _ => false,
         }
     }

@@ -91,16 +91,31 @@ impl<W: World> MockHost<W> {
     /// Where the world does not answer every request.
     pub fn send(&mut self, requests: Vec<Request>) -> OrDeath<Vec<Answer>> {
         self.enter()?;
-        let refusals: Vec<Option<Unanswered>> = requests.iter().map(|request| self.refusal(request)).collect();
-        let mut sent: Vec<Request> =
-            requests.iter().zip(&refusals).filter(|(_, refusal)| refusal.is_none()).map(|(r, _)| r.clone()).collect();
+        let refusals: Vec<Option<Unanswered>> = requests
+            .iter()
+            .map(|request| self.refusal(request))
+            .collect();
+        let mut sent: Vec<Request> = requests
+            .iter()
+            .zip(&refusals)
+            .filter(|(_, refusal)| refusal.is_none())
+            .map(|(r, _)| r.clone())
+            .collect();
         let cut = self.death_within();
         if let Some(reached) = cut {
             sent.truncate(reached);
         }
         let expected = sent.len();
-        let answered = if sent.is_empty() { Vec::new() } else { self.world.send(sent) };
-        assert_eq!(answered.len(), expected, "a world gives each request exactly one answer");
+        let answered = if sent.is_empty() {
+            Vec::new()
+        } else {
+            self.world.send(sent)
+        };
+        assert_eq!(
+            answered.len(),
+            expected,
+            "a world gives each request exactly one answer"
+        );
         let mut answered = answered.into_iter();
         let mut answers = Vec::with_capacity(requests.len());
         let mut exchanges = Vec::with_capacity(requests.len());
@@ -110,7 +125,11 @@ impl<W: World> MockHost<W> {
                 break; // the run died before this one was sent
             };
             if self.trace.is_some() {
-                exchanges.push(Exchange { request, sent, answer: answer.clone() });
+                exchanges.push(Exchange {
+                    request,
+                    sent,
+                    answer: answer.clone(),
+                });
             }
             answers.push(answer);
         }
@@ -120,7 +139,10 @@ impl<W: World> MockHost<W> {
 
     fn refusal(&self, request: &Request) -> Option<Unanswered> {
         if self.stopping {
-            return Some(Unanswered::not_sent("stopped", "a person asked the run to stop"));
+            return Some(Unanswered::not_sent(
+                "stopped",
+                "a person asked the run to stop",
+            ));
         }
         requests::check(request, self.rights).err()
     }
@@ -132,7 +154,12 @@ impl<W: World> MockHost<W> {
         let answer = self.storage.get(table, keys);
         self.leave(|| {
             let (found, failure) = parts(&answer);
-            Call::Get { table: table.to_owned(), keys: keys.to_vec(), found, failure }
+            Call::Get {
+                table: table.to_owned(),
+                keys: keys.to_vec(),
+                found,
+                failure,
+            }
         })?;
         Ok(answer)
     }
@@ -149,7 +176,14 @@ impl<W: World> MockHost<W> {
         self.leave(|| {
             let (found, failure) = parts(&answer);
             let [table, prefix, after] = [table, prefix, after].map(str::to_owned);
-            Call::Scan { table, prefix, after, limit, found, failure }
+            Call::Scan {
+                table,
+                prefix,
+                after,
+                limit,
+                found,
+                failure,
+            }
         })?;
         Ok(answer)
     }
@@ -162,14 +196,22 @@ impl<W: World> MockHost<W> {
     ) -> OrDeath<Result<(), Failure>> {
         self.enter()?;
         let answer = if matches!(self.rights, Rights::Preview | Rights::Check | Rights::View) {
-            Err(Failure::new("preview", "nothing is written now: this only looks"))
+            Err(Failure::new(
+                "preview",
+                "nothing is written now: this only looks",
+            ))
         } else if let Some(trouble) = self.world.commit_trouble() {
             Err(trouble)
         } else {
             self.storage.commit(&expect, &changes, &activities)
         };
         let failure = answer.clone().err();
-        self.leave(|| Call::Commit { expect, changes, activities, failure })?;
+        self.leave(|| Call::Commit {
+            expect,
+            changes,
+            activities,
+            failure,
+        })?;
         Ok(answer)
     }
 
@@ -178,29 +220,43 @@ impl<W: World> MockHost<W> {
     pub fn settings(&mut self) -> OrDeath<Vec<Pair>> {
         self.enter()?;
         let answer = pairs(&self.settings);
-        self.leave(|| Call::Settings { answer: answer.clone() })?;
+        self.leave(|| Call::Settings {
+            answer: answer.clone(),
+        })?;
         Ok(answer)
     }
 
     pub fn set_fetched(&mut self, key: &str, value: &str) -> OrDeath<Result<(), Failure>> {
         self.enter()?;
         let answer = if matches!(self.rights, Rights::Preview | Rights::View) {
-            Err(Failure::new("preview", "nothing is written now: this only looks"))
+            Err(Failure::new(
+                "preview",
+                "nothing is written now: this only looks",
+            ))
         } else if self.fetched_settings.contains(key) {
             self.settings.insert(key.to_owned(), value.to_owned());
             Ok(())
         } else {
-            Err(Failure::new("invalid-settings", format!("`{key}` is no setting that an add-on fetches")))
+            Err(Failure::new(
+                "invalid-settings",
+                format!("`{key}` is no setting that an add-on fetches"),
+            ))
         };
         let failure = answer.clone().err();
-        self.leave(|| Call::SetFetched { key: key.to_owned(), value: value.to_owned(), failure })?;
+        self.leave(|| Call::SetFetched {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            failure,
+        })?;
         Ok(answer)
     }
 
     pub fn context(&mut self) -> OrDeath<Vec<Pair>> {
         self.enter()?;
         let answer = pairs(&self.context);
-        self.leave(|| Call::Context { answer: answer.clone() })?;
+        self.leave(|| Call::Context {
+            answer: answer.clone(),
+        })?;
         Ok(answer)
     }
 
@@ -214,21 +270,35 @@ impl<W: World> MockHost<W> {
 
     pub fn log(&mut self, level: &str, message: &str) -> OrDeath<()> {
         self.enter()?;
-        self.leave(|| Call::Log { level: level.to_owned(), message: message.to_owned() })
+        self.leave(|| Call::Log {
+            level: level.to_owned(),
+            message: message.to_owned(),
+        })
     }
 
     pub fn progress(&mut self, stage: &str, done: u64, total: u64) -> OrDeath<bool> {
         self.enter()?;
         self.stopping |= !self.world.goes_on(stage, done, total);
         let goes_on = !self.stopping;
-        self.leave(|| Call::Progress { stage: stage.to_owned(), done, total, goes_on })?;
+        self.leave(|| Call::Progress {
+            stage: stage.to_owned(),
+            done,
+            total,
+            goes_on,
+        })?;
         Ok(goes_on)
     }
 
     pub fn report(&mut self, kind: &str, rows: Vec<Row>) -> OrDeath<Result<(), Failure>> {
         self.enter()?;
-        self.reports.entry(kind.to_owned()).or_default().extend_from_slice(&rows);
-        self.leave(|| Call::Report { kind: kind.to_owned(), rows })?;
+        self.reports
+            .entry(kind.to_owned())
+            .or_default()
+            .extend_from_slice(&rows);
+        self.leave(|| Call::Report {
+            kind: kind.to_owned(),
+            rows,
+        })?;
         Ok(Ok(()))
     }
 
@@ -242,13 +312,19 @@ impl<W: World> MockHost<W> {
     /// Ends a call that has acted. What it did is in the trace also where the guest never hears of it.
     fn leave(&mut self, call: impl FnOnce() -> Call) -> OrDeath<()> {
         if let Some(trace) = &mut self.trace {
-            trace.push(Step { number: self.calls, call: call() });
+            trace.push(Step {
+                number: self.calls,
+                call: call(),
+            });
         }
         self.die_if(|side| side != Side::Before)
     }
 
     fn die_if(&mut self, side: impl Fn(Side) -> bool) -> OrDeath<()> {
-        match self.death.take_if(|point| point.call == self.calls && side(point.side)) {
+        match self
+            .death
+            .take_if(|point| point.call == self.calls && side(point.side))
+        {
             Some(point) => Err(Death(point)),
             None => Ok(()),
         }
@@ -257,14 +333,19 @@ impl<W: World> MockHost<W> {
     /// How many requests of this call reach the world, where it dies within.
     fn death_within(&self) -> Option<usize> {
         match self.death {
-            Some(DeathPoint { call, side: Side::Within(reached) }) if call == self.calls => Some(reached),
+            Some(DeathPoint {
+                call,
+                side: Side::Within(reached),
+            }) if call == self.calls => Some(reached),
             _ => None,
         }
     }
 }
 
 fn pairs(map: &BTreeMap<String, String>) -> Vec<Pair> {
-    map.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    map.iter()
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 fn parts<T: Clone + Default>(answer: &Result<T, Failure>) -> (T, Option<Failure>) {

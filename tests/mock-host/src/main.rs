@@ -38,7 +38,13 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Command::Run { plugin, job, script, preview, record } = Arguments::parse().command;
+    let Command::Run {
+        plugin,
+        job,
+        script,
+        preview,
+        record,
+    } = Arguments::parse().command;
     match run(&plugin, &job, &script, preview, record.as_deref()) {
         Ok(unmet) if unmet.is_empty() => ExitCode::SUCCESS,
         Ok(unmet) => {
@@ -68,8 +74,11 @@ fn run(
     let run = plugin.run_script(&script, job, preview)?;
     writeln!(io::stdout(), "{}", serde_json::to_string_pretty(&run)?)?;
     if let Some(file) = record {
-        let recording = serde_json::to_string_pretty(&Recording { http: recording(&run.steps) })?;
-        std::fs::write(file, recording + "\n").with_context(|| format!("{} cannot be written", file.display()))?;
+        let recording = serde_json::to_string_pretty(&Recording {
+            http: recording(&run.steps),
+        })?;
+        std::fs::write(file, recording + "\n")
+            .with_context(|| format!("{} cannot be written", file.display()))?;
     }
     Ok(run.unmet)
 }

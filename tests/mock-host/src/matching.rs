@@ -46,31 +46,51 @@ impl RequestMatch {
     }
 
     pub fn matches(&self, request: &Request) -> bool {
-        let is = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
+        let is = |wanted: &Option<String>, found: &str| {
+            wanted.as_deref().is_none_or(|wanted| wanted == found)
+        };
         let parameters = parameters(request);
         let place = if self.exact {
             is(&self.path, &request.path) && self.query == parameters
         } else {
-            self.path.as_deref().is_none_or(|path| glob(path, &request.path))
-                && self.query.iter().all(|wanted| parameters.iter().any(|found| glob(wanted, found)))
+            self.path
+                .as_deref()
+                .is_none_or(|path| glob(path, &request.path))
+                && self
+                    .query
+                    .iter()
+                    .all(|wanted| parameters.iter().any(|found| glob(wanted, found)))
         };
         place
             && is(&self.connection, &request.connection)
             && is(&self.method, &request.method)
             && is(&self.body, &request.body)
-            && self.body_contains.iter().all(|text| request.body.contains(text))
+            && self
+                .body_contains
+                .iter()
+                .all(|text| request.body.contains(text))
     }
 }
 
 impl fmt::Display for RequestMatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let part = |part: &Option<String>| part.clone().unwrap_or_else(|| "*".to_owned());
-        write!(f, "{} {} {}", part(&self.method), part(&self.connection), part(&self.path))
+        write!(
+            f,
+            "{} {} {}",
+            part(&self.method),
+            part(&self.connection),
+            part(&self.path)
+        )
     }
 }
 
 fn parameters(request: &Request) -> Vec<String> {
-    request.query.iter().map(|(name, value)| format!("{name}={value}")).collect()
+    request
+        .query
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect()
 }
 
 /// `*` in the pattern stands for any text.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::contract::{Activity, Change, Entry, Failure};
 
 /// Sizes above which a call is refused with the code `limit`; bytes, except where the name says otherwise.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageLimits {
     pub table_name: usize,
     pub key: usize,
@@ -37,7 +37,7 @@ impl Default for StorageLimits {
 type Table = BTreeMap<String, String>;
 
 /// State of one installation. Cloning it is a snapshot.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MemoryStorage {
     // Rust compares strings by their bytes, which is the order that the contract asks for.
     tables: BTreeMap<String, Table>,
@@ -48,7 +48,10 @@ pub struct MemoryStorage {
 
 impl MemoryStorage {
     pub fn with_limits(limits: StorageLimits) -> Self {
-        Self { limits, ..Self::default() }
+        Self {
+            limits,
+            ..Self::default()
+        }
     }
 
     /// The entries that exist among `keys`, in the order of `keys`.
@@ -58,40 +61,71 @@ impl MemoryStorage {
             .iter()
             .filter_map(|key| {
                 let value = self.value(table, key)?;
-                Some(Entry { key: key.clone(), value: value.to_owned() })
+                Some(Entry {
+                    key: key.clone(),
+                    value: value.to_owned(),
+                })
             })
             .collect();
-        limit("bytes of one get", size_of(&found), self.limits.bytes_per_call)?;
+        limit(
+            "bytes of one get",
+            size_of(&found),
+            self.limits.bytes_per_call,
+        )?;
         Ok(found)
     }
 
     /// Entries whose key starts with `prefix` and is greater than `after`, in byte order, at most `most`.
-    pub fn scan(&self, table: &str, prefix: &str, after: &str, most: u32) -> Result<Vec<Entry>, Failure> {
+    pub fn scan(
+        &self,
+        table: &str,
+        prefix: &str,
+        after: &str,
+        most: u32,
+    ) -> Result<Vec<Entry>, Failure> {
         let found: Vec<Entry> = self
             .tables
             .get(table)
             .into_iter()
             .flat_map(|entries| entries.range(prefix.max(after).to_owned()..))
-            .filter(|(key, _)| key.as_str() > after)
+            .filter(|(key, _)| key.as_str() >= after)
             .take_while(|(key, _)| key.starts_with(prefix))
             .take(most as usize)
-            .map(|(key, value)| Entry { key: key.clone(), value: value.clone() })
+            .map(|(key, value)| Entry {
+                key: key.clone(),
+                value: value.clone(),
+            })
             .collect();
-        limit("bytes of one scan", size_of(&found), self.limits.bytes_per_call)?;
+        limit(
+            "bytes of one scan",
+            size_of(&found),
+            self.limits.bytes_per_call,
+        )?;
         Ok(found)
     }
 
     /// All of it or none of it.
-    pub fn commit(&mut self, expect: &[Change], changes: &[Change], activities: &[Activity]) -> Result<(), Failure> {
+    pub fn commit(
+        &mut self,
+        expect: &[Change],
+        changes: &[Change],
+        activities: &[Activity],
+    ) -> Result<(), Failure> {
         self.check(expect, changes, activities)?;
-        if let Some(Change { table, key, .. }) =
-            expect.iter().find(|change| self.value(&change.table, &change.key) != change.value.as_deref())
+        if let Some(Change { table, key, .. }) = expect
+            .iter()
+            .find(|change| self.value(&change.table, &change.key) != change.value.as_deref())
         {
             let mut failure = Failure::new(
                 "conflict",
-                format!("another value stands in table `{table}` under `{key}`: read again and decide anew"),
+                format!(
+                    "another value stands in table `{table}` under `{key}`: read again and decide anew"
+                ),
             );
-            failure.more = vec![("table".to_owned(), table.clone()), ("key".to_owned(), key.clone())];
+            failure.more = vec![
+                ("table".to_owned(), table.clone()),
+                ("key".to_owned(), key.clone()),
+            ];
             return Err(failure);
         }
         let (gone, come) = changes.iter().fold((0, 0), |(gone, come), change| {
@@ -102,7 +136,10 @@ impl MemoryStorage {
         let stored = self.stored - gone + come;
         // A commit that shrinks is welcome also above the limit.
         if come > gone && stored > self.limits.stored {
-            let message = format!("the installation's storage is full ({} bytes)", self.limits.stored);
+            let message = format!(
+                "the installation's storage is full ({} bytes)",
+                self.limits.stored
+            );
             return Err(Failure::new("full", message));
         }
         self.stored = stored;
@@ -124,7 +161,10 @@ impl MemoryStorage {
 
     /// All tables that hold something.
     pub fn tables(&self) -> impl Iterator<Item = (&str, &BTreeMap<String, String>)> {
-        self.tables.iter().filter(|(_, entries)| !entries.is_empty()).map(|(name, entries)| (name.as_str(), entries))
+        self.tables
+            .iter()
+            .filter(|(_, entries)| !entries.is_empty())
+            .map(|(name, entries)| (name.as_str(), entries))
     }
 
     /// Every activity, in the order of the commits.
@@ -132,36 +172,60 @@ impl MemoryStorage {
         &self.activities
     }
 
-    fn check(&self, expect: &[Change], changes: &[Change], activities: &[Activity]) -> Result<(), Failure> {
+    fn check(
+        &self,
+        expect: &[Change],
+        changes: &[Change],
+        activities: &[Activity],
+    ) -> Result<(), Failure> {
         let items = expect.len() + changes.len() + activities.len();
         limit("items of one commit", items, self.limits.items_per_call)?;
         let mut bytes = activities.iter().map(activity_size).sum::<usize>();
         for Change { table, key, value } in expect.iter().chain(changes) {
             let value = value.as_deref().unwrap_or_default();
             if table.is_empty() || key.is_empty() {
-                return Err(invalid("tables and keys have names: an empty one was given"));
+                return Err(invalid(
+                    "tables and keys have names: an empty one was given",
+                ));
             }
             if [table, key, value].iter().any(|text| text.contains('\0')) {
-                return Err(invalid(format!("`{}` holds a NUL character", key.escape_debug())));
+                return Err(invalid(format!(
+                    "`{}` holds a NUL character",
+                    key.escape_debug()
+                )));
             }
-            limit("bytes of a table's name", table.len(), self.limits.table_name)?;
+            limit(
+                "bytes of a table's name",
+                table.len(),
+                self.limits.table_name,
+            )?;
             limit("bytes of a key", key.len(), self.limits.key)?;
             limit("bytes of a value", value.len(), self.limits.value)?;
             bytes += key.len() + value.len();
         }
         limit("bytes of one commit", bytes, self.limits.bytes_per_call)?;
         let mut seen = BTreeSet::new();
-        match changes.iter().find(|change| !seen.insert((&change.table, &change.key))) {
-            Some(Change { table, key, .. }) => {
-                Err(invalid(format!("table `{table}`: `{key}` is changed twice in one commit")))
-            }
+        match changes
+            .iter()
+            .find(|change| !seen.insert((&change.table, &change.key)))
+        {
+            Some(Change { table, key, .. }) => Err(invalid(format!(
+                "table `{table}`: `{key}` is changed twice in one commit"
+            ))),
             None => Ok(()),
         }
     }
 }
 
 fn limit(what: &str, found: usize, most: usize) -> Result<(), Failure> {
-    if found > most { Err(Failure::new("limit", format!("{what}: {found}, at most {most}"))) } else { Ok(()) }
+    if found > most {
+        Err(Failure::new(
+            "limit",
+            format!("{what}: {found}, at most {most}"),
+        ))
+    } else {
+        Ok(())
+    }
 }
 
 /// The call itself makes no sense.
@@ -170,12 +234,37 @@ fn invalid(message: impl Into<String>) -> Failure {
 }
 
 fn size_of(entries: &[Entry]) -> usize {
-    entries.iter().map(|entry| entry.key.len() + entry.value.len()).sum()
+    entries
+        .iter()
+        .map(|entry| entry.key.len() + entry.value.len())
+        .sum()
 }
 
 fn activity_size(activity: &Activity) -> usize {
-    let Activity { entity, action, local_id, remote_id, customer_id, label, code, message, more } = activity;
-    let texts = [entity, action, local_id, remote_id, customer_id, label, code, message];
+    let Activity {
+        entity,
+        action,
+        local_id,
+        remote_id,
+        customer_id,
+        label,
+        code,
+        message,
+        more,
+    } = activity;
+    let texts = [
+        entity,
+        action,
+        local_id,
+        remote_id,
+        customer_id,
+        label,
+        code,
+        message,
+    ];
     texts.iter().map(|text| text.len()).sum::<usize>()
-        + more.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>()
+        + more
+            .iter()
+            .map(|(name, value)| name.len() + value.len())
+            .sum::<usize>()
 }

@@ -42,18 +42,34 @@ const HOSTS_HEADERS: [&str; 18] = [
     "apikey",
     "user-agent",
 ];
-const HOSTS_PREFIXES: [&str; 6] = ["proxy-", "x-forwarded-", "x-real-", "x-auth", "x-api", "x-original-"];
+const HOSTS_PREFIXES: [&str; 6] = [
+    "proxy-",
+    "x-forwarded-",
+    "x-real-",
+    "x-auth",
+    "x-api",
+    "x-original-",
+];
 
 /// Ok where a host would send the request.
 pub fn check(request: &Request, rights: Rights) -> Result<(), Unanswered> {
     if matches!(rights, Rights::View | Rights::Migrate) {
-        return Err(Unanswered::not_sent("no-http", "pages and migrations work on stored data only"));
+        return Err(Unanswered::not_sent(
+            "no-http",
+            "pages and migrations work on stored data only",
+        ));
     }
     if !matches!(request.effect.as_str(), "read" | "write") {
-        return Err(invalid(format!("the effect `{}` is neither read nor write", request.effect)));
+        return Err(invalid(format!(
+            "the effect `{}` is neither read nor write",
+            request.effect
+        )));
     }
     if request.is_write() && rights != Rights::Write {
-        return Err(Unanswered::not_sent("preview", "nothing is written now: this only looks"));
+        return Err(Unanswered::not_sent(
+            "preview",
+            "nothing is written now: this only looks",
+        ));
     }
     if !METHODS.contains(&request.method.as_str()) {
         return Err(invalid(format!("there is no method `{}`", request.method)));
@@ -65,7 +81,11 @@ pub fn check(request: &Request, rights: Rights) -> Result<(), Unanswered> {
     for (name, value) in &request.headers {
         check_header(name, value)?;
     }
-    match request.options.iter().find(|(name, value)| (name.as_str(), value.as_str()) != ("priority", "high")) {
+    match request
+        .options
+        .iter()
+        .find(|(name, value)| (name.as_str(), value.as_str()) != ("priority", "high"))
+    {
         Some((name, value)) => Err(invalid(format!("there is no option `{name}` = `{value}`"))),
         None => Ok(()),
     }
@@ -73,16 +93,23 @@ pub fn check(request: &Request, rights: Rights) -> Result<(), Unanswered> {
 
 fn check_path(path: &str) -> Result<(), Unanswered> {
     if path.starts_with('/') {
-        return Err(invalid(format!("`{path}` is not relative to the connection's address")));
+        return Err(invalid(format!(
+            "`{path}` is not relative to the connection's address"
+        )));
     }
     // The host encodes; what is encoded already is decoded by one server and not by the next.
     if path.contains(['%', '\\', '?', '#', ':', ';']) || path.chars().any(char::is_control) {
-        return Err(invalid(format!("`{}` is not the plain text of a path", path.escape_debug())));
+        return Err(invalid(format!(
+            "`{}` is not the plain text of a path",
+            path.escape_debug()
+        )));
     }
     let inner = path.strip_suffix('/').unwrap_or(path);
     let odd = |segment: &str| segment.is_empty() || segment.chars().all(|c| c == '.');
     if !path.is_empty() && inner.split('/').any(odd) {
-        return Err(invalid(format!("`{path}` has a segment that is empty or made of dots")));
+        return Err(invalid(format!(
+            "`{path}` has a segment that is empty or made of dots"
+        )));
     }
     Ok(())
 }
@@ -95,11 +122,22 @@ fn check_header(name: &str, value: &str) -> Result<(), Unanswered> {
         return Err(invalid(format!("`{shown}` is not a header's name")));
     }
     let lower = name.to_ascii_lowercase();
-    if HOSTS_HEADERS.contains(&lower.as_str()) || HOSTS_PREFIXES.iter().any(|prefix| lower.starts_with(prefix)) {
-        return Err(invalid(format!("the header `{shown}` is the host's to set")));
+    if HOSTS_HEADERS.contains(&lower.as_str())
+        || HOSTS_PREFIXES
+            .iter()
+            .any(|prefix| lower.starts_with(prefix))
+    {
+        return Err(invalid(format!(
+            "the header `{shown}` is the host's to set"
+        )));
     }
-    if !value.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte)) {
-        return Err(invalid(format!("the header `{shown}` holds other than printable ASCII characters")));
+    if !value
+        .bytes()
+        .all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte))
+    {
+        return Err(invalid(format!(
+            "the header `{shown}` holds other than printable ASCII characters"
+        )));
     }
     Ok(())
 }
@@ -126,32 +164,77 @@ mod tests {
     }
 
     fn code(request: &Request, rights: Rights) -> Option<String> {
-        check(request, rights).err().map(|refused| refused.reason.code)
+        check(request, rights)
+            .err()
+            .map(|refused| refused.reason.code)
     }
 
     #[test]
     fn requests_that_no_host_would_send_are_refused() {
-        for path in ["", "Item/Get", "Customer/Get/", "admin/finance/invoices/12", "x..y/.z", "a b/ü"] {
+        for path in [
+            "",
+            "Item/Get",
+            "Customer/Get/",
+            "admin/finance/invoices/12",
+            "x..y/.z",
+            "a b/ü",
+        ] {
             assert_eq!(code(&request("GET", path), Rights::Write), None, "{path:?}");
         }
         for path in [
-            "/", "/Item", "//evil.example/x", "https://evil.example/", "a/../b", "..", "./a", "a//b", "a/...", "%2e%2e/x",
-            "a%2fb", "a?b=1", "a#b", "a\\..\\b", "a;b", "a\r\nb", "@evil.example:80/",
+            "/",
+            "/Item",
+            "//evil.example/x",
+            "https://evil.example/",
+            "a/../b",
+            "..",
+            "./a",
+            "a//b",
+            "a/...",
+            "%2e%2e/x",
+            "a%2fb",
+            "a?b=1",
+            "a#b",
+            "a\\..\\b",
+            "a;b",
+            "a\r\nb",
+            "@evil.example:80/",
         ] {
-            assert_eq!(code(&request("GET", path), Rights::Write).as_deref(), Some("invalid-request"), "{path:?}");
+            assert_eq!(
+                code(&request("GET", path), Rights::Write).as_deref(),
+                Some("invalid-request"),
+                "{path:?}"
+            );
         }
-        assert_eq!(code(&request("TRACE", "a"), Rights::Write).as_deref(), Some("invalid-request"));
+        assert_eq!(
+            code(&request("TRACE", "a"), Rights::Write).as_deref(),
+            Some("invalid-request")
+        );
         for (name, value) in [
-            ("Authorization", "x"), ("COOKIE", "x"), ("Host", "x"), ("Proxy-Authorization", "x"), ("X-Api-Key", "x"),
-            ("x y", "x"), ("x-a", "1\r\nhost: e"), ("x-a", "ä"), ("", "x"),
+            ("Authorization", "x"),
+            ("COOKIE", "x"),
+            ("Host", "x"),
+            ("Proxy-Authorization", "x"),
+            ("X-Api-Key", "x"),
+            ("x y", "x"),
+            ("x-a", "1\r\nhost: e"),
+            ("x-a", "ä"),
+            ("", "x"),
         ] {
             let mut with = request("GET", "a");
             with.headers.push((name.to_owned(), value.to_owned()));
-            assert_eq!(code(&with, Rights::Write).as_deref(), Some("invalid-request"), "{name:?}");
+            assert_eq!(
+                code(&with, Rights::Write).as_deref(),
+                Some("invalid-request"),
+                "{name:?}"
+            );
         }
         let mut nameless = request("GET", "a");
         nameless.query.push((String::new(), "x".to_owned()));
-        assert_eq!(code(&nameless, Rights::Write).as_deref(), Some("invalid-request"));
+        assert_eq!(
+            code(&nameless, Rights::Write).as_deref(),
+            Some("invalid-request")
+        );
     }
 
     #[test]
@@ -159,8 +242,12 @@ mod tests {
         let read = request("POST", "a");
         let mut write = request("POST", "a");
         write.effect = "write".to_owned();
-        write.headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
-        write.options.push(("priority".to_owned(), "high".to_owned()));
+        write
+            .headers
+            .push(("Content-Type".to_owned(), "application/json".to_owned()));
+        write
+            .options
+            .push(("priority".to_owned(), "high".to_owned()));
         for (rights, reads, writes) in [
             (Rights::Write, None, None),
             (Rights::Preview, None, Some("preview")),
@@ -172,8 +259,14 @@ mod tests {
             assert_eq!(code(&write, rights).as_deref(), writes, "{rights:?}");
         }
         write.options.push(("retries".to_owned(), "3".to_owned()));
-        assert_eq!(code(&write, Rights::Write).as_deref(), Some("invalid-request"));
+        assert_eq!(
+            code(&write, Rights::Write).as_deref(),
+            Some("invalid-request")
+        );
         write.effect = "maybe".to_owned();
-        assert_eq!(code(&write, Rights::Write).as_deref(), Some("invalid-request"));
+        assert_eq!(
+            code(&write, Rights::Write).as_deref(),
+            Some("invalid-request")
+        );
     }
 }

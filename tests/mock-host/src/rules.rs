@@ -57,13 +57,26 @@ impl AnswerSpec {
             (Some(_), Some(_)) => Err("it has both a `status` and `unanswered`"),
             (None, None) => Err("it has neither a `status` nor `unanswered`"),
             (Some(status), None) => self.to_response(status).map(Ok),
-            (None, Some(_)) if !self.headers.is_empty() || self.json.is_some() || self.text.is_some() => {
+            (None, Some(_))
+                if !self.headers.is_empty() || self.json.is_some() || self.text.is_some() =>
+            {
                 Err("what is unanswered has no headers and no body")
             }
-            (None, Some(UnansweredSpec { code, maybe_sent, message, retry_at })) => {
+            (
+                None,
+                Some(UnansweredSpec {
+                    code,
+                    maybe_sent,
+                    message,
+                    retry_at,
+                }),
+            ) => {
                 let mut reason = Failure::new(code, message.clone());
                 reason.retry_at = *retry_at;
-                Ok(Err(Unanswered { maybe_sent: *maybe_sent, reason }))
+                Ok(Err(Unanswered {
+                    maybe_sent: *maybe_sent,
+                    reason,
+                }))
             }
         }
     }
@@ -72,24 +85,38 @@ impl AnswerSpec {
         if !(100..=599).contains(&status) {
             return Err("its `status` is no HTTP status");
         }
-        let mut headers: Vec<Pair> =
-            self.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect();
+        let mut headers: Vec<Pair> = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
+            .collect();
         let body = match (&self.json, &self.text) {
             (Some(_), Some(_)) => return Err("it has both a `json` and a `text` body"),
             (Some(json), None) => {
                 if !headers.iter().any(|(name, _)| name == "content-type") {
-                    headers.push(("content-type".to_owned(), "application/json; charset=utf-8".to_owned()));
+                    headers.push((
+                        "content-type".to_owned(),
+                        "application/json; charset=utf-8".to_owned(),
+                    ));
                 }
                 json.to_string()
             }
             (None, text) => text.clone().unwrap_or_default(),
         };
-        Ok(Response { status, headers, body })
+        Ok(Response {
+            status,
+            headers,
+            body,
+        })
     }
 
     fn of(answer: &Answer) -> Self {
         match answer {
-            Ok(Response { status, headers, body }) => Self {
+            Ok(Response {
+                status,
+                headers,
+                body,
+            }) => Self {
                 status: Some(*status),
                 headers: headers.iter().cloned().collect(),
                 // As text: a body is what was sent, byte for byte.

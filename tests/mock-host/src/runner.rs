@@ -94,7 +94,11 @@ impl RunRecord {
             steps: host.trace().to_vec(),
             activities: host.storage.activities().to_vec(),
             reports: host.reports.clone(),
-            storage: host.storage.tables().map(|(name, entries)| (name.to_owned(), entries.clone())).collect(),
+            storage: host
+                .storage
+                .tables()
+                .map(|(name, entries)| (name.to_owned(), entries.clone()))
+                .collect(),
         }
     }
 }

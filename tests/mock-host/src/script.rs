@@ -21,10 +21,16 @@ use crate::scripted::{Ready, ScriptedWorld};
 #[derive(Debug, Error)]
 pub enum ScriptError {
     #[error("{path} cannot be read")]
-    Unreadable { path: PathBuf, source: std::io::Error },
+    Unreadable {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     /// Line and column are in the source's text.
     #[error("{path} is no script")]
-    Malformed { path: PathBuf, source: serde_json::Error },
+    Malformed {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
     #[error("{rule}: {why}")]
     Answer { rule: String, why: &'static str },
     #[error("storage: {0}")]
@@ -94,7 +100,9 @@ impl Script {
         for recording in &script.replay {
             let name = recording.display().to_string();
             let rules = parse::<Recording>(&folder.join(recording))?.http;
-            script.recorded.extend(rules.into_iter().map(|rule| (name.clone(), rule)));
+            script
+                .recorded
+                .extend(rules.into_iter().map(|rule| (name.clone(), rule)));
         }
         Ok(script)
     }
@@ -120,7 +128,9 @@ impl Script {
             ("time-zone", "UTC"),
             ("locale", "en"),
         ];
-        host.context = usual.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        host.context = usual
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
         host.context.extend(self.context.clone());
         Ok(host)
     }
@@ -131,15 +141,32 @@ impl Script {
     }
 
     fn world(&self) -> Result<ScriptedWorld, ScriptError> {
-        let written = self.http.iter().enumerate().map(|(index, rule)| (format!("http[{index}]"), rule));
-        let recorded = self.recorded.iter().enumerate().map(|(index, (file, rule))| (format!("{file}[{index}]"), rule));
+        let written = self
+            .http
+            .iter()
+            .enumerate()
+            .map(|(index, rule)| (format!("http[{index}]"), rule));
+        let recorded = self
+            .recorded
+            .iter()
+            .enumerate()
+            .map(|(index, (file, rule))| (format!("{file}[{index}]"), rule));
         let ready = |(name, rule): (String, &Rule)| match rule.answer.to_answer() {
-            Ok(answer) => Ok(Ready { name, request: rule.request.clone(), answer, left: rule.times, used: false }),
+            Ok(answer) => Ok(Ready {
+                name,
+                request: rule.request.clone(),
+                answer,
+                left: rule.times,
+                used: false,
+            }),
             Err(why) => Err(ScriptError::Answer { rule: name, why }),
         };
         // A time before 1970 is nobody's.
         let mut world = ScriptedWorld::at(u64::try_from(self.now.timestamp()).unwrap_or(0));
-        world.rules = written.chain(recorded).map(ready).collect::<Result<_, _>>()?;
+        world.rules = written
+            .chain(recorded)
+            .map(ready)
+            .collect::<Result<_, _>>()?;
         world.advance_per_send = self.advance_per_send;
         world.rest_after_429 = self.rest_after_429_seconds;
         world.stop_after_progress = self.stop_after_progress;
@@ -155,8 +182,14 @@ impl Script {
                     Value::String(text) => text.clone(),
                     other => other.to_string(),
                 };
-                let change = Change { table: table.clone(), key: key.clone(), value: Some(value) };
-                storage.commit(&[], &[change], &[]).map_err(|refused| ScriptError::Storage(refused.message))?;
+                let change = Change {
+                    table: table.clone(),
+                    key: key.clone(),
+                    value: Some(value),
+                };
+                storage
+                    .commit(&[], &[change], &[])
+                    .map_err(|refused| ScriptError::Storage(refused.message))?;
             }
         }
         Ok(storage)
@@ -164,7 +197,12 @@ impl Script {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, ScriptError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ScriptError::Unreadable { path: path.to_owned(), source })?;
-    serde_json::from_str(&text).map_err(|source| ScriptError::Malformed { path: path.to_owned(), source })
+    let text = std::fs::read_to_string(path).map_err(|source| ScriptError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    serde_json::from_str(&text).map_err(|source| ScriptError::Malformed {
+        path: path.to_owned(),
+        source,
+    })
 }

@@ -75,18 +75,26 @@ impl ScriptedWorld {
 
     /// Rules that still had answers to give: those with `times` that were not used up, the others that were not used.
     pub fn unused(&self) -> impl Iterator<Item = &str> {
-        self.rules.iter().filter(|rule| rule.left.map_or(!rule.used, |left| left > 0)).map(|rule| rule.name.as_str())
+        self.rules
+            .iter()
+            .filter(|rule| rule.left.map_or(!rule.used, |left| left > 0))
+            .map(|rule| rule.name.as_str())
     }
 
     fn answer(&mut self, request: &Request) -> Answer {
         let block = self.blocks.get(&request.connection).copied();
-        let rule = self.rules.iter_mut().find(|rule| rule.left != Some(0) && rule.request.matches(request));
+        let rule = self
+            .rules
+            .iter_mut()
+            .find(|rule| rule.left != Some(0) && rule.request.matches(request));
         // A rule that says that nothing was sent (a recorded `paused`, say) holds also while nothing is sent.
         let rule = match block {
-            Some(block) => match rule.filter(|rule| rule.answer.as_ref().is_err_and(|why| !why.maybe_sent)) {
-                Some(rule) => rule,
-                None => return Err(block.as_unanswered(&request.connection)),
-            },
+            Some(block) => {
+                match rule.filter(|rule| rule.answer.as_ref().is_err_and(|why| !why.maybe_sent)) {
+                    Some(rule) => rule,
+                    None => return Err(block.as_unanswered(&request.connection)),
+                }
+            }
             None => match rule {
                 Some(rule) => rule,
                 None => return Err(self.no_rule(request)),
@@ -99,24 +107,42 @@ impl ScriptedWorld {
             let block = match response.status {
                 401 => Some(Block::Denied),
                 429 => {
-                    let wait = response.headers.iter().find(|(name, _)| name == "retry-after");
-                    let wait = wait.and_then(|(_, value)| value.parse().ok()).unwrap_or(self.rest_after_429);
+                    let wait = response
+                        .headers
+                        .iter()
+                        .find(|(name, _)| name == "retry-after");
+                    let wait = wait
+                        .and_then(|(_, value)| value.parse().ok())
+                        .unwrap_or(self.rest_after_429);
                     Some(Block::Until(self.now.saturating_add(wait)))
                 }
                 _ => None,
             };
-            self.blocks.extend(block.map(|block| (request.connection.clone(), block)));
+            self.blocks
+                .extend(block.map(|block| (request.connection.clone(), block)));
         }
         answer
     }
 
     fn no_rule(&mut self, request: &Request) -> Unanswered {
-        let Request { connection, method, path, .. } = request;
-        let query: Vec<String> = request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let Request {
+            connection,
+            method,
+            path,
+            ..
+        } = request;
+        let query: Vec<String> = request
+            .query
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         let question = if query.is_empty() { "" } else { "?" };
         let asked = format!("{method} {connection} {path}{question}{}", query.join("&"));
         self.unexpected.push(asked.clone());
-        Unanswered::not_sent("unreachable", format!("the script has no answer to {asked}"))
+        Unanswered::not_sent(
+            "unreachable",
+            format!("the script has no answer to {asked}"),
+        )
     }
 
     /// Waits out the blocks that end soon.
@@ -135,7 +161,10 @@ impl ScriptedWorld {
 impl World for ScriptedWorld {
     fn send(&mut self, requests: Vec<Request>) -> Vec<Answer> {
         self.wait(&requests);
-        let answers = requests.iter().map(|request| self.answer(request)).collect();
+        let answers = requests
+            .iter()
+            .map(|request| self.answer(request))
+            .collect();
         self.now = self.now.saturating_add(self.advance_per_send);
         answers
     }
@@ -146,22 +175,30 @@ impl World for ScriptedWorld {
 
     fn goes_on(&mut self, _stage: &str, _done: u64, _total: u64) -> bool {
         self.progressed += 1;
-        self.stop_after_progress.is_none_or(|most| self.progressed <= most)
+        self.stop_after_progress
+            .is_none_or(|most| self.progressed <= most)
     }
 
     fn commit_trouble(&mut self) -> Option<Failure> {
         self.commits += 1;
         let code = self.commit_failures.get(&self.commits)?;
-        Some(Failure::new(code, format!("the script lets commit {} fail", self.commits)))
+        Some(Failure::new(
+            code,
+            format!("the script lets commit {} fail", self.commits),
+        ))
     }
 }
 
 impl Block {
     fn as_unanswered(self, connection: &str) -> Unanswered {
         match self {
-            Self::Denied => Unanswered::not_sent("denied", format!("{connection} refused the credentials earlier")),
+            Self::Denied => Unanswered::not_sent(
+                "denied",
+                format!("{connection} refused the credentials earlier"),
+            ),
             Self::Until(end) => {
-                let mut paused = Unanswered::not_sent("paused", format!("{connection} is blocked by its limit"));
+                let mut paused =
+                    Unanswered::not_sent("paused", format!("{connection} is blocked by its limit"));
                 paused.reason.retry_at = Some(end);
                 paused
             }

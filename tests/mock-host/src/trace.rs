@@ -5,7 +5,9 @@
 
 use serde::Serialize;
 
-use crate::contract::{Activity, Answer, Change, Entry, Failure, Pair, Request, Row, serialize_answer};
+use crate::contract::{
+    Activity, Answer, Change, Entry, Failure, Pair, Request, Row, serialize_answer,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Step {
@@ -28,17 +30,57 @@ pub struct Exchange {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Call {
-    Send { exchanges: Vec<Exchange> },
-    Get { table: String, keys: Vec<String>, found: Vec<Entry>, failure: Option<Failure> },
-    Scan { table: String, prefix: String, after: String, limit: u32, found: Vec<Entry>, failure: Option<Failure> },
-    Commit { expect: Vec<Change>, changes: Vec<Change>, activities: Vec<Activity>, failure: Option<Failure> },
-    Settings { answer: Vec<Pair> },
-    SetFetched { key: String, value: String, failure: Option<Failure> },
-    Context { answer: Vec<Pair> },
-    Now { answer: u64 },
-    Log { level: String, message: String },
-    Progress { stage: String, done: u64, total: u64, goes_on: bool },
-    Report { kind: String, rows: Vec<Row> },
+    Send {
+        exchanges: Vec<Exchange>,
+    },
+    Get {
+        table: String,
+        keys: Vec<String>,
+        found: Vec<Entry>,
+        failure: Option<Failure>,
+    },
+    Scan {
+        table: String,
+        prefix: String,
+        after: String,
+        limit: u32,
+        found: Vec<Entry>,
+        failure: Option<Failure>,
+    },
+    Commit {
+        expect: Vec<Change>,
+        changes: Vec<Change>,
+        activities: Vec<Activity>,
+        failure: Option<Failure>,
+    },
+    Settings {
+        answer: Vec<Pair>,
+    },
+    SetFetched {
+        key: String,
+        value: String,
+        failure: Option<Failure>,
+    },
+    Context {
+        answer: Vec<Pair>,
+    },
+    Now {
+        answer: u64,
+    },
+    Log {
+        level: String,
+        message: String,
+    },
+    Progress {
+        stage: String,
+        done: u64,
+        total: u64,
+        goes_on: bool,
+    },
+    Report {
+        kind: String,
+        rows: Vec<Row>,
+    },
 }
 
 /// The exchanges of all `send` calls of a trace, in order.

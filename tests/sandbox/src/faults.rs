@@ -248,7 +248,9 @@ impl When {
         let from = self.from.unwrap_or(1);
         seen >= from
             && self.nth.is_none_or(|nth| seen == nth)
-            && self.every.is_none_or(|every| (seen - from + 1).is_multiple_of(every))
+            && self
+                .every
+                .is_none_or(|every| (seen - from + 1).is_multiple_of(every))
             && self.count.is_none_or(|count| hits < count)
     }
 }
@@ -268,13 +270,23 @@ fn fits(method: &Option<String>, path: &Option<String>, request: &Request) -> bo
 pub enum Delivery {
     Answer(Response),
     /// The connection is closed without an answer; `effect`: the service has acted.
-    Dropped { effect: bool },
+    Dropped {
+        effect: bool,
+    },
     /// The connection is closed after so many bytes of the body.
-    Truncated { response: Response, bytes: usize },
+    Truncated {
+        response: Response,
+        bytes: usize,
+    },
     /// The answer, so many milliseconds later.
-    Delayed { response: Response, ms: u64 },
+    Delayed {
+        response: Response,
+        ms: u64,
+    },
     /// The service has not seen the request yet: whoever delivers hands it over so many milliseconds later.
-    Late { ms: u64 },
+    Late {
+        ms: u64,
+    },
 }
 
 /// Hands a request to a service, unless the plan has something else in store.
@@ -298,7 +310,12 @@ pub fn apply<S: Service + ?Sized>(
             if !substitute.before {
                 service.handle(request, now);
             }
-            let Substitute { code, body, content_type, .. } = substitute;
+            let Substitute {
+                code,
+                body,
+                content_type,
+                ..
+            } = substitute;
             Delivery::Answer(Response::text(code, &content_type, &body))
         }
         Act::Delay(ms) => Delivery::Delayed {

@@ -59,11 +59,7 @@ impl Response {
     }
 
     pub fn json(status: u16, body: &serde_json::Value) -> Self {
-        Self::text(
-            status,
-            "application/json; charset=utf-8",
-            &body.to_string(),
-        )
+        Self::text(status, "application/json; charset=utf-8", &body.to_string())
     }
 
     pub fn text(status: u16, content_type: &str, body: &str) -> Self {

@@ -26,7 +26,11 @@ struct Window {
 
 impl Window {
     fn record(&mut self, now: DateTime<Utc>, length: TimeDelta) {
-        while self.inside.front().is_some_and(|first| now - *first >= length) {
+        while self
+            .inside
+            .front()
+            .is_some_and(|first| now - *first >= length)
+        {
             self.inside.pop_front();
         }
         self.inside.push_back(now);
@@ -47,7 +51,10 @@ impl Journal {
     ) {
         self.total += 1;
         self.writes += u64::from(is_write);
-        *self.by_path.entry(format!("{method} {pattern}")).or_default() += 1;
+        *self
+            .by_path
+            .entry(format!("{method} {pattern}"))
+            .or_default() += 1;
         if status >= 400 {
             *self.refused.entry(status).or_default() += 1;
         }
@@ -89,5 +96,35 @@ impl Journal {
             "busiest_minute": self.minute.busiest,
             "busiest_day": self.day.busiest,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busiest_stretch_is_found_wherever_it_begins_and_a_minute_ends_before_its_sixtieth_second()
+     {
+        let mut journal = Journal::default();
+        // Three in a minute across the turn of the minute; the fourth comes 60 s after the first.
+        for second in [0, 50, 59, 60, 7_200] {
+            let now = DateTime::UNIX_EPOCH + TimeDelta::seconds(second);
+            journal.record(now, "GET", "Item/Get", 200, false);
+        }
+        journal.record(
+            DateTime::UNIX_EPOCH + TimeDelta::days(2),
+            "POST",
+            "Item/Save",
+            429,
+            true,
+        );
+        journal.record_block();
+        let expected = json!({
+            "total": 6, "writes": 1, "blocks": 1, "busiest_minute": 3, "busiest_day": 5,
+            "by_path": {"GET Item/Get": 5, "POST Item/Save": 1}, "refused": {"429": 1},
+        });
+        assert_eq!(journal.to_json(), expected);
+        assert_eq!(journal.count("GET", "Item/Get"), 5);
     }
 }

@@ -63,7 +63,12 @@ struct Serve {
 #[derive(Args)]
 struct Print {
     /// tiny, small, medium, large, or a JSON file.
-    #[arg(long, visible_alias = "isp", value_name = "SIZE|FILE", default_value = "small")]
+    #[arg(
+        long,
+        visible_alias = "isp",
+        value_name = "SIZE|FILE",
+        default_value = "small"
+    )]
     size: Source,
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -111,7 +116,8 @@ impl Source {
         match self {
             Self::Seeded(size) => Ok(Isp::seeded(*size, seed)),
             Self::File(path) => {
-                let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+                let file =
+                    File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
                 serde_json::from_reader(BufReader::new(file))
                     .with_context(|| format!("{} is no provider", path.display()))
             }
@@ -154,25 +160,45 @@ fn write_isp(isp: &Isp, options: &Print, mut out: impl Write) -> std::io::Result
 
 #[tokio::main]
 async fn serve(options: Serve) -> anyhow::Result<()> {
-    let plan = options.faults.as_ref().map(read_plan).transpose()?.unwrap_or_default();
-    let Serve { isp: source, seed, limits, in_step, .. } = options;
+    let plan = options
+        .faults
+        .as_ref()
+        .map(read_plan)
+        .transpose()?
+        .unwrap_or_default();
+    let Serve {
+        isp: source,
+        seed,
+        limits,
+        in_step,
+        ..
+    } = options;
     let isp = source.isp(seed)?;
     let clock = match options.clock {
         ClockKind::Real => Clock::real(),
         // The morning after the provider's history.
         ClockKind::Virtual => {
             let morning = NaiveTime::from_hms_opt(6, 0, 0).expect("six o'clock is a time");
-            Clock::still((isp.today + chrono::Days::new(1)).and_time(morning).and_utc())
+            Clock::still(
+                (isp.today + chrono::Days::new(1))
+                    .and_time(morning)
+                    .and_utc(),
+            )
         }
     };
     let world = World::new(clock, FaultPlan::new(plan));
 
     // A provider can be large: it is made when it is needed, by a reset too, and not kept.
     let again = source.clone();
-    let splynx = Seat::new(Party::Splynx, world.clone(), Splynx::from_isp(&isp), move || {
-        let isp = again.isp(seed).map_err(|error| format!("{error:#}"))?;
-        Ok(Splynx::from_isp(&isp))
-    });
+    let splynx = Seat::new(
+        Party::Splynx,
+        world.clone(),
+        Splynx::from_isp(&isp),
+        move || {
+            let isp = again.isp(seed).map_err(|error| format!("{error:#}"))?;
+            Ok(Splynx::from_isp(&isp))
+        },
+    );
     let company = move |isp: &Isp| {
         let mut sage = Sage::from_isp(isp, in_step);
         sage.set_limits(limits == Switch::On);
@@ -203,9 +229,9 @@ async fn serve(options: Serve) -> anyhow::Result<()> {
 }
 
 fn read_plan(path: &PathBuf) -> anyhow::Result<Plan> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    let plan = serde_json::from_str(&text)
-        .with_context(|| format!("{} is no JSON", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let plan =
+        serde_json::from_str(&text).with_context(|| format!("{} is no JSON", path.display()))?;
     Plan::from_json(&plan).with_context(|| path.display().to_string())
 }

@@ -12,7 +12,10 @@ fn plan(plan: &Value) -> FaultPlan {
 fn strikes(mut plan: FaultPlan, requests: &[(&str, &str)]) -> Vec<bool> {
     requests
         .iter()
-        .map(|(method, path)| plan.decide(Party::Sage, &Request::new(method, path)).is_some())
+        .map(|(method, path)| {
+            plan.decide(Party::Sage, &Request::new(method, path))
+                .is_some()
+        })
         .collect()
 }
 
@@ -20,7 +23,11 @@ fn strikes(mut plan: FaultPlan, requests: &[(&str, &str)]) -> Vec<bool> {
 fn positions(when: &Value) -> Vec<usize> {
     let plan = plan(&json!({"faults": [{"service": "sage", "when": when, "do": "refuse"}]}));
     let struck = strikes(plan, &[("POST", "/api/2.0.0/TaxInvoice/Save"); 10]);
-    (1..).zip(struck).filter(|(_, hit)| *hit).map(|(n, _)| n).collect()
+    (1..)
+        .zip(struck)
+        .filter(|(_, hit)| *hit)
+        .map(|(n, _)| n)
+        .collect()
 }
 
 #[test]
@@ -68,19 +75,31 @@ fn a_fault_counts_only_requests_that_fit_and_the_first_of_two_happens() {
 fn chances_follow_the_seed_and_come_near_their_rate() {
     let struck = |seed: u64| {
         let rate = json!({"service": "sage", "per_mille": 100, "do": "drop-after"});
-        strikes(plan(&json!({"seed": seed, "rates": [rate]})), &[("GET", "/x"); 5000])
+        strikes(
+            plan(&json!({"seed": seed, "rates": [rate]})),
+            &[("GET", "/x"); 5000],
+        )
     };
     assert_eq!(struck(7), struck(7));
     assert_ne!(struck(7), struck(8));
     let hits = struck(7).into_iter().filter(|hit| *hit).count();
-    assert!((400..600).contains(&hits), "{hits} of 5000 at 100 per mille, seed 7");
+    assert!(
+        (400..600).contains(&hits),
+        "{hits} of 5000 at 100 per mille, seed 7"
+    );
 }
 
 #[test]
 fn a_mistaken_plan_is_refused_with_its_place() {
     for (plan, expected) in [
-        (json!({"faults": [{"service": "xero", "do": "refuse"}]}), "unknown variant `xero`"),
-        (json!({"faults": [{"service": "sage", "do": "explode"}]}), "unknown variant `explode`"),
+        (
+            json!({"faults": [{"service": "xero", "do": "refuse"}]}),
+            "unknown variant `xero`",
+        ),
+        (
+            json!({"faults": [{"service": "sage", "do": "explode"}]}),
+            "unknown variant `explode`",
+        ),
         (json!({"fault": []}), "unknown field `fault`"),
         (
             json!({"faults": [{"service": "sage", "when": {"nth": 0}, "do": "refuse"}]}),
@@ -136,10 +155,25 @@ fn every_fault_has_the_effect_and_the_answer_that_it_names() {
         (json!("drop-after"), 1, Delivery::Dropped { effect: true }),
         (status(true), 0, down()),
         (status(false), 1, down()),
-        (json!({"delay": 40}), 1, Delivery::Delayed { response: response.clone(), ms: 40 }),
+        (
+            json!({"delay": 40}),
+            1,
+            Delivery::Delayed {
+                response: response.clone(),
+                ms: 40,
+            },
+        ),
         (json!({"late": 40}), 0, Delivery::Late { ms: 40 }),
-        (json!({"truncate": 3}), 1, Delivery::Truncated { response, bytes: 3 }),
-        (json!("null"), 1, Delivery::Answer(Response::json(201, &Value::Null))),
+        (
+            json!({"truncate": 3}),
+            1,
+            Delivery::Truncated { response, bytes: 3 },
+        ),
+        (
+            json!("null"),
+            1,
+            Delivery::Answer(Response::json(201, &Value::Null)),
+        ),
         (
             json!("bare-string"),
             1,
@@ -170,7 +204,11 @@ fn each_service_limits_in_its_own_words() {
         ("sage", "x-requestlimit-exceededreason"),
     ] {
         let mut plan = plan(&json!({"faults": [{"service": party, "do": "rate-limit"}]}));
-        let who = if party == "sage" { Party::Sage } else { Party::Splynx };
+        let who = if party == "sage" {
+            Party::Sage
+        } else {
+            Party::Splynx
+        };
         let request = Request::new("GET", "/");
         let mut service = Counting::default();
         let delivery = apply(&mut service, who, &request, DateTime::UNIX_EPOCH, &mut plan);
@@ -178,6 +216,9 @@ fn each_service_limits_in_its_own_words() {
             panic!("{party}: {delivery:?}");
         };
         assert_eq!((response.status, service.0), (429, 0), "{party}");
-        assert!(response.headers.iter().any(|(name, _)| name == header), "{party}");
+        assert!(
+            response.headers.iter().any(|(name, _)| name == header),
+            "{party}"
+        );
     }
 }

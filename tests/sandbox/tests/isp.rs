@@ -14,7 +14,12 @@ const SEEDS: [u64; 5] = [0, 1, 2, 77, u64::MAX];
 
 /// A name as Sage tells names apart.
 fn folded(customer: &Customer) -> String {
-    let name: String = customer.name.trim().chars().take(NAME_LENGTH_IN_SAGE).collect();
+    let name: String = customer
+        .name
+        .trim()
+        .chars()
+        .take(NAME_LENGTH_IN_SAGE)
+        .collect();
     name.trim_end().to_lowercase()
 }
 
@@ -28,7 +33,11 @@ fn the_same_seed_makes_the_same_provider_and_another_seed_another() {
         let isp = Isp::seeded(size, 7);
         assert_eq!(isp, Isp::seeded(size, 7), "{size:?}");
         assert_ne!(isp.customers, Isp::seeded(size, 8).customers, "{size:?}");
-        assert_ne!(isp.splynx.api_secret, Isp::seeded(size, 8).splynx.api_secret, "{size:?}");
+        assert_ne!(
+            isp.splynx.api_secret,
+            Isp::seeded(size, 8).splynx.api_secret,
+            "{size:?}"
+        );
     }
 }
 
@@ -40,7 +49,11 @@ fn a_provider_survives_being_written_and_read() {
     assert_eq!(read, isp);
     // People who write a file by hand write amounts as numbers.
     let total = isp.invoices[0].total;
-    let by_hand = text.replacen(&format!("\"total\":\"{total}\""), &format!("\"total\":{total}"), 1);
+    let by_hand = text.replacen(
+        &format!("\"total\":\"{total}\""),
+        &format!("\"total\":{total}"),
+        1,
+    );
     assert_ne!(by_hand, text);
     let read: Isp = serde_json::from_str(&by_hand).expect("a number for an amount");
     assert_eq!(read, isp);
@@ -92,13 +105,23 @@ fn check_documents(isp: &Isp) {
     let mut order = Vec::new();
     for invoice in &isp.invoices {
         let at = format!("{at}, invoice {}", invoice.id);
-        assert_eq!(invoice.total, total(&invoice.lines, invoice.rounding), "{at}");
-        assert!(invoice.total >= Decimal::ZERO && invoice.total.scale() <= 2, "{at}");
+        assert_eq!(
+            invoice.total,
+            total(&invoice.lines, invoice.rounding),
+            "{at}"
+        );
+        assert!(
+            invoice.total >= Decimal::ZERO && invoice.total.scale() <= 2,
+            "{at}"
+        );
         assert!(known.contains(&invoice.customer_id), "{at}");
         for line in &invoice.lines {
             assert_eq!(line.tax_percent, rates[&line.tax_id], "{at}");
             assert!(categories.contains(&line.category_id), "{at}");
-            assert!(line.price.scale() <= 4 && line.description.len() <= 256, "{at}");
+            assert!(
+                line.price.scale() <= 4 && line.description.len() <= 256,
+                "{at}"
+            );
         }
         order.push((invoice.id, invoice.date, &invoice.number));
     }
@@ -112,7 +135,10 @@ fn check_documents(isp: &Isp) {
         if let Some(id) = note.invoice_id {
             let invoice = invoices[&id];
             assert_eq!(invoice.customer_id, note.customer_id, "{at}");
-            assert!(note.total <= invoice.total && note.date >= invoice.date, "{at}");
+            assert!(
+                note.total <= invoice.total && note.date >= invoice.date,
+                "{at}"
+            );
         }
         order.push((note.id, note.date, &note.number));
     }
@@ -121,8 +147,14 @@ fn check_documents(isp: &Isp) {
     let mut order = Vec::new();
     for payment in &isp.payments {
         let at = format!("{at}, payment {}", payment.id);
-        assert!(!payment.amount.is_zero() && payment.amount.scale() <= 2, "{at}");
-        assert!(known.contains(&payment.customer_id) && methods.contains(&payment.method_id), "{at}");
+        assert!(
+            !payment.amount.is_zero() && payment.amount.scale() <= 2,
+            "{at}"
+        );
+        assert!(
+            known.contains(&payment.customer_id) && methods.contains(&payment.method_id),
+            "{at}"
+        );
         assert!(payment.receipt_number.len() <= 32, "{at}");
         if let Some(id) = payment.invoice_id {
             assert_eq!(invoices[&id].customer_id, payment.customer_id, "{at}");
@@ -135,7 +167,10 @@ fn check_documents(isp: &Isp) {
 
 /// Ids grow with the dates, numbers are unique, and all of it lies in the year up to the provider's today.
 fn check_order(isp: &Isp, documents: Vec<(i64, NaiveDate, &String)>, at: &str) {
-    assert!(documents.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1), "{at}");
+    assert!(
+        documents.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1),
+        "{at}"
+    );
     let numbers: HashSet<&String> = documents.iter().map(|d| d.2).collect();
     assert_eq!(numbers.len(), documents.len(), "{at}");
     let history = isp.first_day()..=isp.today;
@@ -159,15 +194,30 @@ fn tiny_is_dull_and_complete() {
         let pushed: Vec<&str> = setup["payments_push_methods"].split(',').collect();
         for customer in &isp.customers {
             assert_ne!(customer.category, CustomerCategory::Lead, "seed {seed}");
-            assert!(customer.email.contains('@') && !customer.street.is_empty(), "seed {seed}");
+            assert!(
+                customer.email.contains('@') && !customer.street.is_empty(),
+                "seed {seed}"
+            );
         }
         assert!(isp.invoices.iter().all(exportable), "seed {seed}");
         for payment in &isp.payments {
-            assert!(payment.amount > Decimal::ZERO && payment.invoice_id.is_some(), "seed {seed}");
-            assert!(pushed.contains(&payment.method_id.to_string().as_str()), "seed {seed}");
+            assert!(
+                payment.amount > Decimal::ZERO && payment.invoice_id.is_some(),
+                "seed {seed}"
+            );
+            assert!(
+                pushed.contains(&payment.method_id.to_string().as_str()),
+                "seed {seed}"
+            );
         }
-        assert!(isp.credit_notes.iter().all(|note| !note.refunded), "seed {seed}");
-        let linked = isp.credit_notes.iter().filter(|note| note.invoice_id.is_some());
+        assert!(
+            isp.credit_notes.iter().all(|note| !note.refunded),
+            "seed {seed}"
+        );
+        let linked = isp
+            .credit_notes
+            .iter()
+            .filter(|note| note.invoice_id.is_some());
         assert_eq!(linked.count(), 1, "seed {seed}");
         // Nothing is left open.
         let state = Splynx::from_isp(&isp).state();
@@ -180,24 +230,44 @@ fn tiny_is_dull_and_complete() {
 fn small_has_each_special_case() {
     type Test = fn(&Isp) -> bool;
     let cases: [(&str, Test); 29] = [
-        ("a lead", |isp| isp.customers.iter().any(|c| c.category == CustomerCategory::Lead)),
-        ("a sub-account", |isp| isp.customers.iter().any(|c| c.parent_id.is_some())),
+        ("a lead", |isp| {
+            isp.customers
+                .iter()
+                .any(|c| c.category == CustomerCategory::Lead)
+        }),
+        ("a sub-account", |isp| {
+            isp.customers.iter().any(|c| c.parent_id.is_some())
+        }),
         ("a company with a VAT number", |isp| {
             isp.customers
                 .iter()
                 .any(|c| c.category == CustomerCategory::Company && !c.vat_id.is_empty())
         }),
         ("an empty address", |isp| {
-            isp.customers
-                .iter()
-                .any(|c| [&c.street, &c.city, &c.zip_code].iter().all(|t| t.is_empty()))
+            isp.customers.iter().any(|c| {
+                [&c.street, &c.city, &c.zip_code]
+                    .iter()
+                    .all(|t| t.is_empty())
+            })
         }),
-        ("no e-mail", |isp| isp.customers.iter().any(|c| c.email.is_empty())),
-        ("several e-mails", |isp| isp.customers.iter().any(|c| c.billing_email.contains(','))),
-        ("a name that is not ASCII", |isp| isp.customers.iter().any(|c| !c.name.is_ascii())),
-        ("a name with quotes", |isp| isp.customers.iter().any(|c| c.name.contains('"'))),
-        ("a name with an apostrophe", |isp| isp.customers.iter().any(|c| c.name.contains('\''))),
-        ("a name with an ampersand", |isp| isp.customers.iter().any(|c| c.name.contains('&'))),
+        ("no e-mail", |isp| {
+            isp.customers.iter().any(|c| c.email.is_empty())
+        }),
+        ("several e-mails", |isp| {
+            isp.customers.iter().any(|c| c.billing_email.contains(','))
+        }),
+        ("a name that is not ASCII", |isp| {
+            isp.customers.iter().any(|c| !c.name.is_ascii())
+        }),
+        ("a name with quotes", |isp| {
+            isp.customers.iter().any(|c| c.name.contains('"'))
+        }),
+        ("a name with an apostrophe", |isp| {
+            isp.customers.iter().any(|c| c.name.contains('\''))
+        }),
+        ("a name with an ampersand", |isp| {
+            isp.customers.iter().any(|c| c.name.contains('&'))
+        }),
         ("a long name", |isp| {
             isp.customers
                 .iter()
@@ -212,10 +282,14 @@ fn small_has_each_special_case() {
             let partners: HashSet<i64> = isp.customers.iter().map(|c| c.partner_id).collect();
             partners.len() == 3
         }),
-        ("prepaid customers", |isp| isp.customers.iter().any(|c| c.billing_type == "prepaid")),
+        ("prepaid customers", |isp| {
+            isp.customers.iter().any(|c| c.billing_type == "prepaid")
+        }),
         ("each kind of service", |isp| {
             let sold: HashSet<i64> = lines(isp).map(|line| line.category_id).collect();
-            [2, 6, 7, 8, 9, 10].iter().all(|category| sold.contains(category))
+            [2, 6, 7, 8, 9, 10]
+                .iter()
+                .all(|category| sold.contains(category))
         }),
         ("a zero-rated invoice", |isp| {
             isp.invoices
@@ -228,25 +302,43 @@ fn small_has_each_special_case() {
                 taxes.len() == 2
             })
         }),
-        ("a negative line", |isp| lines(isp).any(|line| line.price < Decimal::ZERO)),
-        ("several units", |isp| lines(isp).any(|line| line.quantity > Decimal::TEN)),
-        ("a part of a unit", |isp| lines(isp).any(|line| !line.quantity.is_integer())),
-        ("cents that do not divide", |isp| {
-            isp.invoices.iter().any(|i| {
-                i.total != total(&i.lines, sandbox::isp::Rounding::PerLine)
-            })
+        ("a negative line", |isp| {
+            lines(isp).any(|line| line.price < Decimal::ZERO)
         }),
-        ("a deleted invoice", |isp| isp.invoices.iter().any(|i| i.deleted)),
-        ("a zero invoice", |isp| isp.invoices.iter().any(|i| i.total.is_zero())),
+        ("several units", |isp| {
+            lines(isp).any(|line| line.quantity > Decimal::TEN)
+        }),
+        ("a part of a unit", |isp| {
+            lines(isp).any(|line| !line.quantity.is_integer())
+        }),
+        ("cents that do not divide", |isp| {
+            isp.invoices
+                .iter()
+                .any(|i| i.total != total(&i.lines, sandbox::isp::Rounding::PerLine))
+        }),
+        ("a deleted invoice", |isp| {
+            isp.invoices.iter().any(|i| i.deleted)
+        }),
+        ("a zero invoice", |isp| {
+            isp.invoices.iter().any(|i| i.total.is_zero())
+        }),
         ("an invoice without transactions", |isp| {
             isp.invoices.iter().any(|i| !i.uses_transactions)
         }),
         ("linked and loose credit notes", |isp| {
-            let linked = isp.credit_notes.iter().filter(|n| n.invoice_id.is_some()).count();
+            let linked = isp
+                .credit_notes
+                .iter()
+                .filter(|n| n.invoice_id.is_some())
+                .count();
             linked > 0 && linked < isp.credit_notes.len()
         }),
-        ("a refunded credit note", |isp| isp.credit_notes.iter().any(|n| n.refunded)),
-        ("a refund", |isp| isp.payments.iter().any(|p| p.amount < Decimal::ZERO)),
+        ("a refunded credit note", |isp| {
+            isp.credit_notes.iter().any(|n| n.refunded)
+        }),
+        ("a refund", |isp| {
+            isp.payments.iter().any(|p| p.amount < Decimal::ZERO)
+        }),
         ("several payment methods", |isp| {
             let methods: HashSet<i64> = isp.payments.iter().map(|p| p.method_id).collect();
             methods.len() >= 5 && methods.contains(&8)
@@ -276,7 +368,9 @@ fn rows<'s>(state: &'s Value, entity: &str) -> &'s [Value] {
 }
 
 fn decimal(value: &Value) -> Decimal {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned);
     text.parse().expect("an amount")
 }
 
@@ -290,19 +384,26 @@ fn splynx_takes_every_provider_whole_and_makes_the_special_states_of_it() {
         let invoices = rows(&state, "invoices");
         assert_eq!(invoices.len(), isp.invoices.len(), "{at}");
         for (made, from) in invoices.iter().zip(&isp.invoices) {
-            assert_eq!(decimal(&made["total"]), from.total, "{at}, invoice {}", from.id);
+            assert_eq!(
+                decimal(&made["total"]),
+                from.total,
+                "{at}, invoice {}",
+                from.id
+            );
         }
         let today = isp.today.to_string();
         let any = |holds: &dyn Fn(&Value) -> bool| invoices.iter().any(holds);
-        assert!(any(&|i| i["payd_from_deposit"] == "1"), "paid from the balance, {at}");
+        assert!(
+            any(&|i| i["payd_from_deposit"] == "1"),
+            "paid from the balance, {at}"
+        );
         let partly = |i: &Value| {
             let (due, total) = (decimal(&i["due"]), decimal(&i["total"]));
             due > Decimal::ZERO && due < total
         };
         assert!(any(&partly), "partly paid, {at}");
-        let overdue = |i: &Value| {
-            i["status"] == "not_paid" && i["date_till"].as_str() < Some(today.as_str())
-        };
+        let overdue =
+            |i: &Value| i["status"] == "not_paid" && i["date_till"].as_str() < Some(today.as_str());
         assert!(any(&overdue), "overdue, {at}");
         let payments = rows(&state, "payments");
         let unallocated = |p: &Value| decimal(&p["remind_amount"]) > Decimal::ZERO;
@@ -314,7 +415,10 @@ fn splynx_takes_every_provider_whole_and_makes_the_special_states_of_it() {
             paid.count() > 2
         };
         if size == Size::Small {
-            assert!(payments.iter().any(several), "one payment for several invoices, {at}");
+            assert!(
+                payments.iter().any(several),
+                "one payment for several invoices, {at}"
+            );
         }
     }
 }
@@ -324,7 +428,10 @@ fn names_clash_only_in_the_larger_providers_and_only_a_few() {
     for seed in SEEDS {
         let names = |size: Size| -> (usize, HashSet<String>) {
             let isp = Isp::seeded(size, seed);
-            (isp.customers.len(), isp.customers.iter().map(folded).collect())
+            (
+                isp.customers.len(),
+                isp.customers.iter().map(folded).collect(),
+            )
         };
         let (customers, names_of_small) = names(Size::Small);
         assert_eq!(names_of_small.len(), customers, "seed {seed}");
@@ -360,7 +467,10 @@ fn in_step_sage_holds_every_exportable_document_once() {
         .map(|note| (note.number.clone(), note.total))
         .collect();
     assert_eq!(numbers("returns"), notes);
-    let customers = isp.customers.iter().filter(|c| c.category != CustomerCategory::Lead);
+    let customers = isp
+        .customers
+        .iter()
+        .filter(|c| c.category != CustomerCategory::Lead);
     assert_eq!(rows(&state, "customers").len(), customers.count());
 }
 
@@ -374,14 +484,22 @@ fn setup_and_secrets_use_the_names_of_the_manifest() {
         .collect();
     let isp = Isp::seeded(Size::Small, 1);
     for (key, value) in isp.setup().into_iter().chain(isp.secrets()) {
-        let declared = key.split_once('.').map_or(key.as_str(), |(mapping, _)| mapping);
+        let declared = key
+            .split_once('.')
+            .map_or(key.as_str(), |(mapping, _)| mapping);
         assert!(keys.contains(declared), "{key}");
         assert!(!value.is_empty(), "{key}");
     }
     // Every line of every document can be mapped.
     let setup: HashMap<String, String> = isp.setup().into_iter().collect();
     for line in lines(&isp) {
-        assert!(setup.contains_key(&format!("item.{}", line.category_id)), "{line:?}");
-        assert!(setup.contains_key(&format!("tax.{}", line.tax_id)), "{line:?}");
+        assert!(
+            setup.contains_key(&format!("item.{}", line.category_id)),
+            "{line:?}"
+        );
+        assert!(
+            setup.contains_key(&format!("tax.{}", line.tax_id)),
+            "{line:?}"
+        );
     }
 }

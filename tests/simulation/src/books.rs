@@ -20,18 +20,26 @@ pub struct Expected {
 
 /// What everything that is exportable under the default settings makes in Sage.
 pub fn expected(isp: &Isp) -> Expected {
-    const IMPORTED_METHOD: i64 = 8;
-    let customers = isp.customers.iter().filter(|c| c.category != CustomerCategory::Lead).count();
+    let setup: BTreeMap<String, String> = isp.setup().into_iter().collect();
+    let pushed: Vec<&str> = setup["payments_push_methods"].split(',').collect();
+    let customers = isp
+        .customers
+        .iter()
+        .filter(|c| c.category != CustomerCategory::Lead)
+        .count();
     let invoices = isp
         .invoices
         .iter()
         .filter(|i| !i.deleted && i.uses_transactions && !i.total.is_zero())
         .map(|i| (format!("I{}", i.id), i.total));
-    let notes = isp.credit_notes.iter().map(|n| (format!("C{}", n.id), n.total));
+    let notes = isp
+        .credit_notes
+        .iter()
+        .map(|n| (format!("C{}", n.id), n.total));
     let receipts = isp
         .payments
         .iter()
-        .filter(|p| p.amount > Decimal::ZERO && p.method_id != IMPORTED_METHOD)
+        .filter(|p| p.amount > Decimal::ZERO && pushed.contains(&p.method_id.to_string().as_str()))
         .map(|p| (format!("P{}", p.id), p.amount));
     Expected {
         customers,
@@ -57,7 +65,9 @@ pub fn held(world: &World) -> Expected {
 
 /// A list of a service's state.
 pub fn rows<'s>(state: &'s Value, entity: &str) -> &'s [Value] {
-    state[entity].as_array().unwrap_or_else(|| panic!("the state lists {entity}"))
+    state[entity]
+        .as_array()
+        .unwrap_or_else(|| panic!("the state lists {entity}"))
 }
 
 fn by_key(rows: &[Value]) -> BTreeMap<String, Decimal> {
@@ -65,7 +75,10 @@ fn by_key(rows: &[Value]) -> BTreeMap<String, Decimal> {
     for row in rows {
         let reference = row["Reference"].as_str().unwrap_or_default();
         let key = reference.rsplit(' ').next().unwrap_or_default().to_owned();
-        let total = row["Total"].to_string().parse().expect("a total is a number");
+        let total = row["Total"]
+            .to_string()
+            .parse()
+            .expect("a total is a number");
         let before = totals.insert(key, total);
         assert_eq!(before, None, "{reference} stands on two documents");
     }
@@ -75,7 +88,9 @@ fn by_key(rows: &[Value]) -> BTreeMap<String, Decimal> {
 /// Sage's requests by method and path, as Sage counted them.
 pub fn requests(world: &World) -> BTreeMap<String, u64> {
     let state = world.sage.state();
-    let by_path = state["requests"]["by_path"].as_object().expect("the state counts requests");
+    let by_path = state["requests"]["by_path"]
+        .as_object()
+        .expect("the state counts requests");
     by_path
         .iter()
         .map(|(path, count)| (path.clone(), count.as_u64().unwrap_or_default()))

@@ -1,11 +1,13 @@
 //! Everything outside the add-on: two services, a clock, and the parts of the host that stand between.
 
+use std::collections::BTreeMap;
+
 use addon_host::connections::auth::{Credential, Stamp, prove, splynx_nonce_at};
 use addon_host::connections::governor::{Bucket, Limits, Verdict, Why};
 use addon_host::manifest::Manifest;
 use addon_host::vault::Secret;
-use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
-use mock_host::contract::{Answer, Failure, Pair, Request, Response, Unanswered};
+use chrono::{DateTime, FixedOffset, NaiveDate, TimeDelta, Utc};
+use mock_host::contract::{Answer, Failure, Request, Response, Unanswered};
 use sandbox::faults::{Delivery, FaultPlan, Party, Plan, apply};
 use sandbox::http::Service;
 use sandbox::isp::Isp;
@@ -24,8 +26,6 @@ pub struct World {
     pub sage: Sage,
     pub now: DateTime<Utc>,
     pub faults: FaultPlan,
-    settings: Vec<Pair>,
-    installed_on: String,
     splynx_line: Line,
     sage_line: Line,
 }
@@ -42,8 +42,7 @@ struct Line {
 
 impl World {
     /// The provider's two services, and an installation that is set up for them.
-    pub fn new(isp: &Isp, in_step: bool) -> Self {
-        let manifest = Manifest::parse(MANIFEST).expect("the add-on's manifest is valid");
+    pub fn new(manifest: &Manifest, isp: &Isp, in_step: bool) -> Self {
         let limits = |name: &str| {
             let connection = &manifest.connections[name];
             Limits {
@@ -70,15 +69,18 @@ impl World {
                 secret: Secret::new(isp.splynx.api_secret.clone()),
             }],
         );
-        let sage_line = line(Party::Sage, "sage", "/api/2.0.0/", sage_credentials(isp, &isp.sage.password));
+        let sage_line = line(
+            Party::Sage,
+            "sage",
+            "/api/2.0.0/",
+            sage_credentials(isp, &isp.sage.password),
+        );
         let noon = isp.today.and_hms_opt(10, 0, 0).expect("a time of day");
         Self {
             splynx: Splynx::from_isp(isp),
             sage: Sage::from_isp(isp, in_step),
             now: noon.and_utc(),
             faults: FaultPlan::new(Plan::default()),
-            settings: settings(&manifest, isp),
-            installed_on: isp.today.to_string(),
             splynx_line,
             sage_line,
         }
@@ -88,46 +90,27 @@ impl World {
         self.now += by;
     }
 
-    pub fn settings(&self) -> Vec<Pair> {
-        self.settings.clone()
-    }
-
-    /// Saves a setting or mapping; empty: unset.
-    pub fn set(&mut self, key: &str, value: &str) {
-        self.settings.retain(|(name, _)| name != key);
-        self.settings.push((key.to_owned(), value.to_owned()));
-    }
-
     /// The operator enters another Sage password.
     pub fn set_sage_password(&mut self, isp: &Isp, password: &str) {
         self.sage_line.credentials = sage_credentials(isp, password);
     }
 
-    pub fn context(&self) -> Vec<Pair> {
+    /// The date in the installation's time zone.
+    pub fn today(&self) -> NaiveDate {
         let johannesburg = FixedOffset::east_opt(2 * 3600).expect("two hours east");
-        let today = self.now.with_timezone(&johannesburg).date_naive();
-        [
-            ("run", "1".to_owned()),
-            ("trigger", "person".to_owned()),
-            ("today", today.to_string()),
-            ("time-zone", "Africa/Johannesburg".to_owned()),
-            ("installed-on", self.installed_on.clone()),
-            ("settle.sage", "300".to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .to_vec()
-    }
-
-    /// Sends as the host does: paced, with credentials, one after the other.
-    pub fn send(&mut self, requests: Vec<Request>) -> Vec<Answer> {
-        requests.iter().map(|request| self.send_one(request)).collect()
+        self.now.with_timezone(&johannesburg).date_naive()
     }
 
     fn send_one(&mut self, request: &Request) -> Answer {
         let (line, service): (_, &mut dyn Service) = match request.connection.as_str() {
             "splynx" => (&mut self.splynx_line, &mut self.splynx),
             "sage" => (&mut self.sage_line, &mut self.sage),
-            other => return Err(Unanswered::not_sent("not-configured", format!("no connection {other}"))),
+            other => {
+                return Err(Unanswered::not_sent(
+                    "not-configured",
+                    format!("no connection {other}"),
+                ));
+            }
         };
         self.now = line.wait_for_turn(self.now)?;
         let wire = line.on_the_wire(request, self.now);
@@ -143,12 +126,20 @@ impl World {
             }
             Delivery::Late { ms } => {
                 let in_time = delay(ms);
-                let response = service.handle(&wire, self.now + TimeDelta::milliseconds(i64::try_from(ms).unwrap_or(i64::MAX)));
+                let response = service.handle(
+                    &wire,
+                    self.now + TimeDelta::milliseconds(i64::try_from(ms).unwrap_or(i64::MAX)),
+                );
                 self.now += in_time?;
                 response
             }
         };
-        line.bucket.answered(&line.limits, &line.fingerprint(), response.status, millis(self.now));
+        line.bucket.answered(
+            &line.limits,
+            &line.fingerprint(),
+            response.status,
+            millis(self.now),
+        );
         Ok(Response {
             status: response.status,
             headers: response.headers,
@@ -157,14 +148,33 @@ impl World {
     }
 }
 
+impl mock_host::World for World {
+    /// Sends as the host does: paced, with credentials, one after the other.
+    fn send(&mut self, requests: Vec<Request>) -> Vec<Answer> {
+        requests
+            .iter()
+            .map(|request| self.send_one(request))
+            .collect()
+    }
+
+    fn now(&mut self) -> u64 {
+        u64::try_from(self.now.timestamp()).expect("after 1970")
+    }
+}
+
 impl Line {
     /// When the request may go; or why it is not sent.
     fn wait_for_turn(&mut self, mut now: DateTime<Utc>) -> Result<DateTime<Utc>, Unanswered> {
         loop {
             let fingerprint = self.fingerprint();
-            match self.bucket.admit(&self.limits, &fingerprint, 1, millis(now)) {
+            match self
+                .bucket
+                .admit(&self.limits, &fingerprint, 1, millis(now))
+            {
                 Verdict::Go(_) => return Ok(now),
-                Verdict::Wait { until, .. } if until - millis(now) <= LONGEST_WAIT.num_milliseconds() => {
+                Verdict::Wait { until, .. }
+                    if until - millis(now) <= LONGEST_WAIT.num_milliseconds() =>
+                {
                     now = DateTime::from_timestamp_millis(until).expect("a time near now");
                 }
                 Verdict::Wait { until, why } => {
@@ -182,7 +192,10 @@ impl Line {
                     });
                 }
                 Verdict::Refused => {
-                    return Err(Unanswered::not_sent("denied", "The credentials were refused; enter them again."));
+                    return Err(Unanswered::not_sent(
+                        "denied",
+                        "The credentials were refused; enter them again.",
+                    ));
                 }
             }
         }
@@ -195,20 +208,33 @@ impl Line {
             token: None,
         };
         let proof = prove(&self.credentials, stamp);
-        let mut wire = sandbox::http::Request::new(&request.method, &format!("{}{}", self.base, request.path));
+        let mut wire =
+            sandbox::http::Request::new(&request.method, &format!("{}{}", self.base, request.path));
         wire.query = request.query.clone();
-        wire.query
-            .extend(proof.query.into_iter().map(|(name, value)| (name, value.expose().to_owned())));
+        wire.query.extend(
+            proof
+                .query
+                .into_iter()
+                .map(|(name, value)| (name, value.expose().to_owned())),
+        );
         wire.headers = request.headers.clone();
-        wire.headers
-            .extend(proof.headers.into_iter().map(|(name, value)| (name.to_owned(), value.expose().to_owned())));
+        wire.headers.extend(
+            proof
+                .headers
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value.expose().to_owned())),
+        );
         wire.body = request.body.clone().into_bytes();
         wire
     }
 
     fn fingerprint(&self) -> String {
         let proof = prove(&self.credentials, Stamp::default());
-        proof.headers.iter().map(|(_, value)| value.expose().to_owned()).collect()
+        proof
+            .headers
+            .iter()
+            .map(|(_, value)| value.expose().to_owned())
+            .collect()
     }
 }
 
@@ -226,20 +252,29 @@ fn sage_credentials(isp: &Isp, password: &str) -> Vec<Credential> {
 }
 
 /// What the guest sees: the manifest's defaults, the provider's set-up, secrets as `set`.
-fn settings(manifest: &Manifest, isp: &Isp) -> Vec<Pair> {
-    let mut settings: Vec<Pair> = manifest
+pub fn settings(manifest: &Manifest, isp: &Isp) -> BTreeMap<String, String> {
+    let mut settings: BTreeMap<String, String> = manifest
         .settings
         .iter()
-        .map(|setting| (setting.key.clone(), setting.default.clone().unwrap_or_default()))
+        .map(|setting| {
+            (
+                setting.key.clone(),
+                setting.default.clone().unwrap_or_default(),
+            )
+        })
         .collect();
     let mut chosen = isp.setup();
-    chosen.extend(isp.secrets().into_iter().map(|(key, _)| (key, "set".to_owned())));
-    chosen.push(("splynx_api_domain".to_owned(), "https://isp.example/".to_owned()));
+    chosen.extend(
+        isp.secrets()
+            .into_iter()
+            .map(|(key, _)| (key, "set".to_owned())),
+    );
+    chosen.push((
+        "splynx_api_domain".to_owned(),
+        "https://isp.example/".to_owned(),
+    ));
     chosen.push(("sage_company_id".to_owned(), isp.sage.id.to_string()));
-    for (key, value) in chosen {
-        settings.retain(|(name, _)| *name != key);
-        settings.push((key, value));
-    }
+    settings.extend(chosen);
     settings
 }
 

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
+use mock_host::component::Plugin;
+use mock_host::{DeathPoint, MemoryStorage, Side};
 use sandbox::http::Service;
 use sandbox::isp::{Isp, Size};
 use serde_json::json;
 use simulation::books::{self, expected, held};
-use simulation::native::{Death, Died, Installation, Side};
+use simulation::installation::Installation;
 use splynx_sageone::write::record::{ATTENTION, OPEN};
 
 /// Requests to Sage that are neither creates nor look-ups of documents: the mapping lists.
@@ -22,15 +24,21 @@ fn total(requests: &std::collections::BTreeMap<String, u64>) -> u64 {
     requests.values().sum()
 }
 
-fn writes(installation: &Installation) -> u64 {
-    let states = [installation.world.sage.state(), installation.world.splynx.state()];
-    states.iter().filter_map(|state| state["requests"]["writes"].as_u64()).sum()
+fn writes(installation: &mut Installation) -> u64 {
+    let states = [
+        installation.world().sage.state(),
+        installation.world().splynx.state(),
+    ];
+    states
+        .iter()
+        .filter_map(|state| state["requests"]["writes"].as_u64())
+        .sum()
 }
 
 /// Every exportable record is in Sage once, under our key, with its total.
 #[track_caller]
-fn assert_in_step(isp: &Isp, installation: &Installation) {
-    let (expected, held) = (expected(isp), held(&installation.world));
+fn assert_in_step(isp: &Isp, installation: &mut Installation) {
+    let (expected, held) = (expected(isp), held(installation.world()));
     assert_eq!(expected.customers, held.customers, "customers");
     assert_eq!(expected.invoices, held.invoices, "invoices");
     assert_eq!(expected.credit_notes, held.credit_notes, "credit notes");
@@ -39,19 +47,32 @@ fn assert_in_step(isp: &Isp, installation: &Installation) {
 
 #[test]
 fn a_first_sync_brings_everything_over_once_and_a_second_writes_nothing() {
-    for (size, seed) in [(Size::Tiny, 1), (Size::Tiny, 2), (Size::Small, 1), (Size::Small, 2), (Size::Small, 3)] {
+    for (size, seed) in [
+        (Size::Tiny, 1),
+        (Size::Tiny, 2),
+        (Size::Small, 1),
+        (Size::Small, 2),
+        (Size::Small, 3),
+    ] {
         println!("{size:?} provider, seed {seed}");
         let isp = Isp::seeded(size, seed);
         let mut installation = Installation::new(&isp, false);
         let (outcome, _) = installation.run_through("sync");
         assert_eq!(outcome.state, "finished");
-        assert_in_step(&isp, &installation);
+        assert_in_step(&isp, &mut installation);
 
-        let (before, asked) = (writes(&installation), books::requests(&installation.world));
-        installation.world.advance(TimeDelta::minutes(15));
+        let (before, asked) = (
+            writes(&mut installation),
+            books::requests(installation.world()),
+        );
+        installation.advance(TimeDelta::minutes(15));
         installation.run_through("sync");
-        assert_eq!(writes(&installation), before, "the quiet cycle writes nothing");
-        let quiet = total(&books::requests(&installation.world)) - total(&asked);
+        assert_eq!(
+            writes(&mut installation),
+            before,
+            "the quiet cycle writes nothing"
+        );
+        let quiet = total(&books::requests(installation.world())) - total(&asked);
         assert!(quiet <= 4, "the quiet cycle asked Sage {quiet} times");
     }
 }
@@ -62,24 +83,42 @@ fn a_medium_provider_stays_within_the_limits_and_the_budget_of_requests() {
     let mut installation = Installation::new(&isp, false);
     let (outcome, runs) = installation.run_through("sync");
     assert_eq!(outcome.state, "finished");
-    let held = held(&installation.world);
-    let documents = held.invoices.len() + held.credit_notes.len() + held.receipts.len() + held.customers;
-    println!("{documents} objects in {runs} runs, until {}", installation.world.now);
+    let held = held(installation.world());
+    let documents =
+        held.invoices.len() + held.credit_notes.len() + held.receipts.len() + held.customers;
+    println!(
+        "{documents} objects in {runs} runs, until {}",
+        installation.world().now
+    );
     // Names that clash are held, and so is what hangs on them: named one by one, nothing silent.
     let expected = expected(&isp);
     let missing = expected.invoices.len() - held.invoices.len();
-    assert!(expected.customers - held.customers <= 10, "only the few clashes are left");
-    let waiting = installation.storage.tables().find(|(name, _)| *name == ATTENTION).map_or(0, |(_, rows)| rows.len());
-    assert!(waiting >= missing + expected.customers - held.customers, "whatever is missing is listed");
+    assert!(
+        expected.customers - held.customers <= 10,
+        "only the few clashes are left"
+    );
+    let waiting = installation
+        .host()
+        .storage
+        .tables()
+        .find(|(name, _)| *name == ATTENTION)
+        .map_or(0, |(_, rows)| rows.len());
+    assert!(
+        waiting >= missing + expected.customers - held.customers,
+        "whatever is missing is listed"
+    );
     for (key, total) in &held.invoices {
         assert_eq!(expected.invoices.get(key), Some(total), "{key}");
     }
 
-    let sage = installation.world.sage.state();
-    let requests = books::requests(&installation.world);
+    let sage = installation.world().sage.state();
+    let requests = books::requests(installation.world());
     let spent = total(&requests) - mapping_requests(&requests);
     let most = documents as u64 * 101 / 100 + 10;
-    assert!(spent <= most, "{spent} requests for {documents} new objects, {most} allowed");
+    assert!(
+        spent <= most,
+        "{spent} requests for {documents} new objects, {most} allowed"
+    );
     assert_eq!(sage["requests"]["blocks"], 0);
     assert!(sage["requests"]["busiest_minute"].as_u64() <= Some(100));
     assert!(sage["requests"]["busiest_day"].as_u64() <= Some(5_000));
@@ -91,29 +130,35 @@ fn a_company_that_holds_everything_already_gets_nothing_twice() {
         println!("{size:?} provider, seed {seed}");
         let isp = Isp::seeded(size, seed);
         let mut installation = Installation::new(&isp, true);
-        let before = held_ids(&installation);
+        let before = held_ids(&mut installation);
         for _ in 0..2 {
             installation.run_through("sync");
-            installation.world.advance(TimeDelta::hours(1));
+            installation.advance(TimeDelta::hours(1));
         }
-        assert_eq!(held_ids(&installation), before, "nothing was created");
-        assert!(open(&installation).is_empty(), "everything is paired or listed with a reason");
+        assert_eq!(held_ids(&mut installation), before, "nothing was created");
+        assert!(
+            open(&mut installation).is_empty(),
+            "everything is paired or listed with a reason"
+        );
     }
 }
 
 /// The ids of everything in Sage.
-fn held_ids(installation: &Installation) -> BTreeSet<(String, String)> {
-    let state = installation.world.sage.state();
+fn held_ids(installation: &mut Installation) -> BTreeSet<(String, String)> {
+    let state = installation.world().sage.state();
     ["customers", "invoices", "returns", "receipts"]
         .iter()
         .flat_map(|entity| {
-            books::rows(&state, entity).iter().map(|row| ((*entity).to_owned(), row["ID"].to_string()))
+            books::rows(&state, entity)
+                .iter()
+                .map(|row| ((*entity).to_owned(), row["ID"].to_string()))
         })
         .collect()
 }
 
-fn open(installation: &Installation) -> Vec<String> {
+fn open(installation: &mut Installation) -> Vec<String> {
     installation
+        .host()
         .storage
         .tables()
         .filter(|(name, _)| *name == OPEN)
@@ -126,12 +171,16 @@ fn a_lost_database_is_rebuilt_from_the_keys_in_sage() {
     let isp = Isp::seeded(Size::Small, 4);
     let mut installation = Installation::new(&isp, false);
     installation.run_through("sync");
-    let before = held_ids(&installation);
-    installation.storage = mock_host::memory::MemoryStorage::default();
+    let before = held_ids(&mut installation);
+    installation.host().storage = MemoryStorage::default();
     installation.run_through("sync");
-    assert_eq!(held_ids(&installation), before, "nothing was created twice");
-    assert_in_step(&isp, &installation);
-    assert!(open(&installation).is_empty());
+    assert_eq!(
+        held_ids(&mut installation),
+        before,
+        "nothing was created twice"
+    );
+    assert_in_step(&isp, &mut installation);
+    assert!(open(&mut installation).is_empty());
 }
 
 #[test]
@@ -140,14 +189,21 @@ fn a_preview_lists_exactly_what_the_job_then_does_and_changes_nothing() {
     for in_step in [false, true] {
         let mut installation = Installation::new(&isp, in_step);
         // A mapping that is missing, so that the plan holds some records too.
-        installation.world.set("item.9", "");
-        installation.preview("sync").expect("the preview works");
-        assert_eq!(writes(&installation), 0);
-        assert_eq!(installation.storage.tables().count(), 0, "nothing was stored");
-        let planned: BTreeSet<(String, String)> =
-            installation.reported.iter().map(|row| (row.cells[0].clone(), row.id.clone())).collect();
+        installation.set("item.9", "");
+        let plan = installation.preview("sync").expect("the preview works");
+        assert_eq!(writes(&mut installation), 0);
+        assert_eq!(
+            installation.host().storage.tables().count(),
+            0,
+            "nothing was stored"
+        );
+        let planned: BTreeSet<(String, String)> = plan
+            .iter()
+            .map(|row| (row.cells[0].clone(), row.id.clone()))
+            .collect();
         installation.run_through("sync");
         let done: BTreeSet<(String, String)> = installation
+            .host()
             .storage
             .activities()
             .iter()
@@ -161,7 +217,10 @@ fn a_preview_lists_exactly_what_the_job_then_does_and_changes_nothing() {
                     "owed" => "owe",
                     other => other,
                 };
-                (act.to_owned(), format!("{}/{}", activity.entity, activity.local_id))
+                (
+                    act.to_owned(),
+                    format!("{}/{}", activity.entity, activity.local_id),
+                )
             })
             .collect();
         assert!(planned.len() > 500, "there was something to plan");
@@ -173,62 +232,98 @@ fn a_preview_lists_exactly_what_the_job_then_does_and_changes_nothing() {
 fn a_missing_mapping_holds_the_record_with_its_cure_and_setting_it_lets_it_go() {
     let isp = Isp::seeded(Size::Tiny, 1);
     let mut installation = Installation::new(&isp, false);
-    let mapped: Vec<(String, String)> =
-        isp.setup().into_iter().filter(|(key, _)| key.starts_with("item.")).collect();
+    let mapped: Vec<(String, String)> = isp
+        .setup()
+        .into_iter()
+        .filter(|(key, _)| key.starts_with("item."))
+        .collect();
     for (key, _) in &mapped {
-        installation.world.set(key, "");
+        installation.set(key, "");
     }
     installation.run_through("sync");
-    let sent = held(&installation.world);
-    assert_eq!((sent.customers, sent.invoices.len(), sent.credit_notes.len()), (3, 0, 0));
-    let reasons: Vec<_> = installation.storage.activities().iter().filter(|a| a.entity == "invoice").collect();
+    let sent = held(installation.world());
+    assert_eq!(
+        (sent.customers, sent.invoices.len(), sent.credit_notes.len()),
+        (3, 0, 0)
+    );
+    let reasons: Vec<_> = installation
+        .host()
+        .storage
+        .activities()
+        .iter()
+        .filter(|a| a.entity == "invoice")
+        .collect();
     assert_eq!(reasons.len(), 6);
     for reason in reasons {
-        assert_eq!((reason.action.as_str(), reason.code.as_str()), ("held", "mapping-missing"));
-        assert!(reason.more.iter().any(|(name, cure)| name == "cure" && cure.contains("Mappings (item.")));
+        assert_eq!(
+            (reason.action.as_str(), reason.code.as_str()),
+            ("held", "mapping-missing")
+        );
+        assert!(
+            reason
+                .more
+                .iter()
+                .any(|(name, cure)| name == "cure" && cure.contains("Mappings (item."))
+        );
     }
     for (key, value) in &mapped {
-        installation.world.set(key, value);
+        installation.set(key, value);
     }
     installation.run_through("sync");
-    assert_in_step(&isp, &installation);
+    assert_in_step(&isp, &mut installation);
 }
 
 #[test]
 fn a_wrong_password_is_tried_once_and_then_there_is_silence_until_it_changes() {
     let isp = Isp::seeded(Size::Tiny, 1);
     let mut installation = Installation::new(&isp, false);
-    installation.world.set_sage_password(&isp, "wrong");
+    installation.world().set_sage_password(&isp, "wrong");
     for _ in 0..5 {
         let failure = installation.run("sync").expect_err("Sage refuses");
         assert_eq!(failure.code, "denied");
-        installation.world.advance(TimeDelta::minutes(15));
+        installation.advance(TimeDelta::minutes(15));
     }
-    assert_eq!(installation.world.sage.journal().total(), 1, "one attempt");
-    installation.world.set_sage_password(&isp, &isp.sage.password);
+    assert_eq!(
+        installation.world().sage.journal().total(),
+        1,
+        "one attempt"
+    );
+    installation
+        .world()
+        .set_sage_password(&isp, &isp.sage.password);
     installation.run_through("sync");
-    assert_in_step(&isp, &installation);
+    assert_in_step(&isp, &mut installation);
 }
 
 #[test]
 fn a_lost_answer_is_looked_up_before_anything_is_sent_again() {
     let isp = Isp::seeded(Size::Tiny, 2);
-    for act in [json!("drop-after"), json!("refuse"), json!("html"), json!({"status": {"code": 500, "before": false}})] {
-        for path in ["Customer/Save", "TaxInvoice/Save", "CustomerReturn/Save", "CustomerReceipt/Save"] {
+    for act in [
+        json!("drop-after"),
+        json!("refuse"),
+        json!("html"),
+        json!({"status": {"code": 500, "before": false}}),
+    ] {
+        for path in [
+            "Customer/Save",
+            "TaxInvoice/Save",
+            "CustomerReturn/Save",
+            "CustomerReceipt/Save",
+        ] {
             println!("{act} on {path}");
             let mut installation = Installation::new(&isp, false);
             let plan = json!({"faults": [
                 {"service": "sage", "when": {"method": "POST", "path": path, "nth": 2}, "do": act},
             ]});
-            installation.world.faults = sandbox::faults::FaultPlan::new(
+            installation.world().faults = sandbox::faults::FaultPlan::new(
                 sandbox::faults::Plan::from_json(&plan).expect("a fault plan"),
             );
             for _ in 0..4 {
                 installation.run_through("sync");
-                installation.world.advance(TimeDelta::minutes(6));
+                installation.advance(TimeDelta::minutes(6));
             }
-            assert_in_step(&isp, &installation);
-            assert!(open(&installation).is_empty());
+            assert_in_step(&isp, &mut installation);
+            assert!(open(&mut installation).is_empty());
         }
     }
 }
@@ -238,20 +333,72 @@ fn a_run_that_dies_at_any_call_leaves_nothing_doubled_and_nothing_lost() {
     let isp = Isp::seeded(Size::Tiny, 3);
     let mut undisturbed = Installation::new(&isp, false);
     undisturbed.run_through("sync");
-    assert_in_step(&isp, &undisturbed);
-    let calls = undisturbed.calls;
-    println!("{calls} calls");
+    assert_in_step(&isp, &mut undisturbed);
+    let calls = undisturbed.host().calls();
     let sides = [Side::Before, Side::After, Side::Within(1), Side::Within(2)];
-    for death in (1..=calls).flat_map(|call| sides.map(|side| Death { call, side })) {
+    for point in (1..=calls).flat_map(|call| sides.map(|side| DeathPoint { call, side })) {
         let mut installation = Installation::new(&isp, false);
-        let died = installation.run_and_die("sync", death);
-        assert!(matches!(died, Err(Died)), "{death:?} is within the run");
+        assert!(
+            installation.run_and_die("sync", point),
+            "{point:?} is within the run"
+        );
         for _ in 0..3 {
             installation.run_through("sync");
-            installation.world.advance(TimeDelta::minutes(6));
+            installation.advance(TimeDelta::minutes(6));
         }
-        let (ours, theirs) = (held(&installation.world), held(&undisturbed.world));
-        assert_eq!(ours, theirs, "{death:?}");
-        assert!(open(&installation).is_empty(), "{death:?}");
+        assert_in_step(&isp, &mut installation);
+        assert!(open(&mut installation).is_empty(), "{point:?}");
     }
+}
+
+/// The built component, where there is one; `scripts/test` insists on it.
+fn component() -> Option<Plugin> {
+    let path = std::env::var_os("ADDON_COMPONENT").map_or_else(
+        || {
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../../target/plugin/splynx-sageone.wasm")
+        },
+        Into::into,
+    );
+    if !path.exists() {
+        let required = std::env::var("REQUIRE_COMPONENT").is_ok_and(|value| value == "1");
+        assert!(!required, "there is no component at {}", path.display());
+        eprintln!(
+            "skipped: no component at {}; scripts/build-plugin makes it",
+            path.display()
+        );
+        return None;
+    }
+    Some(Plugin::load(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+}
+
+#[test]
+fn the_component_does_what_the_native_domain_does() {
+    let Some(plugin) = component() else {
+        return;
+    };
+    let isp = Isp::seeded(Size::Small, 6);
+    let mut native = Installation::new(&isp, false);
+    let planned = native.preview("sync").expect("the preview works");
+    let (native_outcome, _) = native.run_through("sync");
+    let mut component = Installation::with_component(&isp, false, plugin);
+    assert_eq!(
+        component.preview("sync").expect("the preview works"),
+        planned
+    );
+    let (outcome, _) = component.run_through("sync");
+    assert_eq!(outcome, native_outcome);
+    assert_in_step(&isp, &mut component);
+    let tables = |installation: &mut Installation| -> Vec<(String, Vec<(String, String)>)> {
+        let storage = &installation.host().storage;
+        storage
+            .tables()
+            .map(|(name, rows)| (name.to_owned(), rows.clone().into_iter().collect()))
+            .collect()
+    };
+    assert_eq!(
+        tables(&mut component),
+        tables(&mut native),
+        "the same state to the last byte"
+    );
 }

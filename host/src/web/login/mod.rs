@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use self::session::{SessionError, Visitor};
+use self::session::SessionError;
 use self::throttle::Throttle;
 use super::App;
 use super::failure::Failure;
@@ -102,7 +102,7 @@ pub async fn leave(State(app): State<App>, headers: HeaderMap) -> Result<Respons
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&app.href("/login"))).into_response())
 }
 
-/// Lets requests of a session pass, with their [`Visitor`]; others are shown the way to the log-in.
+/// Lets requests of a session pass, with their [`session::Visitor`]; others are shown the way to the log-in.
 pub async fn require(State(app): State<App>, mut request: Request, next: Next) -> Result<Response, Failure> {
     let watching = request.uri().path().ends_with("/live");
     let visitor = session::find(app.host.store(), request.headers(), !watching, app.clock.now()).await?;

@@ -14,7 +14,7 @@ use super::waiting::{self, Waiting};
 use crate::host::RunRequest;
 use crate::store::Trigger;
 use crate::web::App;
-use crate::web::failure::{Failure, sentence};
+use crate::web::failure::Failure;
 use crate::web::findings;
 use crate::web::frame::{Frame, page_with};
 use crate::web::login::session::Visitor;
@@ -78,7 +78,10 @@ pub async fn start(
     let started = App::detached(async move { host.start_run(&installation, &job, request).await }).await?;
     match started {
         Ok(run) => Ok(Redirect::to(&app.href(&format!("/runs/{}", run.id()))).into_response()),
-        Err(error) => draw(&app, &visitor, &name, StatusCode::CONFLICT, Some(sentence(&error))).await,
+        Err(error) => {
+            let Failure { status, message } = error.into();
+            draw(&app, &visitor, &name, status, Some(message)).await
+        }
     }
 }
 

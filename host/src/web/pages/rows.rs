@@ -11,7 +11,7 @@ use super::activity::Filter;
 use super::subject::{Place, Subject};
 use crate::host;
 use crate::web::App;
-use crate::web::failure::{Failure, sentence};
+use crate::web::failure::Failure;
 use crate::web::frame::{Frame, page_with};
 use crate::web::login::session::Visitor;
 
@@ -67,7 +67,10 @@ pub async fn show(
     };
     let (status, rows, problem) = match app.host.view(&name, &id, query).await {
         Ok(rows) => (StatusCode::OK, Some(rows), None),
-        Err(error) => (StatusCode::BAD_GATEWAY, None, Some(sentence(&error))),
+        Err(error) => {
+            let Failure { status, message } = error.into();
+            (status, None, Some(message))
+        }
     };
     let (rows, next) = rows.map(|rows| (rows.rows, rows.next)).unwrap_or_default();
     let href = subject.href(&app, Place::Page(&id));
@@ -80,8 +83,7 @@ pub async fn show(
     let line = |row: crate::store::ReportRow| {
         let customer = row.more.iter().find(|(name, value)| name == CUSTOMER && !value.is_empty());
         let activity = customer.map(|(_, id)| Filter::of_customer(id).address(&subject.href(&app, Place::Activity)));
-        let titles = spec.columns.iter().cloned().chain(std::iter::repeat(String::new()));
-        Line { cells: titles.zip(row.cells).collect(), activity }
+        Line { cells: titled(&spec.columns, row.cells), activity }
     };
     let template = RowsPage {
         frame: subject.frame(&app, &visitor, Place::Page(&id), &spec.title),
@@ -95,4 +97,9 @@ pub async fn show(
         href: href.clone(),
     };
     Ok(page_with(status, &template))
+}
+
+/// Cells with the titles of their columns; an add-on may send more cells than its manifest has columns.
+pub fn titled(columns: &[String], cells: Vec<String>) -> Vec<(String, String)> {
+    columns.iter().cloned().chain(std::iter::repeat(String::new())).zip(cells).collect()
 }

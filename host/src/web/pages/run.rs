@@ -11,7 +11,8 @@ use serde::Deserialize;
 use super::activity::Filter;
 use super::run_line::{self, RunLine};
 use super::subject::{Place, Subject};
-use crate::store::{LogRow, ReportRow, Run, RunId, RunState};
+use super::rows::titled;
+use crate::store::{LogRow, Run, RunId, RunState};
 use crate::web::App;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, Moment, page};
@@ -27,6 +28,7 @@ const OVER: HeaderName = HeaderName::from_static("x-over");
 #[template(path = "run.html")]
 struct RunPage {
     frame: Frame,
+    id: RunId,
     href: String,
     live: Live,
     preview: bool,
@@ -70,7 +72,8 @@ struct Report {
     title: String,
     amount: u64,
     columns: Vec<String>,
-    rows: Vec<ReportRow>,
+    /// Cells with the titles of their columns.
+    rows: Vec<Vec<(String, String)>>,
     next: Option<String>,
 }
 
@@ -111,6 +114,7 @@ pub async fn show(
     });
     Ok(page(&RunPage {
         frame: subject.frame(&app, &visitor, Place::Runs, &format!("Run {}", run.id)),
+        id: run.id,
         live: Live::new(&app, &subject, &run),
         preview: run.preview,
         by: run_line::by(&run),
@@ -173,10 +177,11 @@ async fn reports(app: &App, subject: &Subject, run: &Run, href: &str, at: &At) -
             let kind: String = url::form_urlencoded::byte_serialize(kind.as_bytes()).collect();
             format!("{href}?report={kind}&after={number}#report-{kind}")
         });
+        let columns = spec.map(|spec| spec.columns.clone()).unwrap_or_default();
         reports.push(Report {
             title: spec.map_or_else(|| kind.clone(), |spec| spec.title.clone()),
-            columns: spec.map(|spec| spec.columns.clone()).unwrap_or_default(),
-            rows: rows.into_iter().map(|(_, row)| row).collect(),
+            rows: rows.into_iter().map(|(_, row)| titled(&columns, row.cells)).collect(),
+            columns,
             kind,
             amount,
             next,

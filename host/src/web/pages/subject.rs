@@ -4,9 +4,11 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use crate::manifest::{JobSpec, SettingKind};
-use crate::scheduler::{Situation, SituationError, Verdict, agenda, time_zone};
+use crate::runs::time_zone;
+use crate::scheduler::{Situation, SituationError, Verdict, agenda};
 use crate::store::Trigger;
 use crate::web::App;
+use crate::web::choices::Choices;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, Moment, Section, Tab};
 use crate::web::login::session::Visitor;
@@ -38,7 +40,6 @@ pub struct Connected {
 
 /// When a job starts by itself.
 pub struct Next {
-    pub job: String,
     pub title: String,
     /// A time, or words instead of one.
     pub at: Option<Moment>,
@@ -106,12 +107,10 @@ impl Subject {
         fetched
             .map(|(spec, source)| {
                 let value = self.situation.settings.get(&spec.key);
-                let known = source.and_then(|source| app.choices.kept(self.name(), source, app.clock.now()));
-                let title = known.as_deref().and_then(|known| {
-                    let (_, title) = known.as_ref().ok()?.iter().find(|(id, _)| id == value)?;
-                    Some(format!("{title} ({value})"))
-                });
-                Connected { title: spec.title.clone(), value: title.unwrap_or_else(|| value.to_owned()) }
+                let known = source.filter(|_| !value.is_empty());
+                let known = known.and_then(|source| Choices::title(app, self.name(), source, value));
+                let value = known.map_or_else(|| value.to_owned(), |title| format!("{title} ({value})"));
+                Connected { title: spec.title.clone(), value }
             })
             .collect()
     }
@@ -126,7 +125,7 @@ impl Subject {
                 Verdict::Waits(at, _) => (Some(self.moment(at)), ""),
                 Verdict::Due(_) | Verdict::ClockWentBack => (None, "as soon as the installation is free"),
             };
-            Next { title: self.job_title(&job), job, at, words }
+            Next { title: self.job_title(&job), at, words }
         };
         agenda(manifest, settings, states, now).into_iter().map(one).collect()
     }

@@ -8,27 +8,9 @@ use rand_chacha::ChaCha8Rng;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::cases::Case;
-use super::furniture::{STANDARD_PERCENT, STANDARD_TAX, ZERO_TAX, category, method};
-use super::{CreditNote, Customer, Invoice, Isp, Line, Payment, Rounding, Size, total};
-
-/// What is sold by the month: text, category, price with tax in cents.
-type Tariff = (&'static str, i64, i64);
-
-const FIBRE: [Tariff; 5] = [
-    ("Fibre 25/25", category::FIBRE, 59_900),
-    ("Fibre 50/50", category::FIBRE, 89_900),
-    ("Fibre 100/100", category::FIBRE, 99_900),
-    ("Fibre 200/200", category::FIBRE, 129_900),
-    ("Fibre 1000/500", category::FIBRE, 189_999),
-];
-const WIRELESS: [Tariff; 3] = [
-    ("Wireless 5 Mbps", category::WIRELESS, 34_999),
-    ("Wireless 10 Mbps", category::WIRELESS, 44_900),
-    ("Wireless 20 Mbps", category::WIRELESS, 69_995),
-];
-const PREPAID: Tariff = ("Prepaid fibre 30 days", category::PREPAID, 39_995);
-const VOICE: Tariff = ("Voice line", category::VOICE, 11_495);
-const EXPORT: Tariff = ("Link to Maseru (zero-rated)", category::SERVICE, 250_000);
+use super::catalogue::{self, Product};
+use super::furniture::{category, method};
+use super::{CreditNote, Customer, Invoice, Isp, Line, Payment, Rounding, Size, cents, total};
 
 /// Months of history.
 const MONTHS: u32 = 12;
@@ -39,7 +21,7 @@ struct Account<'a> {
     isp: &'a mut Isp,
     case: Case,
     customer: i64,
-    tariff: Tariff,
+    tariff: Product,
     method: i64,
     rounding: Rounding,
     /// Day of the month on which invoices are made.
@@ -82,11 +64,11 @@ pub fn add_year(isp: &mut Isp, customer: &Customer, case: Case, rng: &mut ChaCha
         case,
         customer: customer.id,
         tariff: match case {
-            Case::Prepaid => PREPAID,
-            Case::Wireless => WIRELESS[rng.random_range(0..WIRELESS.len())],
-            Case::ZeroRated => EXPORT,
-            _ if !tiny && rng.random_ratio(1, 3) => WIRELESS[rng.random_range(0..WIRELESS.len())],
-            _ => FIBRE[rng.random_range(0..FIBRE.len())],
+            Case::Prepaid => catalogue::PREPAID,
+            Case::Wireless => any(rng, &catalogue::WIRELESS),
+            Case::ZeroRated => catalogue::EXPORT,
+            _ if !tiny && rng.random_ratio(1, 3) => any(rng, &catalogue::WIRELESS),
+            _ => any(rng, &catalogue::FIBRE),
         },
         method: match case {
             Case::PaidThroughSage => method::FROM_SAGE,
@@ -94,9 +76,21 @@ pub fn add_year(isp: &mut Isp, customer: &Customer, case: Case, rng: &mut ChaCha
             _ if tiny => method::BANK_TRANSFER,
             _ => usual_method(rng),
         },
-        rounding: if rounds_at_end { Rounding::AtEnd } else { Rounding::PerLine },
-        day: if tiny { 1 } else { [1, 1, 1, 15, 20][rng.random_range(0..5)] },
-        pays_after: if case == Case::Prepaid { 0 } else { rng.random_range(2..7) },
+        rounding: if rounds_at_end {
+            Rounding::AtEnd
+        } else {
+            Rounding::PerLine
+        },
+        day: if tiny {
+            1
+        } else {
+            [1, 1, 1, 15, 20][rng.random_range(0..5)]
+        },
+        pays_after: if case == Case::Prepaid {
+            0
+        } else {
+            rng.random_range(2..7)
+        },
         names_invoice: tiny || rng.random_ratio(1, 2),
         isp,
     };
@@ -179,32 +173,23 @@ impl Account<'_> {
     }
 
     fn lines(&self, month: u32, date: NaiveDate, rng: &mut ChaCha8Rng) -> Vec<Line> {
-        let (text, category, cents) = self.tariff;
-        let tax = if self.case == Case::ZeroRated { ZERO_TAX } else { STANDARD_TAX };
-        let text = format!("{text}, {}", date.format("%b %Y"));
         let mut lines = vec![Line {
+            description: format!("{}, {}", self.tariff.text, date.format("%b %Y")),
             period: Some((date, date + Months::new(1) - Days::new(1))),
-            ..line(&text, 1, cents, tax, category)
+            ..self.tariff.line(1)
         }];
         match self.case {
-            Case::Discount => {
-                lines.push(line("Loyalty discount", 1, -5_000, tax, category::DISCOUNT));
-            }
-            Case::Hardware if month % 4 == 3 => lines.extend(hardware()),
-            Case::MixedTax => {
-                let (text, category, cents) = EXPORT;
-                lines.push(line(text, 1, cents, ZERO_TAX, category));
-            }
-            Case::OddCents => lines.extend((1..=3).map(|number| Line {
-                // 33.33505 with tax: 33.34 a line, and 100.01 for the three.
-                price: Decimal::new(289_870, 4),
-                ..line(&format!("Voice bundle {number}"), 1, 0, tax, category::VOICE)
-            })),
+            Case::Discount => lines.push(catalogue::DISCOUNT.line(1)),
+            Case::Hardware if month % 4 == 3 => lines.extend(catalogue::hardware()),
+            Case::MixedTax => lines.push(catalogue::EXPORT.line(1)),
+            Case::OddCents => lines.extend(catalogue::odd_cents()),
             Case::Plain if self.isp.size != Size::Tiny && rng.random_ratio(1, 6) => {
-                let (text, category, cents) = VOICE;
-                lines.push(line(text, 1, cents, tax, category));
-                let calls = rng.random_range(100..20_000);
-                lines.push(line("Calls", 1, calls, tax, category));
+                let gross_cents = rng.random_range(100..20_000);
+                let calls = Product {
+                    gross_cents,
+                    ..catalogue::CALLS
+                };
+                lines.extend([catalogue::VOICE.line(1), calls.line(1)]);
             }
             _ => {}
         }
@@ -226,7 +211,12 @@ impl Account<'_> {
             lines,
             rounding: self.rounding,
             total: made.total,
-            kind: if self.case == Case::Prepaid { "one_time" } else { "recurring" }.to_owned(),
+            kind: if self.case == Case::Prepaid {
+                "one_time"
+            } else {
+                "recurring"
+            }
+            .to_owned(),
             deleted: false,
             uses_transactions: true,
             note: String::new(),
@@ -237,8 +227,7 @@ impl Account<'_> {
     /// In the last month some get a second invoice, which is not for Sage.
     fn one_more(&mut self, made: Made) {
         let date = made.date + Days::new(1);
-        let (text, category, cents) = self.tariff;
-        let charge = line(text, 1, cents, STANDARD_TAX, category);
+        let charge = self.tariff.line(1);
         match self.case {
             Case::DeletedInvoice => {
                 self.invoice(date, vec![charge]);
@@ -248,7 +237,11 @@ impl Account<'_> {
                 });
             }
             Case::ZeroInvoice => {
-                let free = Line { price: -charge.price, category_id: category::DISCOUNT, ..charge.clone() };
+                let free = Line {
+                    price: -charge.price,
+                    category_id: category::DISCOUNT,
+                    ..charge.clone()
+                };
                 self.invoice(date, vec![charge, free]);
             }
             Case::NoTransactions => {
@@ -331,7 +324,12 @@ impl Account<'_> {
 
     /// Credits half of the first line of the invoice just made; what that comes to.
     fn credit(&mut self, made: Made, days: u64, kind: Credit) -> Decimal {
-        let Some(first) = self.isp.invoices.last().and_then(|invoice| invoice.lines.first()) else {
+        let Some(first) = self
+            .isp
+            .invoices
+            .last()
+            .and_then(|invoice| invoice.lines.first())
+        else {
             return Decimal::ZERO;
         };
         let half = first.price / Decimal::TWO;
@@ -357,39 +355,11 @@ impl Account<'_> {
     }
 }
 
+fn any(rng: &mut ChaCha8Rng, products: &[Product]) -> Product {
+    products[rng.random_range(0..products.len())]
+}
+
 /// A provisional id.
 fn place(length: usize) -> i64 {
     i64::try_from(length).expect("fewer documents than i64 holds")
-}
-
-fn cents(amount: Decimal) -> Decimal {
-    amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero)
-}
-
-/// A line whose price with tax is a number of cents; Splynx keeps the net price, with four places.
-fn line(text: &str, quantity: i64, gross_cents: i64, tax: i64, category: i64) -> Line {
-    let percent = if tax == STANDARD_TAX { STANDARD_PERCENT } else { 0 };
-    let net = Decimal::new(gross_cents, 2) / Decimal::new(100 + percent, 2);
-    Line {
-        description: text.to_owned(),
-        quantity: Decimal::from(quantity),
-        price: net.round_dp_with_strategy(4, RoundingStrategy::MidpointAwayFromZero),
-        tax_percent: Decimal::from(percent),
-        tax_id: tax,
-        category_id: category,
-        period: None,
-    }
-}
-
-fn hardware() -> [Line; 3] {
-    let long = "Mesh router with two 2.5 Gbit ports, power supply for 100-240 V, wall bracket, two metres of cable and \
-                the provider's own configuration, installed at the customer's address";
-    [
-        line(long, 3, 114_995, STANDARD_TAX, category::HARDWARE),
-        line("Outdoor cable, per metre", 25, 1_250, STANDARD_TAX, category::HARDWARE),
-        Line {
-            quantity: Decimal::new(25, 1),
-            ..line("Technician, per hour", 1, 45_000, STANDARD_TAX, category::SERVICE)
-        },
-    ]
 }

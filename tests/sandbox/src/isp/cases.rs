@@ -120,13 +120,16 @@ impl Case {
 
 /// The place in the list of awkward names for a customer at that place.
 pub fn awkward_name(size: Size, place: usize) -> Option<usize> {
-    (size != Size::Tiny).then(|| place.checked_sub(2 + ALL.len())).flatten()
+    (size != Size::Tiny)
+        .then(|| place.checked_sub(2 + ALL.len()))
+        .flatten()
 }
 
 /// Counts the customers, from 1, whose name Sage takes for that of the customer before; `None` for all others.
 pub fn clashing_name(size: Size, place: usize) -> Option<usize> {
     let number = (place + 1) / CLASHING_NAMES;
-    let clashes = size.customers() > Size::Small.customers() && number * CLASHING_NAMES == place + 1;
+    let clashes =
+        size.customers() > Size::Small.customers() && number * CLASHING_NAMES == place + 1;
     clashes.then_some(number)
 }
 

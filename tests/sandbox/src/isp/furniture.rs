@@ -5,7 +5,9 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rust_decimal::Decimal;
 
-use super::{Isp, Named, SageBankAccount, SageCompany, SageItem, SageTaxType, Size, SplynxAccess, Tax};
+use super::{
+    Isp, Named, SageBankAccount, SageCompany, SageItem, SageTaxType, Size, SplynxAccess, Tax,
+};
 
 /// Seeded providers end on this day, whatever the clock says: the same seed must give the same provider.
 const TODAY: NaiveDate = NaiveDate::from_ymd_opt(2026, 2, 28).expect("a day of the calendar");
@@ -71,7 +73,12 @@ pub fn empty(size: Size, seed: u64, rng: &mut ChaCha8Rng) -> Isp {
         taxes: vec![
             tax(STANDARD_TAX, "VAT", STANDARD_PERCENT, Vec::new()),
             tax(ZERO_TAX, "Zero rated", 0, Vec::new()),
-            tax(3, "VAT group", STANDARD_PERCENT, vec![STANDARD_TAX, ZERO_TAX]),
+            tax(
+                3,
+                "VAT group",
+                STANDARD_PERCENT,
+                vec![STANDARD_TAX, ZERO_TAX],
+            ),
         ],
         payment_methods: named(&[
             (method::CASH, "Cash"),
@@ -138,7 +145,14 @@ fn sage_company(rng: &mut ChaCha8Rng) -> SageCompany {
     };
     let mut items: Vec<SageItem> = categories()
         .iter()
-        .map(|category| item(2_000 + category.id, item_code(category.id), &category.name, true))
+        .map(|category| {
+            item(
+                2_000 + category.id,
+                item_code(category.id),
+                &category.name,
+                true,
+            )
+        })
         .collect();
     items.push(item(2_900, "DIALUP".to_owned(), "Dial-up access", false));
     let tax_type = |id: i64, name: &str, percent: i64, is_default: bool| SageTaxType {
@@ -158,7 +172,10 @@ fn sage_company(rng: &mut ChaCha8Rng) -> SageCompany {
         name: "Vlakte Internet (Pty) Ltd".to_owned(),
         login: "books@vlakte.example".to_owned(),
         password: hex(rng, 16),
-        api_key: [8, 4, 4, 4, 12].map(|length| hex(rng, length)).join("-").to_uppercase(),
+        api_key: [8, 4, 4, 4, 12]
+            .map(|length| hex(rng, length))
+            .join("-")
+            .to_uppercase(),
         lock_date: None,
         items,
         tax_types: vec![
@@ -185,12 +202,20 @@ pub fn item_code(category: i64) -> String {
 
 fn named(list: &[(i64, &str)]) -> Vec<Named> {
     list.iter()
-        .map(|(id, name)| Named { id: *id, name: (*name).to_owned() })
+        .map(|(id, name)| Named {
+            id: *id,
+            name: (*name).to_owned(),
+        })
         .collect()
 }
 
 fn tax(id: i64, name: &str, rate: i64, group: Vec<i64>) -> Tax {
-    Tax { id, name: name.to_owned(), rate: Decimal::from(rate), group }
+    Tax {
+        id,
+        name: name.to_owned(),
+        rate: Decimal::from(rate),
+        group,
+    }
 }
 
 fn hex(rng: &mut ChaCha8Rng, length: usize) -> String {

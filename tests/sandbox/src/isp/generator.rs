@@ -32,8 +32,11 @@ impl Isp {
     /// Gives the final ids and numbers, by Splynx's default patterns (Splynx API, numbers): invoices and credit notes count for
     /// themselves, so that a credit note can have the number of an invoice.
     fn put_in_order(&mut self) {
-        let partners: std::collections::HashMap<i64, i64> =
-            self.customers.iter().map(|c| (c.id, c.partner_id)).collect();
+        let partners: std::collections::HashMap<i64, i64> = self
+            .customers
+            .iter()
+            .map(|c| (c.id, c.partner_id))
+            .collect();
         let number = |date: NaiveDate, customer: i64, count: i64| {
             let partner = partners.get(&customer).copied().unwrap_or_default();
             format!("{}{partner:02}{count:06}", date.year())
@@ -41,7 +44,8 @@ impl Isp {
 
         // Provisional ids are places in the list.
         let mut invoice_ids = vec![0; self.invoices.len()];
-        self.invoices.sort_by_key(|invoice| (invoice.date, invoice.id));
+        self.invoices
+            .sort_by_key(|invoice| (invoice.date, invoice.id));
         for (count, invoice) in (1..).zip(&mut self.invoices) {
             let id = FIRST_INVOICE + count - 1;
             let provisional = usize::try_from(invoice.id).expect("made from a usize");
@@ -60,7 +64,8 @@ impl Isp {
             note.invoice_id = note.invoice_id.map(final_id);
         }
 
-        self.payments.sort_by_key(|payment| (payment.date, payment.id));
+        self.payments
+            .sort_by_key(|payment| (payment.date, payment.id));
         for (count, payment) in (1..).zip(&mut self.payments) {
             payment.id = FIRST_PAYMENT + count - 1;
             let (year, method) = (payment.date.year(), payment.method_id);

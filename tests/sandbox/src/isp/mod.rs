@@ -5,6 +5,7 @@
 
 mod billing;
 mod cases;
+mod catalogue;
 mod furniture;
 mod generator;
 mod names;
@@ -12,7 +13,7 @@ mod people;
 mod setup;
 
 use chrono::NaiveDate;
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 
 /// Characters of a customer's name in Sage (Sage API, Customer).
@@ -270,16 +271,18 @@ pub struct Payment {
     pub comment: String,
 }
 
-/// The gross total of lines, half up to cents.
+/// The gross total of lines, in cents.
 pub fn total(lines: &[Line], rounding: Rounding) -> Decimal {
     let gross = |line: &Line| {
         line.quantity * line.price * (Decimal::ONE + line.tax_percent / Decimal::ONE_HUNDRED)
-    };
-    let cents = |amount: Decimal| {
-        amount.round_dp_with_strategy(2, rust_decimal::RoundingStrategy::MidpointAwayFromZero)
     };
     match rounding {
         Rounding::PerLine => lines.iter().map(|line| cents(gross(line))).sum(),
         Rounding::AtEnd => cents(lines.iter().map(gross).sum()),
     }
+}
+
+/// Rounded half up to two places.
+fn cents(amount: Decimal) -> Decimal {
+    amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero)
 }

@@ -25,7 +25,11 @@ impl People {
         let tiny = isp.size == Size::Tiny;
         let id = FIRST_ID + i64::try_from(place).expect("fewer customers than i64 holds");
         // In the tiny provider the last one is the company.
-        let is_company = if tiny { place == 2 } else { rng.random_ratio(1, 5) };
+        let is_company = if tiny {
+            place == 2
+        } else {
+            rng.random_ratio(1, 5)
+        };
         let name = self.name(isp, place, is_company, rng);
         let (street, city, zip_code) = match case {
             Case::NoAddress => Default::default(),
@@ -42,7 +46,11 @@ impl People {
         if !matches!(case, Case::Lead | Case::SubAccount) {
             self.main_account = Some((id, partner_id));
         }
-        let days_before = if case == Case::Newcomer { 0 } else { rng.random_range(1..1_500) };
+        let days_before = if case == Case::Newcomer {
+            0
+        } else {
+            rng.random_range(1..1_500)
+        };
         let phone = names::phone(rng);
         Customer {
             id,
@@ -76,7 +84,9 @@ impl People {
             street,
             zip_code,
             city,
-            vat_id: company_text(is_company, || format!("4{:09}", rng.random_range(0..1_000_000_000))),
+            vat_id: company_text(is_company, || {
+                format!("4{:09}", rng.random_range(0..1_000_000_000))
+            }),
             company_id: company_text(is_company, || {
                 format!("2019/{:06}/07", rng.random_range(0..1_000_000))
             }),

@@ -19,7 +19,10 @@ impl Isp {
             .collect();
         let mut setup = vec![
             ("sage_login".to_owned(), self.sage.login.clone()),
-            ("payment_method_id".to_owned(), method::FROM_SAGE.to_string()),
+            (
+                "payment_method_id".to_owned(),
+                method::FROM_SAGE.to_string(),
+            ),
             ("payments_push_methods".to_owned(), pushed.join(",")),
         ];
         let first_day = self.first_day().to_string();
@@ -37,7 +40,11 @@ impl Isp {
         }
         for tax in self.taxes.iter().filter(|tax| tax.group.is_empty()) {
             let fraction = tax.rate / Decimal::ONE_HUNDRED;
-            let target = self.sage.tax_types.iter().find(|t| t.percentage == fraction);
+            let target = self
+                .sage
+                .tax_types
+                .iter()
+                .find(|t| t.percentage == fraction);
             if let Some(target) = target {
                 setup.push((format!("tax.{}", tax.id), target.id.to_string()));
             }

@@ -1,8 +1,8 @@
 //! Who owes what: customers' balances, and allocations between what lowers them and what raises them.
 //!
 //! A customer's balance = opening balance + invoices - returns - receipts and the settlement discounts that they
-//! allocated - write-offs + adjustments. An allocation moves no balance but by its discount: it only says which receipt, return or
-//! write-off (source) pays which invoice (target). What is open on either side follows from it.
+//! allocated - write-offs + adjustments. An allocation moves no balance but by its discount: it only says which
+//! receipt, return or write-off (source) pays which invoice (target). What is open on either side follows from it.
 
 use chrono::NaiveDateTime;
 use rust_decimal::Decimal;

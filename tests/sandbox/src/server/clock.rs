@@ -19,12 +19,18 @@ pub struct Clock {
 impl Clock {
     /// The system's clock.
     pub fn real() -> Self {
-        Self { still_at: None, advanced: Mutex::default() }
+        Self {
+            still_at: None,
+            advanced: Mutex::default(),
+        }
     }
 
     /// A clock that moves only when it is told to.
     pub fn still(at: DateTime<Utc>) -> Self {
-        Self { still_at: Some(at), advanced: Mutex::default() }
+        Self {
+            still_at: Some(at),
+            advanced: Mutex::default(),
+        }
     }
 
     pub fn now(&self) -> DateTime<Utc> {
@@ -36,7 +42,10 @@ impl Clock {
     pub fn advance(&self, seconds: u32) -> Option<DateTime<Utc>> {
         let mut advanced = unpoisoned(&self.advanced);
         let further = *advanced + TimeDelta::seconds(i64::from(seconds));
-        let now = self.base().checked_add_signed(further).filter(|now| *now < END)?;
+        let now = self
+            .base()
+            .checked_add_signed(further)
+            .filter(|now| *now < END)?;
         *advanced = further;
         Some(now)
     }

@@ -12,7 +12,12 @@ impl<S: Service + Send + 'static> Seat<S> {
         let method = match order {
             "state" => "GET",
             "clock" | "faults" | "edit" | "reset" => "POST",
-            _ => return refusal(404, "state, clock, faults, edit and reset are what can be ordered"),
+            _ => {
+                return refusal(
+                    404,
+                    "state, clock, faults, edit and reset are what can be ordered",
+                );
+            }
         };
         if request.method != method {
             return refusal(405, &format!("{order} takes {method}")).with("allow", method);

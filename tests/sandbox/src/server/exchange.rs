@@ -29,7 +29,13 @@ pub async fn read(incoming: hyper::Request<Incoming>, peer: IpAddr) -> Result<Re
     let body = Limited::new(body, LARGEST_BODY)
         .collect()
         .await
-        .map_err(|error| Response::empty(if error.is::<LengthLimitError>() { 413 } else { 400 }))?;
+        .map_err(|error| {
+            Response::empty(if error.is::<LengthLimitError>() {
+                413
+            } else {
+                400
+            })
+        })?;
     let path = percent_encoding::percent_decode_str(head.uri.path()).decode_utf8_lossy();
     Ok(Request {
         method: head.method.as_str().to_owned(),
@@ -39,7 +45,10 @@ pub async fn read(incoming: hyper::Request<Incoming>, peer: IpAddr) -> Result<Re
             .headers
             .iter()
             .map(|(name, value)| {
-                (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+                (
+                    name.as_str().to_owned(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
             })
             .collect(),
         body: body.to_bytes().to_vec(),
@@ -57,21 +66,33 @@ pub struct Outgoing {
 
 impl Outgoing {
     pub fn whole(response: Response) -> Self {
-        Self { response, cut_after: None }
+        Self {
+            response,
+            cut_after: None,
+        }
     }
 
     /// Announces the whole body, and sends only its beginning; at least the last byte is missing.
     pub fn cut(response: Response, after: usize) -> Self {
         let after = after.min(response.body.len().saturating_sub(1));
-        Self { response, cut_after: Some(after) }
+        Self {
+            response,
+            cut_after: Some(after),
+        }
     }
 
     pub fn into_http(self) -> hyper::Response<Beginning> {
-        let Self { response, cut_after } = self;
+        let Self {
+            response,
+            cut_after,
+        } = self;
         let length = response.body.len();
         let bytes = Bytes::from(response.body);
         let body = match cut_after {
-            None => Beginning { bytes: Some(bytes), then_lost: None },
+            None => Beginning {
+                bytes: Some(bytes),
+                then_lost: None,
+            },
             Some(after) => Beginning {
                 bytes: Some(bytes.slice(..after)),
                 then_lost: Some(Box::pin(tokio::time::sleep(BEFORE_CLOSING))),
@@ -89,7 +110,8 @@ impl Outgoing {
             }
         }
         if cut_after.is_some() {
-            http.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length.max(1)));
+            http.headers_mut()
+                .insert(CONTENT_LENGTH, HeaderValue::from(length.max(1)));
         }
         http
     }

@@ -35,7 +35,10 @@ pub struct World {
 
 impl World {
     pub fn new(clock: Clock, faults: FaultPlan) -> Arc<Self> {
-        Arc::new(Self { clock, faults: Mutex::new(faults) })
+        Arc::new(Self {
+            clock,
+            faults: Mutex::new(faults),
+        })
     }
 
     fn faults(&self) -> MutexGuard<'_, FaultPlan> {
@@ -62,7 +65,12 @@ impl<S: Service + Send + 'static> Seat<S> {
         service: S,
         again: impl Fn() -> Result<S, String> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Arc::new(Self { party, world, service: Mutex::new(service), again: Box::new(again) })
+        Arc::new(Self {
+            party,
+            world,
+            service: Mutex::new(service),
+            again: Box::new(again),
+        })
     }
 
     fn service(&self) -> MutexGuard<'_, S> {
@@ -113,7 +121,11 @@ impl<S: Service + Send + 'static> Server<S> {
     pub async fn bind(seat: Arc<Seat<S>>, address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, seat })
+        Ok(Self {
+            listener,
+            address,
+            seat,
+        })
     }
 
     /// The address with its real port.
@@ -136,7 +148,11 @@ impl<S: Service + Send + 'static> Server<S> {
 }
 
 /// Answers the requests of one connection.
-async fn converse<S: Service + Send + 'static>(seat: Arc<Seat<S>>, stream: TcpStream, peer: IpAddr) {
+async fn converse<S: Service + Send + 'static>(
+    seat: Arc<Seat<S>>,
+    stream: TcpStream,
+    peer: IpAddr,
+) {
     let answer = service_fn(|incoming| {
         let seat = Arc::clone(&seat);
         async move {
@@ -146,7 +162,9 @@ async fn converse<S: Service + Send + 'static>(seat: Arc<Seat<S>>, stream: TcpSt
             };
             // In a task of its own: a client that goes away must not take back what it sent.
             let delivery = tokio::spawn(async move { seat.deliver(request).await }).await;
-            delivery.unwrap_or(Err(ConnectionLost)).map(Outgoing::into_http)
+            delivery
+                .unwrap_or(Err(ConnectionLost))
+                .map(Outgoing::into_http)
         }
     });
     // Both sides may end a connection at any moment, and plans make it happen: no error worth a word.

@@ -10,13 +10,12 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
 
-use super::input::parse_query;
 use super::record::record;
 use super::refusal::Refusal;
 use super::table::Table;
 use super::tokens::Tokens;
 use super::wire::{Flag, Moment};
-use crate::http::Request;
+use crate::http::{Request, parse_query};
 
 record! {
     /// An API key with what it may do. `permissions`: controller → action → `allow` | `deny`; what is not

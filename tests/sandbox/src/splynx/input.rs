@@ -6,7 +6,7 @@ use super::model::Item;
 use super::record::{Access, Record};
 use super::refusal::{FieldError, Refusal};
 use super::wire::Amount;
-use crate::http::Request;
+use crate::http::{Request, parse_query};
 
 pub type Body = Map<String, Value>;
 
@@ -37,22 +37,6 @@ pub fn form_or_json(request: &Request) -> Body {
     parse_query(&String::from_utf8_lossy(&request.body))
         .into_iter()
         .map(|(name, value)| (name, Value::String(value)))
-        .collect()
-}
-
-/// Pairs of a URL-encoded text.
-pub fn parse_query(text: &str) -> Vec<(String, String)> {
-    let decode = |part: &str| {
-        percent_encoding::percent_decode_str(&part.replace('+', " "))
-            .decode_utf8_lossy()
-            .into_owned()
-    };
-    text.split('&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(name), decode(value))
-        })
         .collect()
 }
 

@@ -235,7 +235,7 @@ fn random_documents_come_out_by_the_formulas_and_save_agrees_with_calculate() {
         let lines: Vec<(Decimal, Decimal, Decimal, Decimal)> = (0..rng.random_range(1..6))
             .map(|_| {
                 let quantity = Decimal::new(rng.random_range(0..100_000), rng.random_range(0..4));
-                let price = Decimal::new(rng.random_range(0..10_000_000), rng.random_range(0..6));
+                let price = Decimal::new(rng.random_range(0..1_000_000), rng.random_range(0..6));
                 let reduced = rng.random_ratio(1, 4);
                 let line_discount = if reduced {
                     Decimal::new(rng.random_range(0..=100), 2)

@@ -1,0 +1,74 @@
+//! `serve` as a whole: the pages on a listener and the scheduler beside them, until they are told to stop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::host::Host;
+use crate::scheduler;
+use crate::web::{self, App, BasePath};
+
+/// How long runs and requests may take to end once the server stops.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A server that has its address and does not serve yet.
+pub struct Server {
+    host: Host,
+    clock: Arc<dyn Clock>,
+    base: BasePath,
+    listener: TcpListener,
+}
+
+impl Server {
+    /// `listen`: host and port; port 0 takes a free one.
+    pub async fn bind(host: Host, clock: Arc<dyn Clock>, listen: &str, base: BasePath) -> io::Result<Self> {
+        let listener = TcpListener::bind(listen).await?;
+        Ok(Self { host, clock, base, listener })
+    }
+
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Where people find the pages.
+    pub fn admin_page(&self) -> io::Result<String> {
+        Ok(format!("http://{}{}/", self.address()?, self.base.as_str()))
+    }
+
+    /// Serves until `stop` comes true. Runs of this process are asked to stop then: what is in flight is finished, and
+    /// what is left goes on from what is stored when the job runs again.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let (tell, told) = watch::channel(false);
+        let scheduler = tokio::spawn(scheduler::work(self.host.clone(), self.clock.clone(), told.clone()));
+        let router = web::router(App::new(self.host.clone(), self.clock, self.base));
+        let mut told_pages = told;
+        let serving = async move {
+            let stopped = async move {
+                // An error is the sender gone, which means the same.
+                let _ = told_pages.wait_for(|stop| *stop).await;
+            };
+            axum::serve(self.listener, router).with_graceful_shutdown(stopped).await
+        };
+        let mut serving = tokio::spawn(serving);
+        tokio::select! {
+            served = &mut serving => return served.unwrap_or_else(|error| Err(io::Error::other(error))),
+            () = stop => {}
+        }
+        tell.send_replace(true);
+        // The scheduler first: it must not start what is to be stopped.
+        if let Err(error) = scheduler.await {
+            tracing::error!(%error, "the scheduler broke down");
+        }
+        let (_, served) = tokio::join!(self.host.stop_all(PATIENCE), tokio::time::timeout(PATIENCE, serving));
+        match served {
+            Ok(served) => served.unwrap_or_else(|error| Err(io::Error::other(error))),
+            // A browser that does not let go.
+            Err(_) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The mock host as testers meet it: its storage, its scripts, and components that run in it.
+
+mod component;
+mod deaths;
+mod scripts;
+mod storage;
