@@ -146,6 +146,8 @@ pub fn choices(cap: &mut dyn Capabilities, source: &str) -> Result<Vec<Pair>, Fa
 #[derive(Debug, Clone, Default)]
 pub struct Query {
     pub search: String,
+    /// Columns and what they must be; of the outbox: `state` and `kind`.
+    pub filters: Vec<Pair>,
     pub after: String,
     pub limit: u32,
 }

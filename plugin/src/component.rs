@@ -224,6 +224,7 @@ impl exported::Guest for Component {
     fn view(page: String, query: exported::Query) -> Result<exported::Rows, types::Failure> {
         let query = addon::Query {
             search: query.search,
+            filters: pairs_in(query.filters),
             after: query.after,
             limit: query.limit,
         };

@@ -1,54 +1,44 @@
-//! Where a request may go: base addresses that the operator set, paths that the guest asks for, and the network addresses
-//! that names turn out to have.
+//! Where a request may go: the base address that the operator set, and the paths and queries that a guest adds to it.
 //!
-//! Pure. A guest names a path below the base address and nothing else; whatever could make the joined address mean another
-//! place is refused, not repaired. The trap: a name that was checked can resolve to anything a moment later, so the network
-//! addresses are checked when connecting ([`Reach::permits`]), and again in every disguise that an address has.
+//! Pure. A guest names a path below the base address and nothing else. The trap: whatever could make the joined address mean
+//! another place, to us or to any server on the way, is refused and not repaired.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use thiserror::Error;
 use url::{Host, Url};
 
+use super::reach::Reach;
+
 /// The longest path or query that is sent; servers begin to refuse at 8 KiB (IIS, nginx).
 const LONGEST_TARGET: usize = 8 << 10;
 
 /// Encoded in a segment of a path: all but what RFC 3986 leaves unreserved, and a few marks that are usual in paths.
-const SEGMENT: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@').remove(b'=').remove(b',');
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'@')
+    .remove(b'=')
+    .remove(b',');
 
 /// Encoded in a name or value of a query. `$` stays, as OData clients write it (Sage API, lists).
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'$');
-
-/// Headers that the host alone sets, besides all that begin with one of [`HOSTS_PREFIXES`].
-const HOSTS_HEADERS: [&str; 18] = [
-    "authorization",
-    "cookie",
-    "cookie2",
-    "host",
-    "content-length",
-    "transfer-encoding",
-    "content-encoding",
-    "accept-encoding",
-    "connection",
-    "keep-alive",
-    "te",
-    "trailer",
-    "upgrade",
-    "expect",
-    "forwarded",
-    "via",
-    "apikey",
-    "user-agent",
-];
-const HOSTS_PREFIXES: [&str; 6] = ["proxy-", "x-forwarded-", "x-real-", "x-auth", "x-api", "x-original-"];
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'$');
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum AddressError {
     #[error("`{0}` is not an address")]
     NoAddress(String),
-    #[error("the address must begin with https:// (http:// is for this machine itself and hosts named by the operator)")]
+    #[error(
+        "the address must begin with https:// (http:// is for this machine itself and hosts named by the operator)"
+    )]
     Insecure,
     #[error("the address must not carry a user, a query or a fragment")]
     Decorated,
@@ -58,8 +48,6 @@ pub enum AddressError {
     Path(&'static str),
     #[error("{0}")]
     Query(String),
-    #[error("{0}")]
-    Header(String),
 }
 
 /// The checked base address of a connection.
@@ -67,15 +55,6 @@ pub enum AddressError {
 pub struct Base {
     url: Url,
     reach: Reach,
-}
-
-/// Which network addresses a connection may lead to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Reach {
-    /// The public Internet.
-    Public,
-    /// Also this machine and private networks.
-    Private,
 }
 
 /// A host that may be reached, as the manifest or the operator writes it: a name, or an address of which scheme and port
@@ -93,12 +72,22 @@ pub struct Allowed<'a> {
 impl Base {
     /// Checks the address that the settings give against the hosts that may be reached.
     pub fn check(address: &str, allowed: Allowed<'_>) -> Result<Self, AddressError> {
-        let mut url = Url::parse(address).map_err(|_| AddressError::NoAddress(address.to_owned()))?;
-        let Some(host) = url.host() else { return Err(AddressError::NoAddress(address.to_owned())) };
-        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        let mut url =
+            Url::parse(address).map_err(|_| AddressError::NoAddress(address.to_owned()))?;
+        let Some(host) = url.host() else {
+            return Err(AddressError::NoAddress(address.to_owned()));
+        };
+        if !url.username().is_empty()
+            || url.password().is_some()
+            || url.query().is_some()
+            || url.fragment().is_some()
+        {
             return Err(AddressError::Decorated);
         }
-        let by_operator = allowed.operator.iter().any(|name| same_host(name, &url).is_some());
+        let by_operator = allowed
+            .operator
+            .iter()
+            .any(|name| same_host(name, &url).is_some());
         if !by_operator && !allowed.manifest.iter().any(|entry| allows(entry, &url)) {
             return Err(AddressError::ForeignHost(host.to_string()));
         }
@@ -112,7 +101,11 @@ impl Base {
             let path = format!("{}/", url.path());
             url.set_path(&path);
         }
-        let reach = if by_operator || allowed.private { Reach::Private } else { Reach::Public };
+        let reach = if by_operator || allowed.private {
+            Reach::Private
+        } else {
+            Reach::Public
+        };
         Ok(Self { url, reach })
     }
 
@@ -157,7 +150,9 @@ impl Base {
         let mut text = String::new();
         for (name, value) in query {
             if name.is_empty() {
-                return Err(AddressError::Query("a parameter of the query has no name".to_owned()));
+                return Err(AddressError::Query(
+                    "a parameter of the query has no name".to_owned(),
+                ));
             }
             if !text.is_empty() {
                 text.push('&');
@@ -168,11 +163,15 @@ impl Base {
             url.set_query(Some(&text));
         }
         if url.path().len() + text.len() > LONGEST_TARGET {
-            return Err(AddressError::Query(format!("path and query are longer than {LONGEST_TARGET} bytes")));
+            return Err(AddressError::Query(format!(
+                "path and query are longer than {LONGEST_TARGET} bytes"
+            )));
         }
         // What the checks above already make true, seen from the other side.
         if url.path() != joined || url.authority() != self.url.authority() {
-            return Err(AddressError::Path("the path leads away from the base address"));
+            return Err(AddressError::Path(
+                "the path leads away from the base address",
+            ));
         }
         Ok(url)
     }
@@ -185,20 +184,11 @@ impl AddressError {
     }
 }
 
-impl Reach {
-    /// Whether a connection may be opened to this network address.
-    pub fn permits(self, address: IpAddr) -> bool {
-        match kind(address) {
-            Kind::Public => true,
-            Kind::Private => self == Self::Private,
-            Kind::Never => false,
-        }
-    }
-}
-
 /// Adds a parameter to the query.
 pub fn add_query(url: &mut Url, name: &str, value: &str) {
-    let mut text = url.query().map_or_else(String::new, |query| format!("{query}&"));
+    let mut text = url
+        .query()
+        .map_or_else(String::new, |query| format!("{query}&"));
     push_parameter(&mut text, name, value);
     url.set_query(Some(&text));
 }
@@ -209,27 +199,12 @@ fn push_parameter(text: &mut String, name: &str, value: &str) {
     text.extend(utf8_percent_encode(value, QUERY));
 }
 
-/// Whether a guest may set the header; names are compared in lower case.
-pub fn check_header(name: &str, value: &str) -> Result<(), AddressError> {
-    let refused = |why: &str| Err(AddressError::Header(format!("the header `{}` {why}", name.escape_debug())));
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    if name.is_empty() || !name.bytes().all(is_token) {
-        return refused("is not a header's name");
-    }
-    let lower = name.to_ascii_lowercase();
-    if HOSTS_HEADERS.contains(&lower.as_str()) || HOSTS_PREFIXES.iter().any(|prefix| lower.starts_with(prefix)) {
-        return refused("is the host's to set");
-    }
-    if !value.bytes().all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte)) {
-        return refused("has a value with other than printable ASCII characters");
-    }
-    Ok(())
-}
-
 fn check_path(path: &str) -> Result<(), AddressError> {
     let refused = |why| Err(AddressError::Path(why));
     if path.starts_with('/') {
-        return refused("the path begins with a slash; it is relative to the connection's base address");
+        return refused(
+            "the path begins with a slash; it is relative to the connection's base address",
+        );
     }
     // An encoded dot or slash is decoded by one server and not by the next.
     if path.contains(['%', '\\', '?', '#', ':', ';']) || path.chars().any(char::is_control) {
@@ -266,64 +241,30 @@ fn is_this_machine(host: &Host<&str>) -> bool {
     }
 }
 
-enum Kind {
-    Public,
-    /// This machine, and networks that one owns: of use where an operator says so.
-    Private,
-    /// Of no use to anybody, or of use only to attackers.
-    Never,
-}
-
-fn kind(address: IpAddr) -> Kind {
-    match address {
-        IpAddr::V4(address) => kind_of_v4(address),
-        IpAddr::V6(address) => kind_of_v6(address),
-    }
-}
-
-fn kind_of_v4(address: Ipv4Addr) -> Kind {
-    let [a, b, c, _] = address.octets();
-    match (a, b, c) {
-        // Where clouds hand out credentials to whoever asks.
-        _ if address == Ipv4Addr::new(169, 254, 169, 254) || address == Ipv4Addr::new(100, 100, 100, 200) => Kind::Never,
-        (0, ..) | (192, 0, 0 | 2) | (198, 51, 100) | (203, 0, 113) | (192, 88, 99) | (224..=255, ..) => Kind::Never,
-        (10 | 127, ..) | (172, 16..=31, _) | (192, 168, _) | (169, 254, _) | (100, 64..=127, _) | (198, 18..=19, _) => {
-            Kind::Private
-        }
-        _ => Kind::Public,
-    }
-}
-
-fn kind_of_v6(address: Ipv6Addr) -> Kind {
-    let segments = address.segments();
-    let embedded = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        kind_of_v4(Ipv4Addr::new(a, b, c, d))
-    };
-    match segments {
-        [0, 0, 0, 0, 0, 0, 0, 0] => Kind::Never,
-        [0, 0, 0, 0, 0, 0, 0, 1] => Kind::Private,
-        // IPv4 in disguise: mapped, compatible, NAT64, 6to4.
-        [0, 0, 0, 0, 0, 0xffff | 0, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
-            embedded(high, low)
-        }
-        // Local NAT64, discard, Teredo, documentation.
-        [0x64, 0xff9b, 1, ..] | [0x100, ..] | [0x2001, 0, ..] | [0x2001, 0xdb8, ..] | [0x3fff, ..] => Kind::Never,
-        // The metadata service of a cloud.
-        [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254] => Kind::Never,
-        [0xfc00..=0xfdff, ..] | [0xfe80..=0xfebf, ..] => Kind::Private,
-        [0x2000..=0x3fff, ..] => Kind::Public,
-        _ => Kind::Never,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn base(address: &str, manifest: &[&str], operator: &[&str], private: bool) -> Result<Base, AddressError> {
-        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
-        Base::check(address, Allowed { manifest: &owned(manifest), operator: &owned(operator), private })
+    fn base(
+        address: &str,
+        manifest: &[&str],
+        operator: &[&str],
+        private: bool,
+    ) -> Result<Base, AddressError> {
+        let owned = |texts: &[&str]| {
+            texts
+                .iter()
+                .map(|text| (*text).to_owned())
+                .collect::<Vec<_>>()
+        };
+        Base::check(
+            address,
+            Allowed {
+                manifest: &owned(manifest),
+                operator: &owned(operator),
+                private,
+            },
+        )
     }
 
     #[test]
@@ -331,29 +272,126 @@ mod tests {
         let sage = ["accounting.sageone.co.za"];
         let foreign = |host: &str| Err(AddressError::ForeignHost(host.to_owned()));
         for (address, manifest, operator, expected) in [
-            ("https://accounting.sageone.co.za/api/2.0.0/", &sage[..], &[][..], Ok(Reach::Public)),
-            ("https://ACCOUNTING.sageone.co.za:443/api", &sage, &[], Ok(Reach::Public)),
-            ("https://accounting.sageone.co.za:8443/", &sage, &[], foreign("accounting.sageone.co.za")),
-            ("http://accounting.sageone.co.za/", &sage, &[], Err(AddressError::Insecure)),
-            ("https://accounting.sageone.co.za.evil.example/", &sage, &[], foreign("accounting.sageone.co.za.evil.example")),
-            ("https://evil.example/accounting.sageone.co.za/", &sage, &[], foreign("evil.example")),
-            ("https://accounting.sageone.co.za@evil.example/", &sage, &[], Err(AddressError::Decorated)),
-            ("https://accounting.sageone.co.za/?x=1", &sage, &[], Err(AddressError::Decorated)),
-            ("ftp://accounting.sageone.co.za/", &sage, &[], Err(AddressError::NoAddress("ftp://accounting.sageone.co.za/".into()))),
-            ("accounting.sageone.co.za", &sage, &[], Err(AddressError::NoAddress("accounting.sageone.co.za".into()))),
-            ("http://127.0.0.1:8002/api/", &sage, &[], foreign("127.0.0.1")),
-            ("http://127.0.0.1:8002/api/", &sage, &["127.0.0.1"], Ok(Reach::Private)),
-            ("http://127.0.0.1:8002/api/", &sage, &["127.0.0.1:8002"], Ok(Reach::Private)),
-            ("http://127.1:8002/api/", &sage, &["127.0.0.1"], Ok(Reach::Private)),
-            ("http://[::1]:8002/api/", &sage, &["[::1]"], Ok(Reach::Private)),
-            ("https://isp.example:8443/", &["https://isp.example:8443/"], &[], Ok(Reach::Public)),
-            ("https://isp.example/", &["https://isp.example:8443/"], &[], foreign("isp.example")),
-            ("http://localhost:8001/", &["http://localhost:8001/"], &[], Ok(Reach::Public)),
+            (
+                "https://accounting.sageone.co.za/api/2.0.0/",
+                &sage[..],
+                &[][..],
+                Ok(Reach::Public),
+            ),
+            (
+                "https://ACCOUNTING.sageone.co.za:443/api",
+                &sage,
+                &[],
+                Ok(Reach::Public),
+            ),
+            (
+                "https://accounting.sageone.co.za:8443/",
+                &sage,
+                &[],
+                foreign("accounting.sageone.co.za"),
+            ),
+            (
+                "http://accounting.sageone.co.za/",
+                &sage,
+                &[],
+                Err(AddressError::Insecure),
+            ),
+            (
+                "https://accounting.sageone.co.za.evil.example/",
+                &sage,
+                &[],
+                foreign("accounting.sageone.co.za.evil.example"),
+            ),
+            (
+                "https://evil.example/accounting.sageone.co.za/",
+                &sage,
+                &[],
+                foreign("evil.example"),
+            ),
+            (
+                "https://accounting.sageone.co.za@evil.example/",
+                &sage,
+                &[],
+                Err(AddressError::Decorated),
+            ),
+            (
+                "https://accounting.sageone.co.za/?x=1",
+                &sage,
+                &[],
+                Err(AddressError::Decorated),
+            ),
+            (
+                "ftp://accounting.sageone.co.za/",
+                &sage,
+                &[],
+                Err(AddressError::NoAddress(
+                    "ftp://accounting.sageone.co.za/".into(),
+                )),
+            ),
+            (
+                "accounting.sageone.co.za",
+                &sage,
+                &[],
+                Err(AddressError::NoAddress("accounting.sageone.co.za".into())),
+            ),
+            (
+                "http://127.0.0.1:8002/api/",
+                &sage,
+                &[],
+                foreign("127.0.0.1"),
+            ),
+            (
+                "http://127.0.0.1:8002/api/",
+                &sage,
+                &["127.0.0.1"],
+                Ok(Reach::Private),
+            ),
+            (
+                "http://127.0.0.1:8002/api/",
+                &sage,
+                &["127.0.0.1:8002"],
+                Ok(Reach::Private),
+            ),
+            (
+                "http://127.1:8002/api/",
+                &sage,
+                &["127.0.0.1"],
+                Ok(Reach::Private),
+            ),
+            (
+                "http://[::1]:8002/api/",
+                &sage,
+                &["[::1]"],
+                Ok(Reach::Private),
+            ),
+            (
+                "https://isp.example:8443/",
+                &["https://isp.example:8443/"],
+                &[],
+                Ok(Reach::Public),
+            ),
+            (
+                "https://isp.example/",
+                &["https://isp.example:8443/"],
+                &[],
+                foreign("isp.example"),
+            ),
+            (
+                "http://localhost:8001/",
+                &["http://localhost:8001/"],
+                &[],
+                Ok(Reach::Public),
+            ),
         ] {
             let found = base(address, manifest, operator, false).map(|base| base.reach());
             assert_eq!(found, expected, "{address}");
         }
-        let own = base("http://127.0.0.1:8001/api/", &["http://127.0.0.1:8001/"], &[], true);
+        let own = base(
+            "http://127.0.0.1:8001/api/",
+            &["http://127.0.0.1:8001/"],
+            &[],
+            true,
+        );
         assert_eq!(own.map(|base| base.reach()), Ok(Reach::Private));
     }
 
@@ -362,14 +400,31 @@ mod tests {
         let base = base("https://isp.example/api/2.0", &["isp.example"], &[], false).unwrap();
         for (path, query, expected) in [
             ("", vec![], "https://isp.example/api/2.0/"),
-            ("admin/finance/invoices/501", vec![], "https://isp.example/api/2.0/admin/finance/invoices/501"),
-            ("admin/config/module/my_map--17", vec![], "https://isp.example/api/2.0/admin/config/module/my_map--17"),
-            ("Customer/Get/", vec![], "https://isp.example/api/2.0/Customer/Get/"),
+            (
+                "admin/finance/invoices/501",
+                vec![],
+                "https://isp.example/api/2.0/admin/finance/invoices/501",
+            ),
+            (
+                "admin/config/module/my_map--17",
+                vec![],
+                "https://isp.example/api/2.0/admin/config/module/my_map--17",
+            ),
+            (
+                "Customer/Get/",
+                vec![],
+                "https://isp.example/api/2.0/Customer/Get/",
+            ),
             ("a b/ü", vec![], "https://isp.example/api/2.0/a%20b/%C3%BC"),
             ("x..y/.z", vec![], "https://isp.example/api/2.0/x..y/.z"),
             (
                 "Customer/Get",
-                vec![("$filter", "Name eq 'A & B'+#?"), ("main_attributes[x][]", ""), ("a", "1"), ("a", "2")],
+                vec![
+                    ("$filter", "Name eq 'A & B'+#?"),
+                    ("main_attributes[x][]", ""),
+                    ("a", "1"),
+                    ("a", "2"),
+                ],
                 "https://isp.example/api/2.0/Customer/Get?$filter=Name%20eq%20%27A%20%26%20B%27%2B%23%3F\
                  &main_attributes%5Bx%5D%5B%5D=&a=1&a=2",
             ),
@@ -377,73 +432,41 @@ mod tests {
             assert_eq!(base.join(path, query).unwrap().as_str(), expected);
         }
         for path in [
-            "/", "/etc", "//evil.example/", "https://evil.example/", "..", "../x", "a/../b", "a/./b", "a//b", "a/..", "./a",
-            "a/...", "%2e%2e/x", "a%2fb", "a\\b", "\\\\evil.example", "a?b", "a#b", "a\nb", "a\0b", "a;b", "@evil.example:80/",
+            "/",
+            "/etc",
+            "//evil.example/",
+            "https://evil.example/",
+            "..",
+            "../x",
+            "a/../b",
+            "a/./b",
+            "a//b",
+            "a/..",
+            "./a",
+            "a/...",
+            "%2e%2e/x",
+            "a%2fb",
+            "a\\b",
+            "\\\\evil.example",
+            "a?b",
+            "a#b",
+            "a\nb",
+            "a\0b",
+            "a;b",
+            "@evil.example:80/",
         ] {
-            assert!(matches!(base.join(path, []), Err(AddressError::Path(_))), "{path:?}");
+            assert!(
+                matches!(base.join(path, []), Err(AddressError::Path(_))),
+                "{path:?}"
+            );
         }
-        assert!(matches!(base.join("a", [("", "x")]), Err(AddressError::Query(_))));
-        assert!(matches!(base.join("a", [("x", "y".repeat(9000).as_str())]), Err(AddressError::Query(_))));
-    }
-
-    #[test]
-    fn headers_of_the_host_are_refused_in_every_spelling() {
-        for name in ["accept", "Content-Type", "If-Modified-Since", "x-request-id"] {
-            assert_eq!(check_header(name, "text/plain; q=1"), Ok(()), "{name}");
-        }
-        for name in [
-            "Authorization", "COOKIE", "Host", "content-length", "Transfer-Encoding", "Proxy-Authorization", "X-Forwarded-For",
-            "X-Api-Key", "apikey", "Connection", "te", "Expect", "", "a b", "a:b", "ä", "a\r\nHost",
-        ] {
-            assert!(check_header(name, "x").is_err(), "{name:?}");
-        }
-        for value in ["a\r\nHost: evil", "a\0", "ä", "\u{7f}"] {
-            assert!(check_header("accept", value).is_err(), "{value:?}");
-        }
-    }
-
-    #[test]
-    fn addresses_are_filtered_in_every_disguise() {
-        for (address, public, private) in [
-            ("8.8.8.8", true, true),
-            ("196.25.1.1", true, true),
-            ("2c0f:f248::1", true, true),
-            ("127.0.0.1", false, true),
-            ("127.255.1.2", false, true),
-            ("10.1.2.3", false, true),
-            ("172.16.0.1", false, true),
-            ("172.32.0.1", true, true),
-            ("192.168.1.1", false, true),
-            ("100.64.0.1", false, true),
-            ("169.254.1.1", false, true),
-            ("::1", false, true),
-            ("fd12::1", false, true),
-            ("fe80::1", false, true),
-            ("::ffff:127.0.0.1", false, true),
-            ("::127.0.0.1", false, true),
-            ("64:ff9b::7f00:1", false, true),
-            ("2002:7f00:1::", false, true),
-            ("::ffff:8.8.8.8", true, true),
-            ("64:ff9b::808:808", true, true),
-            ("169.254.169.254", false, false),
-            ("::ffff:169.254.169.254", false, false),
-            ("64:ff9b::a9fe:a9fe", false, false),
-            ("fd00:ec2::254", false, false),
-            ("0.0.0.0", false, false),
-            ("0.1.2.3", false, false),
-            ("::", false, false),
-            ("224.0.0.1", false, false),
-            ("255.255.255.255", false, false),
-            ("240.0.0.1", false, false),
-            ("192.0.2.1", false, false),
-            ("198.51.100.1", false, false),
-            ("203.0.113.9", false, false),
-            ("2001:db8::1", false, false),
-            ("2001::1", false, false),
-            ("ff02::1", false, false),
-        ] {
-            let ip: IpAddr = address.parse().unwrap();
-            assert_eq!((Reach::Public.permits(ip), Reach::Private.permits(ip)), (public, private), "{address}");
-        }
+        assert!(matches!(
+            base.join("a", [("", "x")]),
+            Err(AddressError::Query(_))
+        ));
+        assert!(matches!(
+            base.join("a", [("x", "y".repeat(9000).as_str())]),
+            Err(AddressError::Query(_))
+        ));
     }
 }

@@ -42,7 +42,10 @@ pub struct Proof {
 impl Credential {
     /// Fills in the settings that the manifest names; the error is one that is not set.
     pub fn resolve(specs: &[AuthSpec], settings: &Settings) -> Result<Vec<Self>, String> {
-        specs.iter().map(|spec| Self::resolve_one(spec, settings)).collect()
+        specs
+            .iter()
+            .map(|spec| Self::resolve_one(spec, settings))
+            .collect()
     }
 
     fn resolve_one(spec: &AuthSpec, settings: &Settings) -> Result<Self, String> {
@@ -52,15 +55,25 @@ impl Credential {
             (None, plain) => Ok(Secret::new(plain)),
         };
         Ok(match spec {
-            AuthSpec::Basic { user, password } => Self::Basic { user: setting(user)?, password: setting(password)? },
-            AuthSpec::Bearer { token } => Self::Bearer { token: settings.render(token)? },
-            AuthSpec::QueryKey { name, value } => {
-                Self::QueryKey { name: name.clone(), value: settings.render(value)? }
-            }
-            AuthSpec::SplynxSignature { key, secret } => {
-                Self::SplynxSignature { key: setting(key)?, secret: setting(secret)? }
-            }
-            AuthSpec::SplynxToken { key, secret } => Self::SplynxToken { key: setting(key)?, secret: setting(secret)? },
+            AuthSpec::Basic { user, password } => Self::Basic {
+                user: setting(user)?,
+                password: setting(password)?,
+            },
+            AuthSpec::Bearer { token } => Self::Bearer {
+                token: settings.render(token)?,
+            },
+            AuthSpec::QueryKey { name, value } => Self::QueryKey {
+                name: name.clone(),
+                value: settings.render(value)?,
+            },
+            AuthSpec::SplynxSignature { key, secret } => Self::SplynxSignature {
+                key: setting(key)?,
+                secret: setting(secret)?,
+            },
+            AuthSpec::SplynxToken { key, secret } => Self::SplynxToken {
+                key: setting(key)?,
+                secret: setting(secret)?,
+            },
         })
     }
 
@@ -139,7 +152,8 @@ pub fn prove(credentials: &[Credential], stamp: Stamp<'_>) -> Proof {
 /// HMAC-SHA256 over nonce and key, in upper-case hexadecimal; method, path and body are not signed (Splynx API, signature
 /// authentication).
 pub fn splynx_signature(key: &str, secret: &str, nonce: i64) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(nonce.to_string().as_bytes());
     mac.update(key.as_bytes());
     hex::encode_upper(mac.finalize().into_bytes())
@@ -157,9 +171,21 @@ mod tests {
 
     #[test]
     fn splynx_signatures_equal_the_documented_vectors() {
-        let sign = |nonce| splynx_signature("aaaa1111bbbb2222cccc3333dddd4444", "eeee5555ffff66660000777711118888", nonce);
-        assert_eq!(sign(170_000_000_000), "383CBA3D05A439289CAB9F47BFC48969674A153A8F0FCDFD2295FFDF138C6D07");
-        assert_eq!(sign(170_000_000_001), "612C78C5F0D62F288537F465AA31F1BAE2B7CDF31B83A917D050EDF0E2FE1365");
+        let sign = |nonce| {
+            splynx_signature(
+                "aaaa1111bbbb2222cccc3333dddd4444",
+                "eeee5555ffff66660000777711118888",
+                nonce,
+            )
+        };
+        assert_eq!(
+            sign(170_000_000_000),
+            "383CBA3D05A439289CAB9F47BFC48969674A153A8F0FCDFD2295FFDF138C6D07"
+        );
+        assert_eq!(
+            sign(170_000_000_001),
+            "612C78C5F0D62F288537F465AA31F1BAE2B7CDF31B83A917D050EDF0E2FE1365"
+        );
     }
 
     #[test]
@@ -167,31 +193,71 @@ mod tests {
         let secret = Secret::new;
         let token = secret("issued");
         let cases = [
-            (Credential::Basic { user: secret("a@b.c"), password: secret("p:w") }, "authorization=Basic YUBiLmM6cDp3"),
-            (Credential::Bearer { token: secret("t") }, "authorization=Bearer t"),
-            (Credential::QueryKey { name: "apikey".into(), value: secret("{k}") }, "?apikey={k}"),
             (
-                Credential::SplynxSignature { key: secret("key"), secret: secret("secret") },
+                Credential::Basic {
+                    user: secret("a@b.c"),
+                    password: secret("p:w"),
+                },
+                "authorization=Basic YUBiLmM6cDp3",
+            ),
+            (
+                Credential::Bearer { token: secret("t") },
+                "authorization=Bearer t",
+            ),
+            (
+                Credential::QueryKey {
+                    name: "apikey".into(),
+                    value: secret("{k}"),
+                },
+                "?apikey={k}",
+            ),
+            (
+                Credential::SplynxSignature {
+                    key: secret("key"),
+                    secret: secret("secret"),
+                },
                 "authorization=Splynx-EA (key=key&nonce=7&signature=\
                  2573B1DCA1337E050F361F2A9A0E5E3782ADE2F2DFE804201D8BE3A604692391)",
             ),
             (
-                Credential::SplynxToken { key: secret("key"), secret: secret("secret") },
+                Credential::SplynxToken {
+                    key: secret("key"),
+                    secret: secret("secret"),
+                },
                 "authorization=Splynx-EA (access_token=issued)",
             ),
         ];
         for (credential, expected) in cases {
-            let stamp = Stamp { nonce: 7, token: Some(&token) };
+            let stamp = Stamp {
+                nonce: 7,
+                token: Some(&token),
+            };
             let proof = prove(std::slice::from_ref(&credential), stamp);
-            let headers = proof.headers.iter().map(|(name, value)| format!("{name}={}", value.expose()));
-            let query = proof.query.iter().map(|(name, value)| format!("?{name}={}", value.expose()));
+            let headers = proof
+                .headers
+                .iter()
+                .map(|(name, value)| format!("{name}={}", value.expose()));
+            let query = proof
+                .query
+                .iter()
+                .map(|(name, value)| format!("?{name}={}", value.expose()));
             assert_eq!(headers.chain(query).collect::<Vec<_>>(), [expected]);
         }
         let both = [
-            Credential::Basic { user: secret("u"), password: secret("p") },
-            Credential::QueryKey { name: "apikey".into(), value: secret("k") },
+            Credential::Basic {
+                user: secret("u"),
+                password: secret("p"),
+            },
+            Credential::QueryKey {
+                name: "apikey".into(),
+                value: secret("k"),
+            },
         ];
         let proof = prove(&both, Stamp::default());
-        assert_eq!((proof.headers.len(), proof.query.len()), (1, 1), "Sage wants both");
+        assert_eq!(
+            (proof.headers.len(), proof.query.len()),
+            (1, 1),
+            "Sage wants both"
+        );
     }
 }

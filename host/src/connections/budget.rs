@@ -39,7 +39,10 @@ impl Budget {
         }
         let (now, verdict) = self
             .change(&route.bucket, |bucket, now| {
-                (now, bucket.admit(&route.limits, &route.fingerprint, want, now))
+                (
+                    now,
+                    bucket.admit(&route.limits, &route.fingerprint, want, now),
+                )
             })
             .await?;
         Ok(match verdict {
@@ -51,25 +54,40 @@ impl Budget {
 
     /// Notes a 401.
     pub async fn refuse(&self, route: &Route) -> Result<(), StoreError> {
-        let change = |bucket: &mut Bucket, now| bucket.answered(&route.limits, &route.fingerprint, 401, now);
+        let change =
+            |bucket: &mut Bucket, now| bucket.answered(&route.limits, &route.fingerprint, 401, now);
         self.change(&route.bucket, change).await
     }
 
     /// Notes a 429, and until when it means silence. `sender`: for everything that this machine sends to the address.
-    pub async fn rest(&self, route: &Route, retry_after: u32, sender: bool) -> Result<DateTime<Utc>, StoreError> {
+    pub async fn rest(
+        &self,
+        route: &Route,
+        retry_after: u32,
+        sender: bool,
+    ) -> Result<DateTime<Utc>, StoreError> {
         let rest_seconds = route.limits.rest_seconds.max(retry_after);
-        let limits = Limits { rest_seconds, ..route.limits };
-        let block = |bucket: &mut Bucket, now| bucket.answered(&limits, &route.fingerprint, 429, now);
+        let limits = Limits {
+            rest_seconds,
+            ..route.limits
+        };
+        let block =
+            |bucket: &mut Bucket, now| bucket.answered(&limits, &route.fingerprint, 429, now);
         self.change(&route.bucket, block).await?;
         if sender {
             self.change(&route.sender, block).await?;
         }
-        Ok(instant(self.blocked_until(&route.bucket).await?.unwrap_or(self.now())))
+        Ok(instant(
+            self.blocked_until(&route.bucket)
+                .await?
+                .unwrap_or(self.now()),
+        ))
     }
 
     /// Tries refused credentials again.
     pub async fn forgive(&self, route: &Route) -> Result<(), StoreError> {
-        self.change(&route.bucket, |bucket, _| bucket.forgive()).await
+        self.change(&route.bucket, |bucket, _| bucket.forgive())
+            .await
     }
 
     /// A look, without a decision.
@@ -85,7 +103,11 @@ impl Budget {
         self.clock.now().timestamp_millis()
     }
 
-    async fn change<T>(&self, key: &str, change: impl FnOnce(&mut Bucket, i64) -> T) -> Result<T, StoreError> {
+    async fn change<T>(
+        &self,
+        key: &str,
+        change: impl FnOnce(&mut Bucket, i64) -> T,
+    ) -> Result<T, StoreError> {
         self.store
             .with_bucket(key, |stored| match read(stored) {
                 Err(error) => (None, Err(error)),
@@ -115,6 +137,9 @@ fn instant(millis: i64) -> DateTime<Utc> {
 fn read(stored: Option<&str>) -> Result<Bucket, StoreError> {
     stored.map_or_else(
         || Ok(Bucket::default()),
-        |text| serde_json::from_str(text).map_err(|error| StoreError::Corrupt(format!("a budget: {error}"))),
+        |text| {
+            serde_json::from_str(text)
+                .map_err(|error| StoreError::Corrupt(format!("a budget: {error}")))
+        },
     )
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use reqwest::Method;
 
-use super::address::{AddressError, check_header};
+use super::address::AddressError;
 use super::egress::Outgoing;
 use super::lane::Errand;
 use super::route::Route;
@@ -14,61 +14,190 @@ use crate::store::Failure;
 /// Most bytes of a request's body.
 const LARGEST_BODY: usize = 16 << 20;
 
-const METHODS: [Method; 6] = [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::HEAD, Method::OPTIONS];
+/// Headers that the host alone sets, besides all that begin with one of [`HOSTS_PREFIXES`].
+const HOSTS_HEADERS: [&str; 18] = [
+    "authorization",
+    "cookie",
+    "cookie2",
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "content-encoding",
+    "accept-encoding",
+    "connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "forwarded",
+    "via",
+    "apikey",
+    "user-agent",
+];
+const HOSTS_PREFIXES: [&str; 6] = [
+    "proxy-",
+    "x-forwarded-",
+    "x-real-",
+    "x-auth",
+    "x-api",
+    "x-original-",
+];
 
-pub(super) fn check(caller: &Caller, request: Request, index: usize) -> Result<(Arc<Route>, Errand), Failure> {
-    let Request { connection, effect, method, path, query, headers, body, options } = request;
+const METHODS: [Method; 6] = [
+    Method::GET,
+    Method::POST,
+    Method::PUT,
+    Method::DELETE,
+    Method::HEAD,
+    Method::OPTIONS,
+];
+
+pub(super) fn check(
+    caller: &Caller,
+    request: Request,
+    index: usize,
+) -> Result<(Arc<Route>, Errand), Failure> {
+    let Request {
+        connection,
+        effect,
+        method,
+        path,
+        query,
+        headers,
+        body,
+        options,
+    } = request;
     if caller.rights == Rights::Nothing {
-        return Err(Failure::new("no-http", "Pages and migrations work on stored data only; they send nothing."));
+        return Err(Failure::new(
+            "no-http",
+            "Pages and migrations work on stored data only; they send nothing.",
+        ));
     }
     let write = match effect.as_str() {
         "read" => false,
         "write" => true,
-        _ => return Err(invalid(format!("the effect `{}` is neither read nor write", effect.escape_debug()))),
+        _ => {
+            return Err(invalid(format!(
+                "the effect `{}` is neither read nor write",
+                effect.escape_debug()
+            )));
+        }
     };
     if write && !matches!(caller.rights, Rights::Write(_)) {
-        return Err(Failure::new("preview", "Nothing is written now: this only looks."));
+        return Err(Failure::new(
+            "preview",
+            "Nothing is written now: this only looks.",
+        ));
     }
     let route = caller
         .access
         .route(&connection)
-        .ok_or_else(|| invalid(format!("the manifest has no connection `{}`", connection.escape_debug())))?
+        .ok_or_else(|| {
+            invalid(format!(
+                "the manifest has no connection `{}`",
+                connection.escape_debug()
+            ))
+        })?
         .clone()?;
     let method = METHODS
         .into_iter()
         .find(|known| known.as_str() == method)
         .ok_or_else(|| invalid(format!("there is no method `{}`", method.escape_debug())))?;
-    let reserved = route.credentials.iter().filter_map(|credential| credential.query_name());
+    let reserved = route
+        .credentials
+        .iter()
+        .filter_map(|credential| credential.query_name());
     for reserved in reserved {
         // Services compare names of parameters without regard to case (Sage API, URL).
-        if query.iter().any(|(name, _)| name.eq_ignore_ascii_case(reserved)) {
-            return Err(invalid(format!("the query parameter `{reserved}` is the host's to set")));
+        if query
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case(reserved))
+        {
+            return Err(invalid(format!(
+                "the query parameter `{reserved}` is the host's to set"
+            )));
         }
     }
-    let url = route.base.join(&path, query.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let url = route.base.join(
+        &path,
+        query
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str())),
+    );
     let url = url.map_err(refused)?;
     if body.len() > LARGEST_BODY {
-        return Err(invalid(format!("the body has more than {LARGEST_BODY} bytes")));
+        return Err(invalid(format!(
+            "the body has more than {LARGEST_BODY} bytes"
+        )));
     }
     let headers = checked_headers(headers, !body.is_empty())?;
     let priority = priority(&options)?;
-    let outgoing = Outgoing { method, url, headers, body };
-    Ok((route, Errand { index, outgoing, write, priority }))
+    let outgoing = Outgoing {
+        method,
+        url,
+        headers,
+        body,
+    };
+    Ok((
+        route,
+        Errand {
+            index,
+            outgoing,
+            write,
+            priority,
+        },
+    ))
 }
 
-fn checked_headers(headers: Vec<(String, String)>, has_body: bool) -> Result<Vec<(String, String)>, Failure> {
+fn checked_headers(
+    headers: Vec<(String, String)>,
+    has_body: bool,
+) -> Result<Vec<(String, String)>, Failure> {
     let mut checked = Vec::with_capacity(headers.len() + 2);
     for (name, value) in headers {
-        check_header(&name, &value).map_err(refused)?;
+        check_header(&name, &value)?;
         checked.push((name.to_ascii_lowercase(), value));
     }
     // Both sides speak JSON, unless the guest says otherwise.
-    for usual in [Some("accept"), has_body.then_some("content-type")].into_iter().flatten() {
+    for usual in [Some("accept"), has_body.then_some("content-type")]
+        .into_iter()
+        .flatten()
+    {
         if !checked.iter().any(|(name, _)| name == usual) {
             checked.push((usual.to_owned(), "application/json".to_owned()));
         }
     }
     Ok(checked)
+}
+
+/// Whether a guest may set the header; names are compared in lower case.
+fn check_header(name: &str, value: &str) -> Result<(), Failure> {
+    let refused = |why: &str| {
+        Err(invalid(format!(
+            "the header `{}` {why}",
+            name.escape_debug()
+        )))
+    };
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(is_token) {
+        return refused("is not a header's name");
+    }
+    let lower = name.to_ascii_lowercase();
+    if HOSTS_HEADERS.contains(&lower.as_str())
+        || HOSTS_PREFIXES
+            .iter()
+            .any(|prefix| lower.starts_with(prefix))
+    {
+        return refused("is the host's to set");
+    }
+    if !value
+        .bytes()
+        .all(|byte| byte == b'\t' || (b' '..=b'~').contains(&byte))
+    {
+        return refused("has a value with other than printable ASCII characters");
+    }
+    Ok(())
 }
 
 fn priority(options: &[(String, String)]) -> Result<Priority, Failure> {
@@ -78,7 +207,9 @@ fn priority(options: &[(String, String)]) -> Result<Priority, Failure> {
             ("priority", "high") => priority = Priority::High,
             _ => {
                 let (name, value) = (name.escape_debug(), value.escape_debug());
-                return Err(invalid(format!("this host knows no option `{name}` = `{value}`")));
+                return Err(invalid(format!(
+                    "this host knows no option `{name}` = `{value}`"
+                )));
             }
         }
     }
@@ -90,5 +221,49 @@ fn refused(error: AddressError) -> Failure {
 }
 
 fn invalid(why: String) -> Failure {
-    Failure::new("invalid-request", format!("The request was not sent: {why}."))
+    Failure::new(
+        "invalid-request",
+        format!("The request was not sent: {why}."),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_of_the_host_are_refused_in_every_spelling() {
+        for name in [
+            "accept",
+            "Content-Type",
+            "If-Modified-Since",
+            "x-request-id",
+        ] {
+            assert_eq!(check_header(name, "text/plain; q=1"), Ok(()), "{name}");
+        }
+        for name in [
+            "Authorization",
+            "COOKIE",
+            "Host",
+            "content-length",
+            "Transfer-Encoding",
+            "Proxy-Authorization",
+            "X-Forwarded-For",
+            "X-Api-Key",
+            "apikey",
+            "Connection",
+            "te",
+            "Expect",
+            "",
+            "a b",
+            "a:b",
+            "ä",
+            "a\r\nHost",
+        ] {
+            assert!(check_header(name, "x").is_err(), "{name:?}");
+        }
+        for value in ["a\r\nHost: evil", "a\0", "ä", "\u{7f}"] {
+            assert!(check_header("accept", value).is_err(), "{value:?}");
+        }
+    }
 }

@@ -16,8 +16,9 @@ use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, Method, Request, redirect, tls};
 use url::Url;
 
-use super::address::{Reach, add_query};
+use super::address::add_query;
 use super::auth::Proof;
+use super::reach::Reach;
 use super::route::Route;
 
 const USER_AGENT: &str = concat!("addon-host/", env!("CARGO_PKG_VERSION"));
@@ -29,8 +30,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Answers to the host alone: they set or ask for credentials.
-const HOSTS_ANSWERS: [&str; 5] =
-    ["set-cookie", "set-cookie2", "www-authenticate", "proxy-authenticate", "authentication-info"];
+const HOSTS_ANSWERS: [&str; 5] = [
+    "set-cookie",
+    "set-cookie2",
+    "www-authenticate",
+    "proxy-authenticate",
+    "authentication-info",
+];
 
 /// A request that was checked, without its proof.
 #[derive(Debug, Clone)]
@@ -70,16 +76,33 @@ pub struct Egress {
 }
 
 impl Egress {
-    pub async fn exchange(&self, route: &Route, outgoing: &Outgoing, proof: &Proof) -> Result<Received, Broken> {
-        if route.base.literal().is_some_and(|address| !route.base.reach().permits(address)) {
+    pub async fn exchange(
+        &self,
+        route: &Route,
+        outgoing: &Outgoing,
+        proof: &Proof,
+    ) -> Result<Received, Broken> {
+        if route
+            .base
+            .literal()
+            .is_some_and(|address| !route.base.reach().permits(address))
+        {
             return Err(Broken::Forbidden);
         }
         let client = self.client(route.base.reach(), route.base.is_secure())?;
         let request = build(outgoing, proof, route.timeout)?;
         let mut response = client.execute(request).await.map_err(broken)?;
-        let headers = response.headers().iter().filter(|(name, _)| !HOSTS_ANSWERS.contains(&name.as_str()));
+        let headers = response
+            .headers()
+            .iter()
+            .filter(|(name, _)| !HOSTS_ANSWERS.contains(&name.as_str()));
         let headers = headers
-            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .map(|(name, value)| {
+                (
+                    name.as_str().to_owned(),
+                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
+                )
+            })
             .collect();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(broken)? {
@@ -89,7 +112,11 @@ impl Egress {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Received { status: response.status().as_u16(), headers, body })
+        Ok(Received {
+            status: response.status().as_u16(),
+            headers,
+            body,
+        })
     }
 
     fn client(&self, reach: Reach, secure: bool) -> Result<Client, Broken> {
@@ -99,7 +126,10 @@ impl Egress {
             return Ok(client.clone());
         }
         let client = new_client(reach, secure).map_err(|error| {
-            Broken::Unreachable(format!("no TLS client can be made ({}); install the package ca-certificates", story(&error)))
+            Broken::Unreachable(format!(
+                "no TLS client can be made ({}); install the package ca-certificates",
+                story(&error)
+            ))
         })?;
         clients.insert((reach, secure), client.clone());
         Ok(client)
@@ -119,7 +149,11 @@ fn new_client(reach: Reach, secure: bool) -> reqwest::Result<Client> {
         .tls_version_min(tls::Version::TLS_1_2)
         .dns_resolver(Arc::new(FilteredResolver(reach)));
     // Without TLS no certificates are needed, and a bare machine has none.
-    if secure { builder.https_only(true).build() } else { builder.tls_certs_only([]).build() }
+    if secure {
+        builder.https_only(true).build()
+    } else {
+        builder.tls_certs_only([]).build()
+    }
 }
 
 fn build(outgoing: &Outgoing, proof: &Proof, timeout: Duration) -> Result<Request, Broken> {
@@ -132,13 +166,20 @@ fn build(outgoing: &Outgoing, proof: &Proof, timeout: Duration) -> Result<Reques
     let unsendable = |name: &str| Broken::Unsendable(format!("the header `{name}` cannot be sent"));
     for (name, value) in &outgoing.headers {
         let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unsendable(name))?;
-        request.headers_mut().append(header, HeaderValue::from_str(value).map_err(|_| unsendable(name))?);
+        request.headers_mut().append(
+            header,
+            HeaderValue::from_str(value).map_err(|_| unsendable(name))?,
+        );
     }
     for (name, value) in &proof.headers {
-        let unfit = |_| Broken::Unsendable("the credentials have characters that cannot be sent".to_owned());
+        let unfit = |_| {
+            Broken::Unsendable("the credentials have characters that cannot be sent".to_owned())
+        };
         let mut value = HeaderValue::from_str(value.expose()).map_err(unfit)?;
         value.set_sensitive(true);
-        request.headers_mut().insert(HeaderName::from_static(name), value);
+        request
+            .headers_mut()
+            .insert(HeaderName::from_static(name), value);
     }
     if !outgoing.body.is_empty() {
         *request.body_mut() = Some(outgoing.body.clone().into());
@@ -160,13 +201,19 @@ fn broken(error: reqwest::Error) -> Broken {
     }
 }
 
-fn sources<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error: &&'e (dyn Error + 'static)| (*error).source())
+fn sources<'e>(
+    error: &'e (dyn Error + 'static),
+) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error: &&'e (dyn Error + 'static)| {
+        (*error).source()
+    })
 }
 
 /// The innermost reason says most: `Connection refused`, `certificate expired`.
 fn story(error: &reqwest::Error) -> String {
-    sources(error).last().map_or_else(String::new, ToString::to_string)
+    sources(error)
+        .last()
+        .map_or_else(String::new, ToString::to_string)
 }
 
 struct FilteredResolver(Reach);
@@ -186,8 +233,13 @@ impl Resolve for FilteredResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let reach = self.0;
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let permitted: Vec<_> = found.iter().copied().filter(|address| reach.permits(address.ip())).collect();
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let permitted: Vec<_> = found
+                .iter()
+                .copied()
+                .filter(|address| reach.permits(address.ip()))
+                .collect();
             if permitted.is_empty() && !found.is_empty() {
                 return Err(OutOfReach.into());
             }

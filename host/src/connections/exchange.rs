@@ -57,22 +57,50 @@ impl Crew {
         let unsent = |error: StoreError| Unanswered::unsent(error.into());
         let token = self.connections.tokens.get(&self.route, self.now());
         let signs = self.route.credentials.iter().any(Credential::signs);
-        let nonce = if signs { self.next_nonce().await.map_err(unsent)? } else { 0 };
-        let proof = prove(&self.route.credentials, Stamp { nonce, token: token.as_ref() });
+        let nonce = if signs {
+            self.next_nonce().await.map_err(unsent)?
+        } else {
+            0
+        };
+        let proof = prove(
+            &self.route.credentials,
+            Stamp {
+                nonce,
+                token: token.as_ref(),
+            },
+        );
         if let (true, Rights::Write(fence)) = (errand.write, &self.caller.rights)
-            && !self.connections.budget.store.holds_lease(fence, self.now()).await.map_err(unsent)?
+            && !self
+                .connections
+                .budget
+                .store
+                .holds_lease(fence, self.now())
+                .await
+                .map_err(unsent)?
         {
             return Err(Unanswered::unsent(halted(Reason::Fenced)));
         }
-        let received = self.connections.egress.exchange(&self.route, &errand.outgoing, &proof).await;
+        let received = self
+            .connections
+            .egress
+            .exchange(&self.route, &errand.outgoing, &proof)
+            .await;
         let received = received.map_err(|broken| self.unanswered(&broken))?;
         let tells = Tells::of(&received);
-        let proven = proof.headers.iter().map(|(_, value)| value).chain(proof.query.iter().map(|(_, value)| value));
+        let proven = proof
+            .headers
+            .iter()
+            .map(|(_, value)| value)
+            .chain(proof.query.iter().map(|(_, value)| value));
         let redactor = self.caller.access.redactor().and(proven.chain(&token));
         let clean = |text: &str| redactor.clean(text).into_owned();
         let response = Response {
             status: received.status,
-            headers: received.headers.iter().map(|(name, value)| (name.clone(), clean(value))).collect(),
+            headers: received
+                .headers
+                .iter()
+                .map(|(name, value)| (name.clone(), clean(value)))
+                .collect(),
             body: clean(&String::from_utf8_lossy(&received.body)),
         };
         Ok((response, tells))
@@ -82,55 +110,97 @@ impl Crew {
     pub async fn log_in(&self) -> Result<Result<Tells, (Failure, Tells)>, StoreError> {
         let nonce = self.next_nonce().await?;
         let result = match token::request(&self.route, nonce) {
-            Ok(outgoing) => self.connections.egress.exchange(&self.route, &outgoing, &Default::default()).await,
+            Ok(outgoing) => {
+                self.connections
+                    .egress
+                    .exchange(&self.route, &outgoing, &Default::default())
+                    .await
+            }
             Err(error) => Err(Broken::Unsendable(error.to_string())),
         };
         Ok(match result {
             Err(broken) => Err((self.unanswered(&broken).reason, Tells::Nothing)),
-            Ok(received) if (200..300).contains(&received.status) && self.keep_token(&received) => Ok(Tells::of(&received)),
+            Ok(received) if (200..300).contains(&received.status) && self.keep_token(&received) => {
+                Ok(Tells::of(&received))
+            }
             Ok(received) => {
-                let message = format!("{} issued no access token (status {}).", self.route.title, received.status);
+                let message = format!(
+                    "{} issued no access token (status {}).",
+                    self.route.title, received.status
+                );
                 Err((Failure::new("unreachable", message), Tells::of(&received)))
             }
         })
     }
 
     fn keep_token(&self, received: &Received) -> bool {
-        self.connections.tokens.keep(&self.route, &received.body, self.now())
+        self.connections
+            .tokens
+            .keep(&self.route, &received.body, self.now())
     }
 
     async fn next_nonce(&self) -> Result<i64, StoreError> {
         let store = &self.connections.budget.store;
-        store.next_nonce(&self.route.nonces, splynx_nonce_at(self.now())).await
+        store
+            .next_nonce(&self.route.nonces, splynx_nonce_at(self.now()))
+            .await
     }
 
     fn unanswered(&self, broken: &Broken) -> Unanswered {
         let title = &self.route.title;
         let seconds = self.route.timeout.as_secs();
         let (maybe_sent, code, message) = match broken {
-            Broken::Unsendable(why) => (false, "not-configured", format!("Nothing can be sent to {title}: {why}.")),
+            Broken::Unsendable(why) => (
+                false,
+                "not-configured",
+                format!("Nothing can be sent to {title}: {why}."),
+            ),
             Broken::Forbidden => {
                 let why = "its address is inside a network that this connection may not reach";
-                (false, "forbidden-host", format!("{title} was not called: {why}."))
+                (
+                    false,
+                    "forbidden-host",
+                    format!("{title} was not called: {why}."),
+                )
             }
-            Broken::Unreachable(why) => (false, "unreachable", format!("{title} cannot be reached: {why}.")),
-            Broken::Timeout => (true, "timeout", format!("{title} did not answer within {seconds} s.")),
-            Broken::Lost(why) => {
-                (true, "connection-lost", format!("{title} broke off before its answer was whole: {why}."))
-            }
+            Broken::Unreachable(why) => (
+                false,
+                "unreachable",
+                format!("{title} cannot be reached: {why}."),
+            ),
+            Broken::Timeout => (
+                true,
+                "timeout",
+                format!("{title} did not answer within {seconds} s."),
+            ),
+            Broken::Lost(why) => (
+                true,
+                "connection-lost",
+                format!("{title} broke off before its answer was whole: {why}."),
+            ),
             Broken::TooLarge => {
                 let most = self.route.max_response_bytes;
-                (true, "too-large", format!("The answer of {title} has more than {most} bytes."))
+                (
+                    true,
+                    "too-large",
+                    format!("The answer of {title} has more than {most} bytes."),
+                )
             }
         };
         let message = self.caller.access.redactor().clean(message).into_owned();
-        Unanswered { maybe_sent, reason: self.failure(code, message) }
+        Unanswered {
+            maybe_sent,
+            reason: self.failure(code, message),
+        }
     }
 
     pub fn denied(&self) -> Failure {
         let title = &self.route.title;
         let cure = "Nothing more is sent until they are entered anew in the settings";
-        self.failure("denied", format!("{title} refused the credentials. {cure}."))
+        self.failure(
+            "denied",
+            format!("{title} refused the credentials. {cure}."),
+        )
     }
 
     pub fn paused(&self, until: DateTime<Utc>, why: Why) -> Failure {
@@ -138,10 +208,18 @@ impl Crew {
         let time = until.format("%Y-%m-%d %H:%M:%S UTC");
         let (limit, message) = match why {
             Why::Block => ("block", format!("{title} wants no requests until {time}.")),
-            Why::Day => ("day", format!("The day's requests to {title} are used up; it goes on at {time}.")),
-            Why::Pace => ("pace", format!("{title} takes no more requests before {time}.")),
+            Why::Day => (
+                "day",
+                format!("The day's requests to {title} are used up; it goes on at {time}."),
+            ),
+            Why::Pace => (
+                "pace",
+                format!("{title} takes no more requests before {time}."),
+            ),
         };
-        self.failure("paused", message).until(until).with("limit", limit)
+        self.failure("paused", message)
+            .until(until)
+            .with("limit", limit)
     }
 
     fn failure(&self, code: &str, message: String) -> Failure {
@@ -154,12 +232,22 @@ impl Tells {
         match received.status {
             401 => Self::Refused,
             429 => {
-                let header = received.headers.iter().find(|(name, _)| name == "retry-after");
+                let header = received
+                    .headers
+                    .iter()
+                    .find(|(name, _)| name == "retry-after");
                 // Seconds are honoured, dates are not: no service that we know sends them.
-                let retry_after = header.and_then(|(_, value)| value.trim().parse().ok()).unwrap_or(0);
+                let retry_after = header
+                    .and_then(|(_, value)| value.trim().parse().ok())
+                    .unwrap_or(0);
                 // "Your IP address has exceeded …" (Sage API, request limits)
-                let sender = String::from_utf8_lossy(&received.body).to_lowercase().contains("ip address");
-                Self::Limited { retry_after: LONGEST_REST.min(retry_after), sender }
+                let sender = String::from_utf8_lossy(&received.body)
+                    .to_lowercase()
+                    .contains("ip address");
+                Self::Limited {
+                    retry_after: LONGEST_REST.min(retry_after),
+                    sender,
+                }
             }
             _ => Self::Accepted,
         }
@@ -170,6 +258,9 @@ pub(super) fn halted(reason: Reason) -> Failure {
     match reason {
         Reason::Stopped => Failure::new("stopped", "A person asked this run to stop."),
         Reason::TimeUp => Failure::new("stopped", "The run has worked for as long as a run may."),
-        Reason::Fenced => Failure::new("fenced", "This run lost its lease: another run works on the installation."),
+        Reason::Fenced => Failure::new(
+            "fenced",
+            "This run lost its lease: another run works on the installation.",
+        ),
     }
 }

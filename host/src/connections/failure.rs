@@ -6,7 +6,12 @@ use crate::store::{Failure, StoreError};
 
 impl Failure {
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), retry_at: None, more: Vec::new() }
+        Self {
+            code: code.to_owned(),
+            message: message.into(),
+            retry_at: None,
+            more: Vec::new(),
+        }
     }
 
     /// Trying again earlier is useless.
@@ -30,7 +35,10 @@ impl From<StoreError> for Failure {
             // Details are for the operator's log; a guest can do nothing with them.
             _ => {
                 tracing::error!(%error, "the store failed");
-                Self::new("internal", "The host cannot reach its database; see the host's log.")
+                Self::new(
+                    "internal",
+                    "The host cannot reach its database; see the host's log.",
+                )
             }
         }
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::route::Route;
 
@@ -48,14 +48,19 @@ impl Gates {
                 proven: Mutex::new(None),
             })
         };
-        gates.entry(route.bucket.clone()).or_insert_with(gate).clone()
+        gates
+            .entry(route.bucket.clone())
+            .or_insert_with(gate)
+            .clone()
     }
 }
 
 impl Gate {
     pub fn is_proven(&self, credentials: &str, now: DateTime<Utc>) -> bool {
         let proven = self.proven.lock().unwrap_or_else(PoisonError::into_inner);
-        proven.as_ref().is_some_and(|(accepted, at)| accepted == credentials && now - *at < BELIEVED)
+        proven
+            .as_ref()
+            .is_some_and(|(accepted, at)| accepted == credentials && now - *at < BELIEVED)
     }
 
     /// The service accepted the credentials, or refused them.
@@ -66,15 +71,19 @@ impl Gate {
 
     /// A slot if one is free; `alone`: all of them at once.
     pub fn try_enter(&self, alone: bool) -> Option<Slot> {
-        match self.slots.clone().try_acquire_many_owned(self.width(alone)) {
-            Ok(slot) => Some(slot),
-            Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => None,
-        }
+        self.slots
+            .clone()
+            .try_acquire_many_owned(self.width(alone))
+            .ok()
     }
 
     /// Waits for it.
     pub async fn enter(&self, alone: bool) -> Option<Slot> {
-        self.slots.clone().acquire_many_owned(self.width(alone)).await.ok()
+        self.slots
+            .clone()
+            .acquire_many_owned(self.width(alone))
+            .await
+            .ok()
     }
 
     /// From now until it is dropped the others give way.

@@ -60,7 +60,9 @@ enum Next {
     /// Nothing to do but wait for answers.
     Land,
     /// Other lanes have the slots.
-    Slot { alone: bool },
+    Slot {
+        alone: bool,
+    },
     Turn(DateTime<Utc>),
 }
 
@@ -86,7 +88,10 @@ impl Lane {
                 self.over.get_or_insert_with(|| halted(reason));
             }
             if let Some(why) = &self.over {
-                let unsent = self.queue.drain(..).map(|errand| (errand.index, Err(Unanswered::unsent(why.clone()))));
+                let unsent = self
+                    .queue
+                    .drain(..)
+                    .map(|errand| (errand.index, Err(Unanswered::unsent(why.clone()))));
                 self.answers.extend(unsent);
             }
             if self.queue.is_empty() && self.flights.is_empty() {
@@ -102,9 +107,13 @@ impl Lane {
 
     /// Lets leave what may leave now.
     async fn next(&mut self) -> Result<Next, StoreError> {
-        let Some(head) = self.queue.front() else { return Ok(Next::Land) };
+        let Some(head) = self.queue.front() else {
+            return Ok(Next::Land);
+        };
         let priority = head.priority.max(self.crew.caller.priority);
-        let Crew { connections, route, .. } = &self.crew;
+        let Crew {
+            connections, route, ..
+        } = &self.crew;
         let login = connections.tokens.lacks(route, self.crew.now());
         let alone = login || !self.gate.is_proven(&route.fingerprint, self.crew.now());
         // Taken out in any case: whoever gives way must hold none.
@@ -116,14 +125,30 @@ impl Lane {
         } else if self.gate.is_claimed() {
             return Ok(Next::Land);
         }
-        let want = if alone { 1 } else { self.queue.len().min(route.parallel.saturating_sub(self.flights.len())) };
-        while slots.len() < want && let Some(slot) = self.gate.try_enter(alone) {
+        let want = if alone {
+            1
+        } else {
+            self.queue
+                .len()
+                .min(route.parallel.saturating_sub(self.flights.len()))
+        };
+        while slots.len() < want
+            && let Some(slot) = self.gate.try_enter(alone)
+        {
             slots.push(slot);
         }
         if slots.is_empty() {
-            return Ok(if self.flights.is_empty() { Next::Slot { alone } } else { Next::Land });
+            return Ok(if self.flights.is_empty() {
+                Next::Slot { alone }
+            } else {
+                Next::Land
+            });
         }
-        match connections.budget.admit(route, u32::try_from(slots.len()).unwrap_or(1)).await? {
+        match connections
+            .budget
+            .admit(route, u32::try_from(slots.len()).unwrap_or(1))
+            .await?
+        {
             Turn::Go(_) if login => {
                 self.urgent = None;
                 let tells = match self.crew.log_in().await? {
@@ -137,7 +162,10 @@ impl Lane {
             }
             Turn::Go(count) => {
                 self.urgent = None;
-                for slot in slots.into_iter().take(usize::try_from(count).unwrap_or(usize::MAX)) {
+                for slot in slots
+                    .into_iter()
+                    .take(usize::try_from(count).unwrap_or(usize::MAX))
+                {
                     self.launch(slot);
                 }
             }
@@ -149,22 +177,39 @@ impl Lane {
     }
 
     fn launch(&mut self, slot: Slot) {
-        let Some(errand) = self.queue.pop_front() else { return };
+        let Some(errand) = self.queue.pop_front() else {
+            return;
+        };
         let crew = self.crew.clone();
         let index = errand.index;
         let flight = self.flights.spawn(async move {
             let (answer, tells) = crew.fly(&errand).await;
             drop(slot);
-            Landed { index, answer, tells }
+            Landed {
+                index,
+                answer,
+                tells,
+            }
         });
         self.places.insert(flight.id(), index);
     }
 
     async fn wait(&mut self, next: Next) {
         let began = self.crew.now();
-        let turn = if let Next::Turn(until) = next { Some(until) } else { None };
-        let slot = if let Next::Slot { alone } = next { Some(alone) } else { None };
-        let (gate, clock) = (self.gate.clone(), self.crew.connections.budget.clock.clone());
+        let turn = if let Next::Turn(until) = next {
+            Some(until)
+        } else {
+            None
+        };
+        let slot = if let Next::Slot { alone } = next {
+            Some(alone)
+        } else {
+            None
+        };
+        let (gate, clock) = (
+            self.gate.clone(),
+            self.crew.connections.budget.clock.clone(),
+        );
         let mut halt = self.crew.caller.halt.clone();
         tokio::select! {
             Some(landed) = self.flights.join_next() => self.land(landed).await,
@@ -179,7 +224,11 @@ impl Lane {
 
     async fn land(&mut self, landed: Result<Landed, JoinError>) {
         match landed {
-            Ok(Landed { index, answer, tells }) => {
+            Ok(Landed {
+                index,
+                answer,
+                tells,
+            }) => {
                 self.answers.push((index, answer));
                 if let Err(error) = self.take_note(tells).await {
                     self.over = Some(error.into());
@@ -196,7 +245,9 @@ impl Lane {
 
     /// What an answer says of the connection.
     async fn take_note(&mut self, tells: Tells) -> Result<(), StoreError> {
-        let Crew { connections, route, .. } = &self.crew;
+        let Crew {
+            connections, route, ..
+        } = &self.crew;
         match tells {
             Tells::Nothing => {}
             Tells::Accepted => self.gate.prove(&route.fingerprint, true, self.crew.now()),
@@ -207,7 +258,10 @@ impl Lane {
                 connections.budget.refuse(route).await?;
                 self.over = Some(self.crew.denied());
             }
-            Tells::Limited { retry_after, sender } => {
+            Tells::Limited {
+                retry_after,
+                sender,
+            } => {
                 let until = connections.budget.rest(route, retry_after, sender).await?;
                 self.over = Some(self.crew.paused(until, super::governor::Why::Block));
             }

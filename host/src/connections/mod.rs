@@ -2,8 +2,8 @@
 //! time-outs.
 //!
 //! One request's way: checked ([`check`]), queued in the [`lane`] of its connection, admitted by the [`governor`] through the
-//! [`budget`], proven and sent ([`exchange`]), redacted ([`redact`]), answered. `governor`, `auth`, `address` and
-//! `redact` are pure. The trap: whatever a guest supplied is checked before credentials are added, never after.
+//! [`budget`], proven and sent ([`exchange`]), redacted ([`redact`]), answered. `governor`, `auth`,
+//! `address`, `reach` and `redact` are pure. The trap: whatever a guest supplied is checked before credentials are added, never after.
 
 pub mod address;
 pub mod auth;
@@ -16,6 +16,7 @@ mod gate;
 pub mod governor;
 pub mod halt;
 mod lane;
+pub mod reach;
 pub mod redact;
 mod route;
 mod token;
@@ -23,8 +24,8 @@ mod token;
 pub use route::{Access, Route};
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -32,9 +33,9 @@ use tokio::task::JoinSet;
 
 use self::budget::Budget;
 use self::egress::Egress;
+use self::exchange::Crew;
 use self::gate::Gates;
 use self::halt::Halt;
-use self::exchange::Crew;
 use self::lane::{Errand, Lane};
 use self::token::Tokens;
 use crate::clock::Clock;
@@ -110,7 +111,10 @@ pub struct Waited(AtomicU64);
 
 impl Waited {
     fn add(&self, time: TimeDelta) {
-        self.0.fetch_add(u64::try_from(time.num_milliseconds()).unwrap_or(0), Ordering::Relaxed);
+        self.0.fetch_add(
+            u64::try_from(time.num_milliseconds()).unwrap_or(0),
+            Ordering::Relaxed,
+        );
     }
 
     pub fn total(&self) -> Duration {
@@ -121,13 +125,22 @@ impl Waited {
 impl Unanswered {
     /// It never left the host.
     pub fn unsent(reason: Failure) -> Self {
-        Self { maybe_sent: false, reason }
+        Self {
+            maybe_sent: false,
+            reason,
+        }
     }
 
     /// The host itself failed on the way.
     fn broken_down() -> Self {
-        let reason = Failure::new("internal", "The host failed while it sent this; see the host's log.");
-        Self { maybe_sent: true, reason }
+        let reason = Failure::new(
+            "internal",
+            "The host failed while it sent this; see the host's log.",
+        );
+        Self {
+            maybe_sent: true,
+            reason,
+        }
     }
 }
 
@@ -163,31 +176,50 @@ impl Connections {
     /// other. Dropping the future abandons what is in flight, as killing the host would.
     pub async fn send(&self, caller: &Caller, requests: Vec<Request>) -> Vec<Answer> {
         if requests.len() > LARGEST_BATCH {
-            let why = Failure::new("limit", format!("One call sends at most {LARGEST_BATCH} requests."));
-            return requests.iter().map(|_| Err(Unanswered::unsent(why.clone()))).collect();
+            let why = Failure::new(
+                "limit",
+                format!("One call sends at most {LARGEST_BATCH} requests."),
+            );
+            return requests
+                .iter()
+                .map(|_| Err(Unanswered::unsent(why.clone())))
+                .collect();
         }
         let mut answers: Vec<Option<Answer>> = vec![None; requests.len()];
         let mut errands: BTreeMap<String, (Arc<Route>, Vec<Errand>)> = BTreeMap::new();
         for (index, request) in requests.into_iter().enumerate() {
             match check::check(caller, request, index) {
                 Ok((route, errand)) => {
-                    errands.entry(route.name.clone()).or_insert_with(|| (route, Vec::new())).1.push(errand);
+                    errands
+                        .entry(route.name.clone())
+                        .or_insert_with(|| (route, Vec::new()))
+                        .1
+                        .push(errand);
                 }
                 Err(reason) => answers[index] = Some(Err(Unanswered::unsent(reason))),
             }
         }
         let mut lanes = JoinSet::new();
         for (route, errands) in errands.into_values() {
-            let crew = Crew { connections: self.clone(), caller: caller.clone(), route };
+            let crew = Crew {
+                connections: self.clone(),
+                caller: caller.clone(),
+                route,
+            };
             lanes.spawn(Lane::new(crew, errands).run());
         }
         while let Some(lane) = lanes.join_next().await {
             match lane {
-                Ok(done) => done.into_iter().for_each(|(index, answer)| answers[index] = Some(answer)),
+                Ok(done) => done
+                    .into_iter()
+                    .for_each(|(index, answer)| answers[index] = Some(answer)),
                 Err(error) => tracing::error!(%error, "a batch broke down"),
             }
         }
-        answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(Unanswered::broken_down()))).collect()
+        answers
+            .into_iter()
+            .map(|answer| answer.unwrap_or_else(|| Err(Unanswered::broken_down())))
+            .collect()
     }
 
     /// Tries the credentials of a connection again that were refused: a person entered them anew.

@@ -30,7 +30,11 @@ impl Redactor {
                 let json = serde_json::Value::from(secret).to_string();
                 let encoded = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
                 let json = json[1..json.len() - 1].to_owned();
-                forms.extend([encoded.to_lowercase(), secret.to_lowercase(), secret.to_uppercase()]);
+                forms.extend([
+                    encoded.to_lowercase(),
+                    secret.to_lowercase(),
+                    secret.to_uppercase(),
+                ]);
                 forms.extend([secret.to_owned(), encoded, json]);
             }
         }
@@ -43,14 +47,19 @@ impl Redactor {
     pub fn and<'s>(&self, secrets: impl IntoIterator<Item = &'s Secret>) -> Self {
         let mut all = Self::new(secrets);
         all.needles.extend(self.needles.iter().cloned());
-        all.needles.sort_by_key(|needle| std::cmp::Reverse(needle.expose().len()));
+        all.needles
+            .sort_by_key(|needle| std::cmp::Reverse(needle.expose().len()));
         all
     }
 
     /// The text without secrets.
     pub fn clean<'t>(&self, text: impl Into<Cow<'t, str>>) -> Cow<'t, str> {
         self.needles.iter().fold(text.into(), |text, needle| {
-            if text.contains(needle.expose()) { text.replace(needle.expose(), INSTEAD).into() } else { text }
+            if text.contains(needle.expose()) {
+                text.replace(needle.expose(), INSTEAD).into()
+            } else {
+                text
+            }
         })
     }
 }
@@ -61,7 +70,12 @@ mod tests {
 
     #[test]
     fn secrets_are_replaced_in_every_encoding_and_ordinary_words_are_not() {
-        let secrets = [Secret::new("pa\"ss wörd&1"), Secret::new("{ABCDEF01-2345}"), Secret::new("1234"), Secret::new("ABCDEF01-2345")];
+        let secrets = [
+            Secret::new("pa\"ss wörd&1"),
+            Secret::new("{ABCDEF01-2345}"),
+            Secret::new("1234"),
+            Secret::new("ABCDEF01-2345"),
+        ];
         let redactor = Redactor::new(&secrets);
         for (text, expected) in [
             ("nothing here", "nothing here"),
@@ -74,6 +88,11 @@ mod tests {
         ] {
             assert_eq!(redactor.clean(text), expected);
         }
-        assert_eq!(redactor.and(&[Secret::new("temporary")]).clean("a temporary {ABCDEF01-2345}"), "a [redacted] [redacted]");
+        assert_eq!(
+            redactor
+                .and(&[Secret::new("temporary")])
+                .clean("a temporary {ABCDEF01-2345}"),
+            "a [redacted] [redacted]"
+        );
     }
 }

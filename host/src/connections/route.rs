@@ -61,14 +61,25 @@ impl Access {
         let mut settle_seconds = BTreeMap::new();
         for (name, connection) in &manifest.connections {
             let changed = store.connection_override(installation, name).await?;
-            settle_seconds.insert(name.clone(), changed.settle_seconds.unwrap_or(connection.settle_seconds));
+            settle_seconds.insert(
+                name.clone(),
+                changed.settle_seconds.unwrap_or(connection.settle_seconds),
+            );
             let route = Route::resolve(name, connection, settings, vault, &changed);
             routes.insert(name.clone(), route.map(Arc::new));
         }
-        let derived = routes.values().flatten().flat_map(|route| &route.credentials).flat_map(Credential::derived);
+        let derived = routes
+            .values()
+            .flatten()
+            .flat_map(|route| &route.credentials)
+            .flat_map(Credential::derived);
         let derived: Vec<_> = derived.collect();
         let redactor = Redactor::new(settings.secrets().chain(&derived));
-        Ok(Self { routes, settle_seconds, redactor })
+        Ok(Self {
+            routes,
+            settle_seconds,
+            redactor,
+        })
     }
 
     /// The connection of that name; none: the manifest has no such connection.
@@ -95,17 +106,36 @@ impl Route {
         changed: &ConnectionOverride,
     ) -> Result<Self, Failure> {
         let missing = |key: String| {
-            let message = format!("{} is not set up: the setting `{key}` is missing.", connection.title);
+            let message = format!(
+                "{} is not set up: the setting `{key}` is missing.",
+                connection.title
+            );
             Failure::new("not-configured", message).with("setting", key)
         };
         let address = settings.render(&connection.base_url).map_err(missing)?;
-        let hosts = connection.hosts.iter().map(|host| Ok(settings.render(host)?.expose().to_owned()));
+        let hosts = connection
+            .hosts
+            .iter()
+            .map(|host| Ok(settings.render(host)?.expose().to_owned()));
         let hosts = hosts.collect::<Result<Vec<_>, String>>().map_err(missing)?;
-        let allowed =
-            Allowed { manifest: &hosts, operator: &changed.allow_hosts, private: connection.private_addresses };
+        let allowed = Allowed {
+            manifest: &hosts,
+            operator: &changed.allow_hosts,
+            private: connection.private_addresses,
+        };
         let base = Base::check(address.expose(), allowed).map_err(|error| {
-            let code = if error.is_about_host() { "forbidden-host" } else { "not-configured" };
-            Failure::new(code, format!("The address of {} cannot be used: {error}.", connection.title))
+            let code = if error.is_about_host() {
+                "forbidden-host"
+            } else {
+                "not-configured"
+            };
+            Failure::new(
+                code,
+                format!(
+                    "The address of {} cannot be used: {error}.",
+                    connection.title
+                ),
+            )
         })?;
         let credentials = Credential::resolve(&connection.auth, settings).map_err(missing)?;
         let key = credentials.iter().find_map(Credential::nonce_key);
@@ -127,7 +157,8 @@ impl Route {
             credentials,
             parallel: usize::try_from(connection.parallel.max(1)).unwrap_or(1),
             timeout: Duration::from_secs(connection.timeout_seconds.into()),
-            max_response_bytes: usize::try_from(connection.max_response_bytes).unwrap_or(usize::MAX),
+            max_response_bytes: usize::try_from(connection.max_response_bytes)
+                .unwrap_or(usize::MAX),
         })
     }
 }

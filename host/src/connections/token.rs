@@ -43,27 +43,48 @@ struct Issued {
 impl Tokens {
     /// Whether the route needs a token that is not there.
     pub fn lacks(&self, route: &Route, now: DateTime<Utc>) -> bool {
-        route.credentials.iter().any(|credential| credential.token_key().is_some()) && self.get(route, now).is_none()
+        route
+            .credentials
+            .iter()
+            .any(|credential| credential.token_key().is_some())
+            && self.get(route, now).is_none()
     }
 
     pub fn get(&self, route: &Route, now: DateTime<Utc>) -> Option<Secret> {
         let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.get(&route.fingerprint).filter(|token| token.good_until > now).map(|token| token.access.clone())
+        tokens
+            .get(&route.fingerprint)
+            .filter(|token| token.good_until > now)
+            .map(|token| token.access.clone())
     }
 
     /// Keeps what the service issued. False: the answer holds no token.
     pub fn keep(&self, route: &Route, answer: &[u8], now: DateTime<Utc>) -> bool {
-        let Ok(issued) = serde_json::from_slice::<Issued>(answer) else { return false };
-        let expires = issued.access_token_expiration.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        let Ok(issued) = serde_json::from_slice::<Issued>(answer) else {
+            return false;
+        };
+        let expires = issued
+            .access_token_expiration
+            .and_then(|seconds| DateTime::from_timestamp(seconds, 0));
         let good_until = expires.unwrap_or(now + USUAL_LIFE) - SPARE;
-        let token = Token { access: Secret::new(issued.access_token), good_until };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(route.fingerprint.clone(), token);
+        let token = Token {
+            access: Secret::new(issued.access_token),
+            good_until,
+        };
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(route.fingerprint.clone(), token);
         true
     }
 
     /// Forgets a token that was refused. True: there was one.
     pub fn forget(&self, route: &Route) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&route.fingerprint).is_some()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&route.fingerprint)
+            .is_some()
     }
 }
 
@@ -81,5 +102,10 @@ pub fn request(route: &Route, nonce: i64) -> Result<Outgoing, AddressError> {
         None => String::new(),
     };
     let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-    Ok(Outgoing { method: Method::POST, url, headers, body })
+    Ok(Outgoing {
+        method: Method::POST,
+        url,
+        headers,
+        body,
+    })
 }

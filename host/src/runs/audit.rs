@@ -15,7 +15,13 @@ use super::guest::Guest;
 use crate::manifest::{INTERFACE, INTERFACE_VERSION};
 
 /// Packages of WASI that a guest may name; it gets nothing from them.
-const WASI: [&str; 5] = ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:io", "wasi:random"];
+const WASI: [&str; 5] = [
+    "wasi:cli",
+    "wasi:clocks",
+    "wasi:filesystem",
+    "wasi:io",
+    "wasi:random",
+];
 
 /// The interface that a host calls.
 const ENTRY: &str = "addon";
@@ -49,9 +55,14 @@ pub enum AuditError {
 
 /// Checks, compiles and links a component; what it answers can be instantiated any number of times. Takes long: it belongs
 /// on a thread of its own.
-pub fn admit(engine: &Engine, linker: &GuestLinker, bytes: &[u8]) -> Result<SyncAddonPre<Guest>, AuditError> {
+pub fn admit(
+    engine: &Engine,
+    linker: &GuestLinker,
+    bytes: &[u8],
+) -> Result<SyncAddonPre<Guest>, AuditError> {
     check_kind(bytes)?;
-    let component = Component::from_binary(engine, bytes).map_err(|error| AuditError::Invalid(format!("{error:#}")))?;
+    let component = Component::from_binary(engine, bytes)
+        .map_err(|error| AuditError::Invalid(format!("{error:#}")))?;
     let kind = component.component_type();
     for (import, _) in kind.imports(engine) {
         check_import(import)?;
@@ -81,16 +92,26 @@ fn check_import(import: &str) -> Result<(), AuditError> {
     if package != INTERFACE {
         return Err(foreign());
     }
-    let fits = |version: Version| version.major == INTERFACE_VERSION.major && version <= INTERFACE_VERSION;
-    match interface.split_once('@').and_then(|(_, version)| Version::parse(version).ok()) {
+    let fits =
+        |version: Version| version.major == INTERFACE_VERSION.major && version <= INTERFACE_VERSION;
+    match interface
+        .split_once('@')
+        .and_then(|(_, version)| Version::parse(version).ok())
+    {
         Some(version) if fits(version.clone()) => Ok(()),
-        _ => Err(AuditError::OtherVersion { import: import.to_owned() }),
+        _ => Err(AuditError::OtherVersion {
+            import: import.to_owned(),
+        }),
     }
 }
 
 fn is_entry(export: &str) -> bool {
-    let Some((package, interface)) = export.split_once('/') else { return false };
-    let Some((name, version)) = interface.split_once('@') else { return false };
+    let Some((package, interface)) = export.split_once('/') else {
+        return false;
+    };
+    let Some((name, version)) = interface.split_once('@') else {
+        return false;
+    };
     package == INTERFACE
         && name == ENTRY
         && Version::parse(version).is_ok_and(|version| version.major == INTERFACE_VERSION.major)

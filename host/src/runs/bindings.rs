@@ -19,30 +19,60 @@ pub use generated::{SyncAddon, SyncAddonPre};
 use crate::store::{Failure, ReportRow};
 
 pub fn pairs_in(pairs: Vec<types::Pair>) -> Vec<(String, String)> {
-    pairs.into_iter().map(|pair| (pair.name, pair.value)).collect()
+    pairs
+        .into_iter()
+        .map(|pair| (pair.name, pair.value))
+        .collect()
 }
 
 pub fn pairs_out(pairs: impl IntoIterator<Item = (String, String)>) -> Vec<types::Pair> {
-    pairs.into_iter().map(|(name, value)| types::Pair { name, value }).collect()
+    pairs
+        .into_iter()
+        .map(|(name, value)| types::Pair { name, value })
+        .collect()
 }
 
 impl From<types::Failure> for Failure {
     fn from(failure: types::Failure) -> Self {
-        let types::Failure { code, message, retry_at, more } = failure;
-        Self { code, message, retry_at, more: pairs_in(more) }
+        let types::Failure {
+            code,
+            message,
+            retry_at,
+            more,
+        } = failure;
+        Self {
+            code,
+            message,
+            retry_at,
+            more: pairs_in(more),
+        }
     }
 }
 
 impl From<Failure> for types::Failure {
     fn from(failure: Failure) -> Self {
-        let Failure { code, message, retry_at, more } = failure;
-        Self { code, message, retry_at, more: pairs_out(more) }
+        let Failure {
+            code,
+            message,
+            retry_at,
+            more,
+        } = failure;
+        Self {
+            code,
+            message,
+            retry_at,
+            more: pairs_out(more),
+        }
     }
 }
 
 impl From<run::Row> for ReportRow {
     fn from(row: run::Row) -> Self {
         let run::Row { id, cells, more } = row;
-        Self { id, cells, more: pairs_in(more) }
+        Self {
+            id,
+            cells,
+            more: pairs_in(more),
+        }
     }
 }

@@ -13,8 +13,12 @@ const LOCALE: &str = "en";
 
 /// The time zone of an installation: what the schedules' setting says; UTC where the add-on has none.
 pub fn time_zone(manifest: &Manifest, settings: &Settings) -> Tz {
-    let mut keys = manifest.schedules.iter().filter_map(|schedule| schedule.time_zone.as_deref());
-    keys.find_map(|key| settings.get(key).parse().ok()).unwrap_or(Tz::UTC)
+    let mut keys = manifest
+        .schedules
+        .iter()
+        .filter_map(|schedule| schedule.time_zone.as_deref());
+    keys.find_map(|key| settings.get(key).parse().ok())
+        .unwrap_or(Tz::UTC)
 }
 
 pub(super) fn context(
@@ -26,7 +30,9 @@ pub(super) fn context(
     now: DateTime<Utc>,
 ) -> Vec<(String, String)> {
     let zone = time_zone(manifest, settings);
-    let (run, trigger) = run.map_or((String::new(), Trigger::Person), |(run, trigger)| (run.to_string(), trigger));
+    let (run, trigger) = run.map_or((String::new(), Trigger::Person), |(run, trigger)| {
+        (run.to_string(), trigger)
+    });
     let known = [
         ("run", run),
         ("trigger", trigger.as_str().to_owned()),
@@ -35,7 +41,12 @@ pub(super) fn context(
         ("installed-on", installation.created_on.to_string()),
         ("locale", LOCALE.to_owned()),
     ];
-    let known = known.into_iter().map(|(name, value)| (name.to_owned(), value));
-    let settle = access.settle_seconds().iter().map(|(name, seconds)| (format!("settle.{name}"), seconds.to_string()));
+    let known = known
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value));
+    let settle = access
+        .settle_seconds()
+        .iter()
+        .map(|(name, seconds)| (format!("settle.{name}"), seconds.to_string()));
     known.chain(settle).collect()
 }

@@ -50,40 +50,72 @@ pub struct Purpose {
 impl Purpose {
     /// Reads both services; stores what it fetched.
     pub fn check() -> Self {
-        Self { run: None, rights: Rights::Read, fence: None, may_fetch: true, priority: Priority::High }
+        Self {
+            run: None,
+            rights: Rights::Read,
+            fence: None,
+            may_fetch: true,
+            priority: Priority::High,
+        }
     }
 
     /// A person waits for a list.
     pub fn choices() -> Self {
-        Self { may_fetch: false, ..Self::check() }
+        Self {
+            may_fetch: false,
+            ..Self::check()
+        }
     }
 
     /// Works on stored data alone.
     pub fn view() -> Self {
-        Self { rights: Rights::Nothing, ..Self::choices() }
+        Self {
+            rights: Rights::Nothing,
+            ..Self::choices()
+        }
     }
 
     pub fn preview(run: (RunId, Trigger)) -> Self {
-        Self { run: Some(run), priority: Priority::Normal, ..Self::choices() }
+        Self {
+            run: Some(run),
+            priority: Priority::Normal,
+            ..Self::choices()
+        }
     }
 
     pub fn writing(run: (RunId, Trigger), fence: Fence) -> Self {
         let (rights, fence) = (Rights::Write(fence.clone()), Some(fence));
-        Self { run: Some(run), rights, fence, may_fetch: true, priority: Priority::Normal }
+        Self {
+            run: Some(run),
+            rights,
+            fence,
+            may_fetch: true,
+            priority: Priority::Normal,
+        }
     }
 
     /// A person's act on rows of a page.
     pub fn act(run: (RunId, Trigger), fence: Fence) -> Self {
-        Self { priority: Priority::High, ..Self::writing(run, fence) }
+        Self {
+            priority: Priority::High,
+            ..Self::writing(run, fence)
+        }
     }
 
     pub fn migration(run: (RunId, Trigger), fence: Fence) -> Self {
-        Self { rights: Rights::Nothing, may_fetch: false, ..Self::writing(run, fence) }
+        Self {
+            rights: Rights::Nothing,
+            may_fetch: false,
+            ..Self::writing(run, fence)
+        }
     }
 }
 
 impl Services {
-    #[allow(clippy::too_many_arguments, reason = "each is another's, and they meet here only")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is another's, and they meet here only"
+    )]
     pub(super) async fn desk(
         &self,
         loaded: &Loaded,
@@ -96,11 +128,32 @@ impl Services {
     ) -> Answered<Arc<Desk>> {
         let manifest = loaded.manifest.clone();
         let name = installation.name.clone();
-        let settings = Settings::load(&self.store, &self.vault, &manifest, &name).await.map_err(unreadable)?;
+        let settings = Settings::load(&self.store, &self.vault, &manifest, &name)
+            .await
+            .map_err(unreadable)?;
         let access = Access::open(&self.store, &self.vault, &manifest, &settings, &name).await?;
-        let Purpose { run, rights, fence, may_fetch, priority } = purpose;
-        let context = context(&manifest, &settings, installation, &access, run, self.clock.now());
-        let caller = Caller { access: Arc::new(access), rights, priority, halt, waited };
+        let Purpose {
+            run,
+            rights,
+            fence,
+            may_fetch,
+            priority,
+        } = purpose;
+        let context = context(
+            &manifest,
+            &settings,
+            installation,
+            &access,
+            run,
+            self.clock.now(),
+        );
+        let caller = Caller {
+            access: Arc::new(access),
+            rights,
+            priority,
+            halt,
+            waited,
+        };
         Ok(Arc::new(Desk {
             store: self.store.clone(),
             vault: self.vault.clone(),
@@ -134,15 +187,33 @@ impl Services {
         let (_halter, halt) = halt();
         let journal = Arc::new(Journal::new(self.limits.log_lines));
         let rows = AtomicUsize::new(0);
-        let desk = self.desk(loaded, installation, purpose, halt, journal.clone(), Arc::default(), rows).await?;
+        let desk = self
+            .desk(
+                loaded,
+                installation,
+                purpose,
+                halt,
+                journal.clone(),
+                Arc::default(),
+                rows,
+            )
+            .await?;
         let instance = Instance::new(&self.runtime, &loaded.addon, desk, &self.limits).await?;
         let answered = tokio::time::timeout(self.limits.interactive, call(instance)).await;
         for line in journal.take().0 {
-            tracing::debug!(installation = installation.name, level = line.level, "{}", line.message);
+            tracing::debug!(
+                installation = installation.name,
+                level = line.level,
+                "{}",
+                line.message
+            );
         }
         answered.unwrap_or_else(|_| {
             let seconds = self.limits.interactive.as_secs();
-            Err(Failure::new("timeout", format!("The add-on did not answer within {seconds} s.")))
+            Err(Failure::new(
+                "timeout",
+                format!("The add-on did not answer within {seconds} s."),
+            ))
         })
     }
 }

@@ -80,7 +80,8 @@ impl Runtime {
     /// Audits and compiles a component; takes up to a second.
     pub async fn admit(&self, component: Vec<u8>) -> Result<SyncAddonPre<Guest>, AuditError> {
         let Self { engine, linker } = self.clone();
-        let admitted = tokio::task::spawn_blocking(move || audit::admit(&engine, &linker, &component)).await;
+        let admitted =
+            tokio::task::spawn_blocking(move || audit::admit(&engine, &linker, &component)).await;
         admitted.unwrap_or_else(|error| Err(AuditError::Invalid(error.to_string())))
     }
 
@@ -98,7 +99,10 @@ impl Runtime {
             if ticks > most {
                 return Ok(UpdateDeadline::Interrupt);
             }
-            Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+            Ok(UpdateDeadline::YieldCustom(
+                1,
+                Box::pin(tokio::task::yield_now()),
+            ))
         });
         store
     }
@@ -113,7 +117,9 @@ fn move_epoch(engine: &Engine) -> wasmtime::Result<()> {
             std::thread::sleep(TICK);
         }
     };
-    std::thread::Builder::new().name("epoch".to_owned()).spawn(ticker)?;
+    std::thread::Builder::new()
+        .name("epoch".to_owned())
+        .spawn(ticker)?;
     Ok(())
 }
 
@@ -133,12 +139,20 @@ pub struct OutOfMemory {
 
 impl Memory {
     pub fn new(limits: &Limits) -> Self {
-        Self { used: 0, most: limits.memory_bytes }
+        Self {
+            used: 0,
+            most: limits.memory_bytes,
+        }
     }
 }
 
 impl ResourceLimiter for Memory {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let used = self.used - current.min(self.used) + desired;
         if used > self.most {
             return Err(OutOfMemory { most: self.most }.into());
@@ -147,7 +161,12 @@ impl ResourceLimiter for Memory {
         Ok(true)
     }
 
-    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        _: usize,
+        desired: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         Ok(desired <= LARGEST_TABLE)
     }
 }

@@ -17,7 +17,9 @@ use crate::clock::Clock;
 use crate::connections::{Caller, Connections, Request};
 use crate::manifest::Manifest;
 use crate::settings::{FieldProblem, Settings, validate_fetched};
-use crate::store::{Activity, Change, Commit, CommitError, Failure, Fence, Progress, ReportRow, RunId, Store};
+use crate::store::{
+    Activity, Change, Commit, CommitError, Failure, Fence, Progress, ReportRow, RunId, Store,
+};
 use crate::vault::Vault;
 
 /// Who stores settings that a guest fetched.
@@ -55,13 +57,19 @@ pub struct Guest {
 
 impl WasiView for Guest {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.resources }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.resources,
+        }
     }
 }
 
 impl Desk {
     fn settings(&self) -> Arc<Settings> {
-        self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.settings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     async fn store_fetched(&self, key: &str, value: &str) -> Result<(), Failure> {
@@ -69,13 +77,25 @@ impl Desk {
             return Err(preview());
         }
         let invalid = |problem: FieldProblem| {
-            let FieldProblem { field, message, cure } = problem;
-            Failure::new("invalid-settings", format!("The setting `{field}` {message}. {cure}."))
+            let FieldProblem {
+                field,
+                message,
+                cure,
+            } = problem;
+            Failure::new(
+                "invalid-settings",
+                format!("The setting `{field}` {message}. {cure}."),
+            )
         };
         let change = validate_fetched(&self.manifest, key, value).map_err(invalid)?;
-        let sealed = change.seal(&self.vault, &self.installation).map_err(|error| internal(&error))?;
-        self.store.save_settings(&self.installation, &[sealed], FETCHED_BY, self.clock.now()).await?;
-        let loaded = Settings::load(&self.store, &self.vault, &self.manifest, &self.installation).await;
+        let sealed = change
+            .seal(&self.vault, &self.installation)
+            .map_err(|error| internal(&error))?;
+        self.store
+            .save_settings(&self.installation, &[sealed], FETCHED_BY, self.clock.now())
+            .await?;
+        let loaded =
+            Settings::load(&self.store, &self.vault, &self.manifest, &self.installation).await;
         let loaded = Arc::new(loaded.map_err(|error| internal(&error))?);
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = loaded;
         Ok(())
@@ -83,16 +103,29 @@ impl Desk {
 
     async fn report(&self, kind: &str, rows: Vec<ReportRow>) -> Result<(), Failure> {
         let spec = self.manifest.report(kind).ok_or_else(|| {
-            Failure::new("invalid-request", format!("The manifest has no report `{}`.", kind.escape_debug()))
+            Failure::new(
+                "invalid-request",
+                format!("The manifest has no report `{}`.", kind.escape_debug()),
+            )
         })?;
-        if let Some(row) = rows.iter().find(|row| row.cells.len() != spec.columns.len()) {
+        if let Some(row) = rows
+            .iter()
+            .find(|row| row.cells.len() != spec.columns.len())
+        {
             let (found, wanted) = (row.cells.len(), spec.columns.len());
-            let message = format!("A row of the report `{kind}` has {found} cells; it has {wanted} columns.");
+            let message =
+                format!("A row of the report `{kind}` has {found} cells; it has {wanted} columns.");
             return Err(Failure::new("invalid-request", message));
         }
-        let run = self.run.ok_or_else(|| Failure::new("invalid-request", "Only runs keep reports."))?;
-        let left = self.report_rows.load(Ordering::Relaxed).checked_sub(rows.len());
-        let left = left.ok_or_else(|| Failure::new("limit", "The run has reported as many rows as it may."))?;
+        let run = self
+            .run
+            .ok_or_else(|| Failure::new("invalid-request", "Only runs keep reports."))?;
+        let left = self
+            .report_rows
+            .load(Ordering::Relaxed)
+            .checked_sub(rows.len());
+        let left = left
+            .ok_or_else(|| Failure::new("limit", "The run has reported as many rows as it may."))?;
         self.store.append_report(run, kind, &rows).await?;
         self.report_rows.store(left, Ordering::Relaxed);
         Ok(())
@@ -105,22 +138,31 @@ impl Desk {
         activities: Vec<storage::Activity>,
     ) -> Result<(), Failure> {
         let fence = self.fence.as_ref().ok_or_else(preview)?;
-        let changed = |changes: Vec<storage::Change>| changes.into_iter().map(change).collect::<Vec<_>>();
+        let changed =
+            |changes: Vec<storage::Change>| changes.into_iter().map(change).collect::<Vec<_>>();
         let (expect, changes) = (changed(expect), changed(changes));
         let activities: Vec<_> = activities.into_iter().map(activity).collect();
-        let commit = Commit { fence, expect: &expect, changes: &changes, activities: &activities };
-        self.store.guest_commit(commit, self.clock.now()).await.map_err(|error| {
-            let message = error.to_string();
-            match error {
-                CommitError::Conflict { table, key } => {
-                    Failure::new("conflict", message).with("table", table).with("key", key)
+        let commit = Commit {
+            fence,
+            expect: &expect,
+            changes: &changes,
+            activities: &activities,
+        };
+        self.store
+            .guest_commit(commit, self.clock.now())
+            .await
+            .map_err(|error| {
+                let message = error.to_string();
+                match error {
+                    CommitError::Conflict { table, key } => Failure::new("conflict", message)
+                        .with("table", table)
+                        .with("key", key),
+                    CommitError::Fenced => Failure::new("fenced", message),
+                    CommitError::Full { .. } => Failure::new("full", message),
+                    CommitError::Invalid(_) => Failure::new("invalid-request", message),
+                    CommitError::Store(error) => error.into(),
                 }
-                CommitError::Fenced => Failure::new("fenced", message),
-                CommitError::Full { .. } => Failure::new("full", message),
-                CommitError::Invalid(_) => Failure::new("invalid-request", message),
-                CommitError::Store(error) => error.into(),
-            }
-        })
+            })
     }
 }
 
@@ -130,7 +172,10 @@ fn preview() -> Failure {
 
 fn internal(error: &dyn std::error::Error) -> Failure {
     tracing::error!(%error, "settings of an add-on");
-    Failure::new("internal", "The host cannot store the setting; see the host's log.")
+    Failure::new(
+        "internal",
+        "The host cannot store the setting; see the host's log.",
+    )
 }
 
 fn change(change: storage::Change) -> Change {
@@ -139,8 +184,28 @@ fn change(change: storage::Change) -> Change {
 }
 
 fn activity(activity: storage::Activity) -> Activity {
-    let storage::Activity { entity, action, local_id, remote_id, customer_id, label, code, message, more } = activity;
-    Activity { entity, action, local_id, remote_id, customer_id, label, code, message, more: pairs_in(more) }
+    let storage::Activity {
+        entity,
+        action,
+        local_id,
+        remote_id,
+        customer_id,
+        label,
+        code,
+        message,
+        more,
+    } = activity;
+    Activity {
+        entity,
+        action,
+        local_id,
+        remote_id,
+        customer_id,
+        label,
+        code,
+        message,
+        more: pairs_in(more),
+    }
 }
 
 impl types::Host for Guest {}
@@ -151,21 +216,44 @@ impl http::Host for Guest {
         requests: Vec<http::Request>,
     ) -> wasmtime::Result<Vec<Result<http::Response, http::Unanswered>>> {
         let request = |request: http::Request| {
-            let http::Request { connection, effect, method, path, query, headers, body, options } = request;
+            let http::Request {
+                connection,
+                effect,
+                method,
+                path,
+                query,
+                headers,
+                body,
+                options,
+            } = request;
             let (query, headers, options) = (pairs_in(query), pairs_in(headers), pairs_in(options));
-            Request { connection, effect, method, path, query, headers, body, options }
+            Request {
+                connection,
+                effect,
+                method,
+                path,
+                query,
+                headers,
+                body,
+                options,
+            }
         };
         let requests = requests.into_iter().map(request).collect();
-        let answers = self.desk.connections.send(&self.desk.caller, requests).await;
+        let answers = self
+            .desk
+            .connections
+            .send(&self.desk.caller, requests)
+            .await;
         let answer = |answer: crate::connections::Answer| match answer {
             Ok(response) => Ok(http::Response {
                 status: response.status,
                 headers: pairs_out(response.headers),
                 body: response.body,
             }),
-            Err(unanswered) => {
-                Err(http::Unanswered { maybe_sent: unanswered.maybe_sent, reason: unanswered.reason.into() })
-            }
+            Err(unanswered) => Err(http::Unanswered {
+                maybe_sent: unanswered.maybe_sent,
+                reason: unanswered.reason.into(),
+            }),
         };
         Ok(answers.into_iter().map(answer).collect())
     }
@@ -177,7 +265,12 @@ impl storage::Host for Guest {
         table: String,
         keys: Vec<String>,
     ) -> wasmtime::Result<Result<Vec<storage::Entry>, types::Failure>> {
-        Ok(entries(self.desk.store.guest_get(&self.desk.installation, &table, &keys).await))
+        Ok(entries(
+            self.desk
+                .store
+                .guest_get(&self.desk.installation, &table, &keys)
+                .await,
+        ))
     }
 
     async fn scan(
@@ -187,7 +280,12 @@ impl storage::Host for Guest {
         after: String,
         limit: u32,
     ) -> wasmtime::Result<Result<Vec<storage::Entry>, types::Failure>> {
-        Ok(entries(self.desk.store.guest_scan(&self.desk.installation, &table, &prefix, &after, limit).await))
+        Ok(entries(
+            self.desk
+                .store
+                .guest_scan(&self.desk.installation, &table, &prefix, &after, limit)
+                .await,
+        ))
     }
 
     async fn commit(
@@ -196,7 +294,11 @@ impl storage::Host for Guest {
         changes: Vec<storage::Change>,
         activities: Vec<storage::Activity>,
     ) -> wasmtime::Result<Result<(), types::Failure>> {
-        Ok(self.desk.commit(expect, changes, activities).await.map_err(Into::into))
+        Ok(self
+            .desk
+            .commit(expect, changes, activities)
+            .await
+            .map_err(Into::into))
     }
 }
 
@@ -204,16 +306,28 @@ fn entries(
     found: Result<Vec<crate::store::Entry>, crate::store::StoreError>,
 ) -> Result<Vec<storage::Entry>, types::Failure> {
     let entry = |crate::store::Entry { key, value }| storage::Entry { key, value };
-    found.map(|found| found.into_iter().map(entry).collect()).map_err(|error| Failure::from(error).into())
+    found
+        .map(|found| found.into_iter().map(entry).collect())
+        .map_err(|error| Failure::from(error).into())
 }
 
 impl run::Host for Guest {
     async fn settings(&mut self) -> wasmtime::Result<Vec<types::Pair>> {
-        Ok(pairs_out(self.desk.settings().for_guest(&self.desk.manifest)))
+        Ok(pairs_out(
+            self.desk.settings().for_guest(&self.desk.manifest),
+        ))
     }
 
-    async fn set_fetched(&mut self, key: String, value: String) -> wasmtime::Result<Result<(), types::Failure>> {
-        Ok(self.desk.store_fetched(&key, &value).await.map_err(Into::into))
+    async fn set_fetched(
+        &mut self,
+        key: String,
+        value: String,
+    ) -> wasmtime::Result<Result<(), types::Failure>> {
+        Ok(self
+            .desk
+            .store_fetched(&key, &value)
+            .await
+            .map_err(Into::into))
     }
 
     async fn context(&mut self) -> wasmtime::Result<Vec<types::Pair>> {
@@ -226,7 +340,9 @@ impl run::Host for Guest {
 
     async fn log(&mut self, level: String, message: String) -> wasmtime::Result<()> {
         let message = self.desk.caller.access.redactor().clean(message);
-        self.desk.journal.log(&level, &message, self.desk.clock.now());
+        self.desk
+            .journal
+            .log(&level, &message, self.desk.clock.now());
         Ok(())
     }
 
@@ -235,7 +351,11 @@ impl run::Host for Guest {
         Ok(self.desk.caller.halt.reason().is_none())
     }
 
-    async fn report(&mut self, kind: String, rows: Vec<run::Row>) -> wasmtime::Result<Result<(), types::Failure>> {
+    async fn report(
+        &mut self,
+        kind: String,
+        rows: Vec<run::Row>,
+    ) -> wasmtime::Result<Result<(), types::Failure>> {
         let rows = rows.into_iter().map(Into::into).collect();
         Ok(self.desk.report(&kind, rows).await.map_err(Into::into))
     }

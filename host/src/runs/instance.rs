@@ -28,7 +28,9 @@ const MOST_RESOURCES: usize = 100;
 pub enum Crash {
     #[error("The add-on computed for more than {seconds} s and was ended. Please tell its makers.")]
     Computing { seconds: u64 },
-    #[error("The add-on wanted more than {mebibytes} MiB of memory and was ended. Please tell its makers.")]
+    #[error(
+        "The add-on wanted more than {mebibytes} MiB of memory and was ended. Please tell its makers."
+    )]
     Memory { mebibytes: usize },
     /// A panic's text, or what the runtime says.
     #[error("The add-on broke down: {0}")]
@@ -100,38 +102,84 @@ impl Instance {
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(MOST_RESOURCES);
         let wasi = WasiCtxBuilder::new().stderr(stderr.clone()).build();
-        let guest = Guest { desk: desk.clone(), memory: Memory::new(limits), wasi, resources };
+        let guest = Guest {
+            desk: desk.clone(),
+            memory: Memory::new(limits),
+            wasi,
+            resources,
+        };
         let mut store = runtime.store(guest, limits);
         match addon.instantiate_async(&mut store).await {
-            Ok(addon) => Ok(Self { addon, store, desk, stderr, limits: limits.clone() }),
+            Ok(addon) => Ok(Self {
+                addon,
+                store,
+                desk,
+                stderr,
+                limits: limits.clone(),
+            }),
             Err(error) => Err(ended(&error, &desk, &stderr, limits)),
         }
     }
 
     pub async fn check(mut self) -> Answered<Vec<Finding>> {
-        let result = self.addon.splynx_addon_addon().call_check(&mut self.store).await;
+        let result = self
+            .addon
+            .splynx_addon_addon()
+            .call_check(&mut self.store)
+            .await;
         let findings = self.answered(result)?;
         Ok(findings.into_iter().map(finding).collect())
     }
 
-    pub async fn run_job(mut self, job: &str, preview: bool, options: &[(String, String)]) -> Answered<Outcome> {
+    pub async fn run_job(
+        mut self,
+        job: &str,
+        preview: bool,
+        options: &[(String, String)],
+    ) -> Answered<Outcome> {
         let options = pairs_out(options.to_vec());
         let addon = self.addon.splynx_addon_addon();
-        let result = addon.call_run_job(&mut self.store, job, preview, &options).await;
+        let result = addon
+            .call_run_job(&mut self.store, job, preview, &options)
+            .await;
         outcome(self.answered(result)?)
     }
 
     pub async fn choices(mut self, source: &str) -> Answered<Vec<(String, String)>> {
-        let result = self.addon.splynx_addon_addon().call_choices(&mut self.store, source).await;
+        let result = self
+            .addon
+            .splynx_addon_addon()
+            .call_choices(&mut self.store, source)
+            .await;
         self.answered(result).map(pairs_in)
     }
 
     pub async fn view(mut self, page: &str, query: &Query) -> Answered<Rows> {
-        let Query { search, filters, sort, after, limit } = query.clone();
-        let query = exported::Query { search, filters: pairs_out(filters), sort, after, limit };
-        let result = self.addon.splynx_addon_addon().call_view(&mut self.store, page, &query).await;
+        let Query {
+            search,
+            filters,
+            sort,
+            after,
+            limit,
+        } = query.clone();
+        let query = exported::Query {
+            search,
+            filters: pairs_out(filters),
+            sort,
+            after,
+            limit,
+        };
+        let result = self
+            .addon
+            .splynx_addon_addon()
+            .call_view(&mut self.store, page, &query)
+            .await;
         let exported::Rows { rows, next, more } = self.answered(result)?;
-        Ok(Rows { rows: rows.into_iter().map(Into::into).collect(), next, more: pairs_in(more) })
+        Ok(Rows {
+            rows: rows.into_iter().map(Into::into).collect(),
+            next,
+            more: pairs_in(more),
+        })
     }
 
     pub async fn act(
@@ -143,12 +191,18 @@ impl Instance {
     ) -> Answered<String> {
         let values = pairs_out(values.to_vec());
         let addon = self.addon.splynx_addon_addon();
-        let result = addon.call_act(&mut self.store, page, act, rows, &values).await;
+        let result = addon
+            .call_act(&mut self.store, page, act, rows, &values)
+            .await;
         self.answered(result)
     }
 
     pub async fn migrate(mut self, from_version: u32) -> Answered<u32> {
-        let result = self.addon.splynx_addon_addon().call_migrate(&mut self.store, from_version).await;
+        let result = self
+            .addon
+            .splynx_addon_addon()
+            .call_migrate(&mut self.store, from_version)
+            .await;
         self.answered(result)
     }
 
@@ -161,9 +215,16 @@ impl Instance {
 }
 
 /// The whole panic goes to the run's log, and what happened is the failure.
-fn ended(error: &wasmtime::Error, desk: &Desk, stderr: &MemoryOutputPipe, limits: &Limits) -> Failure {
+fn ended(
+    error: &wasmtime::Error,
+    desk: &Desk,
+    stderr: &MemoryOutputPipe,
+    limits: &Limits,
+) -> Failure {
     let redactor = desk.caller.access.redactor();
-    let panic = String::from_utf8_lossy(&stderr.contents()).trim().to_owned();
+    let panic = String::from_utf8_lossy(&stderr.contents())
+        .trim()
+        .to_owned();
     let panic = redactor.clean(panic).into_owned();
     for line in panic.lines() {
         desk.journal.log("error", line, desk.clock.now());
@@ -173,10 +234,14 @@ fn ended(error: &wasmtime::Error, desk: &Desk, stderr: &MemoryOutputPipe, limits
 
 fn crash(error: &wasmtime::Error, panic: &str, limits: &Limits, redactor: &Redactor) -> Crash {
     if error.downcast_ref::<Trap>() == Some(&Trap::Interrupt) {
-        return Crash::Computing { seconds: limits.cpu.as_secs() };
+        return Crash::Computing {
+            seconds: limits.cpu.as_secs(),
+        };
     }
     if error.chain().any(|cause| cause.is::<OutOfMemory>()) {
-        return Crash::Memory { mebibytes: limits.memory_bytes >> 20 };
+        return Crash::Memory {
+            mebibytes: limits.memory_bytes >> 20,
+        };
     }
     // `thread '…' panicked at FILE:LINE:` and then the message.
     match panic.lines().rfind(|line| !line.starts_with("note: ")) {
@@ -186,21 +251,50 @@ fn crash(error: &wasmtime::Error, panic: &str, limits: &Limits, redactor: &Redac
 }
 
 fn finding(finding: exported::Finding) -> Finding {
-    let exported::Finding { code, severity, message, cure, field, more } = finding;
-    Finding { code, severity, message, cure, field, more: pairs_in(more) }
+    let exported::Finding {
+        code,
+        severity,
+        message,
+        cure,
+        field,
+        more,
+    } = finding;
+    Finding {
+        code,
+        severity,
+        message,
+        cure,
+        field,
+        more: pairs_in(more),
+    }
 }
 
 fn outcome(outcome: exported::Outcome) -> Answered<Outcome> {
-    let exported::Outcome { state, resume_at, why, counts, more } = outcome;
+    let exported::Outcome {
+        state,
+        resume_at,
+        why,
+        counts,
+        more,
+    } = outcome;
     let state = match state.as_str() {
         "finished" => RunState::Finished,
         "stopped" => RunState::Stopped,
         "paused" => RunState::Paused,
         // A state of a later contract: what it means for the next run cannot be known.
         unknown => {
-            let message = format!("The add-on ended in a state that this host does not know: `{}`.", unknown.escape_debug());
+            let message = format!(
+                "The add-on ended in a state that this host does not know: `{}`.",
+                unknown.escape_debug()
+            );
             return Err(Failure::new("unknown-state", message));
         }
     };
-    Ok(Outcome { state, resume_at, why: why.map(Into::into), counts, more: pairs_in(more) })
+    Ok(Outcome {
+        state,
+        resume_at,
+        why: why.map(Into::into),
+        counts,
+        more: pairs_in(more),
+    })
 }

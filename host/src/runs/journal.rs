@@ -28,7 +28,10 @@ struct Kept {
 
 impl Journal {
     pub fn new(most_lines: usize) -> Self {
-        Self { most_lines, kept: Mutex::default() }
+        Self {
+            most_lines,
+            kept: Mutex::default(),
+        }
     }
 
     pub fn log(&self, level: &str, message: &str, at: DateTime<Utc>) {
@@ -38,12 +41,31 @@ impl Journal {
             return;
         }
         let (level, message) = match kept.counted > self.most_lines {
-            false => (LEVELS.into_iter().find(|known| *known == level).unwrap_or("error"), message),
-            true => ("warn", "There were more lines than a run may log; the rest is left out."),
+            false => (
+                LEVELS
+                    .into_iter()
+                    .find(|known| *known == level)
+                    .unwrap_or("error"),
+                message,
+            ),
+            true => (
+                "warn",
+                "There were more lines than a run may log; the rest is left out.",
+            ),
         };
-        let plain = |c: char| if c.is_control() && c != '\n' && c != '\t' { char::REPLACEMENT_CHARACTER } else { c };
+        let plain = |c: char| {
+            if c.is_control() && c != '\n' && c != '\t' {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        };
         let message = message.chars().take(LONGEST_LINE).map(plain).collect();
-        kept.lines.push(LogLine { at, level: level.to_owned(), message });
+        kept.lines.push(LogLine {
+            at,
+            level: level.to_owned(),
+            message,
+        });
     }
 
     pub fn progress(&self, progress: Progress) {

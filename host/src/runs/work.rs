@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use thiserror::Error;
+use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 
 use super::desk::{Loaded, Purpose, Services};
@@ -19,7 +20,8 @@ use super::journal::Journal;
 use crate::connections::Waited;
 use crate::connections::halt::{Halt, Halter, Reason, halt};
 use crate::store::{
-    Failure, Fence, Installation, LeaseAnswer, NewRun, Outcome, RunId, RunState, Store, StoreError, Trigger,
+    Failure, Fence, Installation, LeaseAnswer, NewRun, Outcome, RunId, RunState, Store, StoreError,
+    Trigger,
 };
 
 /// How often what a guest told is stored, and the wish to stop is looked for.
@@ -34,9 +36,18 @@ const USUAL_PAUSE: TimeDelta = TimeDelta::minutes(5);
 /// What a run does.
 #[derive(Debug, Clone)]
 pub enum Task {
-    Job { job: String, preview: bool, options: Vec<(String, String)> },
+    Job {
+        job: String,
+        preview: bool,
+        options: Vec<(String, String)>,
+    },
     /// The answer is in the outcome, under [`ANSWER`].
-    Act { page: String, act: String, rows: Vec<String>, values: Vec<(String, String)> },
+    Act {
+        page: String,
+        act: String,
+        rows: Vec<String>,
+        values: Vec<(String, String)>,
+    },
 }
 
 /// Name of an act's answer in its outcome.
@@ -83,7 +94,11 @@ impl Task {
     /// The job to go on with after a pause, where that is the same thing again.
     fn resumable(&self) -> Option<&str> {
         match self {
-            Self::Job { job, preview: false, options } if options.is_empty() => Some(job),
+            Self::Job {
+                job,
+                preview: false,
+                options,
+            } if options.is_empty() => Some(job),
             _ => None,
         }
     }
@@ -122,7 +137,9 @@ impl Work {
                 LeaseAnswer::Busy { run: other, .. } => {
                     let busy = BeginError::Busy { run: other };
                     let why = Failure::new("busy", busy.to_string());
-                    store.finish_run(run, &ended(RunState::Failed, why), now).await?;
+                    store
+                        .finish_run(run, &ended(RunState::Failed, why), now)
+                        .await?;
                     return Err(busy);
                 }
             },
@@ -155,17 +172,25 @@ impl Work {
 
     /// Works, and stores the outcome before it returns it.
     pub async fn perform(self: Arc<Self>) -> Outcome {
-        let heart = tokio::spawn(self.clone().beat());
+        let (over, is_over) = oneshot::channel();
+        let heart = tokio::spawn(self.clone().beat(is_over));
         // A task of its own, so that a panic of the runtime ends the run and nothing else.
         let outcome = match tokio::spawn(self.clone().work()).await {
             Ok(outcome) => outcome,
             Err(error) => {
                 tracing::error!(run = self.run, %error, "a run broke down");
-                let why = Failure::new("internal", "The host failed while it ran this; see the host's log.");
+                let why = Failure::new(
+                    "internal",
+                    "The host failed while it ran this; see the host's log.",
+                );
                 ended(RunState::Failed, why)
             }
         };
-        heart.abort();
+        // Not aborted: it may be writing down what the guest told.
+        drop(over);
+        if let Err(error) = heart.await {
+            tracing::error!(run = self.run, %error, "a run's heartbeat broke down");
+        }
         if let Err(error) = self.conclude(&outcome).await {
             tracing::error!(run = self.run, %error, "the outcome of a run could not be stored");
         }
@@ -177,8 +202,16 @@ impl Work {
         let now = self.services.clock.now();
         self.write_journal(now).await?;
         if let (Some(job), RunState::Paused) = (self.task.resumable(), outcome.state) {
-            let at = outcome.resume_at.and_then(|at| DateTime::from_timestamp(i64::try_from(at).ok()?, 0));
-            store.set_resume(&self.installation.name, job, Some(at.unwrap_or(now + USUAL_PAUSE))).await?;
+            let at = outcome
+                .resume_at
+                .and_then(|at| DateTime::from_timestamp(i64::try_from(at).ok()?, 0));
+            store
+                .set_resume(
+                    &self.installation.name,
+                    job,
+                    Some(at.unwrap_or(now + USUAL_PAUSE)),
+                )
+                .await?;
         }
         store.finish_run(self.run, outcome, now).await?;
         match &self.fence {
@@ -204,8 +237,17 @@ impl Work {
         };
         match (answered, self.halt.reason()) {
             // To people a run that was taken over did not stop: they never asked for it.
-            (Ok(Outcome { state: RunState::Stopped, .. }), Some(Reason::Fenced)) => {
-                let why = Failure::new("fenced", "The run lost its lease: another run worked on the installation.");
+            (
+                Ok(Outcome {
+                    state: RunState::Stopped,
+                    ..
+                }),
+                Some(Reason::Fenced),
+            ) => {
+                let why = Failure::new(
+                    "fenced",
+                    "The run lost its lease: another run worked on the installation.",
+                );
                 ended(RunState::Failed, why)
             }
             (Ok(outcome), _) => outcome,
@@ -229,19 +271,41 @@ impl Work {
         }
         let who = (self.run, self.trigger);
         match &self.task {
-            Task::Job { job, preview, options } => {
+            Task::Job {
+                job,
+                preview,
+                options,
+            } => {
                 let purpose = match &self.fence {
                     Some(fence) => Purpose::writing(who, fence.clone()),
                     None => Purpose::preview(who),
                 };
-                self.instance(purpose).await?.run_job(job, *preview, options).await
+                self.instance(purpose)
+                    .await?
+                    .run_job(job, *preview, options)
+                    .await
             }
-            Task::Act { page, act, rows, values } => {
+            Task::Act {
+                page,
+                act,
+                rows,
+                values,
+            } => {
                 let purpose = self.fence.clone().map(|fence| Purpose::act(who, fence));
                 let purpose = purpose.unwrap_or(Purpose::preview(who));
-                let answer = self.instance(purpose).await?.act(page, act, rows, values).await?;
+                let answer = self
+                    .instance(purpose)
+                    .await?
+                    .act(page, act, rows, values)
+                    .await?;
                 let more = vec![(ANSWER.to_owned(), answer)];
-                Ok(Outcome { state: RunState::Finished, resume_at: None, why: None, counts: Vec::new(), more })
+                Ok(Outcome {
+                    state: RunState::Finished,
+                    resume_at: None,
+                    why: None,
+                    counts: Vec::new(),
+                    more,
+                })
             }
         }
     }
@@ -250,27 +314,51 @@ impl Work {
         let purpose = Purpose::migration((self.run, self.trigger), fence.clone());
         let reached = self.instance(purpose).await?.migrate(state).await?;
         if reached != wanted {
-            let message = format!("The add-on brought its state to version {reached}, and says that it needs {wanted}.");
+            let message = format!(
+                "The add-on brought its state to version {reached}, and says that it needs {wanted}."
+            );
             return Err(Failure::new("migration", message));
         }
-        Ok(self.services.store.set_state_version(&self.installation.name, reached).await?)
+        Ok(self
+            .services
+            .store
+            .set_state_version(&self.installation.name, reached)
+            .await?)
     }
 
     async fn instance(&self, purpose: Purpose) -> Answered<Instance> {
         let rows = AtomicUsize::new(self.services.limits.report_rows);
         let desk = self
             .services
-            .desk(&self.loaded, &self.installation, purpose, self.halt.clone(), self.journal.clone(), self.waited.clone(), rows)
+            .desk(
+                &self.loaded,
+                &self.installation,
+                purpose,
+                self.halt.clone(),
+                self.journal.clone(),
+                self.waited.clone(),
+                rows,
+            )
             .await?;
-        Instance::new(&self.services.runtime, &self.loaded.addon, desk, &self.services.limits).await
+        Instance::new(
+            &self.services.runtime,
+            &self.loaded.addon,
+            desk,
+            &self.services.limits,
+        )
+        .await
     }
 
-    async fn beat(self: Arc<Self>) {
+    /// Until the other end of `is_over` is dropped.
+    async fn beat(self: Arc<Self>, mut is_over: oneshot::Receiver<()>) {
         let mut beats = tokio::time::interval(BEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut renewed = self.started;
         loop {
-            beats.tick().await;
+            tokio::select! {
+                _ = &mut is_over => return,
+                _ = beats.tick() => {}
+            }
             if let Err(error) = self.beat_once(&mut renewed).await {
                 tracing::warn!(run = self.run, %error, "a run's heartbeat stumbled");
             }
@@ -283,7 +371,10 @@ impl Work {
         if self.write_journal(now).await? {
             self.halter.halt(Reason::Stopped);
         }
-        let worked = (now - self.started).to_std().unwrap_or_default().saturating_sub(self.waited.total());
+        let worked = (now - self.started)
+            .to_std()
+            .unwrap_or_default()
+            .saturating_sub(self.waited.total());
         if worked > self.services.limits.wall_clock {
             self.halter.halt(Reason::TimeUp);
         }
@@ -312,5 +403,11 @@ impl Work {
 }
 
 fn ended(state: RunState, why: Failure) -> Outcome {
-    Outcome { state, resume_at: None, why: Some(why), counts: Vec::new(), more: Vec::new() }
+    Outcome {
+        state,
+        resume_at: None,
+        why: Some(why),
+        counts: Vec::new(),
+        more: Vec::new(),
+    }
 }

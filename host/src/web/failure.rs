@@ -8,6 +8,7 @@ use super::frame::{Frame, page_with};
 use crate::host::HostError;
 use crate::manifest::ManifestError;
 use crate::runs::BeginError;
+use crate::settings::SettingsError;
 use crate::store::StoreError;
 
 /// A refusal for people.
@@ -80,12 +81,20 @@ impl From<ManifestError> for Failure {
 impl From<HostError> for Failure {
     fn from(error: HostError) -> Self {
         let status = match error {
-            HostError::Store(error) | HostError::Begin(BeginError::Store(error)) => return error.into(),
+            HostError::Store(error)
+            | HostError::Begin(BeginError::Store(error))
+            | HostError::SettingsUnreadable(SettingsError::Store(error)) => return error.into(),
             HostError::Unknown { .. } | HostError::NotInstalled(_) => StatusCode::NOT_FOUND,
             HostError::Settings(_) | HostError::NoPreview(_) => StatusCode::UNPROCESSABLE_ENTITY,
             HostError::Begin(BeginError::Busy { .. }) => StatusCode::CONFLICT,
             HostError::Addon(_) => StatusCode::BAD_GATEWAY,
-            error => return Self::internal(&error),
+            // Each says what cures it: a master key that is missing, a package that this host cannot read.
+            HostError::Vault(_)
+            | HostError::SettingsUnreadable(SettingsError::Vault(_))
+            | HostError::Manifest(_)
+            | HostError::Package(_)
+            | HostError::Audit(_)
+            | HostError::Runtime(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, sentence(&error))
     }

@@ -30,34 +30,67 @@ fn of_world(edit: impl Fn(String) -> String, world: &str, module: &str) -> Vec<u
 
 #[tokio::test]
 async fn a_component_that_fits_is_admitted_and_what_is_none_says_what_it_is() {
-    assert!(Runtime::new().unwrap().admit(guest().to_vec()).await.is_ok());
-    assert!(matches!(refusal(b"MZ\x90\0 not WebAssembly").await, AuditError::NotWasm));
+    assert!(
+        Runtime::new()
+            .unwrap()
+            .admit(guest().to_vec())
+            .await
+            .is_ok()
+    );
+    assert!(matches!(
+        refusal(b"MZ\x90\0 not WebAssembly").await,
+        AuditError::NotWasm
+    ));
     assert!(matches!(refusal(b"").await, AuditError::NotWasm));
-    assert!(matches!(refusal(&wat::parse_str("(module)").unwrap()).await, AuditError::CoreModule));
+    assert!(matches!(
+        refusal(&wat::parse_str("(module)").unwrap()).await,
+        AuditError::CoreModule
+    ));
     let mut broken = guest().to_vec();
     broken.truncate(broken.len() / 2);
     assert!(matches!(refusal(&broken).await, AuditError::Invalid(_)));
-    assert!(matches!(refusal(&wat::parse_str("(component)").unwrap()).await, AuditError::NoEntry));
+    assert!(matches!(
+        refusal(&wat::parse_str("(component)").unwrap()).await,
+        AuditError::NoEntry
+    ));
 }
 
 #[tokio::test]
 async fn foreign_imports_and_other_versions_are_refused_by_name() {
-    for import in ["wasi:sockets/tcp@0.2.6", "wasi:http/outgoing-handler@0.2.6", "acme:spy/eyes@1.0.0", "naked"] {
+    for import in [
+        "wasi:sockets/tcp@0.2.6",
+        "wasi:http/outgoing-handler@0.2.6",
+        "acme:spy/eyes@1.0.0",
+        "naked",
+    ] {
         let text = format!(r#"(component (import "{import}" (instance)))"#);
         let error = refusal(&wat::parse_str(text).unwrap()).await;
-        assert!(matches!(&error, AuditError::ForeignImport(found) if found == import), "{import}: {error}");
+        assert!(
+            matches!(&error, AuditError::ForeignImport(found) if found == import),
+            "{import}: {error}"
+        );
         assert!(error.to_string().contains(import));
     }
     for version in ["1.0.1", "1.1.0", "2.0.0", "0.9.0"] {
-        let later = |text: String| text.replace("splynx:addon@1.0.0", &format!("splynx:addon@{version}"));
-        let module = format!(r#"(module (import "splynx:addon/run@{version}" "now" (func (result i64))) (memory (export "memory") 1))"#);
+        let later =
+            |text: String| text.replace("splynx:addon@1.0.0", &format!("splynx:addon@{version}"));
+        let module = format!(
+            r#"(module (import "splynx:addon/run@{version}" "now" (func (result i64))) (memory (export "memory") 1))"#
+        );
         let error = refusal(&of_world(later, "import run;", &module)).await;
         let wanted = format!("splynx:addon/run@{version}");
-        assert!(matches!(&error, AuditError::OtherVersion { import } if *import == wanted), "{version}: {error}");
-        assert!(error.to_string().contains(&wanted) && error.to_string().contains("1.0.0"), "{error}");
+        assert!(
+            matches!(&error, AuditError::OtherVersion { import } if *import == wanted),
+            "{version}: {error}"
+        );
+        assert!(
+            error.to_string().contains(&wanted) && error.to_string().contains("1.0.0"),
+            "{error}"
+        );
     }
     // WASI that the standard library drags in is admitted, and the entry is looked for next.
-    let wasi = wat::parse_str(r#"(component (import "wasi:cli/environment@0.2.6" (instance)))"#).unwrap();
+    let wasi =
+        wat::parse_str(r#"(component (import "wasi:cli/environment@0.2.6" (instance)))"#).unwrap();
     assert!(matches!(refusal(&wasi).await, AuditError::NoEntry));
 }
 
@@ -76,14 +109,21 @@ async fn another_shape_of_a_known_function_is_refused() {
         (func (export "splynx:addon/addon@1.0.0#act") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32) unreachable)
         (func (export "splynx:addon/addon@1.0.0#migrate") (param i32) (result i32) unreachable))"#;
     let error = refusal(&of_world(widened, "import run; export addon;", module)).await;
-    assert!(matches!(&error, AuditError::Misfit(text) if text.contains("now")), "{error}");
+    assert!(
+        matches!(&error, AuditError::Misfit(text) if text.contains("now")),
+        "{error}"
+    );
 }
 
 #[test]
 fn a_package_says_so_too_before_anything_is_compiled() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("addon.toml"), manifest("1.0.0", 1)).unwrap();
-    std::fs::write(folder.path().join("guest.wasm"), wat::parse_str("(module)").unwrap()).unwrap();
+    std::fs::write(
+        folder.path().join("guest.wasm"),
+        wat::parse_str("(module)").unwrap(),
+    )
+    .unwrap();
     let error = addon_host::packages::pack(folder.path()).unwrap_err();
     assert!(matches!(error, PackageError::NoComponent { .. }), "{error}");
     assert!(addon_host::packages::read(&package(&manifest("1.0.0", 1), guest())).is_ok());

@@ -12,7 +12,12 @@ pub const WIT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../wit");
 pub fn component(module: &str, resolve: &Resolve, world: wit_parser::WorldId) -> Vec<u8> {
     let mut module = wat::parse_str(module).unwrap();
     embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
+    ComponentEncoder::default()
+        .module(&module)
+        .unwrap()
+        .validate(true)
+        .encode()
+        .unwrap()
 }
 
 pub fn guest() -> &'static [u8] {
@@ -20,7 +25,9 @@ pub fn guest() -> &'static [u8] {
     GUEST.get_or_init(|| {
         let mut resolve = Resolve::default();
         let (package, _) = resolve.push_path(WIT).unwrap();
-        let world = resolve.select_world(&[package], Some("sync-addon")).unwrap();
+        let world = resolve
+            .select_world(&[package], Some("sync-addon"))
+            .unwrap();
         component(include_str!("guest.wat"), &resolve, world)
     })
 }
@@ -35,8 +42,22 @@ pub fn package(manifest: &str, component: &[u8]) -> Vec<u8> {
 
 /// The manifest of `guest.wat`, with this version and version of its state.
 pub fn manifest(version: &str, state: u32) -> String {
-    let jobs = ["finish", "endless", "hoard", "break", "get", "write", "commit", "progress", "obstinate", "log", "nap"];
-    let jobs = jobs.map(|job| format!("[[jobs]]\nid = \"{job}\"\ntitle = \"{job}\"\npreview = true\n")).concat();
+    let jobs = [
+        "finish",
+        "endless",
+        "hoard",
+        "break",
+        "get",
+        "write",
+        "commit",
+        "progress",
+        "obstinate",
+        "log",
+        "nap",
+    ];
+    let jobs = jobs
+        .map(|job| format!("[[jobs]]\nid = \"{job}\"\ntitle = \"{job}\"\npreview = true\n"))
+        .concat();
     format!(
         r#"[addon]
 id = "guest"

@@ -46,7 +46,12 @@ struct Rig {
 }
 
 fn request(preview: bool) -> RunRequest {
-    RunRequest { preview, trigger: Trigger::Person, options: Vec::new(), actor: "ann".to_owned() }
+    RunRequest {
+        preview,
+        trigger: Trigger::Person,
+        options: Vec::new(),
+        actor: "ann".to_owned(),
+    }
 }
 
 impl Rig {
@@ -55,25 +60,52 @@ impl Rig {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(Ahead::default());
         let host = Self::open(&folder, &clock, limits).await;
-        host.install_package(&package(&manifest("1.0.0", 1), guest()), "ann").await.unwrap();
-        installations::create(host.store(), "isp", "guest", clock.now()).await.unwrap();
-        Self { host, clock, folder }
+        host.install_package(&package(&manifest("1.0.0", 1), guest()), "ann")
+            .await
+            .unwrap();
+        installations::create(host.store(), "isp", "guest", clock.now())
+            .await
+            .unwrap();
+        Self {
+            host,
+            clock,
+            folder,
+        }
     }
 
     async fn open(folder: &TempDir, clock: &Arc<Ahead>, limits: Limits) -> Host {
         let data_dir = folder.path().to_owned();
         let database_url = Store::default_url(folder.path());
-        Host::open_with(HostConfig { data_dir, database_url }, clock.clone(), limits).await.unwrap()
+        Host::open_with(
+            HostConfig {
+                data_dir,
+                database_url,
+            },
+            clock.clone(),
+            limits,
+        )
+        .await
+        .unwrap()
     }
 
     async fn set_up(&self, address: &str) {
-        let values = [("books_url", address), ("login", "ann"), ("password", "correct horse")];
+        let values = [
+            ("books_url", address),
+            ("login", "ann"),
+            ("password", "correct horse"),
+        ];
         let values = values.map(|(key, value)| (key.to_owned(), value.to_owned()));
-        self.host.save_settings("isp", &values, "ann").await.unwrap();
+        self.host
+            .save_settings("isp", &values, "ann")
+            .await
+            .unwrap();
     }
 
     async fn start(&self, job: &str) -> RunHandle {
-        self.host.start_run("isp", job, request(false)).await.unwrap()
+        self.host
+            .start_run("isp", job, request(false))
+            .await
+            .unwrap()
     }
 
     async fn run(&self, job: &str) -> Outcome {
@@ -81,11 +113,21 @@ impl Rig {
     }
 
     async fn preview(&self, job: &str) -> Outcome {
-        self.host.start_run("isp", job, request(true)).await.unwrap().wait().await
+        self.host
+            .start_run("isp", job, request(true))
+            .await
+            .unwrap()
+            .wait()
+            .await
     }
 
     async fn stored_key(&self) -> Option<String> {
-        let found = self.host.store().guest_get("isp", "t", &["k".to_owned()]).await.unwrap();
+        let found = self
+            .host
+            .store()
+            .guest_get("isp", "t", &["k".to_owned()])
+            .await
+            .unwrap();
         found.into_iter().next().map(|entry| entry.value)
     }
 
@@ -97,7 +139,10 @@ impl Rig {
 
 /// State, and the code of the reason.
 fn end(outcome: &Outcome) -> (RunState, &str) {
-    (outcome.state, outcome.why.as_ref().map_or("", |why| why.code.as_str()))
+    (
+        outcome.state,
+        outcome.why.as_ref().map_or("", |why| why.code.as_str()),
+    )
 }
 
 fn small() -> Limits {
@@ -116,8 +161,16 @@ async fn every_way_to_end_is_an_outcome_that_harms_nobody_else() {
     let endless = rig.start("endless").await;
     let id = endless.id();
     // While it spins on one installation, another one works.
-    installations::create(rig.host.store(), "neighbour", "guest", rig.clock.now()).await.unwrap();
-    let neighbour = rig.host.start_run("neighbour", "commit", request(false)).await.unwrap().wait().await;
+    installations::create(rig.host.store(), "neighbour", "guest", rig.clock.now())
+        .await
+        .unwrap();
+    let neighbour = rig
+        .host
+        .start_run("neighbour", "commit", request(false))
+        .await
+        .unwrap()
+        .wait()
+        .await;
     assert_eq!(end(&neighbour), (RunState::Finished, ""));
     assert_eq!(end(&endless.wait().await), (RunState::Failed, "cpu-limit"));
 
@@ -131,16 +184,41 @@ async fn every_way_to_end_is_an_outcome_that_harms_nobody_else() {
     ] {
         let outcome = rig.run(job).await;
         assert_eq!(end(&outcome), expected, "{job}: {outcome:?}");
-        let last = rig.host.store().runs("isp", None, 1).await.unwrap().remove(0);
-        assert_eq!((last.job.as_str(), last.outcome.as_ref()), (job, Some(&outcome)), "stored before it returns");
-        assert_eq!(rig.host.store().lease_holder("isp", rig.clock.now()).await.unwrap(), None, "{job}");
+        let last = rig
+            .host
+            .store()
+            .runs("isp", None, 1)
+            .await
+            .unwrap()
+            .remove(0);
+        assert_eq!(
+            (last.job.as_str(), last.outcome.as_ref()),
+            (job, Some(&outcome)),
+            "stored before it returns"
+        );
+        assert_eq!(
+            rig.host
+                .store()
+                .lease_holder("isp", rig.clock.now())
+                .await
+                .unwrap(),
+            None,
+            "{job}"
+        );
     }
     let runs = rig.host.store().runs("isp", None, 10).await.unwrap();
     assert_eq!(runs.last().unwrap().id, id);
     let flood = runs.iter().find(|run| run.job == "log").unwrap();
-    assert_eq!(rig.log(flood.id).await.len(), 101, "a hundred lines, and one that says so");
+    assert_eq!(
+        rig.log(flood.id).await.len(),
+        101,
+        "a hundred lines, and one that says so"
+    );
     let schedule = rig.host.store().schedule_states("isp").await.unwrap();
-    assert!(schedule["nap"].resume_at.unwrap() > rig.clock.now(), "what paused is run again");
+    assert!(
+        schedule["nap"].resume_at.unwrap() > rig.clock.now(),
+        "what paused is run again"
+    );
     assert!(!schedule.contains_key("finish"));
 }
 
@@ -149,41 +227,116 @@ async fn previews_checks_pages_and_choices_write_nothing_and_acts_do() {
     let service = Service::start(|_| answer(200, "{\"password\":\"correct horse\"}")).await;
     let rig = Rig::new(Limits::default()).await;
 
-    let refused = rig.host.save_settings("isp", &[("logn".to_owned(), "x".to_owned())], "ann").await.unwrap_err();
+    let refused = rig
+        .host
+        .save_settings("isp", &[("logn".to_owned(), "x".to_owned())], "ann")
+        .await
+        .unwrap_err();
     assert!(refused.to_string().contains("login"), "{refused}");
-    let missing: Vec<_> = rig.host.check("isp").await.unwrap().into_iter().map(|finding| finding.field).collect();
+    let missing: Vec<_> = rig
+        .host
+        .check("isp")
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|finding| finding.field)
+        .collect();
     assert_eq!(missing, ["books_url", "login", "password"]);
 
     rig.set_up(&service.address()).await;
     assert!(rig.host.check("isp").await.unwrap().is_empty());
     let stored = rig.host.store().settings("isp").await.unwrap();
-    let fetched = stored.iter().find(|setting| setting.key == "company").unwrap();
+    let fetched = stored
+        .iter()
+        .find(|setting| setting.key == "company")
+        .unwrap();
     assert_eq!(fetched.changed_by, "add-on");
 
     for job in ["write", "commit"] {
-        assert_eq!(end(&rig.preview(job).await), (RunState::Failed, "preview"), "{job}");
+        assert_eq!(
+            end(&rig.preview(job).await),
+            (RunState::Failed, "preview"),
+            "{job}"
+        );
     }
-    let shown = rig.host.view("isp", "outbox", Query::default()).await.unwrap_err();
-    assert!(matches!(&shown, HostError::Addon(failure) if failure.code == "no-http"), "{shown}");
+    let shown = rig
+        .host
+        .view("isp", "outbox", Query::default())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&shown, HostError::Addon(failure) if failure.code == "no-http"),
+        "{shown}"
+    );
     let offered = rig.host.choices("isp", "companies").await.unwrap_err();
-    assert!(matches!(&offered, HostError::Addon(failure) if failure.code == "preview"), "{offered}");
+    assert!(
+        matches!(&offered, HostError::Addon(failure) if failure.code == "preview"),
+        "{offered}"
+    );
     assert_eq!((service.count(), rig.stored_key().await), (0, None));
 
     let outcome = rig.preview("get").await;
-    assert_eq!(outcome.counts, [("status".to_owned(), 200)], "a preview reads");
-    let told = rig.host.act("isp", "outbox", "retry", vec!["1".to_owned()], Vec::new(), "ann").await.unwrap();
-    assert_eq!((told.as_str(), rig.stored_key().await.as_deref()), ("done", Some("v")));
-    assert_eq!(rig.host.store().runs("isp", None, 1).await.unwrap()[0].job, "outbox/retry");
+    assert_eq!(
+        outcome.counts,
+        [("status".to_owned(), 200)],
+        "a preview reads"
+    );
+    let told = rig
+        .host
+        .act(
+            "isp",
+            "outbox",
+            "retry",
+            vec!["1".to_owned()],
+            Vec::new(),
+            "ann",
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        (told.as_str(), rig.stored_key().await.as_deref()),
+        ("done", Some("v"))
+    );
+    assert_eq!(
+        rig.host.store().runs("isp", None, 1).await.unwrap()[0].job,
+        "outbox/retry"
+    );
 
     let outcome = rig.run("write").await;
     assert_eq!(outcome.counts, [("status".to_owned(), 200)]);
-    let last = rig.host.store().runs("isp", None, 1).await.unwrap().remove(0);
+    let last = rig
+        .host
+        .store()
+        .runs("isp", None, 1)
+        .await
+        .unwrap()
+        .remove(0);
     assert_eq!(rig.log(last.id).await, ["{\"password\":\"[redacted]\"}"]);
 
     for (error, wanted) in [
-        (rig.host.start_run("isp", "finsh", request(false)).await.err().unwrap(), "did you mean `finish`"),
-        (rig.host.start_run("nobody", "finish", request(false)).await.err().unwrap(), "nobody"),
-        (rig.host.view("isp", "inbox", Query::default()).await.unwrap_err(), "inbox"),
+        (
+            rig.host
+                .start_run("isp", "finsh", request(false))
+                .await
+                .err()
+                .unwrap(),
+            "did you mean `finish`",
+        ),
+        (
+            rig.host
+                .start_run("nobody", "finish", request(false))
+                .await
+                .err()
+                .unwrap(),
+            "nobody",
+        ),
+        (
+            rig.host
+                .view("isp", "inbox", Query::default())
+                .await
+                .unwrap_err(),
+            "inbox",
+        ),
     ] {
         assert!(error.to_string().contains(wanted), "{error}");
     }
@@ -193,8 +346,16 @@ async fn previews_checks_pages_and_choices_write_nothing_and_acts_do() {
 async fn one_run_writes_at_a_time_and_previews_go_beside_it() {
     let rig = Rig::new(Limits::default()).await;
     let first = rig.start("progress").await;
-    let busy = rig.host.start_run("isp", "commit", request(false)).await.err().unwrap();
-    assert!(matches!(busy, HostError::Begin(BeginError::Busy { run }) if run == first.id()), "{busy}");
+    let busy = rig
+        .host
+        .start_run("isp", "commit", request(false))
+        .await
+        .err()
+        .unwrap();
+    assert!(
+        matches!(busy, HostError::Begin(BeginError::Busy { run }) if run == first.id()),
+        "{busy}"
+    );
     assert_eq!(end(&rig.preview("finish").await), (RunState::Finished, ""));
 
     // Another process sees how far it is, and stops it.
@@ -206,24 +367,44 @@ async fn one_run_writes_at_a_time_and_previews_go_beside_it() {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
-    assert_eq!((progress.stage.as_str(), progress.done, progress.total), ("working", 1, 3));
+    assert_eq!(
+        (progress.stage.as_str(), progress.done, progress.total),
+        ("working", 1, 3)
+    );
     assert!(other.request_stop(first.id()).await.unwrap());
     assert_eq!(end(&first.wait().await), (RunState::Stopped, ""));
     assert_eq!(end(&rig.run("commit").await), (RunState::Finished, ""));
-    assert!(!other.request_stop(1).await.unwrap(), "what is over cannot be stopped");
+    assert!(
+        !other.request_stop(1).await.unwrap(),
+        "what is over cannot be stopped"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn runs_end_when_they_lose_their_lease_or_have_worked_too_long_or_will_not_stop() {
-    let rig = Rig::new(Limits { grace: Duration::from_millis(100), ..Limits::default() }).await;
+    let rig = Rig::new(Limits {
+        grace: Duration::from_millis(100),
+        ..Limits::default()
+    })
+    .await;
     let fenced = rig.start("progress").await;
     // Its host slept for a minute, and somebody else took over.
     let later = rig.clock.now() + TimeDelta::minutes(1);
-    let taken = rig.host.store().acquire_lease("isp", 999, later).await.unwrap();
-    let LeaseAnswer::Acquired(fence) = taken else { panic!("{taken:?}") };
+    let taken = rig
+        .host
+        .store()
+        .acquire_lease("isp", 999, later)
+        .await
+        .unwrap();
+    let LeaseAnswer::Acquired(fence) = taken else {
+        panic!("{taken:?}")
+    };
     rig.clock.advance(TimeDelta::minutes(1));
     assert_eq!(end(&fenced.wait().await), (RunState::Failed, "fenced"));
-    assert!(rig.host.store().holds_lease(&fence, later).await.unwrap(), "and leaves the other's lease alone");
+    assert!(
+        rig.host.store().holds_lease(&fence, later).await.unwrap(),
+        "and leaves the other's lease alone"
+    );
     rig.host.store().release_lease(&fence).await.unwrap();
 
     let long = rig.start("progress").await;
@@ -240,28 +421,66 @@ async fn updates_migrate_before_they_run_and_what_does_not_pass_the_audit_change
     let rig = Rig::new(Limits::default()).await;
     assert_eq!(end(&rig.run("commit").await), (RunState::Finished, ""));
 
-    let foreign = wat::parse_str(r#"(component (import "acme:spy/eyes@1.0.0" (instance)))"#).unwrap();
-    let refused = rig.host.update_package(&package(&manifest("2.0.0", 2), &foreign), "ann").await.unwrap_err();
+    let foreign =
+        wat::parse_str(r#"(component (import "acme:spy/eyes@1.0.0" (instance)))"#).unwrap();
+    let refused = rig
+        .host
+        .update_package(&package(&manifest("2.0.0", 2), &foreign), "ann")
+        .await
+        .unwrap_err();
     assert!(refused.to_string().contains("acme:spy/eyes"), "{refused}");
-    assert_eq!(rig.host.store().active_addon("guest").await.unwrap().unwrap().version, "1.0.0");
+    assert_eq!(
+        rig.host
+            .store()
+            .active_addon("guest")
+            .await
+            .unwrap()
+            .unwrap()
+            .version,
+        "1.0.0"
+    );
     let other = manifest("2.0.0", 2).replace("id = \"guest\"", "id = \"stranger\"");
     assert!(matches!(
         rig.host.update_package(&package(&other, guest()), "ann").await,
         Err(HostError::NotInstalled(id)) if id == "stranger"
     ));
 
-    let updated = rig.host.update_package(&package(&manifest("2.0.0", 2), guest()), "bob").await.unwrap();
-    assert_eq!((updated.version.as_str(), updated.installed_by.as_str()), ("2.0.0", "bob"));
-    assert_eq!(end(&rig.preview("finish").await), (RunState::Failed, "migration"), "a preview cannot migrate");
+    let updated = rig
+        .host
+        .update_package(&package(&manifest("2.0.0", 2), guest()), "bob")
+        .await
+        .unwrap();
+    assert_eq!(
+        (updated.version.as_str(), updated.installed_by.as_str()),
+        ("2.0.0", "bob")
+    );
+    assert_eq!(
+        end(&rig.preview("finish").await),
+        (RunState::Failed, "migration"),
+        "a preview cannot migrate"
+    );
     assert_eq!(end(&rig.run("finish").await), (RunState::Finished, ""));
     assert_eq!(rig.host.store().installation("isp").await.unwrap().state, 2);
     assert_eq!(end(&rig.preview("finish").await), (RunState::Finished, ""));
-    assert_eq!(rig.stored_key().await.as_deref(), Some("v"), "and the state is still there");
+    assert_eq!(
+        rig.stored_key().await.as_deref(),
+        Some("v"),
+        "and the state is still there"
+    );
 
-    let older = rig.host.install_package(&package(&manifest("1.5.0", 2), guest()), "ann").await.unwrap_err();
+    let older = rig
+        .host
+        .install_package(&package(&manifest("1.5.0", 2), guest()), "ann")
+        .await
+        .unwrap_err();
     assert!(older.to_string().contains("older"), "{older}");
     // A host that starts anew finds everything.
     let restarted = Rig::open(&rig.folder, &rig.clock, Limits::default()).await;
-    let outcome = restarted.start_run("isp", "finish", request(false)).await.unwrap().wait().await;
+    let outcome = restarted
+        .start_run("isp", "finish", request(false))
+        .await
+        .unwrap()
+        .wait()
+        .await;
     assert_eq!(end(&outcome), (RunState::Finished, ""));
 }

@@ -16,18 +16,19 @@ pub struct Seen {
 
 impl Seen {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
-
-    /// What the address has behind `name=`.
-    pub fn parameter(&self, name: &str) -> Option<&str> {
-        let address = self.line.split(' ').nth(1)?;
-        address.split_once('?')?.1.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
 pub enum Reply {
-    Answer { status: u16, headers: Vec<(&'static str, String)>, body: String },
+    Answer {
+        status: u16,
+        headers: Vec<(&'static str, String)>,
+        body: String,
+    },
     /// Reads the request and closes the connection.
     Drop,
     /// Promises more bytes than it sends.
@@ -37,7 +38,11 @@ pub enum Reply {
 }
 
 pub fn answer(status: u16, body: impl Into<String>) -> Reply {
-    Reply::Answer { status, headers: Vec::new(), body: body.into() }
+    Reply::Answer {
+        status,
+        headers: Vec::new(),
+        body: body.into(),
+    }
 }
 
 pub struct Service {
@@ -72,16 +77,26 @@ impl Service {
     }
 }
 
-async fn serve(mut stream: TcpStream, kept: Arc<Mutex<Vec<Seen>>>, reply: Arc<impl Fn(&Seen) -> Reply>) {
+async fn serve(
+    mut stream: TcpStream,
+    kept: Arc<Mutex<Vec<Seen>>>,
+    reply: Arc<impl Fn(&Seen) -> Reply>,
+) {
     let mut buffer = Vec::new();
     while let Some(seen) = read(&mut stream, &mut buffer).await {
         let reply = reply(&seen);
         kept.lock().unwrap().push(seen);
         let (status, headers, body) = match reply {
-            Reply::Answer { status, headers, body } => (status, headers, body),
+            Reply::Answer {
+                status,
+                headers,
+                body,
+            } => (status, headers, body),
             Reply::Drop => return,
             Reply::Truncate => {
-                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf").await;
+                let _ = stream
+                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
+                    .await;
                 return;
             }
             Reply::Late(delay) => {
@@ -93,7 +108,11 @@ async fn serve(mut stream: TcpStream, kept: Arc<Mutex<Vec<Seen>>>, reply: Arc<im
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
-        if stream.write_all(format!("{text}\r\n{body}").as_bytes()).await.is_err() {
+        if stream
+            .write_all(format!("{text}\r\n{body}").as_bytes())
+            .await
+            .is_err()
+        {
             return;
         }
     }
@@ -109,8 +128,15 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Seen> {
                 .filter_map(|line| line.split_once(": "))
                 .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
                 .collect();
-            let seen = Seen { line, headers, body: String::new() };
-            let length = seen.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+            let seen = Seen {
+                line,
+                headers,
+                body: String::new(),
+            };
+            let length = seen
+                .header("content-length")
+                .and_then(|length| length.parse().ok())
+                .unwrap_or(0);
             if buffer.len() >= end + 4 + length {
                 let body = String::from_utf8_lossy(&buffer[end + 4..end + 4 + length]).into_owned();
                 buffer.drain(..end + 4 + length);

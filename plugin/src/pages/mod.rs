@@ -1,8 +1,8 @@
 //! Tables that people read.
 
 use crate::addon::{Query, Rows};
-use crate::capability::Row;
-use crate::write::ledger::{Job, Run};
+use crate::capability::{Failure, Row};
+use crate::write::ledger::{Halt, Job, Run};
 use crate::write::record::{ATTENTION, OPEN, RecordKey};
 
 /// Everything that is not simply done: what waits for the next run, for a look-up, or for a person.
@@ -14,7 +14,7 @@ pub fn outbox(run: &mut Run, query: &Query) -> Job<Rows> {
         Some((_, key)) => (ATTENTION, key.to_owned()),
         None => (ATTENTION, String::new()),
     };
-    let search = query.search.trim().to_lowercase();
+    let shows = filter(query)?;
     let mut page = Rows::default();
     loop {
         let entries = run.cap.scan(table, "", &after, limit)?;
@@ -34,11 +34,7 @@ pub fn outbox(run: &mut Run, query: &Query) -> Job<Rows> {
                 record.reason.message,
                 record.reason.cure,
             ];
-            if search.is_empty()
-                || cells
-                    .iter()
-                    .any(|cell| cell.to_lowercase().contains(&search))
-            {
+            if shows(&cells) {
                 page.rows.push(Row {
                     id: key.to_string(),
                     cells,
@@ -60,4 +56,34 @@ pub fn outbox(run: &mut Run, query: &Query) -> Job<Rows> {
             return Ok(page);
         }
     }
+}
+
+/// Whether a row of the outbox is asked for.
+fn filter(query: &Query) -> Job<impl Fn(&[String]) -> bool> {
+    let mut wanted = Vec::new();
+    for (name, value) in &query.filters {
+        let column = match name.as_str() {
+            "kind" => 0,
+            "state" => 2,
+            unknown => {
+                return Err(Halt::Failed(Failure::new(
+                    "unknown-filter",
+                    format!("The outbox has no filter {unknown:?}; it has kind and state."),
+                )));
+            }
+        };
+        if !value.is_empty() {
+            wanted.push((column, value.clone()));
+        }
+    }
+    let search = query.search.trim().to_lowercase();
+    Ok(move |cells: &[String]| {
+        wanted
+            .iter()
+            .all(|(column, value)| cells[*column] == *value)
+            && (search.is_empty()
+                || cells
+                    .iter()
+                    .any(|cell| cell.to_lowercase().contains(&search)))
+    })
 }

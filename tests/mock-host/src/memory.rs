@@ -88,7 +88,7 @@ impl MemoryStorage {
             .get(table)
             .into_iter()
             .flat_map(|entries| entries.range(prefix.max(after).to_owned()..))
-            .filter(|(key, _)| key.as_str() >= after)
+            .filter(|(key, _)| key.as_str() > after)
             .take_while(|(key, _)| key.starts_with(prefix))
             .take(most as usize)
             .map(|(key, value)| Entry {
@@ -134,8 +134,7 @@ impl MemoryStorage {
             (gone + old, come + change.value.as_deref().map_or(0, size))
         });
         let stored = self.stored - gone + come;
-        // A commit that shrinks is welcome also above the limit.
-        if come > gone && stored > self.limits.stored {
+        if stored > self.limits.stored {
             let message = format!(
                 "the installation's storage is full ({} bytes)",
                 self.limits.stored

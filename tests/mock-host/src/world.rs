@@ -13,8 +13,7 @@ pub trait World: Send {
     fn now(&mut self) -> u64;
 
     /// What `progress` is answered. False: a person asked to stop; from then on nothing is sent any more.
-    fn goes_on(&mut self, stage: &str, done: u64, total: u64) -> bool {
-        let _ = (stage, done, total);
+    fn goes_on(&mut self, _stage: &str, _done: u64, _total: u64) -> bool {
         true
     }
 

@@ -3,6 +3,7 @@
 //! Both services are pure state machines ([`http::Service`]): request and time in, answer out. So a test can run a provider's
 //! year in seconds and in process; [`server`] puts the same machines behind real HTTP for everybody else.
 
+pub mod compare;
 pub mod faults;
 pub mod http;
 pub mod isp;

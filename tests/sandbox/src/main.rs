@@ -1,15 +1,17 @@
 //! `sandbox`: serves the two stand-ins for a seeded provider, or prints the provider.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, ErrorKind, Write};
-use std::net::SocketAddr;
+use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::str::FromStr;
 
 use anyhow::Context;
 use chrono::NaiveTime;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use sandbox::compare::Comparison;
 use sandbox::faults::{FaultPlan, Party, Plan};
 use sandbox::isp::{Isp, Size};
 use sandbox::sage::Sage;
@@ -30,6 +32,18 @@ enum Command {
     Serve(Serve),
     /// Prints a provider as JSON, or how the add-on is set up for it.
     Isp(Print),
+    /// Says what a synchronisation has brought about: exit code 1 where something is doubled or has two totals.
+    Compare(Compare),
+}
+
+#[derive(Args)]
+struct Compare {
+    /// Address of the Splynx stand-in, as `serve` prints it.
+    #[arg(long, value_name = "URL")]
+    splynx: String,
+    /// Address of the Sage stand-in, as `serve` prints it.
+    #[arg(long, value_name = "URL")]
+    sage: String,
 }
 
 #[derive(Args)]
@@ -125,11 +139,41 @@ impl Source {
     }
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
-        Command::Serve(options) => serve(options),
-        Command::Isp(options) => print(&options),
+        Command::Serve(options) => serve(options)?,
+        Command::Isp(options) => print(&options)?,
+        Command::Compare(options) => return compare(&options),
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn compare(options: &Compare) -> anyhow::Result<ExitCode> {
+    let comparison = Comparison::of(&state(&options.splynx)?, &state(&options.sage)?);
+    print!("{comparison}");
+    Ok(if comparison.is_clean() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// What a stand-in holds. HTTP/1.0, because the connection's end is then the body's.
+fn state(url: &str) -> anyhow::Result<serde_json::Value> {
+    let host = url
+        .strip_prefix("http://")
+        .and_then(|rest| rest.split('/').next())
+        .with_context(|| format!("{url} is no address as `sandbox serve` prints it"))?;
+    let mut stream =
+        TcpStream::connect(host).with_context(|| format!("nothing answers at {host}"))?;
+    write!(
+        stream,
+        "GET /_sandbox/state HTTP/1.0\r\nHost: {host}\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    serde_json::from_str(body).with_context(|| format!("{host} is no stand-in"))
 }
 
 fn print(options: &Print) -> anyhow::Result<()> {

@@ -12,7 +12,7 @@ use super::run_line::RunLine;
 use super::subject::{Connected, Next, Place, Subject};
 use super::waiting::{self, Waiting};
 use crate::host::RunRequest;
-use crate::store::Trigger;
+use crate::store::{Run, RunState, Trigger};
 use crate::web::App;
 use crate::web::failure::Failure;
 use crate::web::findings;
@@ -28,6 +28,8 @@ struct OverviewPage {
     frame: Frame,
     href: String,
     problem: Option<String>,
+    /// Runs that are not over.
+    working: Vec<RunLine>,
     connected: Vec<Connected>,
     next: Vec<Next>,
     waiting: Option<Waiting>,
@@ -102,6 +104,7 @@ async fn draw(
 ) -> Result<Response, Failure> {
     let subject = Subject::load(app, name).await?;
     let runs = app.host.store().runs(name, None, LAST_RUNS).await?;
+    let line = |run: &Run| RunLine::new(app, &subject, run);
     let href = subject.href(app, Place::Overview);
     let jobs = subject.situation.manifest.jobs.iter().map(|job| JobPart {
         title: job.title.clone(),
@@ -114,13 +117,14 @@ async fn draw(
         &OverviewPage {
             frame: subject.frame(app, visitor, Place::Overview, "Overview"),
             problem,
+            working: runs.iter().filter(|run| run.state == RunState::Running).map(line).collect(),
             connected: subject.connected(app),
             next: subject.next(app.clock.now()),
             waiting: waiting::count(app, &subject).await,
             outbox: subject.href(app, Place::Page("outbox")),
             check: CheckPart::of(app, &subject),
             jobs: jobs.collect(),
-            runs: runs.iter().map(|run| RunLine::new(app, &subject, run)).collect(),
+            runs: runs.iter().map(line).collect(),
             zone: subject.zone.name(),
             href,
         },

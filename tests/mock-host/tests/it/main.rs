@@ -1,5 +1,6 @@
 //! The mock host as testers meet it: its storage, its scripts, and components that run in it.
 
+#[cfg(feature = "component")]
 mod component;
 mod deaths;
 mod scripts;

@@ -1,0 +1,305 @@
+//! The assembled host, as the command line and the web pages use it: packages, settings, runs, and what people ask an add-on.
+//!
+//! One of these in a process; clones are the same. Several processes may work on one database: everything that they must
+//! agree on (leases, budgets, stops, progress) goes through the store. What needs neither a guest nor a secret goes to
+//! [`Host::store`] directly.
+
+mod error;
+mod packages;
+mod readiness;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use self::error::{known_page, unknown};
+use crate::clock::{Clock, SystemClock};
+use crate::connections::Connections;
+use crate::connections::halt::{Halter, Reason};
+use crate::runs::{ANSWER, Instance, Limits, Loaded, Purpose, Runtime, Services, Task, Work};
+use crate::store::{Failure, Installation, Outcome, RunId, RunState, Store, Trigger};
+use crate::vault::Vault;
+
+pub use self::error::HostError;
+pub use crate::runs::{Finding, Query, Rows};
+
+/// Where a host keeps what it knows.
+#[derive(Debug, Clone)]
+pub struct HostConfig {
+    pub data_dir: PathBuf,
+    pub database_url: String,
+}
+
+/// How a job is to run.
+#[derive(Debug, Clone)]
+pub struct RunRequest {
+    /// Lists what it would do, and writes nothing.
+    pub preview: bool,
+    pub trigger: Trigger,
+    /// What the manifest declares for the job.
+    pub options: Vec<(String, String)>,
+    /// The person, or what stands for one.
+    pub actor: String,
+}
+
+/// A run that was started; it goes on whether or not anybody waits for it.
+pub struct RunHandle {
+    id: RunId,
+    outcome: JoinHandle<Outcome>,
+}
+
+impl RunHandle {
+    pub fn id(&self) -> RunId {
+        self.id
+    }
+
+    /// Waits for the end; the outcome is stored by then.
+    pub async fn wait(self) -> Outcome {
+        self.outcome.await.unwrap_or_else(|error| Outcome {
+            state: RunState::Failed,
+            resume_at: None,
+            why: Some(Failure::new(
+                "internal",
+                format!("The host failed while it ran this: {error}."),
+            )),
+            counts: Vec::new(),
+            more: Vec::new(),
+        })
+    }
+}
+
+#[derive(Clone)]
+pub struct Host(Arc<Inner>);
+
+struct Inner {
+    services: Services,
+    /// Compiled versions by the digest of their package. The lock is held while one compiles: whoever wants the same one
+    /// waits instead of compiling it too.
+    loaded: tokio::sync::Mutex<HashMap<String, Arc<Loaded>>>,
+    /// The runs of this process.
+    running: Mutex<HashMap<RunId, Arc<Halter>>>,
+}
+
+impl Host {
+    /// Opens a host by the machine's clock, with the usual limits.
+    pub async fn open(config: HostConfig) -> Result<Self, HostError> {
+        Self::open_with(config, Arc::new(SystemClock), Limits::default()).await
+    }
+
+    pub async fn open_with(
+        config: HostConfig,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Result<Self, HostError> {
+        let store = Store::open(&config.database_url).await?;
+        let vault = Arc::new(Vault::open(&Vault::key_file(&config.data_dir))?);
+        let runtime = Runtime::new().map_err(|error| HostError::Runtime(format!("{error:#}")))?;
+        let connections = Connections::new(store.clone(), clock.clone());
+        let services = Services {
+            store,
+            vault,
+            clock,
+            connections,
+            runtime,
+            limits,
+        };
+        Ok(Self(Arc::new(Inner {
+            services,
+            loaded: tokio::sync::Mutex::default(),
+            running: Mutex::default(),
+        })))
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.0.services.store
+    }
+
+    /// The installation, and the version that its add-on is at now.
+    async fn situation(
+        &self,
+        installation: &str,
+    ) -> Result<(Installation, Arc<Loaded>), HostError> {
+        let installation = self.store().installation(installation).await?;
+        let not_installed = || HostError::NotInstalled(installation.addon.clone());
+        let active = self
+            .store()
+            .active_addon(&installation.addon)
+            .await?
+            .ok_or_else(not_installed)?;
+        let known = self.0.loaded.lock().await.get(&active.sha256).cloned();
+        let loaded = match known {
+            Some(loaded) => loaded,
+            None => {
+                let bytes = self
+                    .store()
+                    .package(&active.sha256)
+                    .await?
+                    .ok_or_else(not_installed)?;
+                self.load(crate::packages::read(&bytes)?).await?
+            }
+        };
+        Ok((installation, loaded))
+    }
+
+    /// Starts a job and returns at once.
+    pub async fn start_run(
+        &self,
+        installation: &str,
+        job: &str,
+        request: RunRequest,
+    ) -> Result<RunHandle, HostError> {
+        let (installation, loaded) = self.situation(installation).await?;
+        let jobs = || loaded.manifest.jobs.iter().map(|job| &job.id);
+        let spec = loaded
+            .manifest
+            .job(job)
+            .ok_or_else(|| unknown("the job", job, jobs()))?;
+        if request.preview && !spec.preview {
+            return Err(HostError::NoPreview(job.to_owned()));
+        }
+        let task = Task::Job {
+            job: job.to_owned(),
+            preview: request.preview,
+            options: request.options,
+        };
+        self.begin(installation, loaded, task, request.trigger, &request.actor)
+            .await
+    }
+
+    async fn begin(
+        &self,
+        installation: Installation,
+        loaded: Arc<Loaded>,
+        task: Task,
+        trigger: Trigger,
+        actor: &str,
+    ) -> Result<RunHandle, HostError> {
+        let work =
+            Work::begin(&self.0.services, loaded, installation, task, trigger, actor).await?;
+        let id = work.id();
+        self.running().insert(id, work.halter());
+        let host = self.clone();
+        let outcome = tokio::spawn(async move {
+            let outcome = work.perform().await;
+            host.running().remove(&id);
+            outcome
+        });
+        Ok(RunHandle { id, outcome })
+    }
+
+    /// Asks a run to stop, whichever process works on it. False: it is over already.
+    pub async fn request_stop(&self, run: RunId) -> Result<bool, HostError> {
+        let asked = self.store().request_stop(run).await?;
+        if let Some(halter) = self.running().get(&run) {
+            halter.halt(Reason::Stopped);
+        }
+        Ok(asked)
+    }
+
+    /// Asks all runs of this process to stop, and waits for their ends; not longer than that.
+    pub async fn stop_all(&self, patience: Duration) {
+        let runs: Vec<RunId> = self.running().keys().copied().collect();
+        for run in runs {
+            if let Err(error) = self.request_stop(run).await {
+                tracing::warn!(run, %error, "a run could not be asked to stop");
+            }
+        }
+        let all_ended = async {
+            while !self.running().is_empty() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        if tokio::time::timeout(patience, all_ended).await.is_err() {
+            tracing::warn!(
+                "some runs did not end in time; they go on from what is stored when they run again"
+            );
+        }
+    }
+
+    fn running(&self) -> MutexGuard<'_, HashMap<RunId, Arc<Halter>>> {
+        self.0
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Rows of a page.
+    pub async fn view(
+        &self,
+        installation: &str,
+        page: &str,
+        query: Query,
+    ) -> Result<Rows, HostError> {
+        let (installation, loaded) = self.situation(installation).await?;
+        known_page(&loaded, page)?;
+        let call = |addon: Instance| async { addon.view(page, &query).await };
+        self.ask(&loaded, &installation, Purpose::view(), call)
+            .await
+    }
+
+    /// What a field can be set to: values and titles.
+    pub async fn choices(
+        &self,
+        installation: &str,
+        source: &str,
+    ) -> Result<Vec<(String, String)>, HostError> {
+        let (installation, loaded) = self.situation(installation).await?;
+        let call = |addon: Instance| async { addon.choices(source).await };
+        self.ask(&loaded, &installation, Purpose::choices(), call)
+            .await
+    }
+
+    /// A person's act on rows of a page; answers what to tell them. It is a run like any other.
+    pub async fn act(
+        &self,
+        installation: &str,
+        page: &str,
+        act: &str,
+        rows: Vec<String>,
+        values: Vec<(String, String)>,
+        actor: &str,
+    ) -> Result<String, HostError> {
+        let (installation, loaded) = self.situation(installation).await?;
+        known_page(&loaded, page)?;
+        let task = Task::Act {
+            page: page.to_owned(),
+            act: act.to_owned(),
+            rows,
+            values,
+        };
+        let outcome = self
+            .begin(installation, loaded, task, Trigger::Person, actor)
+            .await?
+            .wait()
+            .await;
+        match outcome.why {
+            Some(why) if outcome.state != RunState::Finished => Err(HostError::Addon(why)),
+            _ => Ok(outcome
+                .more
+                .into_iter()
+                .find(|(name, _)| name == ANSWER)
+                .map(|(_, text)| text)
+                .unwrap_or_default()),
+        }
+    }
+
+    async fn ask<T, F>(
+        &self,
+        loaded: &Loaded,
+        installation: &Installation,
+        purpose: Purpose,
+        call: impl FnOnce(Instance) -> F,
+    ) -> Result<T, HostError>
+    where
+        F: Future<Output = Result<T, Failure>> + Send,
+    {
+        self.0
+            .services
+            .ask(loaded, installation, purpose, call)
+            .await
+            .map_err(HostError::Addon)
+    }
+}

@@ -1,0 +1,120 @@
+//! Settings and the check whether everything is in place: saving the one leads to the other.
+
+use super::error::unknown;
+use super::{Host, HostError};
+use crate::connections::{Access, Usage};
+use crate::runs::{Finding, Loaded, Purpose, Services};
+use crate::settings::{Settings, credential_keys, validate};
+use crate::store::Installation;
+
+impl Host {
+    /// Checks and stores what a person changed, all of it or nothing, and answers whether everything is in place now.
+    pub async fn save_settings(
+        &self,
+        installation: &str,
+        changes: &[(String, String)],
+        actor: &str,
+    ) -> Result<Vec<Finding>, HostError> {
+        let Services {
+            store,
+            vault,
+            clock,
+            connections,
+            ..
+        } = &self.0.services;
+        let (found, loaded) = self.situation(installation).await?;
+        let manifest = &loaded.manifest;
+        let valid = validate(manifest, changes).map_err(HostError::Settings)?;
+        let sealed: Result<Vec<_>, _> = valid
+            .iter()
+            .map(|change| change.seal(vault, installation))
+            .collect();
+        store
+            .save_settings(installation, &sealed?, actor, clock.now())
+            .await?;
+        let settings = Settings::load(store, vault, manifest, installation).await?;
+        let access = Access::open(store, vault, manifest, &settings, installation).await?;
+        for (name, connection) in &manifest.connections {
+            let mut keys = connection.auth.iter().flat_map(credential_keys);
+            // Entered anew, perhaps with the same value: a person says that it is right now.
+            if keys.any(|key| valid.iter().any(|change| change.key == key)) {
+                connections.forgive(&access, name).await?;
+            }
+        }
+        match self.check_situation(&found, &loaded).await {
+            Err(HostError::Addon(failure)) => Ok(vec![Finding {
+                code: failure.code,
+                severity: "error".to_owned(),
+                message: failure.message,
+                cure: "The settings are saved; run the check again once this is put right."
+                    .to_owned(),
+                field: String::new(),
+                more: failure.more,
+            }]),
+            other => other,
+        }
+    }
+
+    /// Is everything in place?
+    pub async fn check(&self, installation: &str) -> Result<Vec<Finding>, HostError> {
+        let (installation, loaded) = self.situation(installation).await?;
+        self.check_situation(&installation, &loaded).await
+    }
+
+    async fn check_situation(
+        &self,
+        installation: &Installation,
+        loaded: &Loaded,
+    ) -> Result<Vec<Finding>, HostError> {
+        let Services { store, vault, .. } = &self.0.services;
+        let mut findings = self
+            .ask(loaded, installation, Purpose::check(), |addon| async {
+                addon.check().await
+            })
+            .await?;
+        // Read afterwards: the check may have fetched some.
+        let settings = Settings::load(store, vault, &loaded.manifest, &installation.name).await?;
+        for spec in settings.missing(&loaded.manifest) {
+            if !findings
+                .iter()
+                .any(|finding| finding.field == spec.key && finding.severity == "error")
+            {
+                findings.push(Finding {
+                    code: "missing-setting".to_owned(),
+                    severity: "error".to_owned(),
+                    message: format!("{}: {} is not set.", spec.group, spec.title),
+                    cure: format!("Set `{}`.", spec.key),
+                    field: spec.key.clone(),
+                    more: Vec::new(),
+                });
+            }
+        }
+        Ok(findings)
+    }
+
+    /// What a connection has used of its limits; none while it is not set up.
+    pub async fn usage(
+        &self,
+        installation: &str,
+        connection: &str,
+    ) -> Result<Option<Usage>, HostError> {
+        let Services {
+            store,
+            vault,
+            connections,
+            ..
+        } = &self.0.services;
+        let (_, loaded) = self.situation(installation).await?;
+        let settings = Settings::load(store, vault, &loaded.manifest, installation).await?;
+        let access = Access::open(store, vault, &loaded.manifest, &settings, installation).await?;
+        match access.route(connection) {
+            Some(Ok(route)) => Ok(Some(connections.usage(route).await?)),
+            Some(Err(_)) => Ok(None),
+            None => Err(unknown(
+                "the connection",
+                connection,
+                loaded.manifest.connections.keys(),
+            )),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! What the store keeps of runs, add-ons, installations and accounts, from their beginning to their end.
+
+use addon_host::store::{
+    ConnectionOverride, Failure, LogLine, NewAddonVersion, Outcome, Progress, ReportRow, RunState,
+    StoreError,
+};
+
+use crate::fixtures::{MANIFEST, at, install, start_run, store};
+
+#[tokio::test]
+async fn a_run_is_followed_from_start_to_outcome() {
+    let (store, _folder) = store().await;
+    install(&store, "isp").await;
+    let run = start_run(&store, "isp").await;
+    let progress = Progress {
+        stage: "invoices".into(),
+        done: 5,
+        total: 10,
+    };
+    assert!(!store.set_progress(run, &progress, at(5)).await.unwrap());
+    assert!(store.request_stop(run).await.unwrap());
+    assert!(
+        store.stop_requested(run).await.unwrap()
+            && store.set_progress(run, &progress, at(6)).await.unwrap()
+    );
+
+    let line = |message: &str| LogLine {
+        at: at(3),
+        level: "info".into(),
+        message: message.into(),
+    };
+    store
+        .append_log(run, &[line("one"), line("two\0")])
+        .await
+        .unwrap();
+    store.append_log(run, &[line("three")]).await.unwrap();
+    let messages: Vec<_> = store
+        .log_lines(run, 1, 10)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|row| (row.number, row.line.message))
+        .collect();
+    assert_eq!(
+        messages,
+        [(2, "two\u{2400}".to_owned()), (3, "three".to_owned())]
+    );
+    let row = |id: &str| ReportRow {
+        id: id.into(),
+        cells: vec!["a".into(), "b".into()],
+        more: vec![("k".into(), "v".into())],
+    };
+    store
+        .append_report(run, "plan", &[row("1"), row("2")])
+        .await
+        .unwrap();
+    store
+        .append_report(run, "rejected", &[row("3")])
+        .await
+        .unwrap();
+    assert_eq!(
+        store.report_rows(run, "plan", 1, 10).await.unwrap(),
+        [(2, row("2"))]
+    );
+    assert_eq!(
+        store.report_kinds(run).await.unwrap(),
+        [("plan".to_owned(), 2), ("rejected".to_owned(), 1)]
+    );
+
+    let why = Failure {
+        code: "paused".into(),
+        message: "A limit.".into(),
+        retry_at: Some(99),
+        more: Vec::new(),
+    };
+    let outcome = Outcome {
+        state: RunState::Paused,
+        resume_at: Some(99),
+        why: Some(why),
+        counts: vec![("customers created".into(), u64::MAX)],
+        more: vec![("a".into(), "b".into())],
+    };
+    assert!(store.finish_run(run, &outcome, at(8)).await.unwrap());
+    assert!(
+        !store
+            .finish_run(
+                run,
+                &Outcome {
+                    state: RunState::Failed,
+                    ..outcome.clone()
+                },
+                at(9)
+            )
+            .await
+            .unwrap()
+    );
+    assert!(!store.request_stop(run).await.unwrap(), "it is over");
+    let found = store.run(run).await.unwrap();
+    assert_eq!(
+        (found.state, found.ended_at, found.outcome),
+        (RunState::Paused, Some(at(8)), Some(outcome))
+    );
+    assert_eq!(found.progress, progress);
+
+    // A run whose host died is ended by another host, one that still shows life is not.
+    let (lost, alive) = (
+        start_run(&store, "isp").await,
+        start_run(&store, "isp").await,
+    );
+    store.touch_run(alive, at(50)).await.unwrap();
+    assert_eq!(
+        store.fail_lost_runs(at(60)).await.unwrap(),
+        Vec::<i64>::new()
+    );
+    assert_eq!(store.fail_lost_runs(at(61)).await.unwrap(), [lost]);
+    let found = store.run(lost).await.unwrap();
+    assert_eq!(
+        (
+            found.state,
+            found.outcome.unwrap().why.unwrap().code.as_str()
+        ),
+        (RunState::Failed, "host-lost")
+    );
+    let ids: Vec<_> = store
+        .runs("isp", Some(alive), 10)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|run| run.id)
+        .collect();
+    assert_eq!(ids, [lost, run]);
+    assert!(matches!(
+        store.run(12345).await,
+        Err(StoreError::Missing { .. })
+    ));
+    assert!(matches!(
+        store.request_stop(12345).await,
+        Err(StoreError::Missing { .. })
+    ));
+}
+
+#[tokio::test]
+async fn addons_installations_and_what_belongs_to_them_come_and_go_together() {
+    let (store, _folder) = store().await;
+    install(&store, "isp").await;
+    assert!(matches!(
+        store.installation("nobody").await,
+        Err(StoreError::Missing { .. })
+    ));
+    let version = |sha256: &'static str, version: &'static str| NewAddonVersion {
+        addon: "example",
+        version,
+        sha256,
+        manifest: MANIFEST,
+        package: sha256.as_bytes(),
+        installed_by: "ann",
+    };
+    store
+        .activate_addon(version("def", "1.3.0"), at(1))
+        .await
+        .unwrap();
+    let active = store.active_addon("example").await.unwrap().unwrap();
+    assert_eq!(
+        (
+            active.version.as_str(),
+            active.sha256.as_str(),
+            active.active
+        ),
+        ("1.3.0", "def", true)
+    );
+    assert_eq!(store.addon_versions().await.unwrap().len(), 2);
+    assert_eq!(
+        store.package("abc").await.unwrap().as_deref(),
+        Some(b"bytes".as_slice()),
+        "runs that began with it go on"
+    );
+    store
+        .activate_addon(version("abc", "1.2.3"), at(2))
+        .await
+        .unwrap();
+    assert_eq!(
+        store.active_addon("example").await.unwrap().unwrap().sha256,
+        "abc"
+    );
+
+    let terms = ConnectionOverride {
+        per_minute: Some(20),
+        allow_hosts: vec!["127.0.0.1".into()],
+        ..Default::default()
+    };
+    assert_eq!(
+        store.connection_override("isp", "books").await.unwrap(),
+        ConnectionOverride::default()
+    );
+    store
+        .set_connection_override("isp", "books", &terms)
+        .await
+        .unwrap();
+    assert_eq!(
+        store.connection_override("isp", "books").await.unwrap(),
+        terms
+    );
+    start_run(&store, "isp").await;
+    assert!(matches!(
+        store.remove_addon("example").await,
+        Err(StoreError::InUse { .. })
+    ));
+    store.remove_installation("isp", at(3)).await.unwrap();
+    assert!(store.runs("isp", None, 10).await.unwrap().is_empty());
+    store.remove_addon("example").await.unwrap();
+    assert!(store.package("abc").await.unwrap().is_none());
+    assert!(matches!(
+        store.remove_addon("example").await,
+        Err(StoreError::Missing { .. })
+    ));
+
+    store.save_account("ann", "hash 1", at(0)).await.unwrap();
+    store
+        .insert_session("token", "ann", at(0), at(100))
+        .await
+        .unwrap();
+    store.touch_session("token", at(50)).await.unwrap();
+    assert_eq!(
+        store
+            .session("token", at(99))
+            .await
+            .unwrap()
+            .unwrap()
+            .seen_at,
+        at(50)
+    );
+    assert!(
+        store.session("token", at(100)).await.unwrap().is_none(),
+        "expired"
+    );
+    store.save_account("ann", "hash 2", at(60)).await.unwrap();
+    assert!(
+        store.session("token", at(61)).await.unwrap().is_none(),
+        "a new password ends all sessions"
+    );
+    assert_eq!(
+        store.account("ann").await.unwrap().unwrap().password_hash,
+        "hash 2"
+    );
+    assert_eq!(store.account_count().await.unwrap(), 1);
+}
