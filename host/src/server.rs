@@ -26,9 +26,19 @@ pub struct Server {
 
 impl Server {
     /// `listen`: host and port; port 0 takes a free one.
-    pub async fn bind(host: Host, clock: Arc<dyn Clock>, listen: &str, base: BasePath) -> io::Result<Self> {
+    pub async fn bind(
+        host: Host,
+        clock: Arc<dyn Clock>,
+        listen: &str,
+        base: BasePath,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
-        Ok(Self { host, clock, base, listener })
+        Ok(Self {
+            host,
+            clock,
+            base,
+            listener,
+        })
     }
 
     pub fn address(&self) -> io::Result<SocketAddr> {
@@ -44,7 +54,11 @@ impl Server {
     /// what is left goes on from what is stored when the job runs again.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
         let (tell, told) = watch::channel(false);
-        let scheduler = tokio::spawn(scheduler::work(self.host.clone(), self.clock.clone(), told.clone()));
+        let scheduler = tokio::spawn(scheduler::work(
+            self.host.clone(),
+            self.clock.clone(),
+            told.clone(),
+        ));
         let router = web::router(App::new(self.host.clone(), self.clock, self.base));
         let mut told_pages = told;
         let serving = async move {
@@ -52,7 +66,9 @@ impl Server {
                 // An error is the sender gone, which means the same.
                 let _ = told_pages.wait_for(|stop| *stop).await;
             };
-            axum::serve(self.listener, router).with_graceful_shutdown(stopped).await
+            axum::serve(self.listener, router)
+                .with_graceful_shutdown(stopped)
+                .await
         };
         let mut serving = tokio::spawn(serving);
         tokio::select! {
@@ -64,7 +80,10 @@ impl Server {
         if let Err(error) = scheduler.await {
             tracing::error!(%error, "the scheduler broke down");
         }
-        let (_, served) = tokio::join!(self.host.stop_all(PATIENCE), tokio::time::timeout(PATIENCE, serving));
+        let (_, served) = tokio::join!(
+            self.host.stop_all(PATIENCE),
+            tokio::time::timeout(PATIENCE, serving)
+        );
         match served {
             Ok(served) => served.unwrap_or_else(|error| Err(io::Error::other(error))),
             // A browser that does not let go.

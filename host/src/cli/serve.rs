@@ -19,7 +19,12 @@ pub struct Serve {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8480")]
     listen: String,
     /// Path that a proxy forwards to the admin pages
-    #[arg(long, value_name = "/PATH", default_value = "")]
+    #[arg(
+        long,
+        value_name = "/PATH",
+        default_value = "",
+        hide_default_value = true
+    )]
     base_path: BasePath,
 }
 
@@ -27,10 +32,14 @@ impl Serve {
     pub async fn execute(self, context: &Context) -> Result<ExitCode> {
         let host = context.host().await?;
         let clock = Arc::new(SystemClock);
-        let account = first_account(host.store(), clock.now()).await?;
-        let server = Server::bind(host, clock, &self.listen, self.base_path)
+        let store = host.store().clone();
+        let server = Server::bind(host, clock.clone(), &self.listen, self.base_path)
             .await
             .with_context(|| format!("the admin pages cannot listen on {}", self.listen))?;
+        // Only now, or a port that is taken would swallow the password.
+        let account = first_account(&store, clock.now()).await?;
+        // Before anybody is told that there is a server to stop.
+        let interrupted = interruption()?;
         let mut terminal = std::io::stdout();
         writeln!(terminal, "admin page: {}", server.admin_page()?)?;
         if let Some((name, password)) = account {
@@ -46,26 +55,32 @@ impl Serve {
                 "other machines can reach the admin pages, unencrypted: put a TLS proxy in front of them"
             );
         }
-        server.run(interrupted()).await?;
+        server.run(interrupted).await?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Ctrl-C, or what a service manager sends.
-async fn interrupted() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminated.recv() => {}
-            }
-            return;
+/// Comes true at Ctrl-C, or at what a service manager sends; listened for from this call on.
+#[cfg(unix)]
+fn interruption() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupted, mut terminated) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
         }
-    }
-    if tokio::signal::ctrl_c().await.is_err() {
-        // Nothing can be heard: serve until the process is ended.
-        std::future::pending::<()>().await;
-    }
+    })
+}
+
+/// Comes true at Ctrl-C; listened for from this call on.
+#[cfg(windows)]
+fn interruption() -> std::io::Result<impl Future<Output = ()>> {
+    let mut interrupted = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupted.recv().await;
+    })
 }

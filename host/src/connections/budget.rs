@@ -20,7 +20,7 @@ pub(super) struct Budget {
 }
 
 /// Whether requests may leave.
-pub(super) enum Turn {
+pub(super) enum Admission {
     /// So many, now.
     Go(u32),
     /// Ask again then.
@@ -33,9 +33,9 @@ pub(super) enum Turn {
 
 impl Budget {
     /// Asks the connection's budget, and whether this machine is blocked as a sender.
-    pub async fn admit(&self, route: &Route, want: u32) -> Result<Turn, StoreError> {
+    pub async fn admit(&self, route: &Route, want: u32) -> Result<Admission, StoreError> {
         if let Some(until) = self.blocked_until(&route.sender).await? {
-            return Ok(turn(until, Why::Block, self.now()));
+            return Ok(later(until, Why::Block, self.now()));
         }
         let (now, verdict) = self
             .change(&route.bucket, |bucket, now| {
@@ -46,9 +46,9 @@ impl Budget {
             })
             .await?;
         Ok(match verdict {
-            Verdict::Go(count) => Turn::Go(count),
-            Verdict::Wait { until, why } => turn(until, why, now),
-            Verdict::Refused => Turn::Denied,
+            Verdict::Go(count) => Admission::Go(count),
+            Verdict::Wait { until, why } => later(until, why, now),
+            Verdict::Refused => Admission::Denied,
         })
     }
 
@@ -122,11 +122,11 @@ impl Budget {
     }
 }
 
-fn turn(until: i64, why: Why, now: i64) -> Turn {
+fn later(until: i64, why: Why, now: i64) -> Admission {
     if until - now > LONGEST_WAIT_MS {
-        Turn::Paused(instant(until), why)
+        Admission::Paused(instant(until), why)
     } else {
-        Turn::Wait(instant(until))
+        Admission::Wait(instant(until))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::auth::{Credential, Stamp, prove, splynx_nonce_at};
+use super::auth::{Credential, Proof, Stamp, prove, splynx_nonce_at};
 use super::egress::{Broken, Received};
 use super::governor::Why;
 use super::halt::Reason;
@@ -54,14 +54,26 @@ impl Crew {
     }
 
     async fn exchange(&self, errand: &Errand) -> Result<(Response, Tells), Unanswered> {
-        let unsent = |error: StoreError| Unanswered::unsent(error.into());
-        let token = self.connections.tokens.get(&self.route, self.now());
-        let signs = self.route.credentials.iter().any(Credential::signs);
-        let nonce = if signs {
-            self.next_nonce().await.map_err(unsent)?
-        } else {
-            0
+        if !self.route.credentials.iter().any(Credential::signs) {
+            return self.deliver(errand, 0).await;
+        }
+        let turn = self.take_turn().await.map_err(Unanswered::unsent)?;
+        let result = match self.next_nonce().await {
+            Ok(nonce) => self.deliver(errand, nonce).await,
+            Err(error) => Err(Unanswered::unsent(error.into())),
         };
+        self.give_back(turn).await;
+        result
+    }
+
+    async fn deliver(&self, errand: &Errand, nonce: i64) -> Result<(Response, Tells), Unanswered> {
+        let Connections {
+            budget,
+            tokens,
+            egress,
+            ..
+        } = &self.connections;
+        let token = tokens.get(&self.route, self.now());
         let proof = prove(
             &self.route.credentials,
             Stamp {
@@ -69,22 +81,13 @@ impl Crew {
                 token: token.as_ref(),
             },
         );
-        if let (true, Rights::Write(fence)) = (errand.write, &self.caller.rights)
-            && !self
-                .connections
-                .budget
-                .store
-                .holds_lease(fence, self.now())
-                .await
-                .map_err(unsent)?
-        {
-            return Err(Unanswered::unsent(halted(Reason::Fenced)));
+        if let (true, Rights::Write(fence)) = (errand.write, &self.caller.rights) {
+            let held = budget.store.holds_lease(fence, self.now()).await;
+            if !held.map_err(|error| Unanswered::unsent(error.into()))? {
+                return Err(Unanswered::unsent(halted(Reason::Fenced)));
+            }
         }
-        let received = self
-            .connections
-            .egress
-            .exchange(&self.route, &errand.outgoing, &proof)
-            .await;
+        let received = egress.exchange(&self.route, &errand.outgoing, &proof).await;
         let received = received.map_err(|broken| self.unanswered(&broken))?;
         let tells = Tells::of(&received);
         let proven = proof
@@ -106,31 +109,46 @@ impl Crew {
         Ok((response, tells))
     }
 
-    /// Fetches an access token. The failure is why nothing can be sent.
-    pub async fn log_in(&self) -> Result<Result<Tells, (Failure, Tells)>, StoreError> {
-        let nonce = self.next_nonce().await?;
+    /// Fetches an access token. A failure is why nothing can be sent.
+    pub async fn log_in(&self) -> (Tells, Option<Failure>) {
+        let turn = match self.take_turn().await {
+            Ok(turn) => turn,
+            Err(failure) => return (Tells::Nothing, Some(failure)),
+        };
+        let result = match self.next_nonce().await {
+            Ok(nonce) => self.fetch_token(nonce).await,
+            Err(error) => (Tells::Nothing, Some(error.into())),
+        };
+        self.give_back(turn).await;
+        result
+    }
+
+    async fn fetch_token(&self, nonce: i64) -> (Tells, Option<Failure>) {
         let result = match token::request(&self.route, nonce) {
             Ok(outgoing) => {
                 self.connections
                     .egress
-                    .exchange(&self.route, &outgoing, &Default::default())
+                    .exchange(&self.route, &outgoing, &Proof::default())
                     .await
             }
             Err(error) => Err(Broken::Unsendable(error.to_string())),
         };
-        Ok(match result {
-            Err(broken) => Err((self.unanswered(&broken).reason, Tells::Nothing)),
+        match result {
+            Err(broken) => (Tells::Nothing, Some(self.unanswered(&broken).reason)),
             Ok(received) if (200..300).contains(&received.status) && self.keep_token(&received) => {
-                Ok(Tells::of(&received))
+                (Tells::of(&received), None)
             }
             Ok(received) => {
                 let message = format!(
                     "{} issued no access token (status {}).",
                     self.route.title, received.status
                 );
-                Err((Failure::new("unreachable", message), Tells::of(&received)))
+                (
+                    Tells::of(&received),
+                    Some(self.failure("unreachable", message)),
+                )
             }
-        })
+        }
     }
 
     fn keep_token(&self, received: &Received) -> bool {

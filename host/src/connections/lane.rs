@@ -11,10 +11,11 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::{Id, JoinError, JoinSet};
 
-use super::budget::Turn;
+use super::budget::Admission;
 use super::egress::Outgoing;
 use super::exchange::{Crew, Tells, halted};
 use super::gate::{Gate, Slot, Urgent};
+use super::governor::Why;
 use super::{Answer, Priority, Unanswered};
 use crate::store::{Failure, StoreError};
 
@@ -51,6 +52,8 @@ struct Landed {
     index: usize,
     answer: Answer,
     tells: Tells,
+    /// Kept until what the answer tells is noted: nobody may follow a refused password before that.
+    slot: Slot,
 }
 
 /// What the lane does next.
@@ -63,7 +66,7 @@ enum Next {
     Slot {
         alone: bool,
     },
-    Turn(DateTime<Utc>),
+    Later(DateTime<Utc>),
 }
 
 impl Lane {
@@ -121,7 +124,7 @@ impl Lane {
         if priority == Priority::High {
             self.urgent.get_or_insert_with(|| self.gate.claim());
         } else if self.gate.is_claimed() && self.flights.is_empty() {
-            return Ok(Next::Turn(self.crew.now() + GIVE_WAY));
+            return Ok(Next::Later(self.crew.now() + GIVE_WAY));
         } else if self.gate.is_claimed() {
             return Ok(Next::Land);
         }
@@ -149,18 +152,13 @@ impl Lane {
             .admit(route, u32::try_from(slots.len()).unwrap_or(1))
             .await?
         {
-            Turn::Go(_) if login => {
+            Admission::Go(_) if login => {
                 self.urgent = None;
-                let tells = match self.crew.log_in().await? {
-                    Ok(tells) => tells,
-                    Err((failure, tells)) => {
-                        self.over = Some(failure);
-                        tells
-                    }
-                };
+                let (tells, failure) = self.crew.log_in().await;
+                self.over = failure;
                 self.take_note(tells).await?;
             }
-            Turn::Go(count) => {
+            Admission::Go(count) => {
                 self.urgent = None;
                 for slot in slots
                     .into_iter()
@@ -169,9 +167,9 @@ impl Lane {
                     self.launch(slot);
                 }
             }
-            Turn::Wait(until) => return Ok(Next::Turn(until)),
-            Turn::Paused(until, why) => self.over = Some(self.crew.paused(until, why)),
-            Turn::Denied => self.over = Some(self.crew.denied()),
+            Admission::Wait(until) => return Ok(Next::Later(until)),
+            Admission::Paused(until, why) => self.over = Some(self.crew.paused(until, why)),
+            Admission::Denied => self.over = Some(self.crew.denied()),
         }
         Ok(Next::Look)
     }
@@ -184,11 +182,11 @@ impl Lane {
         let index = errand.index;
         let flight = self.flights.spawn(async move {
             let (answer, tells) = crew.fly(&errand).await;
-            drop(slot);
             Landed {
                 index,
                 answer,
                 tells,
+                slot,
             }
         });
         self.places.insert(flight.id(), index);
@@ -196,7 +194,7 @@ impl Lane {
 
     async fn wait(&mut self, next: Next) {
         let began = self.crew.now();
-        let turn = if let Next::Turn(until) = next {
+        let turn = if let Next::Later(until) = next {
             Some(until)
         } else {
             None
@@ -228,11 +226,13 @@ impl Lane {
                 index,
                 answer,
                 tells,
+                slot,
             }) => {
                 self.answers.push((index, answer));
                 if let Err(error) = self.take_note(tells).await {
                     self.over = Some(error.into());
                 }
+                drop(slot);
             }
             Err(broken) => {
                 tracing::error!(connection = self.crew.route.name, error = %broken, "an exchange broke down");
@@ -263,7 +263,7 @@ impl Lane {
                 sender,
             } => {
                 let until = connections.budget.rest(route, retry_after, sender).await?;
-                self.over = Some(self.crew.paused(until, super::governor::Why::Block));
+                self.over = Some(self.crew.paused(until, Why::Block));
             }
         }
         Ok(())

@@ -1,9 +1,9 @@
 //! HTTP for guests (`http.wit`): a guest names a connection and a path, the host knows address, credentials, limits and
 //! time-outs.
 //!
-//! One request's way: checked ([`check`]), queued in the [`lane`] of its connection, admitted by the [`governor`] through the
-//! [`budget`], proven and sent ([`exchange`]), redacted ([`redact`]), answered. `governor`, `auth`,
-//! `address`, `reach` and `redact` are pure. The trap: whatever a guest supplied is checked before credentials are added, never after.
+//! One request's way: checked (`check`), queued in the `lane` of its connection, admitted by the `governor` through the
+//! `budget`, proven and sent (`exchange`), redacted (`redact`), answered. `governor`, `auth`, `address`, `reach` and
+//! `redact` are pure. The trap: whatever a guest supplied is checked before credentials are added, never after.
 
 pub mod address;
 pub mod auth;
@@ -20,6 +20,7 @@ pub mod reach;
 pub mod redact;
 mod route;
 mod token;
+mod turn;
 
 pub use route::{Access, Route};
 
@@ -28,7 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use tokio::task::JoinSet;
 
 use self::budget::Budget;
@@ -144,15 +145,6 @@ impl Unanswered {
     }
 }
 
-/// What a connection has used of its limits, for showing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Usage {
-    /// Requests in the last 24 hours, rounded up to hours.
-    pub last_day: u32,
-    /// The service answered 429.
-    pub blocked_until: Option<DateTime<Utc>>,
-}
-
 /// Everything that is sent by this process goes through one of these; clones are the same one.
 #[derive(Clone)]
 pub struct Connections {
@@ -228,14 +220,5 @@ impl Connections {
             Some(Ok(route)) => self.budget.forgive(route).await,
             _ => Ok(()),
         }
-    }
-
-    pub async fn usage(&self, route: &Route) -> Result<Usage, StoreError> {
-        let bucket = self.budget.bucket(&route.bucket).await?;
-        let blocked = bucket.blocked_until(self.budget.clock.now().timestamp_millis());
-        Ok(Usage {
-            last_day: bucket.used_today(),
-            blocked_until: blocked.and_then(DateTime::from_timestamp_millis),
-        })
     }
 }

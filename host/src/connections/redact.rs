@@ -2,7 +2,7 @@
 //! servers echo them in.
 //!
 //! The trap: a short secret is also an ordinary word or number, and replacing it would falsify an answer. Below
-//! [`SHORTEST`] characters nothing is replaced; credentials that are worth the name are longer.
+//! `SHORTEST` characters nothing is replaced; credentials that are worth the name are longer.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

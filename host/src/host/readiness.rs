@@ -1,8 +1,7 @@
 //! Settings and the check whether everything is in place: saving the one leads to the other.
 
-use super::error::unknown;
 use super::{Host, HostError};
-use crate::connections::{Access, Usage};
+use crate::connections::Access;
 use crate::runs::{Finding, Loaded, Purpose, Services};
 use crate::settings::{Settings, credential_keys, validate};
 use crate::store::Installation;
@@ -90,31 +89,5 @@ impl Host {
             }
         }
         Ok(findings)
-    }
-
-    /// What a connection has used of its limits; none while it is not set up.
-    pub async fn usage(
-        &self,
-        installation: &str,
-        connection: &str,
-    ) -> Result<Option<Usage>, HostError> {
-        let Services {
-            store,
-            vault,
-            connections,
-            ..
-        } = &self.0.services;
-        let (_, loaded) = self.situation(installation).await?;
-        let settings = Settings::load(store, vault, &loaded.manifest, installation).await?;
-        let access = Access::open(store, vault, &loaded.manifest, &settings, installation).await?;
-        match access.route(connection) {
-            Some(Ok(route)) => Ok(Some(connections.usage(route).await?)),
-            Some(Err(_)) => Ok(None),
-            None => Err(unknown(
-                "the connection",
-                connection,
-                loaded.manifest.connections.keys(),
-            )),
-        }
     }
 }

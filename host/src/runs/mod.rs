@@ -1,5 +1,5 @@
-//! Running guests: a component is audited and compiled once ([`audit`], [`engine`]), called on a fresh instance each time
-//! ([`instance`]), with capabilities bound to one installation and purpose ([`guest`], [`desk`]). A job is a run ([`work`]):
+//! Running guests: a component is audited and compiled once (`audit`, `engine`), called on a fresh instance each time
+//! (`instance`), with capabilities bound to one installation and purpose (`guest`, `desk`). A job is a run (`work`):
 //! it has a row in the store, a lease where it writes, and an outcome whatever happens.
 //!
 //! wasmtime's types end in this folder.
@@ -18,5 +18,5 @@ pub use audit::AuditError;
 pub use context::time_zone;
 pub use desk::{Loaded, Purpose, Services};
 pub use engine::{Limits, Runtime};
-pub use instance::{Crash, Finding, Instance, Query, Rows};
+pub use instance::{Finding, Instance, Query, Rows};
 pub use work::{ANSWER, BeginError, Task, Work};

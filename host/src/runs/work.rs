@@ -117,6 +117,7 @@ impl Work {
         let store = &services.store;
         let now = services.clock.now();
         let writes = !task.is_preview();
+        store.fail_lost_runs(now).await?;
         // Asked first, so that a schedule that meets a long run does not fill the list of runs with refusals.
         if writes && let Some(run) = store.lease_holder(&installation.name, now).await? {
             return Err(BeginError::Busy { run });

@@ -44,18 +44,25 @@ pub async fn work(host: Host, clock: Arc<dyn Clock>, mut stop: watch::Receiver<b
         let next = look(&host, clock.now()).await;
         // Measured in elapsed time: a clock that is put back must not make this wait longer.
         let until_next = next.and_then(|next| (next - clock.now()).to_std().ok());
-        let pause = until_next.unwrap_or(PACE).clamp(Duration::from_secs(1), PACE);
+        let pause = until_next
+            .unwrap_or(PACE)
+            .clamp(Duration::from_secs(1), PACE);
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            _ = stop.changed() => {}
+            changed = stop.changed() => if changed.is_err() {
+                // Nobody is left who could say stop.
+                return;
+            }
         }
     }
 }
 
-/// Starts what is due now; answers when the next start is, as far as is known.
-async fn look(host: &Host, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+/// One look: gives up lost runs and starts what is due. Answers when the next start is, as far as is known.
+pub async fn look(host: &Host, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     match host.store().fail_lost_runs(now).await {
-        Ok(lost) => lost.iter().for_each(|run| tracing::warn!(run, "a run lost its host")),
+        Ok(lost) => lost
+            .iter()
+            .for_each(|run| tracing::warn!(run, "a run lost its host")),
         Err(error) => tracing::error!("lost runs cannot be looked for: {error}"),
     }
     let installations = match host.store().installations().await {
@@ -71,24 +78,44 @@ async fn look(host: &Host, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
             // One without is later than any.
             Ok(Some(at)) => next = Some(next.map_or(at, |next: DateTime<Utc>| next.min(at))),
             Ok(None) => {}
-            Err(error) => tracing::error!(installation = installation.name, "nothing can be scheduled: {error}"),
+            Err(error) => tracing::error!(
+                installation = installation.name,
+                "nothing can be scheduled: {error}"
+            ),
         }
     }
     next
 }
 
-async fn look_at(host: &Host, installation: &str, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StartError> {
+async fn look_at(
+    host: &Host,
+    installation: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, StartError> {
     let store = host.store();
-    let Situation { manifest, settings, states, .. } = Situation::load(store, installation).await?;
+    let Situation {
+        manifest,
+        settings,
+        states,
+        ..
+    } = Situation::load(store, installation).await?;
     let mut next = None;
     for (job, verdict) in agenda(&manifest, &settings, &states, now) {
         let seen = states.get(&job).copied().unwrap_or_default();
         match verdict {
             Verdict::Rests => {}
-            Verdict::Waits(at, _) => next = Some(next.map_or(at, |next: DateTime<Utc>| next.min(at))),
+            Verdict::Waits(at, _) => {
+                next = Some(next.map_or(at, |next: DateTime<Utc>| next.min(at)))
+            }
             Verdict::ClockWentBack => {
-                tracing::warn!(installation, job, "the clock went back behind the last start");
-                if store.claim_start(installation, &job, seen, now).await? && seen.resume_at.is_some() {
+                tracing::warn!(
+                    installation,
+                    job,
+                    "the clock went back behind the last start"
+                );
+                if store.claim_start(installation, &job, seen, now).await?
+                    && seen.resume_at.is_some()
+                {
                     store.set_resume(installation, &job, seen.resume_at).await?;
                 }
             }
@@ -111,19 +138,36 @@ async fn start(
     seen: ScheduleState,
     now: DateTime<Utc>,
 ) -> Result<(), StartError> {
-    if !host.store().claim_start(installation, job, seen, now).await? {
+    if !host
+        .store()
+        .claim_start(installation, job, seen, now)
+        .await?
+    {
         return Ok(());
     }
-    let request = RunRequest { preview: false, trigger, options: Vec::new(), actor: ACTOR.to_owned() };
+    let request = RunRequest {
+        preview: false,
+        trigger,
+        options: Vec::new(),
+        actor: ACTOR.to_owned(),
+    };
     match host.start_run(installation, job, request).await {
         Ok(handle) => {
-            tracing::info!(installation, job, run = handle.id(), trigger = trigger.as_str(), "started");
+            tracing::info!(
+                installation,
+                job,
+                run = handle.id(),
+                trigger = trigger.as_str(),
+                "started"
+            );
             Ok(())
         }
         Err(error) => {
             // A slot that failed is followed by the next one; a pause would be forgotten.
             if trigger == Trigger::Resume {
-                host.store().set_resume(installation, job, seen.resume_at).await?;
+                host.store()
+                    .set_resume(installation, job, seen.resume_at)
+                    .await?;
             }
             Err(error.into())
         }

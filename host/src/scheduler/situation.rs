@@ -37,32 +37,55 @@ impl Situation {
     pub async fn load(store: &Store, name: &str) -> Result<Self, SituationError> {
         let installation = store.installation(name).await?;
         let version = store.active_addon(&installation.addon).await?;
-        let version =
-            version.ok_or_else(|| StoreError::Missing { what: "add-on", name: installation.addon.clone() })?;
+        let version = version.ok_or_else(|| StoreError::Missing {
+            what: "add-on",
+            name: installation.addon.clone(),
+        })?;
         let manifest = Manifest::parse(&version.manifest)?;
         let stored = store.settings(name).await?;
         let states = store.schedule_states(name).await?;
         let settings = plain_settings(&manifest, &stored);
         let is_secret = |stored: &&StoredSetting| {
-            manifest.setting(&stored.key).is_some_and(|spec| spec.kind == SettingKind::Secret)
+            manifest
+                .setting(&stored.key)
+                .is_some_and(|spec| spec.kind == SettingKind::Secret)
         };
-        let secrets = stored.iter().filter(is_secret).map(|stored| stored.key.clone()).collect();
-        Ok(Self { installation, manifest, settings, secrets, states })
+        let secrets = stored
+            .iter()
+            .filter(is_secret)
+            .map(|stored| stored.key.clone())
+            .collect();
+        Ok(Self {
+            installation,
+            manifest,
+            settings,
+            secrets,
+            states,
+        })
     }
 }
 
 /// The defaults and what was stored in plain text.
 fn plain_settings(manifest: &Manifest, stored: &[StoredSetting]) -> Settings {
-    let defaults = manifest.settings.iter().map(|spec| ValidChange { key: spec.key.clone(), value: None });
+    let defaults = manifest.settings.iter().map(|spec| ValidChange {
+        key: spec.key.clone(),
+        value: None,
+    });
     let declared = |key: &str| match manifest.setting(key) {
         Some(spec) => spec.kind != SettingKind::Secret,
-        None => key.split_once('.').is_some_and(|(mapping, _)| manifest.mapping(mapping).is_some()),
+        None => key
+            .split_once('.')
+            .is_some_and(|(mapping, _)| manifest.mapping(mapping).is_some()),
     };
-    let stored = stored.iter().filter(|stored| declared(&stored.key)).filter_map(|stored| match &stored.value {
-        StoredValue::Plain(text) => {
-            Some(ValidChange { key: stored.key.clone(), value: Some(NewValue::Plain(text.clone())) })
-        }
-        StoredValue::Sealed(_) => None,
-    });
+    let stored = stored
+        .iter()
+        .filter(|stored| declared(&stored.key))
+        .filter_map(|stored| match &stored.value {
+            StoredValue::Plain(text) => Some(ValidChange {
+                key: stored.key.clone(),
+                value: Some(NewValue::Plain(text.clone())),
+            }),
+            StoredValue::Sealed(_) => None,
+        });
     Settings::default().with_changes(manifest, &defaults.chain(stored).collect::<Vec<_>>())
 }

@@ -17,15 +17,38 @@ struct Asset {
 impl Asset {
     fn new(stem: &str, extension: &str, content_type: &'static str, content: &'static str) -> Self {
         let hash = hex::encode(Sha256::digest(content));
-        Self { name: format!("{stem}.{}.{extension}", &hash[..12]), content_type, content }
+        Self {
+            name: format!("{stem}.{}.{extension}", &hash[..12]),
+            content_type,
+            content,
+        }
     }
 }
 
-static STYLE: LazyLock<Asset> =
-    LazyLock::new(|| Asset::new("style", "css", "text/css; charset=utf-8", include_str!("assets/style.css")));
-static SCRIPT: LazyLock<Asset> =
-    LazyLock::new(|| Asset::new("live", "js", "text/javascript; charset=utf-8", include_str!("assets/live.js")));
-static ICON: LazyLock<Asset> = LazyLock::new(|| Asset::new("icon", "svg", "image/svg+xml", include_str!("assets/icon.svg")));
+static STYLE: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "style",
+        "css",
+        "text/css; charset=utf-8",
+        include_str!("assets/style.css"),
+    )
+});
+static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "live",
+        "js",
+        "text/javascript; charset=utf-8",
+        include_str!("assets/live.js"),
+    )
+});
+static ICON: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new(
+        "icon",
+        "svg",
+        "image/svg+xml",
+        include_str!("assets/icon.svg"),
+    )
+});
 
 /// File name of the style sheet.
 pub fn style() -> &'static str {
@@ -44,7 +67,10 @@ pub fn icon() -> &'static str {
 
 /// `GET /assets/{name}`
 pub async fn serve(Path(name): Path<String>) -> Response {
-    let Some(asset) = [&STYLE, &SCRIPT, &ICON].into_iter().find(|asset| asset.name == name) else {
+    let Some(asset) = [&STYLE, &SCRIPT, &ICON]
+        .into_iter()
+        .find(|asset| asset.name == name)
+    else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let headers = [

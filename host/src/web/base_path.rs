@@ -9,7 +9,9 @@ use thiserror::Error;
 pub struct BasePath(String);
 
 #[derive(Debug, Error)]
-#[error("`{0}` is no base path: write it as /addons, of letters, digits, `-`, `_`, `.` and slashes")]
+#[error(
+    "`{0}` is no base path: write it as /addons, of letters, digits, `-`, `_`, `.` and slashes"
+)]
 pub struct BasePathError(String);
 
 impl BasePath {
@@ -37,7 +39,11 @@ impl FromStr for BasePath {
             Some(parts) => parts.split('/').all(plain),
             None => path.is_empty(),
         };
-        if whole { Ok(Self(path.to_owned())) } else { Err(BasePathError(text.to_owned())) }
+        if whole {
+            Ok(Self(path.to_owned()))
+        } else {
+            Err(BasePathError(text.to_owned()))
+        }
     }
 }
 
@@ -47,11 +53,26 @@ mod tests {
 
     #[test]
     fn a_base_path_is_made_of_plain_parts() {
-        for (text, path, cookie) in [("", "", "/"), ("/", "", "/"), ("/x", "/x", "/x"), ("/a.b/c-d_1/", "/a.b/c-d_1", "/a.b/c-d_1")] {
+        for (text, path, cookie) in [
+            ("", "", "/"),
+            ("/", "", "/"),
+            ("/x", "/x", "/x"),
+            ("/a.b/c-d_1/", "/a.b/c-d_1", "/a.b/c-d_1"),
+        ] {
             let base: BasePath = text.parse().unwrap();
             assert_eq!((base.as_str(), base.cookie_path()), (path, cookie));
         }
-        for text in ["x", "/a b", "/a//b", "//x", "/..", "/a/./b", "/{x}", "/x;Secure", "/ä"] {
+        for text in [
+            "x",
+            "/a b",
+            "/a//b",
+            "//x",
+            "/..",
+            "/a/./b",
+            "/{x}",
+            "/x;Secure",
+            "/ä",
+        ] {
             assert!(text.parse::<BasePath>().is_err(), "{text}");
         }
     }

@@ -2,7 +2,7 @@
 //! appear all the same, so answers are waited for only so long, kept for a while, and a failure is an answer too.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -26,7 +26,12 @@ pub struct Choices(Mutex<HashMap<Question, Kept>>);
 /// Installation and source.
 type Question = (String, String);
 
-type Kept = (DateTime<Utc>, Answer);
+#[derive(Clone)]
+struct Kept {
+    at: DateTime<Utc>,
+    /// None: it is being asked for.
+    answer: Option<Answer>,
+}
 
 impl Choices {
     /// The answers for all of these sources, asked for at the same time.
@@ -41,16 +46,18 @@ impl Choices {
             if answers.contains_key(source) {
                 continue;
             }
-            let answer = app.choices.kept(installation, source, app.clock.now());
+            let answer = app.choices.fresh(installation, source, app.clock.now());
             if answer.is_none() {
                 asking.spawn(ask(app.clone(), installation.to_owned(), source.to_owned()));
             }
-            let waiting = || Arc::new(Err("The list is still being loaded.".to_owned()));
-            answers.insert(source.to_owned(), answer.unwrap_or_else(waiting));
+            // Replaced below; it stays where asking broke down.
+            let none = || Arc::new(Err("The add-on could not be asked.".to_owned()));
+            answers.insert(source.to_owned(), answer.unwrap_or_else(none));
         }
         while let Some(asked) = asking.join_next().await {
             if let Ok((source, answer)) = asked {
-                app.choices.keep(installation, &source, &answer, app.clock.now());
+                app.choices
+                    .keep(installation, &source, Some(answer.clone()), app.clock.now());
                 answers.insert(source, answer);
             }
         }
@@ -61,47 +68,61 @@ impl Choices {
     pub fn title(app: &App, installation: &str, source: &str, value: &str) -> Option<String> {
         let now = app.clock.now();
         let known = app.choices.known(installation, source);
-        match known {
-            // Names hardly ever change: age does not matter.
-            Some((_, answer)) if answer.is_ok() => {
-                let titles = answer.as_ref().as_ref().ok()?;
-                titles.iter().find(|(id, _)| id == value).map(|(_, title)| title.clone())
-            }
-            Some((at, _)) if now - at <= KEPT => None,
-            _ => {
-                let waiting = Arc::new(Err("The list is still being loaded.".to_owned()));
-                app.choices.keep(installation, source, &waiting, now);
-                let (app, asking) = (app.clone(), ask(app.clone(), installation.to_owned(), source.to_owned()));
-                let installation = installation.to_owned();
-                tokio::spawn(async move {
-                    let (source, answer) = asking.await;
-                    app.choices.keep(&installation, &source, &answer, app.clock.now());
-                });
-                None
-            }
+        // Names hardly ever change: age does not matter.
+        if let Some(Ok(titles)) = known.as_ref().and_then(|known| known.answer.as_deref()) {
+            return titles
+                .iter()
+                .find(|(id, _)| id == value)
+                .map(|(_, title)| title.clone());
         }
+        if known.is_none_or(|known| known.older_than(KEPT, now)) {
+            app.choices.keep(installation, source, None, now);
+            let asking = ask(app.clone(), installation.to_owned(), source.to_owned());
+            let (app, installation) = (app.clone(), installation.to_owned());
+            tokio::spawn(async move {
+                let (source, answer) = asking.await;
+                app.choices
+                    .keep(&installation, &source, Some(answer), app.clock.now());
+            });
+        }
+        None
     }
 
     /// An answer that is still good.
-    fn kept(&self, installation: &str, source: &str, now: DateTime<Utc>) -> Option<Answer> {
-        let (at, answer) = self.known(installation, source)?;
+    fn fresh(&self, installation: &str, source: &str, now: DateTime<Utc>) -> Option<Answer> {
+        let known = self.known(installation, source)?;
+        let answer = known.answer.clone()?;
         let good_for = if answer.is_ok() { KEPT } else { FAILURE_KEPT };
-        (now - at <= good_for).then_some(answer)
+        (!known.older_than(good_for, now)).then_some(answer)
     }
 
     fn known(&self, installation: &str, source: &str) -> Option<Kept> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(&(installation.to_owned(), source.to_owned())).cloned()
+        self.all()
+            .get(&(installation.to_owned(), source.to_owned()))
+            .cloned()
     }
 
     /// Forgets what was answered under other settings.
     pub fn forget(&self, installation: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _), _| of != installation);
+        self.all().retain(|(of, _), _| of != installation);
     }
 
-    fn keep(&self, installation: &str, source: &str, answer: &Answer, now: DateTime<Utc>) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.insert((installation.to_owned(), source.to_owned()), (now, answer.clone()));
+    fn keep(&self, installation: &str, source: &str, answer: Option<Answer>, at: DateTime<Utc>) {
+        self.all().insert(
+            (installation.to_owned(), source.to_owned()),
+            Kept { at, answer },
+        );
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<Question, Kept>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    /// Also where the clock was put back since.
+    fn older_than(&self, span: TimeDelta, now: DateTime<Utc>) -> bool {
+        (now - self.at).abs() > span
     }
 }
 
@@ -113,7 +134,10 @@ async fn ask(app: App, installation: String, source: String) -> (String, Answer)
     let answer = match tokio::time::timeout(PATIENCE, asking).await {
         Ok(Ok(choices)) => Ok(choices),
         Ok(Err(error)) => Err(Failure::from(error).message),
-        Err(_) => Err(format!("The add-on did not answer within {} s.", PATIENCE.as_secs())),
+        Err(_) => Err(format!(
+            "The add-on did not answer within {} s.",
+            PATIENCE.as_secs()
+        )),
     };
     (source, Arc::new(answer))
 }

@@ -33,7 +33,10 @@ struct FailurePage {
 
 impl Failure {
     pub fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+        Self {
+            status,
+            message: message.into(),
+        }
     }
 
     pub fn not_found(what: &str) -> Self {
@@ -42,14 +45,19 @@ impl Failure {
 
     pub fn internal(error: &dyn std::error::Error) -> Self {
         tracing::error!("a page failed: {error}");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "The host is in trouble; its log says why.")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The host is in trouble; its log says why.",
+        )
     }
 }
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
-        response.extensions_mut().insert(Told { message: self.message });
+        response.extensions_mut().insert(Told {
+            message: self.message,
+        });
         response
     }
 }
@@ -57,7 +65,13 @@ impl IntoResponse for Failure {
 /// The page for a refusal.
 pub fn failure_page(base: &str, status: StatusCode, message: &str) -> Response {
     let frame = Frame::new(base, None, status.canonical_reason().unwrap_or("Error"));
-    page_with(status, &FailurePage { frame, message: message.to_owned() })
+    page_with(
+        status,
+        &FailurePage {
+            frame,
+            message: message.to_owned(),
+        },
+    )
 }
 
 impl From<StoreError> for Failure {
@@ -104,7 +118,13 @@ impl From<HostError> for Failure {
 fn sentence(error: &dyn std::error::Error) -> String {
     let text = error.to_string();
     let mut characters = text.chars();
-    let Some(first) = characters.next() else { return text };
-    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    let Some(first) = characters.next() else {
+        return text;
+    };
+    let end = if text.ends_with(['.', '!', '?']) {
+        ""
+    } else {
+        "."
+    };
     format!("{}{}{end}", first.to_uppercase(), characters.as_str())
 }

@@ -27,11 +27,18 @@ pub struct Findings(Mutex<HashMap<String, Checked>>);
 
 impl Findings {
     pub fn last(&self, installation: &str) -> Option<Checked> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(installation).cloned()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(installation)
+            .cloned()
     }
 
     fn keep(&self, installation: &str, checked: Checked) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(installation.to_owned(), checked);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(installation.to_owned(), checked);
     }
 }
 
@@ -42,13 +49,15 @@ pub async fn record(
     installation: &str,
     work: impl Future<Output = Result<Vec<Finding>, HostError>> + Send + 'static,
 ) -> Result<Option<String>, Failure> {
-    app.findings.keep(installation, Checked::Underway(app.clock.now()));
+    app.findings
+        .keep(installation, Checked::Underway(app.clock.now()));
     let (app, name) = (app.clone(), installation.to_owned());
     let working = App::detached(async move {
         let answer = work.await.map_err(|error| Failure::from(error).message);
         let problem = answer.as_ref().err().cloned();
         app.choices.forget(&name);
-        app.findings.keep(&name, Checked::At(app.clock.now(), answer));
+        app.findings
+            .keep(&name, Checked::At(app.clock.now(), answer));
         problem
     });
     match tokio::time::timeout(PATIENCE, working).await {

@@ -36,7 +36,12 @@ pub struct Tab {
 impl Frame {
     pub fn new(base: &str, visitor: Option<&Visitor>, title: impl Into<String>) -> Self {
         let account = visitor.map(|visitor| visitor.account.clone());
-        Self { title: title.into(), base: base.to_owned(), account, section: None }
+        Self {
+            title: title.into(),
+            base: base.to_owned(),
+            account,
+            section: None,
+        }
     }
 
     pub fn style(&self) -> &'static str {
@@ -77,7 +82,13 @@ pub struct Moment {
 impl Moment {
     pub fn new(at: DateTime<Utc>, zone: Tz) -> Self {
         let iso = at.format("%Y-%m-%dT%H:%M:%SZ").to_string();
-        Self { iso, text: at.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S").to_string() }
+        Self {
+            iso,
+            text: at
+                .with_timezone(&zone)
+                .format("%Y-%m-%d %H:%M:%S")
+                .to_string(),
+        }
     }
 }
 

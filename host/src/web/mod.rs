@@ -21,6 +21,7 @@ pub use base_path::{BasePath, BasePathError};
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::State;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Redirect;
 use axum::routing::{get, post};
@@ -63,8 +64,12 @@ impl App {
     }
 
     /// Runs something to its end, also where the browser goes away meanwhile.
-    async fn detached<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Failure> {
-        tokio::spawn(work).await.map_err(|error| Failure::internal(&error))
+    async fn detached<T: Send + 'static>(
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Failure> {
+        tokio::spawn(work)
+            .await
+            .map_err(|error| Failure::internal(&error))
     }
 
     /// Address of a page.
@@ -79,9 +84,18 @@ pub fn router(app: App) -> Router {
         .route("/installations", get(pages::installations::show))
         .route("/installations/{name}", get(pages::overview::show))
         .route("/installations/{name}/check", post(pages::overview::check))
-        .route("/installations/{name}/jobs/{job}", post(pages::overview::start))
-        .route("/installations/{name}/settings", get(pages::settings::show).post(pages::settings::save))
-        .route("/installations/{name}/mappings", get(pages::mappings::show).post(pages::mappings::save))
+        .route(
+            "/installations/{name}/jobs/{job}",
+            post(pages::overview::start),
+        )
+        .route(
+            "/installations/{name}/settings",
+            get(pages::settings::show).post(pages::settings::save),
+        )
+        .route(
+            "/installations/{name}/mappings",
+            get(pages::mappings::show).post(pages::mappings::save),
+        )
         .route("/installations/{name}/activity", get(pages::activity::show))
         .route("/installations/{name}/runs", get(pages::runs::show))
         .route("/installations/{name}/pages/{page}", get(pages::rows::show))
@@ -95,20 +109,20 @@ pub fn router(app: App) -> Router {
         .route("/logout", post(login::leave))
         .route("/health", get(health::show))
         .route("/assets/{name}", get(assets::serve));
-    let home_page = app.href("/installations");
     let base = app.base.clone();
     let pages = inside.merge(outside);
     let routes = match base.as_str() {
         "" => pages,
         path => Router::new()
             .nest(path, pages)
-            .route(&format!("{path}/"), get(async move || Redirect::to(&home_page))),
+            .route(&format!("{path}/"), get(home)),
     };
     protection::layers(routes.fallback(async || Failure::not_found("page")), &base)
         .layer(from_fn(protection::headers))
         .with_state(app)
 }
 
-async fn home(axum::extract::State(app): axum::extract::State<App>) -> Redirect {
+/// `GET /`
+async fn home(State(app): State<App>) -> Redirect {
     Redirect::to(&app.href("/installations"))
 }

@@ -33,7 +33,10 @@ const HEADERS: [(HeaderName, &str); 5] = [
     // For browsers that do not know `frame-ancestors`.
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "same-origin"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
 ];
 
 /// Puts the guards around the routes.
@@ -42,12 +45,25 @@ pub fn layers(routes: Router<App>, base: &BasePath) -> Router<App> {
     routes
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(MOST_BODY_BYTES))
-        .layer(CsrfLayer::new().with_rejection_response(|_: ProtectionError| {
-            Failure::new(StatusCode::FORBIDDEN, "The request came from another site, and was refused.").into_response()
-        }))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, TIMEOUT))
+        .layer(
+            CsrfLayer::new().with_rejection_response(|_: ProtectionError| {
+                Failure::new(
+                    StatusCode::FORBIDDEN,
+                    "The request came from another site, and was refused.",
+                )
+                .into_response()
+            }),
+        )
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            TIMEOUT,
+        ))
         .layer(CatchPanicLayer::custom(|_| {
-            Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "The host is in trouble; its log says why.").into_response()
+            Failure::new(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The host is in trouble; its log says why.",
+            )
+            .into_response()
         }))
         .layer(map_response(move |answer: Response| {
             let base = base.clone();
@@ -67,6 +83,8 @@ pub async fn headers(request: Request, next: Next) -> Response {
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     answer
 }

@@ -1,5 +1,6 @@
 //! `send` against a service on this machine: what leaves, and what comes back.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -112,15 +113,29 @@ async fn whatever_goes_wrong_on_the_way_says_whether_the_service_may_have_acted(
     );
     assert_eq!(service.count(), 5, "and nothing is tried twice");
 
-    // Nobody listens there.
+    // Nobody listens there, or nobody who speaks TLS.
     let closed = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap()
         .port();
-    let rig = Rig::new(&terms, format!("http://127.0.0.1:{closed}/")).await;
-    let answers = rig.send(vec![get("a")]).await;
-    assert_eq!(code(&answers[0]), (false, "unreachable"));
+    let plain = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = plain.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in plain.incoming() {
+            let _ = stream
+                .unwrap()
+                .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    for address in [
+        format!("http://127.0.0.1:{closed}/"),
+        format!("https://127.0.0.1:{port}/"),
+    ] {
+        let rig = Rig::new(&terms, address.clone()).await;
+        let answers = rig.send(vec![get("a")]).await;
+        assert_eq!(code(&answers[0]), (false, "unreachable"), "{address}");
+    }
 }
 
 #[tokio::test]

@@ -21,14 +21,21 @@ async fn refused_credentials_are_tried_once_until_somebody_changes_them() {
     let rig = Rig::new(&format!("{BASIC}per_minute = 600"), service.address()).await;
     let (wrong, _halter) = rig.caller(Rights::Read, "wrong password").await;
     let batch = || vec![get("a"), get("b"), get("c"), get("d"), get("e")];
-    let answers = rig.connections.send(&wrong, batch()).await;
+    // Two runs at once, with requests that could leave together.
+    let (one, two) = tokio::join!(
+        rig.connections.send(&wrong, batch()),
+        rig.connections.send(&wrong, batch())
+    );
+    let (answered, unsent): (Vec<_>, Vec<_>) =
+        one.iter().chain(&two).partition(|answer| answer.is_ok());
+    assert_eq!(answered.len(), 1);
     assert_eq!(
-        status(&answers[0]),
+        status(answered[0]),
         401,
         "the guest sees what the service said"
     );
     assert!(
-        answers[1..]
+        unsent
             .iter()
             .all(|answer| code(answer) == (false, "denied"))
     );
@@ -162,18 +169,33 @@ async fn waiting_for_the_pace_ends_with_the_word_to_stop_and_long_waits_are_not_
     assert_eq!(service.count(), 3);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn signed_requests_arrive_one_by_one_with_growing_nonces() {
-    let service = Service::start(|_| answer(200, "")).await;
+    let (flying, peak) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+    let most = peak.clone();
+    let service = Service::start(move |_| {
+        most.fetch_max(flying.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(5));
+        flying.fetch_sub(1, Ordering::SeqCst);
+        answer(200, "")
+    })
+    .await;
     let terms = "per_minute = 6000\nburst = 100\nparallel = 1\nprivate_addresses = true
 auth = [{ type = \"splynx-signature\", key = \"key\", secret = \"password\" }]";
     let rig = Rig::new(terms, service.address()).await;
+    // Two processes on one database, and later a third one.
     let batch = |amount: usize| vec![get("a"); amount];
-    let (one, two) = tokio::join!(rig.send(batch(6)), rig.send(batch(6)));
-    assert!(one.iter().chain(&two).all(|answer| status(answer) == 200));
-    let restarted = Connections::new(rig.store.clone(), Arc::new(SystemClock));
+    let process = || Connections::new(rig.store.clone(), Arc::new(SystemClock));
     let (caller, _halter) = rig.caller(Rights::Read, PASSWORD).await;
-    restarted.send(&caller, batch(2)).await;
+    let (one, two) = (process(), process());
+    let (one, two) = tokio::join!(one.send(&caller, batch(8)), two.send(&caller, batch(8)));
+    let three = process().send(&caller, batch(2)).await;
+    assert!(
+        one.iter()
+            .chain(&two)
+            .chain(&three)
+            .all(|answer| status(answer) == 200)
+    );
     let nonces: Vec<u64> = service
         .seen()
         .iter()
@@ -188,7 +210,7 @@ auth = [{ type = \"splynx-signature\", key = \"key\", secret = \"password\" }]";
             nonce.parse().unwrap()
         })
         .collect();
-    assert_eq!(nonces.len(), 14);
+    assert_eq!((nonces.len(), peak.load(Ordering::SeqCst)), (18, 1));
     assert!(
         nonces.is_sorted_by(|earlier, later| earlier < later),
         "{nonces:?}"

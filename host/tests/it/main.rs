@@ -12,6 +12,7 @@ mod packages;
 mod records;
 mod rig;
 mod runs;
+mod scheduler;
 mod service;
 mod settings;
 mod shared_state;

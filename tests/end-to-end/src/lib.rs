@@ -1,1 +1,10 @@
 //! The real host with the real component over real HTTP.
+//!
+//! [`Stage`] starts the built programs against each other, as an operator would; the tests look at what they print and at what
+//! the two services hold.
+
+mod http;
+mod stage;
+
+pub use http::{Answer, get, post_form};
+pub use stage::{Finished, Stage, component};

@@ -1,10 +1,13 @@
 //! Logging in and out, and the guard in front of every page that needs it.
 
+mod first_account;
 pub mod password;
 pub mod session;
 mod throttle;
 
-use std::sync::{Arc, Mutex, PoisonError};
+pub use first_account::{FirstAccountError, first_account};
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use askama::Template;
 use axum::extract::{Form, Query, Request, State};
@@ -19,7 +22,6 @@ use self::throttle::Throttle;
 use super::App;
 use super::failure::Failure;
 use super::frame::{Frame, page, page_with};
-use crate::store::StoreError;
 use crate::vault::Secret;
 
 /// What stands between a visitor and an account.
@@ -31,7 +33,10 @@ pub struct Door {
 
 impl Default for Door {
     fn default() -> Self {
-        Self { throttle: Mutex::default(), verifying: Semaphore::new(2) }
+        Self {
+            throttle: Mutex::default(),
+            verifying: Semaphore::new(2),
+        }
     }
 }
 
@@ -71,18 +76,31 @@ pub async fn show(State(app): State<App>, Query(wish): Query<Wish>) -> Response 
 pub async fn enter(
     State(app): State<App>,
     headers: HeaderMap,
-    Form(Credentials { account, password, next }): Form<Credentials>,
+    Form(Credentials {
+        account,
+        password,
+        next,
+    }): Form<Credentials>,
 ) -> Result<Response, Failure> {
     let account: String = account.trim().chars().take(LONGEST_NAME).collect();
     let password = Secret::new(password);
     if let Err(seconds) = app.door.throttle().attempt(&account, app.clock.now()) {
         let problem = format!("Too many attempts. Try again in {seconds} s.");
         let form = login_page(&app, account, next, Some(problem));
-        return Ok(([(header::RETRY_AFTER, seconds)], page_with(StatusCode::TOO_MANY_REQUESTS, &form)).into_response());
+        return Ok((
+            [(header::RETRY_AFTER, seconds)],
+            page_with(StatusCode::TOO_MANY_REQUESTS, &form),
+        )
+            .into_response());
     }
     if !verify(&app, &account, password).await? {
         tracing::warn!(account, "a password was refused");
-        let form = login_page(&app, account, next, Some("The name or the password is wrong.".to_owned()));
+        let form = login_page(
+            &app,
+            account,
+            next,
+            Some("The name or the password is wrong.".to_owned()),
+        );
         return Ok(page_with(StatusCode::UNAUTHORIZED, &form));
     }
     app.door.throttle().succeeded(&account);
@@ -92,20 +110,38 @@ pub async fn enter(
     let token = session::open(store, &account, app.clock.now()).await?;
     tracing::info!(account, "logged in");
     let cookie = session::set_cookie(Some(&token), app.base.cookie_path(), &headers);
-    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&inside(&app, &next))).into_response())
+    Ok((
+        [(header::SET_COOKIE, cookie)],
+        Redirect::to(&inside(&app, &next)),
+    )
+        .into_response())
 }
 
 /// `POST /logout`
 pub async fn leave(State(app): State<App>, headers: HeaderMap) -> Result<Response, Failure> {
     session::close(app.host.store(), &headers).await?;
     let cookie = session::set_cookie(None, app.base.cookie_path(), &headers);
-    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&app.href("/login"))).into_response())
+    Ok((
+        [(header::SET_COOKIE, cookie)],
+        Redirect::to(&app.href("/login")),
+    )
+        .into_response())
 }
 
 /// Lets requests of a session pass, with their [`session::Visitor`]; others are shown the way to the log-in.
-pub async fn require(State(app): State<App>, mut request: Request, next: Next) -> Result<Response, Failure> {
+pub async fn require(
+    State(app): State<App>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
     let watching = request.uri().path().ends_with("/live");
-    let visitor = session::find(app.host.store(), request.headers(), !watching, app.clock.now()).await?;
+    let visitor = session::find(
+        app.host.store(),
+        request.headers(),
+        !watching,
+        app.clock.now(),
+    )
+    .await?;
     if let Some(visitor) = visitor {
         request.extensions_mut().insert(visitor);
         return Ok(next.run(request).await);
@@ -115,14 +151,15 @@ pub async fn require(State(app): State<App>, mut request: Request, next: Next) -
     }
     let mut login = app.href("/login");
     if request.method() == Method::GET {
-        let wish: String = url::form_urlencoded::byte_serialize(request.uri().to_string().as_bytes()).collect();
+        let wish: String =
+            url::form_urlencoded::byte_serialize(request.uri().to_string().as_bytes()).collect();
         login = format!("{login}?next={wish}");
     }
     Ok(Redirect::to(&login).into_response())
 }
 
 impl Door {
-    fn throttle(&self) -> std::sync::MutexGuard<'_, Throttle> {
+    fn throttle(&self) -> MutexGuard<'_, Throttle> {
         // Counts stay counts, whoever panicked.
         self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,15 +167,30 @@ impl Door {
 
 /// Whether there is such an account and the password is its own; both take the same time to refuse.
 async fn verify(app: &App, account: &str, password: Secret) -> Result<bool, Failure> {
-    let stored = app.host.store().account(account).await?.map(|account| account.password_hash);
-    let door: &Arc<Door> = &app.door;
-    let _turn = door.verifying.acquire().await.map_err(|closed| Failure::internal(&closed))?;
-    let verifying = tokio::task::spawn_blocking(move || password::verify(&password, stored.as_deref()));
+    let stored = app
+        .host
+        .store()
+        .account(account)
+        .await?
+        .map(|account| account.password_hash);
+    let _turn = app
+        .door
+        .verifying
+        .acquire()
+        .await
+        .map_err(|closed| Failure::internal(&closed))?;
+    let verifying =
+        tokio::task::spawn_blocking(move || password::verify(&password, stored.as_deref()));
     verifying.await.map_err(|error| Failure::internal(&error))
 }
 
 fn login_page(app: &App, account: String, next: String, problem: Option<String>) -> LoginPage {
-    LoginPage { frame: Frame::new(app.base.as_str(), None, "Log in"), account, next, problem }
+    LoginPage {
+        frame: Frame::new(app.base.as_str(), None, "Log in"),
+        account,
+        next,
+        problem,
+    }
 }
 
 /// The address of the page that was asked for, where it is one of ours; a link cannot lead people elsewhere through
@@ -146,7 +198,11 @@ fn login_page(app: &App, account: String, next: String, problem: Option<String>)
 fn inside(app: &App, next: &str) -> String {
     let plain = next.chars().all(|c| c.is_ascii_graphic() && c != '\\');
     let ours = next.starts_with("/installations") || next.starts_with("/runs/");
-    app.href(if plain && ours { next } else { "/installations" })
+    app.href(if plain && ours {
+        next
+    } else {
+        "/installations"
+    })
 }
 
 impl From<SessionError> for Failure {
@@ -156,32 +212,4 @@ impl From<SessionError> for Failure {
             random @ SessionError::Random(_) => Self::internal(&random),
         }
     }
-}
-
-/// The first account, for a host that has none: its name and its password, to be told once.
-pub async fn first_account(
-    store: &crate::store::Store,
-    now: chrono::DateTime<chrono::Utc>,
-) -> Result<Option<(&'static str, Secret)>, FirstAccountError> {
-    const NAME: &str = "admin";
-    if store.account_count().await? > 0 {
-        return Ok(None);
-    }
-    let password = password::generate()?;
-    let hash = {
-        let password = password.clone();
-        tokio::task::spawn_blocking(move || password::hash(&password)).await??
-    };
-    store.save_account(NAME, &hash, now).await?;
-    Ok(Some((NAME, password)))
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum FirstAccountError {
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Password(#[from] password::PasswordError),
-    #[error("hashing was interrupted: {0}")]
-    Interrupted(#[from] tokio::task::JoinError),
 }

@@ -53,10 +53,15 @@ pub fn hash(password: &Secret) -> Result<String, PasswordError> {
 /// that does.
 pub fn verify(password: &Secret, stored: Option<&str>) -> bool {
     static NOBODY: LazyLock<Option<String>> = LazyLock::new(|| hash(&generate().ok()?).ok());
-    let Some(hash) = stored.or(NOBODY.as_deref()) else { return false };
+    let Some(hash) = stored.or(NOBODY.as_deref()) else {
+        return false;
+    };
     let fits = password.expose().len() <= LONGEST_BYTES;
-    let matches = PasswordHash::new(hash)
-        .is_ok_and(|hash| hasher().verify_password(password.expose().as_bytes(), &hash).is_ok());
+    let matches = PasswordHash::new(hash).is_ok_and(|hash| {
+        hasher()
+            .verify_password(password.expose().as_bytes(), &hash)
+            .is_ok()
+    });
     fits && matches && stored.is_some()
 }
 
@@ -68,16 +73,21 @@ pub fn generate() -> Result<Secret, PasswordError> {
     const LENGTH: usize = 20;
     while password.len() < LENGTH {
         let mut byte = [0];
-        SysRng.try_fill_bytes(&mut byte).map_err(|error| PasswordError::Random(error.to_string()))?;
+        SysRng
+            .try_fill_bytes(&mut byte)
+            .map_err(|error| PasswordError::Random(error.to_string()))?;
         if usize::from(byte[0]) < 240 {
-            password.push(char::from(CHARACTERS[usize::from(byte[0]) % CHARACTERS.len()]));
+            password.push(char::from(
+                CHARACTERS[usize::from(byte[0]) % CHARACTERS.len()],
+            ));
         }
     }
     Ok(Secret::new(password))
 }
 
 fn hasher() -> Argon2<'static> {
-    let params = Params::new(MEMORY_KIB, PASSES, 1, None).expect("the constants are within argon2's bounds");
+    let params =
+        Params::new(MEMORY_KIB, PASSES, 1, None).expect("the constants are within argon2's bounds");
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
@@ -89,14 +99,23 @@ mod tests {
     fn a_password_verifies_only_against_its_own_hash() {
         let password = Secret::new("correct horse");
         let stored = hash(&password).unwrap();
-        assert!(stored.starts_with("$argon2id$v=19$m=65536,t=3,p=1$"), "{stored}");
+        assert!(
+            stored.starts_with("$argon2id$v=19$m=65536,t=3,p=1$"),
+            "{stored}"
+        );
         assert_ne!(stored, hash(&password).unwrap(), "salted");
         assert!(verify(&password, Some(&stored)));
         assert!(!verify(&Secret::new("correct horsf"), Some(&stored)));
         assert!(!verify(&password, None));
         assert!(!verify(&password, Some("no hash")));
-        assert!(matches!(hash(&Secret::new("too short")), Err(PasswordError::TooShort)));
-        assert!(matches!(hash(&Secret::new("x".repeat(1025))), Err(PasswordError::TooLong)));
+        assert!(matches!(
+            hash(&Secret::new("too short")),
+            Err(PasswordError::TooShort)
+        ));
+        assert!(matches!(
+            hash(&Secret::new("x".repeat(1025))),
+            Err(PasswordError::TooLong)
+        ));
         // With the parameters of an earlier version of this host, made by another implementation.
         let earlier = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
         assert!(verify(&Secret::new("password"), Some(earlier)));

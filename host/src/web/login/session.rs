@@ -35,11 +35,19 @@ pub struct Visitor {
 }
 
 /// Opens a session; answers the token for the cookie.
-pub async fn open(store: &Store, account: &str, now: DateTime<Utc>) -> Result<String, SessionError> {
+pub async fn open(
+    store: &Store,
+    account: &str,
+    now: DateTime<Utc>,
+) -> Result<String, SessionError> {
     let mut token = [0; 32];
-    SysRng.try_fill_bytes(&mut token).map_err(|error| SessionError::Random(error.to_string()))?;
+    SysRng
+        .try_fill_bytes(&mut token)
+        .map_err(|error| SessionError::Random(error.to_string()))?;
     let token = BASE64_URL_SAFE_NO_PAD.encode(token);
-    store.insert_session(&digest(&token), account, now, now + ABSOLUTE).await?;
+    store
+        .insert_session(&digest(&token), account, now, now + ABSOLUTE)
+        .await?;
     Ok(token)
 }
 
@@ -51,9 +59,13 @@ pub async fn find(
     in_use: bool,
     now: DateTime<Utc>,
 ) -> Result<Option<Visitor>, StoreError> {
-    let Some(token) = cookie(headers) else { return Ok(None) };
+    let Some(token) = cookie(headers) else {
+        return Ok(None);
+    };
     let hash = digest(token);
-    let Some(session) = store.session(&hash, now).await? else { return Ok(None) };
+    let Some(session) = store.session(&hash, now).await? else {
+        return Ok(None);
+    };
     if now - session.seen_at > IDLE {
         store.delete_session(&hash).await?;
         return Ok(None);
@@ -61,7 +73,9 @@ pub async fn find(
     if in_use && now - session.seen_at > TOUCH_EVERY {
         store.touch_session(&hash, now).await?;
     }
-    Ok(Some(Visitor { account: session.account }))
+    Ok(Some(Visitor {
+        account: session.account,
+    }))
 }
 
 /// Ends the session that the request belongs to, if any.
@@ -76,21 +90,33 @@ pub async fn close(store: &Store, headers: &HeaderMap) -> Result<(), StoreError>
 pub fn set_cookie(token: Option<&str>, path: &str, request: &HeaderMap) -> HeaderValue {
     let (value, age) = token.map_or(("", 0), |token| (token, ABSOLUTE.num_seconds()));
     let secure = if is_https(request) { "; Secure" } else { "" };
-    let text = format!("{COOKIE}={value}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Lax{secure}");
+    let text =
+        format!("{COOKIE}={value}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Lax{secure}");
     HeaderValue::from_str(&text).expect("token and path are of URL characters")
 }
 
 /// Whether the browser speaks TLS, to a proxy in front of this host. Who lies about it does so about the own cookie only.
 fn is_https(headers: &HeaderMap) -> bool {
     let says = |name: &str, text: &str| {
-        let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-        values.into_iter().any(|value| value.to_ascii_lowercase().split([',', ';']).any(|part| part.trim() == text))
+        let values = headers
+            .get_all(name)
+            .into_iter()
+            .filter_map(|value| value.to_str().ok());
+        values.into_iter().any(|value| {
+            value
+                .to_ascii_lowercase()
+                .split([',', ';'])
+                .any(|part| part.trim() == text)
+        })
     };
     says("x-forwarded-proto", "https") || says("forwarded", "proto=https")
 }
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let values = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let values = headers
+        .get_all(header::COOKIE)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
     values
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))

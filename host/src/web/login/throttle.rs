@@ -36,7 +36,10 @@ impl Throttle {
         if !self.attempts.contains_key(account) && self.attempts.len() >= MOST_NAMES {
             self.make_room(now);
         }
-        let entry = self.attempts.entry(account.to_owned()).or_insert(Attempts { count: 0, last: now });
+        let entry = self.attempts.entry(account.to_owned()).or_insert(Attempts {
+            count: 0,
+            last: now,
+        });
         if now - entry.last > FORGOTTEN_AFTER {
             entry.count = 0;
         }
@@ -46,7 +49,10 @@ impl Throttle {
         if left > 0 {
             return Err((left + 999) / 1000);
         }
-        *entry = Attempts { count: entry.count.saturating_add(1), last: now };
+        *entry = Attempts {
+            count: entry.count.saturating_add(1),
+            last: now,
+        };
         Ok(())
     }
 
@@ -56,9 +62,13 @@ impl Throttle {
     }
 
     fn make_room(&mut self, now: DateTime<Utc>) {
-        self.attempts.retain(|_, attempts| now - attempts.last <= FORGOTTEN_AFTER);
+        self.attempts
+            .retain(|_, attempts| now - attempts.last <= FORGOTTEN_AFTER);
         if self.attempts.len() >= MOST_NAMES {
-            let oldest = self.attempts.iter().min_by_key(|(_, attempts)| attempts.last);
+            let oldest = self
+                .attempts
+                .iter()
+                .min_by_key(|(_, attempts)| attempts.last);
             if let Some(oldest) = oldest.map(|(account, _)| account.clone()) {
                 self.attempts.remove(&oldest);
             }
@@ -92,10 +102,21 @@ mod tests {
         }
         assert_eq!(waits, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
         assert!(throttle.attempt("ann", now).is_err());
-        assert!(throttle.attempt("bob", now).is_ok(), "each account by itself");
+        assert!(
+            throttle.attempt("bob", now).is_ok(),
+            "each account by itself"
+        );
         let put_back = now - TimeDelta::days(365);
-        assert_eq!(throttle.attempt("ann", put_back), Err(300), "no longer than a pause");
-        assert!(throttle.attempt("ann", put_back + TimeDelta::seconds(300)).is_ok());
+        assert_eq!(
+            throttle.attempt("ann", put_back),
+            Err(300),
+            "no longer than a pause"
+        );
+        assert!(
+            throttle
+                .attempt("ann", put_back + TimeDelta::seconds(300))
+                .is_ok()
+        );
         now += TimeDelta::minutes(61);
         for _ in 0..FREE {
             assert!(throttle.attempt("ann", now).is_ok());
@@ -110,7 +131,14 @@ mod tests {
         let now = DateTime::from_timestamp(1_780_000_000, 0).unwrap();
         let mut throttle = Throttle::default();
         for number in 0..MOST_NAMES as i64 + 50 {
-            assert!(throttle.attempt(&format!("name {number}"), now + TimeDelta::milliseconds(number)).is_ok());
+            assert!(
+                throttle
+                    .attempt(
+                        &format!("name {number}"),
+                        now + TimeDelta::milliseconds(number)
+                    )
+                    .is_ok()
+            );
         }
         assert_eq!(throttle.attempts.len(), MOST_NAMES);
         assert!(!throttle.attempts.contains_key("name 0"));

@@ -19,10 +19,28 @@ use crate::web::login::session::Visitor;
 const PAGE: u32 = 100;
 
 /// As `storage.wit` names them; an add-on may have more, which links and typed addresses reach.
-const ENTITIES: [&str; 8] =
-    ["customer", "invoice", "credit-note", "payment", "allocation", "statement", "mapping", "run"];
+const ENTITIES: [&str; 8] = [
+    "customer",
+    "invoice",
+    "credit-note",
+    "payment",
+    "allocation",
+    "statement",
+    "mapping",
+    "run",
+];
 const ACTIONS: [&str; 11] = [
-    "created", "updated", "paired", "imported", "skipped", "held", "failed", "uncertain", "owed", "planned", "loaded",
+    "created",
+    "updated",
+    "paired",
+    "imported",
+    "skipped",
+    "held",
+    "failed",
+    "uncertain",
+    "owed",
+    "planned",
+    "loaded",
 ];
 
 #[derive(Template)]
@@ -79,17 +97,30 @@ pub async fn show(
     Query(filter): Query<Filter>,
 ) -> Result<Response, Failure> {
     let subject = Subject::load(&app, &name).await?;
-    let mut found = app.host.store().activities(&name, &filter.narrow(subject.zone)).await?;
+    let mut found = app
+        .host
+        .store()
+        .activities(&name, &filter.narrow(subject.zone))
+        .await?;
     let is_more = found.len() > PAGE as usize;
     found.truncate(PAGE as usize);
-    let older = found.last().filter(|_| is_more).map(|last| Filter { before: last.id.to_string(), ..filter.clone() });
-    let newest = (!filter.before.is_empty()).then(|| Filter { before: String::new(), ..filter.clone() });
+    let older = found.last().filter(|_| is_more).map(|last| Filter {
+        before: last.id.to_string(),
+        ..filter.clone()
+    });
+    let newest = (!filter.before.is_empty()).then(|| Filter {
+        before: String::new(),
+        ..filter.clone()
+    });
     let href = subject.href(&app, Place::Activity);
     Ok(page(&ActivityPage {
         frame: subject.frame(&app, &visitor, Place::Activity, "Activity"),
         entities: choices(&ENTITIES, &filter.entity),
         actions: choices(&ACTIONS, &filter.action),
-        rows: found.into_iter().map(|row| line(&app, &subject, row)).collect(),
+        rows: found
+            .into_iter()
+            .map(|row| line(&app, &subject, row))
+            .collect(),
         filtered: filter.narrows(),
         newest: newest.map(|filter| filter.address(&href)),
         older: older.map(|filter| filter.address(&href)),
@@ -102,12 +133,18 @@ pub async fn show(
 impl Filter {
     /// Of one customer.
     pub fn of_customer(id: &str) -> Self {
-        Self { customer: id.to_owned(), ..Self::default() }
+        Self {
+            customer: id.to_owned(),
+            ..Self::default()
+        }
     }
 
     /// Of one run.
     pub fn of_run(run: i64) -> Self {
-        Self { run: run.to_string(), ..Self::default() }
+        Self {
+            run: run.to_string(),
+            ..Self::default()
+        }
     }
 
     /// The page with this filter.
@@ -126,7 +163,15 @@ impl Filter {
     }
 
     fn narrows(&self) -> bool {
-        [&self.entity, &self.action, &self.customer, &self.run, &self.since].into_iter().any(|field| !field.is_empty())
+        [
+            &self.entity,
+            &self.action,
+            &self.customer,
+            &self.run,
+            &self.since,
+        ]
+        .into_iter()
+        .any(|field| !field.is_empty())
     }
 
     /// What cannot be read does not narrow: addresses are edited by hand.
@@ -148,13 +193,25 @@ impl Filter {
 fn beginning(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
     // Where a day begins at one o'clock, midnight in UTC terms is near enough for a filter.
     let midnight = day.and_time(NaiveTime::MIN);
-    Some(zone.from_local_datetime(&midnight).earliest().map_or(midnight.and_utc(), |at| at.to_utc()))
+    Some(
+        zone.from_local_datetime(&midnight)
+            .earliest()
+            .map_or(midnight.and_utc(), |at| at.to_utc()),
+    )
 }
 
 /// The known values, and the one in the address where it is another.
 fn choices(known: &[&str], chosen: &str) -> Vec<Pick> {
     let other = (!chosen.is_empty() && !known.contains(&chosen)).then_some(chosen);
-    known.iter().copied().chain(other).map(|value| Pick { value: value.to_owned(), chosen: value == chosen }).collect()
+    known
+        .iter()
+        .copied()
+        .chain(other)
+        .map(|value| Pick {
+            value: value.to_owned(),
+            chosen: value == chosen,
+        })
+        .collect()
 }
 
 fn line(app: &App, subject: &Subject, row: ActivityRow) -> Line {
@@ -168,7 +225,12 @@ fn line(app: &App, subject: &Subject, row: ActivityRow) -> Line {
         local_id: activity.local_id,
         remote_id: activity.remote_id,
         message: activity.message,
-        more: activity.more.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join(", "),
+        more: activity
+            .more
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect::<Vec<_>>()
+            .join(", "),
         customer: customer.map(|id| {
             let address = Filter::of_customer(&id).address(&subject.href(app, Place::Activity));
             (id, address)

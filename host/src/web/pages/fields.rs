@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::check_part::Found;
 use super::subject::Subject;
 use crate::host::Finding;
 use crate::manifest::{ChoiceSource, Manifest, SettingKind, SettingSpec};
@@ -27,14 +28,30 @@ pub struct Field {
 
 pub enum Control {
     /// `kind`: the type of the input.
-    Line { kind: &'static str, value: String, min: Option<i64>, max: Option<i64> },
+    Line {
+        kind: &'static str,
+        value: String,
+        min: Option<i64>,
+        max: Option<i64>,
+    },
     /// `lost`: it was typed, but other fields kept it from being saved.
-    Secret { is_set: bool, lost: bool },
-    Toggle { on: bool },
-    One { options: Vec<Choice> },
-    Several { options: Vec<Choice> },
+    Secret {
+        is_set: bool,
+        lost: bool,
+    },
+    Toggle {
+        on: bool,
+    },
+    One {
+        options: Vec<Choice>,
+    },
+    Several {
+        options: Vec<Choice>,
+    },
     /// Stored by the add-on itself, and not to be chosen.
-    Fetched { value: String },
+    Fetched {
+        value: String,
+    },
 }
 
 pub struct Choice {
@@ -51,35 +68,52 @@ pub type Typed = BTreeMap<String, String>;
 
 /// Sources of choices that the fields need from the guest.
 pub fn sources(manifest: &Manifest) -> impl Iterator<Item = &str> {
-    manifest.settings.iter().filter_map(|spec| match &spec.kind {
-        SettingKind::Choice(ChoiceSource::Guest(source)) | SettingKind::Choices(ChoiceSource::Guest(source)) => {
-            Some(source.as_str())
-        }
-        SettingKind::Fetched { choices } => choices.as_deref(),
-        _ => None,
-    })
+    manifest
+        .settings
+        .iter()
+        .filter_map(|spec| match &spec.kind {
+            SettingKind::Choice(ChoiceSource::Guest(source))
+            | SettingKind::Choices(ChoiceSource::Guest(source)) => Some(source.as_str()),
+            SettingKind::Fetched { choices } => choices.as_deref(),
+            _ => None,
+        })
 }
 
 /// The changes that a form asks for.
-pub fn requested(manifest: &Manifest, settings: &Settings, form: &[(String, String)]) -> Vec<(String, String)> {
+pub fn requested(
+    manifest: &Manifest,
+    settings: &Settings,
+    form: &[(String, String)],
+) -> Vec<(String, String)> {
     let changed = |spec: &SettingSpec| {
-        let sent: Vec<&str> =
-            form.iter().filter(|(name, _)| *name == spec.key).map(|(_, value)| value.as_str()).collect();
+        let sent: Vec<&str> = form
+            .iter()
+            .filter(|(name, _)| *name == spec.key)
+            .map(|(_, value)| value.as_str())
+            .collect();
         let last = *sent.last()?;
         let value = match spec.kind {
             SettingKind::Secret => {
                 let remove = format!("{REMOVE}{}", spec.key);
-                let removed = form.iter().any(|(name, value)| *name == remove && value == "on");
+                let removed = form
+                    .iter()
+                    .any(|(name, value)| *name == remove && value == "on");
                 return (removed || !last.is_empty()).then(|| last.to_owned());
             }
-            SettingKind::Choices(_) => {
-                sent.into_iter().filter(|value| !value.is_empty()).collect::<Vec<_>>().join(",")
-            }
+            SettingKind::Choices(_) => sent
+                .into_iter()
+                .filter(|value| !value.is_empty())
+                .collect::<Vec<_>>()
+                .join(","),
             _ => last.trim().to_owned(),
         };
         (value != settings.get(&spec.key)).then_some(value)
     };
-    manifest.settings.iter().filter_map(|spec| Some((spec.key.clone(), changed(spec)?))).collect()
+    manifest
+        .settings
+        .iter()
+        .filter_map(|spec| Some((spec.key.clone(), changed(spec)?)))
+        .collect()
 }
 
 /// The fields of a form, in the manifest's order.
@@ -88,10 +122,12 @@ pub fn fields(
     choices: &BTreeMap<String, Answer>,
     typed: &Typed,
     problems: &[FieldProblem],
-    findings: &[Finding],
+    found: &[Found],
 ) -> Vec<Field> {
     let field = |spec: &SettingSpec| {
-        let value = typed.get(&spec.key).map_or_else(|| subject.situation.settings.get(&spec.key), String::as_str);
+        let value = typed
+            .get(&spec.key)
+            .map_or_else(|| subject.situation.settings.get(&spec.key), String::as_str);
         let (control, hint) = match &spec.kind {
             SettingKind::Secret => {
                 let is_set = subject.situation.secrets.contains(&spec.key);
@@ -105,9 +141,17 @@ pub fn fields(
             SettingKind::Text => (line("text", value, None, None), None),
             SettingKind::Choice(source) => one(source, value, choices),
             SettingKind::Choices(source) => several(source, value, choices),
-            SettingKind::Fetched { choices: None } => (Control::Fetched { value: value.to_owned() }, None),
-            SettingKind::Fetched { choices: Some(source) } => fetched(source, value, choices),
+            SettingKind::Fetched { choices: None } => (
+                Control::Fetched {
+                    value: value.to_owned(),
+                },
+                None,
+            ),
+            SettingKind::Fetched {
+                choices: Some(source),
+            } => fetched(source, value, choices),
         };
+        let findings = found.iter().map(|found| &found.finding);
         Field {
             key: spec.key.clone(),
             title: spec.title.clone(),
@@ -115,16 +159,32 @@ pub fn fields(
             required: spec.required,
             control,
             hint,
-            error: problems.iter().find(|problem| problem.field == spec.key).map(told),
-            findings: findings.iter().filter(|finding| finding.field == spec.key).cloned().collect(),
+            error: problems
+                .iter()
+                .find(|problem| problem.field == spec.key)
+                .map(told),
+            findings: findings
+                .filter(|finding| finding.field == spec.key)
+                .cloned()
+                .collect(),
         }
     };
-    subject.situation.manifest.settings.iter().map(field).collect()
+    subject
+        .situation
+        .manifest
+        .settings
+        .iter()
+        .map(field)
+        .collect()
 }
 
 /// A problem as the sentence behind a field's title.
 pub fn told(problem: &FieldProblem) -> String {
-    let end = if problem.cure.is_empty() || problem.cure.ends_with(['.', '?']) { "" } else { "." };
+    let end = if problem.cure.is_empty() || problem.cure.ends_with(['.', '?']) {
+        ""
+    } else {
+        "."
+    };
     format!("{}. {}{end}", problem.message, problem.cure)
 }
 
@@ -132,10 +192,16 @@ pub fn told(problem: &FieldProblem) -> String {
 pub fn options(offered: &[(String, String)], chosen: &[&str]) -> Vec<Choice> {
     let known = offered.iter().map(|(value, title)| Choice {
         value: value.clone(),
-        title: if title.is_empty() { value.clone() } else { title.clone() },
+        title: if title.is_empty() {
+            value.clone()
+        } else {
+            title.clone()
+        },
         chosen: chosen.contains(&value.as_str()),
     });
-    let gone = chosen.iter().filter(|chosen| !offered.iter().any(|(value, _)| value == *chosen));
+    let gone = chosen
+        .iter()
+        .filter(|chosen| !offered.iter().any(|(value, _)| value == *chosen));
     let gone = gone.map(|value| Choice {
         value: (*value).to_owned(),
         title: format!("{value} (not in the list)"),
@@ -145,46 +211,102 @@ pub fn options(offered: &[(String, String)], chosen: &[&str]) -> Vec<Choice> {
 }
 
 fn line(kind: &'static str, value: &str, min: Option<i64>, max: Option<i64>) -> Control {
-    Control::Line { kind, value: value.to_owned(), min, max }
-}
-
-fn one(source: &ChoiceSource, value: &str, choices: &BTreeMap<String, Answer>) -> (Control, Option<String>) {
-    match offered(source, choices) {
-        Ok(offered) => {
-            let chosen: &[&str] = if value.is_empty() { &[] } else { &[value] };
-            (Control::One { options: options(&offered, chosen) }, None)
-        }
-        Err(why) => (line("text", value, None, None), Some(format!("{why} Until then its id can be typed."))),
+    Control::Line {
+        kind,
+        value: value.to_owned(),
+        min,
+        max,
     }
 }
 
-fn several(source: &ChoiceSource, value: &str, choices: &BTreeMap<String, Answer>) -> (Control, Option<String>) {
-    let chosen: Vec<&str> = value.split(',').map(str::trim).filter(|one| !one.is_empty()).collect();
+fn one(
+    source: &ChoiceSource,
+    value: &str,
+    choices: &BTreeMap<String, Answer>,
+) -> (Control, Option<String>) {
     match offered(source, choices) {
-        Ok(offered) => (Control::Several { options: options(&offered, &chosen) }, None),
-        Err(why) => {
-            (line("text", value, None, None), Some(format!("{why} Until then ids can be typed, with commas between.")))
+        Ok(offered) => {
+            let chosen: &[&str] = if value.is_empty() { &[] } else { &[value] };
+            (
+                Control::One {
+                    options: options(&offered, chosen),
+                },
+                None,
+            )
         }
+        Err(why) => (
+            line("text", value, None, None),
+            Some(format!("{why} Until then its id can be typed.")),
+        ),
+    }
+}
+
+fn several(
+    source: &ChoiceSource,
+    value: &str,
+    choices: &BTreeMap<String, Answer>,
+) -> (Control, Option<String>) {
+    let chosen: Vec<&str> = value
+        .split(',')
+        .map(str::trim)
+        .filter(|one| !one.is_empty())
+        .collect();
+    match offered(source, choices) {
+        Ok(offered) => (
+            Control::Several {
+                options: options(&offered, &chosen),
+            },
+            None,
+        ),
+        Err(why) => (
+            line("text", value, None, None),
+            Some(format!(
+                "{why} Until then ids can be typed, with commas between."
+            )),
+        ),
     }
 }
 
 /// A person chooses only where there is something to choose; else the add-on does.
-fn fetched(source: &str, value: &str, choices: &BTreeMap<String, Answer>) -> (Control, Option<String>) {
+fn fetched(
+    source: &str,
+    value: &str,
+    choices: &BTreeMap<String, Answer>,
+) -> (Control, Option<String>) {
     match choices.get(source).map(|answer| answer.as_ref()) {
         Some(Ok(offered)) if !offered.is_empty() => {
             let chosen: &[&str] = if value.is_empty() { &[] } else { &[value] };
-            (Control::One { options: options(offered, chosen) }, None)
+            (
+                Control::One {
+                    options: options(offered, chosen),
+                },
+                None,
+            )
         }
-        Some(Err(why)) => (Control::Fetched { value: value.to_owned() }, Some(why.clone())),
-        _ => (Control::Fetched { value: value.to_owned() }, None),
+        Some(Err(why)) => (
+            Control::Fetched {
+                value: value.to_owned(),
+            },
+            Some(why.clone()),
+        ),
+        _ => (
+            Control::Fetched {
+                value: value.to_owned(),
+            },
+            None,
+        ),
     }
 }
 
-fn offered(source: &ChoiceSource, choices: &BTreeMap<String, Answer>) -> Result<Vec<(String, String)>, String> {
+fn offered(
+    source: &ChoiceSource,
+    choices: &BTreeMap<String, Answer>,
+) -> Result<Vec<(String, String)>, String> {
     match source {
-        ChoiceSource::Fixed(options) => {
-            Ok(options.iter().map(|option| (option.value.clone(), option.title.clone())).collect())
-        }
+        ChoiceSource::Fixed(options) => Ok(options
+            .iter()
+            .map(|option| (option.value.clone(), option.title.clone()))
+            .collect()),
         ChoiceSource::Guest(source) => match choices.get(source) {
             Some(answer) => answer.as_ref().clone(),
             None => Err("The list was not asked for.".to_owned()),

@@ -37,7 +37,10 @@ pub enum Submitted {
 
 impl From<Saved> for Feedback {
     fn from(Saved { saved }: Saved) -> Self {
-        Self { saved, ..Self::default() }
+        Self {
+            saved,
+            ..Self::default()
+        }
     }
 }
 
@@ -52,14 +55,29 @@ pub async fn submit(
     let count = changes.len();
     let typed: Typed = changes.iter().cloned().collect();
     if let Err(problems) = validate(&subject.situation.manifest, &changes) {
-        let feedback = Feedback { typed, problems, ..Feedback::default() };
-        return Ok(Submitted::Refused(StatusCode::UNPROCESSABLE_ENTITY, feedback));
+        let feedback = Feedback {
+            typed,
+            problems,
+            ..Feedback::default()
+        };
+        return Ok(Submitted::Refused(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            feedback,
+        ));
     }
     if count > 0 {
-        let (host, name, actor) = (app.host.clone(), subject.name().to_owned(), visitor.account.clone());
+        let (host, name, actor) = (
+            app.host.clone(),
+            subject.name().to_owned(),
+            visitor.account.clone(),
+        );
         let saving = async move { host.save_settings(&name, &changes, &actor).await };
         if let Some(problem) = findings::record(app, subject.name(), saving).await? {
-            let feedback = Feedback { typed, problem: Some(problem), ..Feedback::default() };
+            let feedback = Feedback {
+                typed,
+                problem: Some(problem),
+                ..Feedback::default()
+            };
             return Ok(Submitted::Refused(StatusCode::CONFLICT, feedback));
         }
     }

@@ -18,6 +18,8 @@ use crate::web::login::session::Visitor;
 struct InstallationsPage {
     frame: Frame,
     installations: Vec<Card>,
+    /// Installations that cannot be shown, and why: one must not hide the others.
+    broken: Vec<(String, String)>,
 }
 
 struct Card {
@@ -33,13 +35,23 @@ struct Card {
 }
 
 /// `GET /installations`
-pub async fn show(State(app): State<App>, Extension(visitor): Extension<Visitor>) -> Result<Response, Failure> {
-    let mut installations = Vec::new();
+pub async fn show(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+) -> Result<Response, Failure> {
+    let (mut installations, mut broken) = (Vec::new(), Vec::new());
     for installation in app.host.store().installations().await? {
-        installations.push(card(&app, &installation.name).await?);
+        match card(&app, &installation.name).await {
+            Ok(card) => installations.push(card),
+            Err(failure) => broken.push((installation.name, failure.message)),
+        }
     }
     let frame = Frame::new(app.base.as_str(), Some(&visitor), "Installations");
-    Ok(page(&InstallationsPage { frame, installations }))
+    Ok(page(&InstallationsPage {
+        frame,
+        installations,
+        broken,
+    }))
 }
 
 async fn card(app: &App, name: &str) -> Result<Card, Failure> {

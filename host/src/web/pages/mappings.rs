@@ -31,6 +31,12 @@ struct MappingsPage {
     tables: Vec<Table>,
 }
 
+impl MappingsPage {
+    fn has_rows(&self) -> bool {
+        self.tables.iter().any(|table| !table.rows.is_empty())
+    }
+}
+
 struct Table {
     key: String,
     title: String,
@@ -89,16 +95,38 @@ pub async fn save(
         .collect();
     match submit(&app, &visitor, &subject, Place::Mappings, changes).await? {
         Submitted::Saved(redirect) => Ok(redirect),
-        Submitted::Refused(status, feedback) => Ok(draw(&app, &visitor, &subject, status, feedback).await),
+        Submitted::Refused(status, feedback) => {
+            Ok(draw(&app, &visitor, &subject, status, feedback).await)
+        }
     }
 }
 
-async fn draw(app: &App, visitor: &Visitor, subject: &Subject, status: StatusCode, feedback: Feedback) -> Response {
+async fn draw(
+    app: &App,
+    visitor: &Visitor,
+    subject: &Subject,
+    status: StatusCode,
+    feedback: Feedback,
+) -> Response {
     let mappings = &subject.situation.manifest.mappings;
-    let sources = mappings.iter().flat_map(|spec| [spec.rows.as_str(), spec.choices.as_str()]);
+    let sources = mappings
+        .iter()
+        .flat_map(|spec| [spec.rows.as_str(), spec.choices.as_str()]);
     let lists = Choices::load(app, subject.name(), sources).await;
-    let list = |source: &str| lists.get(source).map_or(Ok(Vec::new()), |answer| answer.as_ref().clone());
-    let tables = mappings.iter().map(|spec| table(subject, spec, list(&spec.rows), list(&spec.choices), &feedback));
+    let list = |source: &str| {
+        lists
+            .get(source)
+            .map_or(Ok(Vec::new()), |answer| answer.as_ref().clone())
+    };
+    let tables = mappings.iter().map(|spec| {
+        table(
+            subject,
+            spec,
+            list(&spec.rows),
+            list(&spec.choices),
+            &feedback,
+        )
+    });
     let template = MappingsPage {
         frame: subject.frame(app, visitor, Place::Mappings, "Mappings"),
         href: subject.href(app, Place::Mappings),
@@ -112,19 +140,41 @@ async fn draw(app: &App, visitor: &Visitor, subject: &Subject, status: StatusCod
 
 type List = Result<Vec<(String, String)>, String>;
 
-fn table(subject: &Subject, spec: &MappingSpec, rows: List, options: List, feedback: &Feedback) -> Table {
-    let mut hints: Vec<String> = [rows.as_ref().err(), options.as_ref().err()].into_iter().flatten().cloned().collect();
+fn table(
+    subject: &Subject,
+    spec: &MappingSpec,
+    rows: List,
+    options: List,
+    feedback: &Feedback,
+) -> Table {
+    let mut hints: Vec<String> = [rows.as_ref().err(), options.as_ref().err()]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
     hints.dedup();
     let options = options.unwrap_or_default();
     let mut titles = rows.unwrap_or_default();
     // What was mapped stays in sight, also where its row is gone or cannot be loaded.
-    let stored = subject.situation.settings.mappings().filter_map(|(key, _)| key.split_once('.'));
+    let stored = subject
+        .situation
+        .settings
+        .mappings()
+        .filter_map(|(key, _)| key.split_once('.'));
     for (_, id) in stored.filter(|(mapping, _)| *mapping == spec.key) {
         if !titles.iter().any(|(known, _)| known == id) {
             titles.push((id.to_owned(), format!("{id} (not in the list)")));
         }
     }
-    let rows = titles.into_iter().map(|(id, title)| row(subject, format!("{}.{id}", spec.key), title, &options, feedback));
+    let rows = titles.into_iter().map(|(id, title)| {
+        row(
+            subject,
+            format!("{}.{id}", spec.key),
+            title,
+            &options,
+            feedback,
+        )
+    });
     let rows: Vec<Row> = rows.collect();
     let layout = match options.len() {
         0 => Layout::Line,
@@ -132,18 +182,49 @@ fn table(subject: &Subject, spec: &MappingSpec, rows: List, options: List, feedb
         _ => Layout::Select,
     };
     let (key, title, help) = (spec.key.clone(), spec.title.clone(), spec.help.clone());
-    Table { key, title, help, hints, rows, options, layout }
+    Table {
+        key,
+        title,
+        help,
+        hints,
+        rows,
+        options,
+        layout,
+    }
 }
 
-fn row(subject: &Subject, key: String, title: String, options: &[(String, String)], feedback: &Feedback) -> Row {
-    let value = feedback.typed.get(&key).map_or_else(|| subject.situation.settings.get(&key), String::as_str).to_owned();
+fn row(
+    subject: &Subject,
+    key: String,
+    title: String,
+    options: &[(String, String)],
+    feedback: &Feedback,
+) -> Row {
+    let value = feedback
+        .typed
+        .get(&key)
+        .map_or_else(|| subject.situation.settings.get(&key), String::as_str)
+        .to_owned();
     let gone = !value.is_empty() && !options.iter().any(|(option, _)| *option == value);
-    let error = feedback.problems.iter().find(|problem| problem.field == key).map(told);
-    Row { key, title, value, gone, error }
+    let error = feedback
+        .problems
+        .iter()
+        .find(|problem| problem.field == key)
+        .map(told);
+    Row {
+        key,
+        title,
+        value,
+        gone,
+        error,
+    }
 }
 
 /// What went wrong and belongs to no row of the page.
 fn unplaced(feedback: &Feedback) -> Option<String> {
-    let first = feedback.problems.first().map(|problem| format!("Nothing was saved: {problem}."));
+    let first = feedback
+        .problems
+        .first()
+        .map(|problem| format!("Nothing was saved: {problem}."));
     feedback.problem.clone().or(first)
 }

@@ -77,7 +77,8 @@ pub async fn start(
         actor: visitor.account.clone(),
     };
     let (host, installation) = (app.host.clone(), name.clone());
-    let started = App::detached(async move { host.start_run(&installation, &job, request).await }).await?;
+    let started =
+        App::detached(async move { host.start_run(&installation, &job, request).await }).await?;
     match started {
         Ok(run) => Ok(Redirect::to(&app.href(&format!("/runs/{}", run.id()))).into_response()),
         Err(error) => {
@@ -117,7 +118,11 @@ async fn draw(
         &OverviewPage {
             frame: subject.frame(app, visitor, Place::Overview, "Overview"),
             problem,
-            working: runs.iter().filter(|run| run.state == RunState::Running).map(line).collect(),
+            working: runs
+                .iter()
+                .filter(|run| run.state == RunState::Running)
+                .map(line)
+                .collect(),
             connected: subject.connected(app),
             next: subject.next(app.clock.now()),
             waiting: waiting::count(app, &subject).await,

@@ -58,7 +58,11 @@ pub async fn show(
     Query(wish): Query<Wish>,
 ) -> Result<Response, Failure> {
     let subject = Subject::load(&app, &name).await?;
-    let spec = subject.situation.manifest.page(&id).ok_or_else(|| Failure::not_found("page"))?;
+    let spec = subject
+        .situation
+        .manifest
+        .page(&id)
+        .ok_or_else(|| Failure::not_found("page"))?;
     let query = host::Query {
         search: wish.search.clone(),
         after: wish.after.clone(),
@@ -81,9 +85,16 @@ pub async fn show(
         format!("{href}?{}", query.finish())
     };
     let line = |row: crate::store::ReportRow| {
-        let customer = row.more.iter().find(|(name, value)| name == CUSTOMER && !value.is_empty());
-        let activity = customer.map(|(_, id)| Filter::of_customer(id).address(&subject.href(&app, Place::Activity)));
-        Line { cells: titled(&spec.columns, row.cells), activity }
+        let customer = row
+            .more
+            .iter()
+            .find(|(name, value)| name == CUSTOMER && !value.is_empty());
+        let activity = customer
+            .map(|(_, id)| Filter::of_customer(id).address(&subject.href(&app, Place::Activity)));
+        Line {
+            cells: titled(&spec.columns, row.cells),
+            activity,
+        }
     };
     let template = RowsPage {
         frame: subject.frame(&app, &visitor, Place::Page(&id), &spec.title),
@@ -101,5 +112,10 @@ pub async fn show(
 
 /// Cells with the titles of their columns; an add-on may send more cells than its manifest has columns.
 pub fn titled(columns: &[String], cells: Vec<String>) -> Vec<(String, String)> {
-    columns.iter().cloned().chain(std::iter::repeat(String::new())).zip(cells).collect()
+    columns
+        .iter()
+        .cloned()
+        .chain(std::iter::repeat(String::new()))
+        .zip(cells)
+        .collect()
 }

@@ -9,9 +9,9 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::activity::Filter;
+use super::rows::titled;
 use super::run_line::{self, RunLine};
 use super::subject::{Place, Subject};
-use super::rows::titled;
 use crate::store::{LogRow, Run, RunId, RunState};
 use crate::web::App;
 use crate::web::failure::Failure;
@@ -106,12 +106,19 @@ pub async fn show(
     let log = app.host.store().log_lines(run.id, at.log, PAGE).await?;
     let full = log.len() == PAGE as usize;
     let outcome = run.outcome.as_ref();
-    let epoch = |seconds: u64| Some(subject.moment(DateTime::<Utc>::from_timestamp(i64::try_from(seconds).ok()?, 0)?));
-    let why = outcome.and_then(|outcome| outcome.why.as_ref()).map(|why| Why {
-        code: why.code.clone(),
-        message: why.message.clone(),
-        retry_at: why.retry_at.and_then(epoch),
-    });
+    let epoch = |seconds: u64| {
+        Some(subject.moment(DateTime::<Utc>::from_timestamp(
+            i64::try_from(seconds).ok()?,
+            0,
+        )?))
+    };
+    let why = outcome
+        .and_then(|outcome| outcome.why.as_ref())
+        .map(|why| Why {
+            code: why.code.clone(),
+            message: why.message.clone(),
+            retry_at: why.retry_at.and_then(epoch),
+        });
     Ok(page(&RunPage {
         frame: subject.frame(&app, &visitor, Place::Runs, &format!("Run {}", run.id)),
         id: run.id,
@@ -120,12 +127,21 @@ pub async fn show(
         by: run_line::by(&run),
         started: subject.moment(run.started_at),
         ended: run.ended_at.map(|at| subject.moment(at)),
-        resumes: outcome.and_then(|outcome| outcome.resume_at).and_then(epoch),
+        resumes: outcome
+            .and_then(|outcome| outcome.resume_at)
+            .and_then(epoch),
         why,
-        counts: outcome.map(|outcome| outcome.counts.clone()).unwrap_or_default(),
-        more: outcome.map(|outcome| outcome.more.clone()).unwrap_or_default(),
+        counts: outcome
+            .map(|outcome| outcome.counts.clone())
+            .unwrap_or_default(),
+        more: outcome
+            .map(|outcome| outcome.more.clone())
+            .unwrap_or_default(),
         reports: reports(&app, &subject, &run, &href, &at).await?,
-        more_log: log.last().filter(|_| full).map(|last| format!("{href}?log={}#log", last.number)),
+        more_log: log
+            .last()
+            .filter(|_| full)
+            .map(|last| format!("{href}?log={}#log", last.number)),
         log: log.into_iter().map(|row| log_part(&subject, row)).collect(),
         activity: Filter::of_run(run.id).address(&subject.href(&app, Place::Activity)),
         zone: subject.zone.name(),
@@ -137,7 +153,11 @@ pub async fn show(
 pub async fn live(State(app): State<App>, Path(run): Path<RunId>) -> Result<Response, Failure> {
     let run = app.host.store().run(run).await?;
     let subject = Subject::load(&app, &run.installation).await?;
-    let over = if run.state == RunState::Running { "no" } else { "yes" };
+    let over = if run.state == RunState::Running {
+        "no"
+    } else {
+        "yes"
+    };
     Ok(([(OVER, over)], page(&Live::new(&app, &subject, &run))).into_response())
 }
 
@@ -165,7 +185,13 @@ impl Live {
     }
 }
 
-async fn reports(app: &App, subject: &Subject, run: &Run, href: &str, at: &At) -> Result<Vec<Report>, Failure> {
+async fn reports(
+    app: &App,
+    subject: &Subject,
+    run: &Run,
+    href: &str,
+    at: &At,
+) -> Result<Vec<Report>, Failure> {
     let store = app.host.store();
     let mut reports = Vec::new();
     for (kind, amount) in store.report_kinds(run.id).await? {
@@ -180,7 +206,10 @@ async fn reports(app: &App, subject: &Subject, run: &Run, href: &str, at: &At) -
         let columns = spec.map(|spec| spec.columns.clone()).unwrap_or_default();
         reports.push(Report {
             title: spec.map_or_else(|| kind.clone(), |spec| spec.title.clone()),
-            rows: rows.into_iter().map(|(_, row)| titled(&columns, row.cells)).collect(),
+            rows: rows
+                .into_iter()
+                .map(|(_, row)| titled(&columns, row.cells))
+                .collect(),
             columns,
             kind,
             amount,
@@ -191,5 +220,9 @@ async fn reports(app: &App, subject: &Subject, run: &Run, href: &str, at: &At) -
 }
 
 fn log_part(subject: &Subject, row: LogRow) -> LogPart {
-    LogPart { at: subject.moment(row.line.at), level: row.line.level, message: row.line.message }
+    LogPart {
+        at: subject.moment(row.line.at),
+        level: row.line.level,
+        message: row.line.message,
+    }
 }

@@ -54,10 +54,17 @@ pub fn by(run: &Run) -> String {
 }
 
 fn told(run: &Run) -> String {
-    let Some(outcome) = &run.outcome else { return progress(run) };
+    let Some(outcome) = &run.outcome else {
+        return progress(run);
+    };
     match &outcome.why {
         Some(why) => why.message.clone(),
-        None => outcome.counts.iter().map(|(name, count)| format!("{name}: {count}")).collect::<Vec<_>>().join(", "),
+        None => outcome
+            .counts
+            .iter()
+            .map(|(name, count)| format!("{name}: {count}"))
+            .collect::<Vec<_>>()
+            .join(", "),
     }
 }
 

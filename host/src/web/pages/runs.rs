@@ -45,8 +45,14 @@ pub async fn show(
     let href = subject.href(&app, Place::Runs);
     Ok(page(&RunsPage {
         frame: subject.frame(&app, &visitor, Place::Runs, "Runs"),
-        runs: found.iter().map(|run| RunLine::new(&app, &subject, run)).collect(),
-        older: found.last().filter(|_| is_more).map(|last| format!("{href}?before={}", last.id)),
+        runs: found
+            .iter()
+            .map(|run| RunLine::new(&app, &subject, run))
+            .collect(),
+        older: found
+            .last()
+            .filter(|_| is_more)
+            .map(|last| format!("{href}?before={}", last.id)),
         newest: before.map(|_| href.clone()),
         zone: subject.zone.name(),
     }))

@@ -53,25 +53,48 @@ pub async fn save(
     Form(form): Form<Vec<(String, String)>>,
 ) -> Result<Response, Failure> {
     let subject = Subject::load(&app, &name).await?;
-    let changes = fields::requested(&subject.situation.manifest, &subject.situation.settings, &form);
+    let changes = fields::requested(
+        &subject.situation.manifest,
+        &subject.situation.settings,
+        &form,
+    );
     match submit(&app, &visitor, &subject, Place::Settings, changes).await? {
         Submitted::Saved(redirect) => Ok(redirect),
-        Submitted::Refused(status, feedback) => Ok(draw(&app, &visitor, &subject, status, feedback).await),
+        Submitted::Refused(status, feedback) => {
+            Ok(draw(&app, &visitor, &subject, status, feedback).await)
+        }
     }
 }
 
-async fn draw(app: &App, visitor: &Visitor, subject: &Subject, status: StatusCode, feedback: Feedback) -> Response {
+async fn draw(
+    app: &App,
+    visitor: &Visitor,
+    subject: &Subject,
+    status: StatusCode,
+    feedback: Feedback,
+) -> Response {
     let manifest = &subject.situation.manifest;
     let choices = Choices::load(app, subject.name(), fields::sources(manifest)).await;
     let check = CheckPart::of(app, subject);
-    let fields = fields::fields(subject, &choices, &feedback.typed, &feedback.problems, &check.findings);
+    let fields = fields::fields(
+        subject,
+        &choices,
+        &feedback.typed,
+        &feedback.problems,
+        &check.findings,
+    );
     let wrong = fields.iter().filter(|field| field.error.is_some());
-    let wrong = wrong.map(|field| (field.key.clone(), field.title.clone())).collect();
+    let wrong = wrong
+        .map(|field| (field.key.clone(), field.title.clone()))
+        .collect();
     let mut groups: Vec<Group> = Vec::new();
     for (spec, field) in manifest.settings.iter().zip(fields) {
         match groups.iter_mut().find(|group| group.title == spec.group) {
             Some(group) => group.fields.push(field),
-            None => groups.push(Group { title: spec.group.clone(), fields: vec![field] }),
+            None => groups.push(Group {
+                title: spec.group.clone(),
+                fields: vec![field],
+            }),
         }
     }
     let template = SettingsPage {

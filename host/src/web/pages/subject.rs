@@ -77,14 +77,30 @@ impl Subject {
             href: self.href(app, place),
             current: place == current,
         };
-        let mut tabs = vec![tab(Place::Overview, "Overview"), tab(Place::Settings, "Settings")];
+        let mut tabs = vec![
+            tab(Place::Overview, "Overview"),
+            tab(Place::Settings, "Settings"),
+        ];
         if !manifest.mappings.is_empty() {
             tabs.push(tab(Place::Mappings, "Mappings"));
         }
-        tabs.extend(manifest.pages.iter().map(|page| tab(Place::Page(&page.id), &page.title)));
+        tabs.extend(
+            manifest
+                .pages
+                .iter()
+                .map(|page| tab(Place::Page(&page.id), &page.title)),
+        );
         tabs.extend([tab(Place::Activity, "Activity"), tab(Place::Runs, "Runs")]);
-        let section = Section { name: self.name().to_owned(), addon: manifest.addon.title.clone(), tabs };
-        let mut frame = Frame::new(app.base.as_str(), Some(visitor), format!("{title} · {}", self.name()));
+        let section = Section {
+            name: self.name().to_owned(),
+            addon: manifest.addon.title.clone(),
+            tabs,
+        };
+        let mut frame = Frame::new(
+            app.base.as_str(),
+            Some(visitor),
+            format!("{title} · {}", self.name()),
+        );
         frame.section = Some(section);
         frame
     }
@@ -95,39 +111,69 @@ impl Subject {
 
     /// The title of a job; its id where the manifest does not declare it any more.
     pub fn job_title(&self, id: &str) -> String {
-        self.situation.manifest.job(id).map_or(id, |job: &JobSpec| &job.title).to_owned()
+        self.situation
+            .manifest
+            .job(id)
+            .map_or(id, |job: &JobSpec| &job.title)
+            .to_owned()
     }
 
     /// What it is connected to, as far as settings tell.
     pub fn connected(&self, app: &App) -> Vec<Connected> {
-        let fetched = self.situation.manifest.settings.iter().filter_map(|spec| match &spec.kind {
-            SettingKind::Fetched { choices } => Some((spec, choices.as_deref())),
-            _ => None,
-        });
+        let fetched = self
+            .situation
+            .manifest
+            .settings
+            .iter()
+            .filter_map(|spec| match &spec.kind {
+                SettingKind::Fetched { choices } => Some((spec, choices.as_deref())),
+                _ => None,
+            });
         fetched
             .map(|(spec, source)| {
                 let value = self.situation.settings.get(&spec.key);
                 let known = source.filter(|_| !value.is_empty());
-                let known = known.and_then(|source| Choices::title(app, self.name(), source, value));
-                let value = known.map_or_else(|| value.to_owned(), |title| format!("{title} ({value})"));
-                Connected { title: spec.title.clone(), value }
+                let known =
+                    known.and_then(|source| Choices::title(app, self.name(), source, value));
+                let value =
+                    known.map_or_else(|| value.to_owned(), |title| format!("{title} ({value})"));
+                Connected {
+                    title: spec.title.clone(),
+                    value,
+                }
             })
             .collect()
     }
 
     /// What starts by itself, and when.
     pub fn next(&self, now: DateTime<Utc>) -> Vec<Next> {
-        let Situation { manifest, settings, states, .. } = &self.situation;
+        let Situation {
+            manifest,
+            settings,
+            states,
+            ..
+        } = &self.situation;
         let one = |(job, verdict): (String, Verdict)| {
             let (at, words) = match verdict {
                 Verdict::Rests => (None, "automatic runs are switched off"),
-                Verdict::Waits(at, Trigger::Resume) => (Some(self.moment(at)), "goes on after a pause"),
+                Verdict::Waits(at, Trigger::Resume) => {
+                    (Some(self.moment(at)), "goes on after a pause")
+                }
                 Verdict::Waits(at, _) => (Some(self.moment(at)), ""),
-                Verdict::Due(_) | Verdict::ClockWentBack => (None, "as soon as the installation is free"),
+                Verdict::Due(_) | Verdict::ClockWentBack => {
+                    (None, "as soon as the installation is free")
+                }
             };
-            Next { title: self.job_title(&job), at, words }
+            Next {
+                title: self.job_title(&job),
+                at,
+                words,
+            }
         };
-        agenda(manifest, settings, states, now).into_iter().map(one).collect()
+        agenda(manifest, settings, states, now)
+            .into_iter()
+            .map(one)
+            .collect()
     }
 }
 

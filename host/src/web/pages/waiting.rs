@@ -28,19 +28,36 @@ pub async fn count(app: &App, subject: &Subject) -> Option<Waiting> {
     let column = page.columns.iter().position(|title| title == COLUMN)?;
     let counting = async {
         let _turn = app.guests.acquire().await;
-        app.host.view(subject.name(), PAGE, Query { limit: MOST, ..Query::default() }).await
+        app.host
+            .view(
+                subject.name(),
+                PAGE,
+                Query {
+                    limit: MOST,
+                    ..Query::default()
+                },
+            )
+            .await
     };
     let rows = match tokio::time::timeout(PATIENCE, counting).await {
         Ok(Ok(rows)) => rows,
         Ok(Err(error)) => {
-            tracing::debug!(installation = subject.name(), "the outbox cannot be counted: {error}");
+            tracing::debug!(
+                installation = subject.name(),
+                "the outbox cannot be counted: {error}"
+            );
             return None;
         }
         Err(_) => return None,
     };
     let mut states: BTreeMap<String, u64> = BTreeMap::new();
     for row in &rows.rows {
-        *states.entry(row.cells.get(column).cloned().unwrap_or_default()).or_default() += 1;
+        *states
+            .entry(row.cells.get(column).cloned().unwrap_or_default())
+            .or_default() += 1;
     }
-    Some(Waiting { states: states.into_iter().collect(), more: !rows.next.is_empty() })
+    Some(Waiting {
+        states: states.into_iter().collect(),
+        more: !rows.next.is_empty(),
+    })
 }

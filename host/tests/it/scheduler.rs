@@ -1,0 +1,129 @@
+//! The scheduler at work on a real host; what is due is tested beside its code.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use addon_host::clock::Clock;
+use addon_host::host::{Host, HostConfig, RunRequest};
+use addon_host::installations;
+use addon_host::runs::Limits;
+use addon_host::scheduler::look;
+use addon_host::store::{Run, RunState, Store, Trigger};
+use chrono::TimeDelta;
+
+use crate::fixtures::at;
+use crate::guest::{guest, package};
+use crate::web::site::{MANIFEST, Stopped};
+
+async fn host(folder: &tempfile::TempDir, clock: &Arc<Stopped>) -> Host {
+    let (data_dir, database_url) = (folder.path().to_owned(), Store::default_url(folder.path()));
+    Host::open_with(
+        HostConfig {
+            data_dir,
+            database_url,
+        },
+        clock.clone(),
+        Limits::default(),
+    )
+    .await
+    .unwrap()
+}
+
+/// The runs, the newest first, once all of them are over.
+async fn over(store: &Store) -> Vec<Run> {
+    loop {
+        let runs = store.runs("isp", None, 10).await.unwrap();
+        if runs.iter().all(|run| run.state != RunState::Running) {
+            return runs;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn of_two_schedulers_one_starts_what_is_due_and_the_other_sees_that_it_did() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Stopped::at(at(0)));
+    let (one, two) = (host(&folder, &clock).await, host(&folder, &clock).await);
+    one.install_package(&package(MANIFEST, guest()), "ann")
+        .await
+        .unwrap();
+    let store = one.store();
+    installations::create(store, "isp", "guest", at(0))
+        .await
+        .unwrap();
+    assert_eq!(look(&one, at(0)).await, None, "switched off");
+
+    let on = [("automatic", "on"), ("every", "60")]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()));
+    one.save_settings("isp", &on, "ann").await.unwrap();
+    // The fixtures' clock says 20:26:40 UTC, which is 22:26:40 where the installation is.
+    let mut next = at(0) + TimeDelta::seconds(33 * 60 + 20);
+    tokio::join!(look(&one, at(0)), look(&two, at(0)));
+    for amount in 1..=3 {
+        let runs = over(store).await;
+        assert_eq!(runs.len(), amount);
+        let last = &runs[0];
+        assert_eq!(
+            (last.job.as_str(), last.trigger, last.actor.as_str()),
+            ("finish", Trigger::Schedule, "scheduler")
+        );
+        assert_eq!(
+            (look(&one, clock.now()).await, over(store).await.len()),
+            (Some(next), amount),
+            "once for each slot"
+        );
+        clock.advance(next - clock.now());
+        tokio::join!(look(&one, next), look(&two, next));
+        next += TimeDelta::hours(1);
+    }
+
+    // While somebody works there, what is due waits, also what was paused.
+    let mut now = next - TimeDelta::minutes(30);
+    clock.advance(now - clock.now());
+    let request = RunRequest {
+        preview: false,
+        trigger: Trigger::Person,
+        options: Vec::new(),
+        actor: "ann".to_owned(),
+    };
+    let before = over(store).await.len();
+    let working = one.start_run("isp", "progress", request).await.unwrap();
+    store.set_resume("isp", "finish", Some(now)).await.unwrap();
+    tokio::join!(look(&one, now), look(&two, now));
+    assert_eq!(store.runs("isp", None, 10).await.unwrap().len(), before + 1);
+    one.request_stop(working.id()).await.unwrap();
+    working.wait().await;
+    tokio::join!(look(&one, now), look(&two, now));
+    let runs = over(store).await;
+    assert_eq!((runs.len(), runs[0].trigger), (before + 2, Trigger::Resume));
+
+    // A clock that is put back by an hour starts nothing again, and the schedule goes on by the new time.
+    now -= TimeDelta::hours(2);
+    clock.advance(now - clock.now());
+    for _ in 0..3 {
+        tokio::join!(look(&one, now), look(&two, now));
+    }
+    assert_eq!(over(store).await.len(), before + 2);
+    let then = now + TimeDelta::hours(1);
+    clock.advance(TimeDelta::hours(1));
+    tokio::join!(look(&one, then), look(&two, then));
+    assert_eq!(over(store).await.len(), before + 3);
+
+    // A paused job goes on after its pause, and a run without a sign of life is given up.
+    store.set_resume("isp", "finish", None).await.unwrap();
+    let lost = crate::fixtures::start_run(store, "isp").await;
+    look(&one, then + TimeDelta::hours(3)).await;
+    assert_eq!(
+        store
+            .run(lost)
+            .await
+            .unwrap()
+            .outcome
+            .unwrap()
+            .why
+            .unwrap()
+            .code,
+        "host-lost"
+    );
+}

@@ -1,0 +1,9 @@
+//! The admin pages as a browser sees them.
+
+mod activity;
+mod login;
+mod program;
+mod protection;
+mod runs;
+mod settings;
+pub mod site;

@@ -1,0 +1,93 @@
+//! Just enough of an HTTP client: one request, one connection, no surprises.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use serde_json::Value;
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    /// A header's value; names in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (found, value) = line.split_once(':')?;
+            found.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    /// # Panics
+    /// Where the body is not JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}
+
+/// GET with a cookie (or none).
+pub fn get(url: &str, cookie: &str) -> Answer {
+    exchange("GET", url, cookie, "")
+}
+
+/// POST of a form, as a browser on that page would send it.
+pub fn post_form(url: &str, cookie: &str, form: &str) -> Answer {
+    exchange("POST", url, cookie, form)
+}
+
+fn exchange(method: &str, url: &str, cookie: &str, form: &str) -> Answer {
+    let rest = url.strip_prefix("http://").expect("a plain address");
+    let (host, path) = rest.split_once('/').expect("an address with a path");
+    let mut stream = TcpStream::connect(host).unwrap_or_else(|error| panic!("{host}: {error}"));
+    let mut head = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
+    if !cookie.is_empty() {
+        head.push_str(&format!("Cookie: {cookie}\r\n"));
+    }
+    if method == "POST" {
+        head.push_str(&format!(
+            "Origin: http://{host}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n",
+            form.len()
+        ));
+    }
+    write!(stream, "{head}\r\n{form}").expect("the request can be sent");
+    let mut text = Vec::new();
+    stream
+        .read_to_end(&mut text)
+        .expect("the answer can be read");
+    let text = String::from_utf8_lossy(&text);
+    let (head, body) = text.split_once("\r\n\r\n").expect("an answer has a head");
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|code| code.parse().ok())
+        .expect("an answer has a status");
+    let answer = Answer {
+        status,
+        head: head.to_owned(),
+        body: body.to_owned(),
+    };
+    match answer.header("transfer-encoding") {
+        Some("chunked") => Answer {
+            body: unchunked(&answer.body),
+            ..answer
+        },
+        _ => answer,
+    }
+}
+
+fn unchunked(mut body: &str) -> String {
+    let mut whole = String::new();
+    while let Some((size, rest)) = body.split_once("\r\n") {
+        let size = usize::from_str_radix(size.trim(), 16).expect("a chunk's size");
+        if size == 0 {
+            break;
+        }
+        whole.push_str(&rest[..size]);
+        body = rest[size..].trim_start_matches("\r\n");
+    }
+    whole
+}

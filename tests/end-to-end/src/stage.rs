@@ -1,0 +1,244 @@
+//! The built programs, started against each other: `sandbox` for both services, `addon-host` with a data folder of its own.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::http::get;
+
+pub struct Stage {
+    folder: TempDir,
+    sandbox: Child,
+    size: String,
+    pub splynx: String,
+    pub sage: String,
+}
+
+/// How a command of the host ended.
+#[derive(Debug)]
+pub struct Finished {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Finished {
+    /// # Panics
+    /// Where the command failed.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, 0, "{}{}", self.out, self.err);
+        self.out
+    }
+}
+
+/// The built component, or none where there is none; `scripts/test` insists on it.
+pub fn component() -> Option<PathBuf> {
+    let path = std::env::var_os("ADDON_COMPONENT").map_or_else(
+        || root().join("target/plugin/splynx-sageone.wasm"),
+        Into::into,
+    );
+    if path.exists() {
+        return Some(path);
+    }
+    let required = std::env::var("REQUIRE_COMPONENT").is_ok_and(|value| value == "1");
+    assert!(!required, "there is no component at {}", path.display());
+    eprintln!(
+        "skipped: no component at {}; scripts/build-plugin makes it",
+        path.display()
+    );
+    None
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A program of the workspace, beside the test's own.
+fn program(name: &str) -> Command {
+    let test = std::env::current_exe().expect("a test knows itself");
+    let folder = test
+        .parent()
+        .and_then(Path::parent)
+        .expect("target/PROFILE/deps");
+    let path = folder.join(name);
+    assert!(
+        path.exists(),
+        "{} is not built: cargo build -p addon-host -p sandbox",
+        path.display()
+    );
+    Command::new(path)
+}
+
+impl Stage {
+    /// Both services for a provider, and an empty host.
+    pub fn new(size: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut sandbox = program("sandbox")
+            .args(["serve", "--splynx", "127.0.0.1:0", "--sage", "127.0.0.1:0"])
+            .args(["--isp", size, "--seed", "1", "--limits", "off"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the sandbox starts");
+        let out = sandbox.stdout.take().expect("its output is piped");
+        let (mut splynx, mut sage) = (String::new(), String::new());
+        for line in BufReader::new(out).lines() {
+            let line = line.expect("text");
+            match line.split_once(' ') {
+                Some(("splynx", address)) => splynx = address.to_owned(),
+                Some(("sage", address)) => sage = address.to_owned(),
+                _ if line == "ready" => break,
+                _ => {}
+            }
+        }
+        Self {
+            folder,
+            sandbox,
+            size: size.to_owned(),
+            splynx,
+            sage,
+        }
+    }
+
+    /// A command of the host.
+    pub fn host(&self, arguments: &[&str]) -> Finished {
+        self.host_with_input(arguments, "")
+    }
+
+    /// The host's program with this stage's data folder, to be started.
+    pub fn host_command(&self) -> Command {
+        let mut command = program("addon-host");
+        command.arg("--data").arg(self.folder.path().join("data"));
+        command
+    }
+
+    fn host_with_input(&self, arguments: &[&str], input: &str) -> Finished {
+        let mut child = self
+            .host_command()
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the host starts");
+        let mut stdin = child.stdin.take().expect("its input is piped");
+        stdin
+            .write_all(input.as_bytes())
+            .expect("it reads its input");
+        drop(stdin);
+        let output = child.wait_with_output().expect("the host ends");
+        Finished {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// A file in the stage's folder.
+    pub fn file(&self, name: &str, content: &[u8]) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(&path, content).expect("a file");
+        path.to_string_lossy().into_owned()
+    }
+
+    /// The add-on's manifest, of another version.
+    pub fn manifest(version: &str) -> String {
+        let text = std::fs::read_to_string(root().join("plugin/addon.toml")).expect("the manifest");
+        text.replace("version = \"0.1.0\"", &format!("version = \"{version}\""))
+    }
+
+    /// Packs a manifest with a component; answers how that ended, and the package's path.
+    pub fn pack(&self, name: &str, manifest: &str, component: &[u8]) -> (Finished, String) {
+        self.file(&format!("{name}/addon.toml"), manifest.as_bytes());
+        self.file(&format!("{name}/splynx-sageone.wasm"), component);
+        let folder = self.folder.path().join(name);
+        let package = self.folder.path().join(format!("{name}.addon"));
+        let (folder, package) = (
+            folder.to_string_lossy(),
+            package.to_string_lossy().into_owned(),
+        );
+        (
+            self.host(&["addon", "pack", &folder, "-o", &package]),
+            package,
+        )
+    }
+
+    /// Installs the add-on and sets an installation `isp` up for the provider, as `scripts/demo` does.
+    pub fn set_up(&self, component: &[u8]) {
+        let (packed, package) = self.pack("first", &Self::manifest("0.1.0"), component);
+        packed.ok();
+        self.host(&["addon", "install", &package]).ok();
+        self.host(&["installation", "create", "isp", "--addon", "splynx-sageone"])
+            .ok();
+        let limits = ["per-minute=6000", "per-day=1000000", "burst=1000"];
+        self.host(
+            &[
+                &["connection", "isp", "sage", "set", "allow-host=127.0.0.1"],
+                &limits[..],
+            ]
+            .concat(),
+        )
+        .ok();
+        self.host(&[
+            "connection",
+            "isp",
+            "splynx",
+            "set",
+            "per-minute=6000",
+            "burst=1000",
+        ])
+        .ok();
+        for line in self.isp("--secrets").lines() {
+            let (key, value) = line.split_once('=').expect("KEY=VALUE");
+            self.set_secret(key, value);
+        }
+        let (splynx, sage) = (
+            format!("splynx_api_domain={}", self.splynx),
+            format!("sage_api_url={}", self.sage),
+        );
+        let setup = self.isp("--setup");
+        let mut arguments = vec!["settings", "isp", "set", &splynx, &sage];
+        arguments.extend(setup.lines());
+        self.host(&arguments).ok();
+    }
+
+    pub fn set_secret(&self, key: &str, value: &str) -> Finished {
+        self.host_with_input(&["settings", "isp", "set-secret", key], value)
+    }
+
+    /// What the sandbox says of the provider.
+    pub fn isp(&self, what: &str) -> String {
+        let output = program("sandbox")
+            .args(["isp", "--size", &self.size, "--seed", "1", what])
+            .output()
+            .expect("the sandbox runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Everything that Sage holds, and what it was asked.
+    pub fn sage_state(&self) -> Value {
+        let origin = self.sage.split("/api/").next().expect("an address");
+        get(&format!("{origin}/_sandbox/state"), "").json()
+    }
+
+    pub fn splynx_state(&self) -> Value {
+        get(&format!("{}_sandbox/state", self.splynx), "").json()
+    }
+
+    /// Ends both services at once.
+    pub fn stop_services(&mut self) {
+        // Already gone is as good.
+        let _ = self.sandbox.kill();
+        let _ = self.sandbox.wait();
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.stop_services();
+    }
+}
