@@ -166,7 +166,7 @@ pub struct Rows {
 pub fn view(cap: &mut dyn Capabilities, page: &str, query: &Query) -> Result<Rows, Failure> {
     let mut run = Run::new(cap)?;
     match page {
-        "outbox" => pages::outbox(&mut run, query).map_err(Halt::into_failure),
+        "outbox" => pages::outbox::view(&mut run, query).map_err(Halt::into_failure),
         unknown => Err(Failure::new(
             "unknown-page",
             format!("There is no page {unknown:?}."),
@@ -174,15 +174,25 @@ pub fn view(cap: &mut dyn Capabilities, page: &str, query: &Query) -> Result<Row
     }
 }
 
-/// A person's act on rows of a page.
+/// A person's act on rows of a page; answers what to tell them.
 ///
 /// # Errors
-/// There are no acts yet.
-pub fn act(page: &str, act: &str) -> Result<String, Failure> {
-    Err(Failure::new(
-        "unknown-act",
-        format!("The page {page:?} has no act {act:?}."),
-    ))
+/// Where there is no such act, or a record is not in a state for it.
+pub fn act(
+    cap: &mut dyn Capabilities,
+    page: &str,
+    act: &str,
+    rows: &[String],
+    values: &[Pair],
+) -> Result<String, Failure> {
+    let mut run = Run::new(cap)?;
+    match page {
+        "outbox" => pages::outbox::act(&mut run, act, rows, values).map_err(Halt::into_failure),
+        unknown => Err(Failure::new(
+            "unknown-page",
+            format!("There is no page {unknown:?}."),
+        )),
+    }
 }
 
 /// Brings older state to [`STATE_VERSION`].

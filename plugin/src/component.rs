@@ -239,10 +239,10 @@ impl exported::Guest for Component {
     fn act(
         page: String,
         act: String,
-        _rows: Vec<String>,
-        _values: Vec<types::Pair>,
+        rows: Vec<String>,
+        values: Vec<types::Pair>,
     ) -> Result<String, types::Failure> {
-        addon::act(&page, &act).map_err(failure_out)
+        addon::act(&mut Imports, &page, &act, &rows, &pairs_in(values)).map_err(failure_out)
     }
 
     fn migrate(from_version: u32) -> Result<u32, types::Failure> {

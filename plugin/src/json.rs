@@ -5,6 +5,7 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde_json::{Number, Value};
+use sha2::{Digest, Sha256};
 
 /// The member, or null where the value is no object or lacks it.
 pub fn field<'a>(value: &'a Value, name: &str) -> &'a Value {
@@ -65,6 +66,15 @@ pub fn number(decimal: Decimal) -> Value {
     let text = decimal.normalize().to_string();
     text.parse::<Number>()
         .map_or(Value::String(text), Value::Number)
+}
+
+/// Tells equal content apart from changed content.
+pub fn digest(content: &Value) -> String {
+    let digest = Sha256::digest(content.to_string().as_bytes());
+    digest[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]

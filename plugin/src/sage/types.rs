@@ -75,6 +75,8 @@ pub struct CustomerLikeness {
     pub contact: String,
     pub email: String,
     pub vat: String,
+    /// Digest of everything that we keep in step ([`customer_content`]).
+    pub content: String,
 }
 
 /// An invoice, credit note or receipt.
@@ -100,16 +102,47 @@ pub fn fold(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
+impl CustomerLikeness {
+    /// Of a customer as listed, or as it is to be sent.
+    pub fn of(customer: &Value) -> Self {
+        Self {
+            name: json::text(customer, "Name"),
+            contact: json::text(customer, "ContactName"),
+            email: json::text(customer, "Email"),
+            vat: json::text(customer, "TaxReference"),
+            content: customer_content(customer),
+        }
+    }
+}
+
+/// A digest of the fields of a customer that we keep in step; all others belong to Sage's users.
+pub fn customer_content(customer: &Value) -> String {
+    const TEXTS: [&str; 8] = [
+        "Name",
+        "ContactName",
+        "Email",
+        "Telephone",
+        "PostalAddress01",
+        "PostalAddress02",
+        "PostalAddress05",
+        "TaxReference",
+    ];
+    const TICKS: [&str; 4] = [
+        "Active",
+        "AcceptsElectronicInvoices",
+        "AutoAllocateToOldestInvoice",
+        "EnableCustomerZone",
+    ];
+    let texts = TEXTS.map(|name| json::text(customer, name));
+    let ticks = TICKS.map(|name| json::flag(customer, name));
+    json::digest(&serde_json::json!([texts, ticks]))
+}
+
 impl Likeness {
     /// None where the row lacks what it is recognised by.
     pub fn of_row(service: Service, row: &Value) -> Option<Self> {
         Some(match service {
-            Service::Customer => Self::Customer(CustomerLikeness {
-                name: json::text(row, "Name"),
-                contact: json::text(row, "ContactName"),
-                email: json::text(row, "Email"),
-                vat: json::text(row, "TaxReference"),
-            }),
+            Service::Customer => Self::Customer(CustomerLikeness::of(row)),
             _ => Self::Document(DocumentLikeness {
                 customer: json::integer(row, "CustomerId")?,
                 date: json::date(row, "Date")?,
@@ -118,6 +151,14 @@ impl Likeness {
                 total: json::decimal(row, "Total")?,
             }),
         })
+    }
+
+    /// The digest of what a customer has; empty for a document.
+    pub fn content(&self) -> &str {
+        match self {
+            Self::Customer(customer) => &customer.content,
+            Self::Document(_) => "",
+        }
     }
 
     /// What about `found` is not as `self` was sent; empty: it is ours, or as good as ours.

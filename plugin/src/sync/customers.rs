@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::sage::{CustomerLikeness, Found, Likeness, Service, fold};
+use crate::sage::{CustomerLikeness, Found, Likeness, Service, customer_content, fold};
 use crate::settings::Settings;
 use crate::splynx::{self, Customer, CustomerInfo};
-use crate::sync::pipeline::{Decision, Description, Entity, hash};
+use crate::sync::pipeline::{Decision, Description, Entity};
 use crate::write::ledger::{Job, Run};
 use crate::write::protocol::{self, Act, Verdict};
 use crate::write::record::{Kind, Reason, Record, RecordKey, Stored};
@@ -79,9 +79,6 @@ impl Entity for Customers {
             );
             return Decision::skip(reason.until_setting("partners_ignore"));
         }
-        let own = record
-            .and_then(|record| record.remote.as_ref())
-            .map(|remote| remote.id);
         let vat = facts.vat.get(&customer.id).cloned().unwrap_or_default();
         let plain = name_of(customer, &settings.name_pattern);
         if plain.is_empty() {
@@ -94,26 +91,16 @@ impl Entity for Customers {
                 .until_setting("customer_name_pattern"),
             );
         }
-        match who_has(facts, customer, &plain, &vat, own) {
-            Standing::Free => write(settings, facts, customer, plain, &vat, record),
-            Standing::Found(verdict @ Verdict::Ours(_)) => Decision::Found {
-                verdict,
-                // Empty: the ticks and other fields are set when the customer next changes (F29).
-                hash: String::new(),
-            },
-            Standing::Found(_) | Standing::GivenOut if settings.make_names_unique => {
+        match attempt(settings, facts, customer, plain.clone(), &vat, record) {
+            Decision::SetAside(_)
+            | Decision::Found {
+                verdict: Verdict::NotOurs(..),
+                ..
+            } if settings.make_names_unique => {
                 let unique = unique_name(&plain, customer.id);
-                match who_has(facts, customer, &unique, &vat, own) {
-                    Standing::Free => write(settings, facts, customer, unique, &vat, record),
-                    Standing::Found(verdict) => Decision::Found {
-                        verdict,
-                        hash: String::new(),
-                    },
-                    Standing::GivenOut => Decision::hold(given_out(&unique)),
-                }
+                attempt(settings, facts, customer, unique, &vat, record)
             }
-            Standing::Found(Verdict::NotOurs(reason, _)) => Decision::hold(reason),
-            Standing::GivenOut => Decision::hold(given_out(&plain)),
+            decision => decision,
         }
     }
 
@@ -126,36 +113,8 @@ impl Entity for Customers {
     }
 }
 
-/// Whose a name is.
-enum Standing {
-    Free,
-    Found(Verdict),
-    /// Another Splynx customer of this page gets it.
-    GivenOut,
-}
-
-fn who_has(
-    facts: &Facts,
-    customer: &Customer,
-    name: &str,
-    vat: &str,
-    own: Option<i64>,
-) -> Standing {
-    if facts.given.contains(&fold(name)) {
-        return Standing::GivenOut;
-    }
-    let likeness = likeness(customer, name, vat);
-    let key = RecordKey::new(Kind::Customer, customer.id);
-    protocol::collisions(key, Service::Customer, &likeness)
-        .iter()
-        .find_map(|key| facts.found.get(key))
-        .filter(|found| Some(found.id) != own)
-        .map_or(Standing::Free, |found| {
-            Standing::Found(protocol::judge(&likeness, found, Service::Customer))
-        })
-}
-
-fn write(
+/// What becomes of a customer under a name: Sage's names are unique, so whoever has it decides.
+fn attempt(
     settings: &Settings,
     facts: &mut Facts,
     customer: &Customer,
@@ -163,8 +122,49 @@ fn write(
     vat: &str,
     record: Option<&Record>,
 ) -> Decision {
+    if facts.given.contains(&fold(&name)) {
+        return Decision::hold(given_out(&name));
+    }
+    let own = record.and_then(|record| Some((record, record.remote.as_ref()?)));
+    let fields = fields(settings, customer, &name, vat);
+    let content = customer_content(&fields);
+    let likeness = Likeness::Customer(CustomerLikeness::of(&fields));
+    let key = RecordKey::new(Kind::Customer, customer.id);
+    let found = protocol::collisions(key, Service::Customer, &likeness)
+        .iter()
+        .find_map(|key| facts.found.get(key))
+        .filter(|found| own.is_none_or(|(_, remote)| remote.id != found.id));
+    if let Some(found) = found {
+        return Decision::Found {
+            verdict: protocol::judge(&likeness, found, Service::Customer),
+            // What Sage has: where it is not what we would send, the customer's next change brings it (F29).
+            hash: found.likeness.content().to_owned(),
+        };
+    }
     facts.given.insert(fold(&name));
-    let fields = json!({
+    let act = match own {
+        Some((record, _)) if record.hash == content => return Decision::InStep,
+        Some((_, remote)) => Act::Update {
+            id: remote.id,
+            fields,
+        },
+        None => Act::Create {
+            object: fields,
+            likeness,
+            own_number: false,
+            total: None,
+        },
+    };
+    Decision::Write {
+        service: Service::Customer,
+        act,
+        hash: content,
+    }
+}
+
+/// The customer as Sage is to have it.
+fn fields(settings: &Settings, customer: &Customer, name: &str, vat: &str) -> Value {
+    json!({
         "Name": name,
         "ContactName": name,
         "Email": email_of(customer),
@@ -177,34 +177,6 @@ fn write(
         "AcceptsElectronicInvoices": settings.ticks.accepts_electronic_invoices,
         "AutoAllocateToOldestInvoice": settings.ticks.auto_allocate_oldest,
         "EnableCustomerZone": settings.ticks.view_invoices_online,
-    });
-    let hash = hash(&fields);
-    let act = match record.and_then(|record| Some((record, record.remote.as_ref()?))) {
-        Some((record, _)) if record.hash == hash => return Decision::InStep,
-        Some((_, remote)) => Act::Update {
-            id: remote.id,
-            fields,
-        },
-        None => Act::Create {
-            object: fields,
-            likeness: likeness(customer, &name, vat),
-            own_number: false,
-            total: None,
-        },
-    };
-    Decision::Write {
-        service: Service::Customer,
-        act,
-        hash,
-    }
-}
-
-fn likeness(customer: &Customer, name: &str, vat: &str) -> Likeness {
-    Likeness::Customer(CustomerLikeness {
-        name: name.to_owned(),
-        contact: name.to_owned(),
-        email: email_of(customer),
-        vat: cut(vat, PHONE_LENGTH),
     })
 }
 

@@ -12,9 +12,9 @@ use crate::settings::Settings;
 use crate::splynx::{self, Document, DocumentStatus, Line, Transaction};
 use crate::sync::customers::cut;
 use crate::sync::mapping::Mapping;
-use crate::sync::pipeline::{Aside, Decision, Description, deleted_after_sync, hash};
+use crate::sync::pipeline::{Aside, Decision, Description, deleted_after_sync};
 use crate::write::ledger::{Job, Run};
-use crate::write::protocol::{self, Act};
+use crate::write::protocol::{self, Act, Verdict};
 use crate::write::record::{Kind, Reason, Record, RecordKey, State, Stored};
 use crate::write::remote;
 
@@ -136,6 +136,12 @@ fn decide_again(document: &Document, record: &Record, hash: &str) -> Decision {
     );
     if document.status == DocumentStatus::Deleted {
         Decision::SetAside(Aside::Owe(deleted_after_sync()))
+    } else if let (true, Some(remote)) = (record.hash.is_empty(), &record.remote) {
+        // A person linked it: what it says now is what was meant.
+        Decision::Found {
+            verdict: Verdict::Ours(remote.clone()),
+            hash: hash.to_owned(),
+        }
     } else if record.hash != hash {
         Decision::hold(Reason::new(
             "changed-after-sync",
@@ -165,7 +171,7 @@ fn content_hash(document: &Document) -> String {
             ])
         })
         .collect();
-    hash(&json!([
+    json::digest(&json!([
         document.customer_id,
         document.number,
         document.date.to_string(),

@@ -11,14 +11,16 @@ use crate::splynx::Payment;
 use crate::sync::customers::cut;
 use crate::sync::documents::customer_in_sage;
 use crate::sync::mapping::Mapping;
-use crate::sync::pipeline::{Aside, Decision, Description, Entity, hash};
+use crate::sync::pipeline::{Aside, Decision, Description, Entity};
 use crate::write::ledger::{Job, Run};
-use crate::write::protocol::{self, Act};
+use crate::write::protocol::{self, Act, Verdict};
 use crate::write::record::{Kind, Reason, Record, RecordKey, State, Stored};
 use crate::write::remote;
 
 const SERVICE: Service = Service::CustomerReceipt;
 const DESCRIPTION_LENGTH: usize = 100;
+/// Held until a person says whether it is in Sage already.
+const POSSIBLE_DUPLICATE: &str = "possible-duplicate";
 
 pub struct Payments {
     pub mapping: Mapping,
@@ -111,14 +113,17 @@ impl Entity for Payments {
                 hash,
             };
         }
-        if let Some(found) = facts.lookalikes.get(&payment.id) {
+        let vouched_for = record.is_some_and(|record| {
+            record.state == State::Planned && record.reason.code == POSSIBLE_DUPLICATE
+        });
+        if let (false, Some(found)) = (vouched_for, facts.lookalikes.get(&payment.id)) {
             return Decision::hold(Reason::new(
-                "possible-duplicate",
+                POSSIBLE_DUPLICATE,
                 format!(
                     "Sage has a receipt of the same customer, day and amount (id {}), and it may be this payment.",
                     found.id
                 ),
-                "Look at the receipt in Sage: if it is this payment, nothing is to be done; else give the payment another day in Splynx.",
+                "Look at the receipt in Sage. If it is this payment, link the two in the outbox; if not, retry: that sends it.",
             ));
         }
         Decision::Write {
@@ -151,7 +156,13 @@ fn belongs(found: &Found, key: RecordKey) -> bool {
 }
 
 fn decide_again(record: &Record, hash: &str) -> Decision {
-    if record.hash != hash {
+    if let (true, Some(remote)) = (record.hash.is_empty(), &record.remote) {
+        // A person linked it: what it says now is what was meant.
+        Decision::Found {
+            verdict: Verdict::Ours(remote.clone()),
+            hash: hash.to_owned(),
+        }
+    } else if record.hash != hash {
         Decision::hold(Reason::new(
             "changed-after-sync",
             "It was changed in Splynx after it had been sent to Sage.",
@@ -166,7 +177,7 @@ fn decide_again(record: &Record, hash: &str) -> Decision {
 
 /// Of everything in Splynx that Sage gets.
 fn content_hash(payment: &Payment) -> String {
-    hash(&json!([
+    json::digest(&json!([
         payment.customer_id,
         payment.receipt_number,
         payment.date.to_string(),

@@ -4,7 +4,6 @@
 
 use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::sage::Service;
 use crate::splynx::{self, Resource, Window};
@@ -228,11 +227,11 @@ fn handle<E: Entity>(run: &mut Run, entity: &E, sources: Vec<E::Source>) -> Job<
             let stored = records.remove(&key).unwrap_or_default();
             (source, stored)
         })
-        // Uncertain ones wait for their look-up.
+        // Uncertain ones wait for their look-up; what a person has settled stays settled.
         .filter(|(_, stored)| {
             !matches!(
                 stored.record.as_ref().map(|record| record.state),
-                Some(State::Sending | State::Uncertain)
+                Some(State::Sending | State::Uncertain | State::DoNotSend | State::DoneByHand)
             )
         })
         .collect();
@@ -313,13 +312,4 @@ fn settle(
     }
     run.put(batch, key, stored, new)?;
     Ok(())
-}
-
-/// Tells equal content apart from changed content.
-pub fn hash(content: &serde_json::Value) -> String {
-    let digest = Sha256::digest(content.to_string().as_bytes());
-    digest[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }

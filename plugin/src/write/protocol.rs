@@ -202,7 +202,7 @@ fn stored(batch: &mut Batch, run: &mut Run, write: &mut Write, object: &Value) -
         record.reason = Reason::new(
             "total-differs",
             format!("Sage stored {has}, Splynx says {expected:.2}."),
-            "Correct the document in Sage, then retry; it is already paired and will not be created again.",
+            "Correct the document in Sage, then mark it as done; it is paired and will not be sent again.",
         );
     }
     if let Some(likeness) = Likeness::of_row(write.service, object) {
@@ -372,7 +372,7 @@ pub fn judge(likeness: &Likeness, found: &Found, service: Service) -> Verdict {
                 Reason::new(
                     "differs-in-sage",
                     format!("It is in Sage already (id {}), and there it differs in {what}.", found.id),
-                    "Correct it in Sage or in Splynx, then retry.",
+                    "Correct it in Sage, then mark it as done; it is paired and will not be sent again.",
                 ),
                 Some(remote),
             )

@@ -116,6 +116,10 @@ pub enum State {
     Skipped,
     /// Both sides agree.
     Synced,
+    /// A person wants it never to be sent.
+    DoNotSend,
+    /// A person has seen to it in Sage.
+    DoneByHand,
 }
 
 impl State {
@@ -128,6 +132,8 @@ impl State {
             Self::Owed => "owed",
             Self::Skipped => "skipped",
             Self::Synced => "synced",
+            Self::DoNotSend => "do-not-send",
+            Self::DoneByHand => "done-by-hand",
         }
     }
 
@@ -135,7 +141,7 @@ impl State {
         match self {
             Self::Planned | Self::Sending | Self::Uncertain => Some(OPEN),
             Self::Held | Self::Owed => Some(ATTENTION),
-            Self::Skipped | Self::Synced => None,
+            Self::Skipped | Self::Synced | Self::DoNotSend | Self::DoneByHand => None,
         }
     }
 }

@@ -107,6 +107,14 @@ impl Installation {
         }
     }
 
+    /// A person's act on records in the outbox; `remote` for a link.
+    pub fn decide(&mut self, act: &str, records: &[&str], remote: &str) -> Result<String, Failure> {
+        let rows: Vec<String> = records.iter().map(|record| (*record).to_owned()).collect();
+        let values = [("remote-id".to_owned(), remote.to_owned())];
+        self.host().begin(Rights::Write);
+        native::act(self.host(), "outbox", act, &rows, &values)
+    }
+
     fn perform(&mut self, job: &str, preview: bool) -> Result<Result<Outcome, Failure>, Crash> {
         // What the scheduler needs at least between two runs.
         self.advance(TimeDelta::seconds(1));

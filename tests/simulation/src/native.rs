@@ -30,6 +30,17 @@ pub fn run_job(
     }
 }
 
+/// A person's act on rows of a page.
+pub fn act(
+    host: &mut MockHost<World>,
+    page: &str,
+    act: &str,
+    rows: &[String],
+    values: &[Pair],
+) -> Result<String, contract::Failure> {
+    addon::act(&mut Native(host), page, act, rows, values).map_err(failure_out)
+}
+
 struct Native<'h>(&'h mut MockHost<World>);
 
 /// Ends the run at once where it dies, as the trap of a component does.

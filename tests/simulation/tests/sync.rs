@@ -181,6 +181,13 @@ fn a_lost_database_is_rebuilt_from_the_keys_in_sage() {
     );
     assert_in_step(&isp, &mut installation);
     assert!(open(&mut installation).is_empty());
+    let before = writes(&mut installation);
+    installation.run_through("sync");
+    assert_eq!(
+        writes(&mut installation),
+        before,
+        "what was found is as it was sent: nothing to update"
+    );
 }
 
 #[test]
@@ -271,6 +278,103 @@ fn a_missing_mapping_holds_the_record_with_its_cure_and_setting_it_lets_it_go() 
     }
     installation.run_through("sync");
     assert_in_step(&isp, &mut installation);
+}
+
+#[test]
+fn what_a_person_decides_in_the_outbox_stands() {
+    let isp = Isp::seeded(Size::Tiny, 1);
+    let mut installation = Installation::new(&isp, false);
+    // A bookkeeper has entered one of the payments by hand, once its customer was there.
+    installation.run_through("export-customers");
+    let payment = &isp.payments[0];
+    let state = installation.world().sage.state();
+    let name = isp
+        .customers
+        .iter()
+        .find(|c| c.id == payment.customer_id)
+        .map(|c| c.name.trim());
+    let customer = books::rows(&state, "customers")
+        .iter()
+        .find(|row| row["Name"].as_str() == name)
+        .expect("the payment's customer is in Sage");
+    let by_hand = json!({"entity": "receipts", "act": "create", "fields": {
+        "CustomerId": customer["ID"], "Date": payment.date.to_string(), "Total": payment.amount.to_string(),
+        "BankAccountId": isp.sage.bank_accounts[0].id, "PaymentMethod": 4, "Reference": "cash book 7",
+    }});
+    let now = installation.world().now;
+    let by_hand = installation
+        .world()
+        .sage
+        .edit(&by_hand, now)
+        .expect("the bookkeeper may");
+    let held_payment = format!("payment/{:012}", payment.id);
+    let first = format!("invoice/{:012}", isp.invoices[0].id);
+    let second = format!("invoice/{:012}", isp.invoices[1].id);
+    let items: Vec<(String, String)> = isp
+        .setup()
+        .into_iter()
+        .filter(|(key, _)| key.starts_with("item."))
+        .collect();
+    for (key, _) in &items {
+        installation.set(key, "");
+    }
+    installation.run_through("sync");
+
+    installation
+        .decide("exclude", &[&first], "")
+        .expect("it is held");
+    installation
+        .decide("done", &[&second], "")
+        .expect("it is held");
+    for (key, value) in &items {
+        installation.set(key, value);
+    }
+    installation.run_through("sync");
+    assert_eq!(
+        held(installation.world()).invoices.len(),
+        4,
+        "two of six are settled by hand"
+    );
+    installation
+        .decide("retry", &[&second], "")
+        .expect("one may change one's mind");
+    installation.run_through("sync");
+    assert_eq!(held(installation.world()).invoices.len(), 5);
+    let paired = installation
+        .decide("retry", &[&second], "")
+        .expect_err("it is in Sage");
+    assert!(
+        paired.message.contains("never sent a second time"),
+        "{}",
+        paired.message
+    );
+
+    let waiting = |installation: &mut Installation| -> Vec<String> {
+        let tables = installation.host().storage.tables();
+        tables
+            .filter(|(name, _)| *name == ATTENTION)
+            .flat_map(|(_, rows)| rows.keys().cloned())
+            .collect()
+    };
+    assert!(
+        waiting(&mut installation).contains(&held_payment),
+        "it may be the one that was entered by hand"
+    );
+    let receipts = books::rows(&installation.world().sage.state(), "receipts").len();
+    let none = installation
+        .decide("link", &[&held_payment], "77")
+        .expect_err("there is no such receipt");
+    assert!(none.message.contains("no receipt 77"), "{}", none.message);
+    installation
+        .decide("link", &[&held_payment], &by_hand["ID"].to_string())
+        .expect("it is that one");
+    installation.run_through("sync");
+    assert!(!waiting(&mut installation).contains(&held_payment));
+    assert_eq!(
+        books::rows(&installation.world().sage.state(), "receipts").len(),
+        receipts,
+        "nothing was sent"
+    );
 }
 
 #[test]

@@ -1,0 +1,202 @@
+//! The outbox: everything that is not simply done, and what a person can decide about it.
+
+use crate::addon::{Query, Rows};
+use crate::capability::{Failure, Pair, Row};
+use crate::sage::{self, Service};
+use crate::write::ledger::{Halt, Job, Run, activity};
+use crate::write::record::{
+    ATTENTION, Batch, Kind, OPEN, Reason, Record, RecordKey, Remote, State,
+};
+
+/// Everything that is not simply done: what waits for the next run, for a look-up, or for a person.
+pub fn view(run: &mut Run, query: &Query) -> Job<Rows> {
+    let limit = query.limit.clamp(1, 500);
+    // One page runs over two tables; its place names the table and the key.
+    let (mut table, mut after) = match query.after.split_once(':') {
+        Some((OPEN, key)) => (OPEN, key.to_owned()),
+        Some((_, key)) => (ATTENTION, key.to_owned()),
+        None => (ATTENTION, String::new()),
+    };
+    let shows = filter(query)?;
+    let mut page = Rows::default();
+    loop {
+        let entries = run.cap.scan(table, "", &after, limit)?;
+        let complete = entries.len() < limit as usize;
+        let keys: Vec<RecordKey> = entries
+            .iter()
+            .filter_map(|entry| RecordKey::parse(&entry.key))
+            .collect();
+        for (key, stored) in run.records(keys)? {
+            let Some(record) = stored.record else {
+                continue;
+            };
+            let cells = vec![
+                key.kind.name().to_owned(),
+                record.label,
+                record.state.name().to_owned(),
+                record.reason.message,
+                record.reason.cure,
+            ];
+            if shows(&cells) {
+                page.rows.push(Row {
+                    id: key.to_string(),
+                    cells,
+                    more: vec![
+                        ("code".to_owned(), record.reason.code),
+                        ("local-id".to_owned(), key.id.to_string()),
+                        ("customer-id".to_owned(), record.customer.to_string()),
+                    ],
+                });
+            }
+        }
+        match entries.last() {
+            Some(last) if !complete => after.clone_from(&last.key),
+            _ if table == ATTENTION => (table, after) = (OPEN, String::new()),
+            _ => return Ok(page),
+        }
+        if page.rows.len() >= limit as usize {
+            page.next = format!("{table}:{after}");
+            return Ok(page);
+        }
+    }
+}
+
+/// Decides about records: `retry`, `exclude`, `done`, or `link` (one record; value `remote-id`). Answers what to tell the person.
+pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<String> {
+    let keys: Vec<RecordKey> = rows
+        .iter()
+        .map(|row| {
+            RecordKey::parse(row).ok_or_else(|| {
+                refuse(format!(
+                    "{row:?} is no record; take the id from the outbox."
+                ))
+            })
+        })
+        .collect::<Job<_>>()?;
+    let mut batch = Batch::default();
+    for (key, stored) in run.records(keys.iter().copied())? {
+        let Some(record) = stored.record.clone() else {
+            return Err(refuse(format!("There is no record {key}.")));
+        };
+        if matches!(record.state, State::Sending | State::Uncertain) {
+            return Err(refuse(format!(
+                "{} {} may be on its way to Sage; the next run finds out, decide then.",
+                key.kind.name(),
+                record.label
+            )));
+        }
+        let new = match act {
+            "retry" => retried(key, record)?,
+            "exclude" => Record {
+                state: State::DoNotSend,
+                reason: Reason::default(),
+                ..record
+            },
+            "done" => Record {
+                state: State::DoneByHand,
+                reason: Reason::default(),
+                ..record
+            },
+            "link" => linked(run, key, record, &keys, values)?,
+            unknown => return Err(refuse(format!("The outbox has no act {unknown:?}."))),
+        };
+        batch.activities.push(activity(key, &new, new.state.name()));
+        run.put(&mut batch, key, &stored, new)?;
+    }
+    run.commit(batch)?;
+    Ok(match act {
+        "retry" => "The next run looks at it again.",
+        "exclude" => "It will never be sent.",
+        "done" => "It counts as done by hand.",
+        _ => "It is linked.",
+    }
+    .to_owned())
+}
+
+fn refuse(message: String) -> Halt {
+    Halt::Failed(Failure::new("refused", message))
+}
+
+fn retried(key: RecordKey, record: Record) -> Job<Record> {
+    if record.remote.is_some() && key.kind != Kind::Customer {
+        return Err(refuse(format!(
+            "{} {} is in Sage already and is never sent a second time. Correct it in Sage, then mark it as done.",
+            key.kind.name(),
+            record.label
+        )));
+    }
+    // The reason stays: a retry answers the doubt that a record was held for.
+    Ok(Record {
+        state: State::Planned,
+        ..record
+    })
+}
+
+/// Pairs a record with an object that a person names; it must exist, and belong to nobody else (the commit sees to that).
+fn linked(
+    run: &mut Run,
+    key: RecordKey,
+    record: Record,
+    keys: &[RecordKey],
+    values: &[Pair],
+) -> Job<Record> {
+    let id = values
+        .iter()
+        .find(|(name, _)| name == "remote-id")
+        .and_then(|(_, value)| value.trim().parse::<i64>().ok());
+    let (Some(id), [_]) = (id, keys) else {
+        return Err(refuse(
+            "Link one record to one Sage id, which is a number.".to_owned(),
+        ));
+    };
+    let negative = record
+        .amount
+        .is_some_and(|amount| amount.is_sign_negative());
+    let service = match key.kind {
+        Kind::Customer => Service::Customer,
+        Kind::Invoice if !negative => Service::TaxInvoice,
+        Kind::Invoice | Kind::CreditNote => Service::CustomerReturn,
+        Kind::Payment => Service::CustomerReceipt,
+    };
+    if sage::get_one(run, service, id)?.is_none() {
+        return Err(refuse(format!("Sage has no {} {id}.", service.title())));
+    }
+    Ok(Record {
+        state: State::Synced,
+        remote: Some(Remote { service, id }),
+        // Not known: the next look at the record takes it as it is then.
+        hash: String::new(),
+        reason: Reason::default(),
+        ..record
+    })
+}
+
+/// Whether a row of the outbox is asked for.
+fn filter(query: &Query) -> Job<impl Fn(&[String]) -> bool> {
+    let mut wanted = Vec::new();
+    for (name, value) in &query.filters {
+        let column = match name.as_str() {
+            "kind" => 0,
+            "state" => 2,
+            unknown => {
+                return Err(Halt::Failed(Failure::new(
+                    "unknown-filter",
+                    format!("The outbox has no filter {unknown:?}; it has kind and state."),
+                )));
+            }
+        };
+        if !value.is_empty() {
+            wanted.push((column, value.clone()));
+        }
+    }
+    let search = query.search.trim().to_lowercase();
+    Ok(move |cells: &[String]| {
+        wanted
+            .iter()
+            .all(|(column, value)| cells[*column] == *value)
+            && (search.is_empty()
+                || cells
+                    .iter()
+                    .any(|cell| cell.to_lowercase().contains(&search)))
+    })
+}
