@@ -12,8 +12,8 @@ use crate::sync::invoices::Invoices;
 use crate::sync::mapping::{self, List, Mapping};
 use crate::sync::payments_out::Payments;
 use crate::sync::pipeline;
-use crate::write::ledger::{Halt, Job, Run};
-use crate::write::record::Kind;
+use crate::write::ledger::{Halt, Job, META, Run};
+use crate::write::record::{Batch, Kind};
 use crate::write::remote;
 
 pub use crate::check::{Finding, check};
@@ -63,9 +63,7 @@ fn run(cap: &mut dyn Capabilities, job: &str) -> Result<Outcome, Failure> {
 
 /// Does the job; answers what a finished one wants people to know.
 fn perform(run: &mut Run, job: &str) -> Job<Option<Failure>> {
-    if run.settings.company_id.is_empty() {
-        return Err(Halt::Failed(check::no_company()));
-    }
+    same_company(run)?;
     match job {
         "import-mapping" => mapping::import(run)?,
         "load-customers-for-pairing" => remote::reload(run, Service::Customer)?,
@@ -82,6 +80,29 @@ fn perform(run: &mut Run, job: &str) -> Job<Option<Failure>> {
         }
     }
     Ok(None)
+}
+
+/// The pairs of an installation belong to one company: under another they would point at strangers.
+fn same_company(run: &mut Run) -> Job<()> {
+    const KEY: &str = "company";
+    let company = run.settings.company_id.clone();
+    if company.is_empty() {
+        return Err(Halt::Failed(check::no_company()));
+    }
+    match run.meta(KEY)? {
+        None => {
+            let mut batch = Batch::default();
+            batch.set(META, KEY, company);
+            run.commit(batch)
+        }
+        Some(known) if known == company => Ok(()),
+        Some(known) => Err(Halt::Failed(Failure::new(
+            "other-company",
+            format!(
+                "This installation has worked with Sage company {known}, and the settings now name {company}. Make another installation for {company}, or set the company back."
+            ),
+        ))),
+    }
 }
 
 fn export(run: &mut Run, kind: Kind) -> Job<()> {

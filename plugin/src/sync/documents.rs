@@ -286,17 +286,19 @@ pub fn customer_in_sage(
         .get(&key)
         .and_then(|stored| stored.record.as_ref());
     match record {
-        Some(record) if record.state == State::Skipped => Err(Aside::Skip(
-            Reason::new(
-                "customer-skipped",
-                format!(
-                    "Its customer {customer} is left out: {}",
-                    record.reason.message
-                ),
-                record.reason.cure.clone(),
-            )
-            .until_record(key),
-        )),
+        Some(record) if matches!(record.state, State::Skipped | State::DoNotSend) => {
+            Err(Aside::Skip(
+                Reason::new(
+                    "customer-skipped",
+                    format!(
+                        "Its customer {customer} is left out: {}",
+                        record.reason.message
+                    ),
+                    record.reason.cure.clone(),
+                )
+                .until_record(key),
+            ))
+        }
         Some(Record {
             remote: Some(remote),
             ..

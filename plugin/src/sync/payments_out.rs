@@ -268,16 +268,14 @@ fn invoice_first(facts: &Facts, payment: &Payment) -> Result<(), Aside> {
         .get(&key)
         .and_then(|stored| stored.record.as_ref());
     match record {
-        Some(record) if record.remote.is_none() && record.state != State::Skipped => {
-            Err(Aside::Hold(
-                Reason::new(
-                    "invoice-not-synced",
-                    format!("Its invoice {} is not in Sage yet.", record.label),
-                    "Export the invoices; if this one is held, cure that first.",
-                )
-                .until_record(key),
-            ))
-        }
+        Some(record) if record.remote.is_none() && !record.state.is_settled() => Err(Aside::Hold(
+            Reason::new(
+                "invoice-not-synced",
+                format!("Its invoice {} is not in Sage yet.", record.label),
+                "Export the invoices; if this one is held, cure that first.",
+            )
+            .until_record(key),
+        )),
         _ => Ok(()),
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::sage::Service;
 use crate::splynx::{self, Resource, Window};
-use crate::write::ledger::{Job, META, Run, activity};
+use crate::write::ledger::{Job, META, Run, activity, cursor_key};
 use crate::write::protocol::{self, Act, Verdict, Write};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
 use crate::write::remote;
@@ -163,7 +163,7 @@ pub fn deleted_after_sync() -> Reason {
 }
 
 fn changed_records<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
-    let key = format!("cursor/{}", E::KIND.name());
+    let key = cursor_key(E::KIND);
     let from = run.settings.from(E::KIND);
     let stored = run.meta(&key)?;
     let mut cursor: Cursor = stored

@@ -5,11 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::capability::{Activity, Capabilities, Failure, Request, Response};
 use crate::settings::Settings;
 use crate::write::record::{
-    Batch, OPEN, RECORDS, Reason, Record, RecordKey, State, Stored, WAITING,
+    Batch, Kind, OPEN, RECORDS, Reason, Record, RecordKey, State, Stored, WAITING,
 };
 
 /// Small facts of the installation: cursors, what was loaded, which settings the records were last judged by.
 pub const META: &str = "meta";
+
+/// Where [`META`] keeps how far the changed records of a kind were read.
+pub fn cursor_key(kind: Kind) -> String {
+    format!("cursor/{}", kind.name())
+}
 
 /// Rows read from storage at once.
 const PAGE: u32 = 200;
@@ -172,8 +177,7 @@ impl<'a> Run<'a> {
         new: Record,
     ) -> Job<Stored> {
         let before = old.record.as_ref().map(|record| record.state);
-        let moved =
-            before != Some(new.state) && matches!(new.state, State::Synced | State::Skipped);
+        let moved = before != Some(new.state) && new.state.is_settled();
         let stored = batch.put(key, old, new);
         if moved {
             let mut after = String::new();
@@ -244,12 +248,16 @@ impl<'a> Run<'a> {
             .chain(self.settings.values().keys())
             .cloned()
             .collect();
+        let mut batch = Batch::default();
         for name in names {
             if before.get(&name) != self.settings.values().get(&name) {
                 self.wake(&name)?;
+                // Whom a partner's ticks concern is known to Splynx only, so all customers are looked at again.
+                if name == "partners_ignore" {
+                    batch.delete(META, cursor_key(Kind::Customer));
+                }
             }
         }
-        let mut batch = Batch::default();
         batch.set(META, KEY, current);
         self.commit(batch)
     }

@@ -137,6 +137,11 @@ impl State {
         }
     }
 
+    /// Nothing more is to come: what waited for the record need not wait any longer.
+    pub fn is_settled(self) -> bool {
+        self.index().is_none()
+    }
+
     fn index(self) -> Option<&'static str> {
         match self {
             Self::Planned | Self::Sending | Self::Uncertain => Some(OPEN),

@@ -126,7 +126,12 @@ fn a_medium_provider_stays_within_the_limits_and_the_budget_of_requests() {
 
 #[test]
 fn a_company_that_holds_everything_already_gets_nothing_twice() {
-    for (size, seed) in [(Size::Tiny, 1), (Size::Small, 1), (Size::Small, 2)] {
+    for (size, seed) in [
+        (Size::Tiny, 1),
+        (Size::Small, 1),
+        (Size::Small, 2),
+        (Size::Medium, 1),
+    ] {
         println!("{size:?} provider, seed {seed}");
         let isp = Isp::seeded(size, seed);
         let mut installation = Installation::new(&isp, true);
@@ -400,6 +405,37 @@ fn a_wrong_password_is_tried_once_and_then_there_is_silence_until_it_changes() {
 }
 
 #[test]
+fn a_partner_that_is_left_out_later_takes_its_customers_documents_along() {
+    let isp = Isp::seeded(Size::Small, 7);
+    let mut installation = Installation::new(&isp, false);
+    installation.run_through("export-customers");
+    installation.set("partners_ignore", "2,3");
+    installation.run_through("sync");
+    let partner = |customer: i64| {
+        isp.customers
+            .iter()
+            .find(|c| c.id == customer)
+            .map(|c| c.partner_id)
+    };
+    let invoices = held(installation.world()).invoices;
+    let expected = expected(&isp).invoices;
+    for invoice in &isp.invoices {
+        let key = format!("I{}", invoice.id);
+        let wanted = expected.contains_key(&key) && partner(invoice.customer_id) == Some(1);
+        assert_eq!(invoices.contains_key(&key), wanted, "{key}");
+    }
+    installation.set("partners_ignore", "");
+    installation.run_through("sync");
+    assert_in_step(&isp, &mut installation);
+
+    installation.set("sage_company_id", "7");
+    let failure = installation
+        .run("sync")
+        .expect_err("its pairs belong to the first company");
+    assert_eq!(failure.code, "other-company");
+}
+
+#[test]
 fn a_lost_answer_is_looked_up_before_anything_is_sent_again() {
     let isp = Isp::seeded(Size::Tiny, 2);
     for act in [
@@ -473,6 +509,11 @@ fn component() -> Option<Plugin> {
         );
         return None;
     }
+    let bytes = std::fs::metadata(&path).map_or(u64::MAX, |file| file.len());
+    assert!(
+        bytes < 1 << 20,
+        "the component has {bytes} bytes, and may have a mebibyte"
+    );
     Some(Plugin::load(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
