@@ -55,25 +55,68 @@ fn get(path: &str, query: Vec<Pair>) -> Request {
     }
 }
 
+/// Records as read. One that cannot be understood is no reason to stop all others.
+pub struct Page<T> {
+    pub records: Vec<T>,
+    /// Id, and what is wrong with it.
+    pub unreadable: Vec<(i64, String)>,
+    /// The highest id; none: the page is empty.
+    pub last: Option<i64>,
+}
+
+impl<T: Resource> Page<T> {
+    fn parse(list: &[Value], path: &str) -> Job<Self> {
+        let mut page = Self {
+            records: Vec::new(),
+            unreadable: Vec::new(),
+            last: None,
+        };
+        for value in list {
+            let id = T::id_of(value).ok_or_else(|| unexpected(path, "a record has no id"))?;
+            match T::parse(id, value) {
+                Ok(record) => page.records.push(record),
+                Err(what) => page.unreadable.push((id, what)),
+            }
+            // A server that ignored the search would send the same page for ever.
+            if page.last.is_some_and(|last| id <= last) {
+                return Err(unexpected(
+                    path,
+                    "the list is not in the order that was asked for",
+                ));
+            }
+            page.last = Some(id);
+        }
+        Ok(page)
+    }
+
+    /// How many there are.
+    pub fn size(&self) -> usize {
+        self.records.len() + self.unreadable.len()
+    }
+
+    pub fn holds(&self, id: i64) -> bool {
+        self.records.iter().any(|record| record.id() == id)
+            || self.unreadable.iter().any(|(other, _)| *other == id)
+    }
+
+    fn extend(&mut self, other: Self) {
+        self.records.extend(other.records);
+        self.unreadable.extend(other.unreadable);
+        self.last = self.last.max(other.last);
+    }
+}
+
 /// The next page of records in the window whose id is above `after`, in the order of their ids. Empty: there are no more.
-pub fn changed<T: Resource>(run: &mut Run, window: &Window, after: i64) -> Job<Vec<T>> {
+pub fn changed<T: Resource>(run: &mut Run, window: &Window, after: i64) -> Job<Page<T>> {
     let mut query = window.query::<T>();
     query.extend(condition("id", ">", &after.to_string()));
     query.push(("order[id]".to_owned(), "ASC".to_owned()));
     query.push(("limit".to_owned(), PAGE.to_string()));
-    let records = parse_all::<T>(&fetch_list(run, T::PATH, query)?, T::PATH)?;
-    // A server that ignored the search would send the same page for ever.
-    let mut last = after;
-    for record in &records {
-        if record.id() <= last {
-            return Err(unexpected(
-                T::PATH,
-                "the list is not in the order that was asked for",
-            ));
-        }
-        last = record.id();
+    let list = fetch_list(run, T::PATH, query)?;
+    if list.iter().filter_map(T::id_of).any(|id| id <= after) {
+        return Err(unexpected(T::PATH, "the list is not what was asked for"));
     }
-    Ok(records)
+    Page::parse(&list, T::PATH)
 }
 
 /// How many records are in the window (0 where the server does not tell). For progress only.
@@ -91,10 +134,10 @@ pub fn count<T: Resource>(run: &mut Run, window: &Window) -> Job<u64> {
         .unwrap_or(0))
 }
 
-/// The records of these ids that exist. What is not in the answer was asked for once more on its own, so that a failed or
+/// The records of these ids that exist. What is not in the answer is asked for once more on its own, so that a failed or
 /// ignored search is never taken for a deletion.
-pub fn by_ids<T: Resource>(run: &mut Run, ids: &[i64]) -> Job<Vec<T>> {
-    let mut found = Vec::new();
+pub fn by_ids<T: Resource>(run: &mut Run, ids: &[i64]) -> Job<Page<T>> {
+    let mut found = Page::parse(&[], T::PATH)?;
     for chunk in ids.chunks(IDS) {
         let mut query = vec![("main_attributes[id][0]".to_owned(), "IN".to_owned())];
         query.extend(
@@ -106,45 +149,35 @@ pub fn by_ids<T: Resource>(run: &mut Run, ids: &[i64]) -> Job<Vec<T>> {
         query.push(("order[id]".to_owned(), "ASC".to_owned()));
         query.push(("limit".to_owned(), chunk.len().to_string()));
         let wanted: BTreeSet<i64> = chunk.iter().copied().collect();
-        let mut records = parse_all::<T>(&fetch_list(run, T::PATH, query)?, T::PATH)?;
-        records.retain(|record| wanted.contains(&record.id()));
-        let known: BTreeSet<i64> = records.iter().map(Resource::id).collect();
-        for id in wanted.difference(&known) {
-            records.extend(one(run, *id)?);
+        let mut list = fetch_list(run, T::PATH, query)?;
+        list.retain(|value| T::id_of(value).is_some_and(|id| wanted.contains(&id)));
+        let page = Page::<T>::parse(&list, T::PATH)?;
+        for id in wanted.into_iter().filter(|id| !page.holds(*id)) {
+            found.extend(one(run, id)?);
         }
-        found.extend(records);
+        found.extend(page);
     }
     Ok(found)
 }
 
-/// The record of that id; none where Splynx says that there is none (404).
-pub fn one<T: Resource>(run: &mut Run, id: i64) -> Job<Option<T>> {
+/// The record of that id; an empty page where Splynx says that there is none (404).
+fn one<T: Resource>(run: &mut Run, id: i64) -> Job<Page<T>> {
     let path = format!("{}/{id}", T::PATH);
     let response = run.send(get(&path, Vec::new()))?;
     if response.status == 404 {
-        return Ok(None);
+        return Page::parse(&[], &path);
     }
-    let value = body(&check(response, &path)?, &path)?;
     // Some versions answer one object as a list of one.
-    let value = match value {
-        Value::Array(mut list) if list.len() == 1 => list.remove(0),
-        value => value,
-    };
-    T::parse(&value)
-        .map(Some)
-        .map_err(|what| unexpected(&path, &what))
+    match body(&check(response, &path)?, &path)? {
+        Value::Array(list) => Page::parse(&list, &path),
+        object => Page::parse(&[object], &path),
+    }
 }
 
 /// A short list in full (categories, taxes, methods, partners).
 pub fn list_all(run: &mut Run, path: &str) -> Job<Value> {
     let response = fetch(run, get(path, Vec::new()))?;
     body(&response, path)
-}
-
-fn parse_all<T: Resource>(list: &[Value], path: &str) -> Job<Vec<T>> {
-    list.iter()
-        .map(|value| T::parse(value).map_err(|what| unexpected(path, &what)))
-        .collect()
 }
 
 fn fetch_list(run: &mut Run, path: &str, query: Vec<Pair>) -> Job<Vec<Value>> {

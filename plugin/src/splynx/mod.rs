@@ -6,11 +6,15 @@
 mod client;
 mod types;
 
-pub use client::{Window, by_ids, changed, count, list_all, one};
+pub use client::{Page, Window, by_ids, changed, count, list_all};
 pub use types::{
     CreditNote, Customer, CustomerInfo, Document, DocumentStatus, Invoice, Line, Payment,
     Transaction,
 };
+
+use serde_json::Value;
+
+use crate::json;
 
 /// The name of the connection in the manifest.
 pub const CONNECTION: &str = "splynx";
@@ -24,8 +28,13 @@ pub trait Resource: Sized {
     /// The field with the document's own date; none where records have no date.
     const DATE: Option<&'static str>;
 
+    /// The id of a record that may be unreadable otherwise.
+    fn id_of(value: &Value) -> Option<i64> {
+        json::integer(value, "id")
+    }
+
     /// # Errors
     /// What is missing or cannot be read, in a few words.
-    fn parse(value: &serde_json::Value) -> Result<Self, String>;
+    fn parse(id: i64, value: &Value) -> Result<Self, String>;
     fn id(&self) -> i64;
 }

@@ -8,12 +8,19 @@ use serde_json::Value;
 use super::Resource;
 use crate::json;
 
-fn id(value: &Value) -> Result<i64, String> {
-    json::integer(value, "id").ok_or_else(|| "a record has no id".to_owned())
+/// Splynx keeps amounts below this, and sums and products of such ones cannot overflow a decimal.
+const LARGEST: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
+
+fn required<T>(value: Option<T>, what: &str) -> Result<T, String> {
+    value.ok_or_else(|| format!("it has no {what}"))
 }
 
-fn required<T>(value: Option<T>, what: &str, of: i64) -> Result<T, String> {
-    value.ok_or_else(|| format!("record {of} has no {what}"))
+/// An amount, a quantity or a rate.
+fn amount(value: &Value, name: &str) -> Result<Option<Decimal>, String> {
+    match json::decimal(value, name) {
+        Some(amount) if amount.abs() >= LARGEST => Err(format!("its {name} is {amount}")),
+        amount => Ok(amount),
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +45,7 @@ impl Resource for Customer {
     const CHANGED: &'static str = "last_update";
     const DATE: Option<&'static str> = None;
 
-    fn parse(value: &Value) -> Result<Self, String> {
-        let id = id(value)?;
+    fn parse(id: i64, value: &Value) -> Result<Self, String> {
         Ok(Self {
             id,
             login: json::text(value, "login"),
@@ -50,7 +56,7 @@ impl Resource for Customer {
             street: json::text(value, "street_1"),
             zip_code: json::text(value, "zip_code"),
             city: json::text(value, "city"),
-            partner_id: required(json::integer(value, "partner_id"), "partner", id)?,
+            partner_id: required(json::integer(value, "partner_id"), "partner")?,
             category: json::text(value, "category"),
         })
     }
@@ -72,10 +78,11 @@ impl Resource for CustomerInfo {
     const CHANGED: &'static str = "updated_at";
     const DATE: Option<&'static str> = None;
 
-    fn parse(value: &Value) -> Result<Self, String> {
-        let id = json::integer(value, "id")
-            .or_else(|| json::integer(value, "customer_id"))
-            .ok_or("a record has no id")?;
+    fn id_of(value: &Value) -> Option<i64> {
+        json::integer(value, "id").or_else(|| json::integer(value, "customer_id"))
+    }
+
+    fn parse(id: i64, value: &Value) -> Result<Self, String> {
         Ok(Self {
             id,
             vat_id: json::text(value, "vat_id"),
@@ -131,25 +138,24 @@ impl Line {
 }
 
 impl Document {
-    fn parse(value: &Value) -> Result<Self, String> {
-        let id = id(value)?;
+    fn parse(id: i64, value: &Value) -> Result<Self, String> {
         let items = json::field(value, "items");
         let items = items.as_array().map_or(&[][..], Vec::as_slice);
         let lines = items
             .iter()
-            .map(|item| Line::parse(item, id))
+            .map(Line::parse)
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             id,
-            customer_id: required(json::integer(value, "customer_id"), "customer", id)?,
+            customer_id: required(json::integer(value, "customer_id"), "customer")?,
             number: json::text(value, "number"),
-            date: required(json::date(value, "date_created"), "date", id)?,
+            date: required(json::date(value, "date_created"), "date")?,
             due: json::date(value, "date_till"),
             status: match json::text(value, "status").as_str() {
                 "deleted" => DocumentStatus::Deleted,
                 _ => DocumentStatus::Live,
             },
-            total: required(json::decimal(value, "total"), "total", id)?,
+            total: required(amount(value, "total")?, "total")?,
             has_transactions: json::text(value, "use_transactions") != "0",
             lines,
         })
@@ -157,12 +163,12 @@ impl Document {
 }
 
 impl Line {
-    fn parse(item: &Value, of: i64) -> Result<Self, String> {
+    fn parse(item: &Value) -> Result<Self, String> {
         Ok(Self {
             description: json::text(item, "description"),
-            quantity: json::decimal(item, "quantity").unwrap_or(Decimal::ONE),
-            price: required(json::decimal(item, "price"), "price on a line", of)?,
-            tax_percent: json::decimal(item, "tax").unwrap_or_default(),
+            quantity: amount(item, "quantity")?.unwrap_or(Decimal::ONE),
+            price: required(amount(item, "price")?, "price on a line")?,
+            tax_percent: amount(item, "tax")?.unwrap_or_default(),
             tax_id: json::relation(item, "tax_id"),
             category_id: json::relation(item, "categoryIdForTransaction"),
             transaction_id: json::relation(item, "transaction_id"),
@@ -178,8 +184,8 @@ impl Resource for Invoice {
     const CHANGED: &'static str = "date_updated";
     const DATE: Option<&'static str> = Some("date_created");
 
-    fn parse(value: &Value) -> Result<Self, String> {
-        let mut document = Document::parse(value)?;
+    fn parse(id: i64, value: &Value) -> Result<Self, String> {
+        let mut document = Document::parse(id, value)?;
         document.has_transactions &= document
             .lines
             .iter()
@@ -200,8 +206,8 @@ impl Resource for CreditNote {
     const CHANGED: &'static str = "date_updated";
     const DATE: Option<&'static str> = Some("date_created");
 
-    fn parse(value: &Value) -> Result<Self, String> {
-        Document::parse(value).map(Self)
+    fn parse(id: i64, value: &Value) -> Result<Self, String> {
+        Document::parse(id, value).map(Self)
     }
 
     fn id(&self) -> i64 {
@@ -221,9 +227,9 @@ impl Resource for Transaction {
     const CHANGED: &'static str = "date";
     const DATE: Option<&'static str> = None;
 
-    fn parse(value: &Value) -> Result<Self, String> {
+    fn parse(id: i64, value: &Value) -> Result<Self, String> {
         Ok(Self {
-            id: id(value)?,
+            id,
             category_id: json::relation(value, "category"),
         })
     }
@@ -251,16 +257,15 @@ impl Resource for Payment {
     const CHANGED: &'static str = "updated_at";
     const DATE: Option<&'static str> = Some("date");
 
-    fn parse(value: &Value) -> Result<Self, String> {
-        let id = id(value)?;
+    fn parse(id: i64, value: &Value) -> Result<Self, String> {
         Ok(Self {
             id,
-            customer_id: required(json::integer(value, "customer_id"), "customer", id)?,
+            customer_id: required(json::integer(value, "customer_id"), "customer")?,
             invoice_id: json::relation(value, "invoice_id"),
-            method_id: required(json::integer(value, "payment_type"), "payment method", id)?,
+            method_id: required(json::integer(value, "payment_type"), "payment method")?,
             receipt_number: json::text(value, "receipt_number"),
-            date: required(json::date(value, "date"), "date", id)?,
-            amount: required(json::decimal(value, "amount"), "amount", id)?,
+            date: required(json::date(value, "date"), "date")?,
+            amount: required(amount(value, "amount")?, "amount")?,
             comment: json::text(value, "comment"),
         })
     }

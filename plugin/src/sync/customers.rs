@@ -42,6 +42,7 @@ impl Entity for Customers {
             .map(|(customer, _)| customer.id)
             .collect();
         let vat = splynx::by_ids::<CustomerInfo>(run, &companies)?
+            .records
             .into_iter()
             .map(|info| (info.id, info.vat_id.trim().to_owned()))
             .collect();

@@ -80,6 +80,7 @@ pub fn facts<'p>(
         .filter_map(|line| line.transaction_id)
         .collect();
     let categories = splynx::by_ids::<Transaction>(run, &transactions)?
+        .records
         .into_iter()
         .filter_map(|transaction| Some((transaction.id, transaction.category_id?)))
         .collect();

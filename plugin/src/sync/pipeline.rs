@@ -6,7 +6,7 @@ use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 use crate::sage::Service;
-use crate::splynx::{self, Resource, Window};
+use crate::splynx::{self, Page, Resource, Window};
 use crate::write::ledger::{Job, META, Run, activity, cursor_key};
 use crate::write::protocol::{self, Act, Verdict, Write};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
@@ -125,17 +125,17 @@ fn open_records<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
             .filter(|(_, state)| state == State::Planned.name())
             .map(|(key, _)| key.id)
             .collect();
-        let sources: Vec<E::Source> = splynx::by_ids(run, &ids)?;
+        let sources: Page<E::Source> = splynx::by_ids(run, &ids)?;
         forget_the_gone::<E>(run, &ids, &sources)?;
         handle(run, entity, sources)?;
     }
 }
 
 /// Splynx says (404) that these no longer exist.
-fn forget_the_gone<E: Entity>(run: &mut Run, ids: &[i64], sources: &[E::Source]) -> Job<()> {
+fn forget_the_gone<E: Entity>(run: &mut Run, ids: &[i64], sources: &Page<E::Source>) -> Job<()> {
     let gone = ids
         .iter()
-        .filter(|id| !sources.iter().any(|source| source.id() == **id))
+        .filter(|id| !sources.holds(**id))
         .map(|id| RecordKey::new(E::KIND, *id));
     let mut batch = Batch::default();
     for (key, stored) in run.records(gone.collect::<Vec<_>>())? {
@@ -184,12 +184,12 @@ fn changed_records<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
     }
     loop {
         run.progress(E::KIND.title(), cursor.done, cursor.total)?;
-        let page: Vec<E::Source> = splynx::changed(run, &window, cursor.after)?;
+        let page: Page<E::Source> = splynx::changed(run, &window, cursor.after)?;
         let mut batch = Batch::default();
-        match page.last() {
+        match page.last {
             Some(last) => {
-                cursor.after = last.id();
-                cursor.done += page.len() as u64;
+                cursor.after = last;
+                cursor.done += page.size() as u64;
             }
             None => {
                 cursor = Cursor {
@@ -200,7 +200,7 @@ fn changed_records<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
             }
         }
         let text = serde_json::to_string(&cursor).expect("a cursor is plain data");
-        let complete = page.is_empty();
+        let complete = page.last.is_none();
         if !(complete && stored.as_ref() == Some(&text)) {
             batch.set(META, key.clone(), text);
         }
@@ -214,26 +214,23 @@ fn changed_records<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
 }
 
 /// Decides on a page of records and carries the decisions out.
-fn handle<E: Entity>(run: &mut Run, entity: &E, sources: Vec<E::Source>) -> Job<()> {
+fn handle<E: Entity>(run: &mut Run, entity: &E, sources: Page<E::Source>) -> Job<()> {
+    hold_unreadable::<E>(run, sources.unreadable)?;
     let keys: Vec<RecordKey> = sources
+        .records
         .iter()
         .map(|source| RecordKey::new(E::KIND, source.id()))
         .collect();
     let mut records = run.records(keys)?;
     let page: Vec<(E::Source, Stored)> = sources
+        .records
         .into_iter()
         .map(|source| {
             let key = RecordKey::new(E::KIND, source.id());
             let stored = records.remove(&key).unwrap_or_default();
             (source, stored)
         })
-        // Uncertain ones wait for their look-up; what a person has settled stays settled.
-        .filter(|(_, stored)| {
-            !matches!(
-                stored.record.as_ref().map(|record| record.state),
-                Some(State::Sending | State::Uncertain | State::DoNotSend | State::DoneByHand)
-            )
-        })
+        .filter(|(_, stored)| is_ours_to_decide(stored))
         .collect();
     if page.is_empty() {
         return Ok(());
@@ -275,6 +272,50 @@ fn handle<E: Entity>(run: &mut Run, entity: &E, sources: Vec<E::Source>) -> Job<
     run.commit(batch)?;
     run.advance(decided - writes.len())?;
     protocol::execute(run, writes)
+}
+
+/// Uncertain records wait for their look-up; what a person has settled stays settled.
+fn is_ours_to_decide(stored: &Stored) -> bool {
+    !matches!(
+        stored.record.as_ref().map(|record| record.state),
+        Some(State::Sending | State::Uncertain | State::DoNotSend | State::DoneByHand)
+    )
+}
+
+/// What Splynx says of these is not understood; everything else goes on.
+fn hold_unreadable<E: Entity>(run: &mut Run, unreadable: Vec<(i64, String)>) -> Job<()> {
+    let mut batch = Batch::default();
+    for (id, what) in unreadable {
+        let key = RecordKey::new(E::KIND, id);
+        let stored = run.records([key])?.remove(&key).unwrap_or_default();
+        if !is_ours_to_decide(&stored) {
+            continue;
+        }
+        let record = stored.record.clone().unwrap_or(Record {
+            state: State::Planned,
+            label: id.to_string(),
+            customer: 0,
+            amount: None,
+            remote: None,
+            hash: String::new(),
+            intent: None,
+            reason: Reason::default(),
+        });
+        let reason = Reason::new(
+            "unreadable",
+            format!("What Splynx says of it is not understood: {what}."),
+            "Correct it in Splynx; it is looked at again when it changes.",
+        );
+        settle(
+            run,
+            &mut batch,
+            key,
+            &stored,
+            record,
+            Decision::hold(reason),
+        )?;
+    }
+    run.commit(batch)
 }
 
 /// Stores a decision that sends nothing, and tells people if it is news.

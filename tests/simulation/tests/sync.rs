@@ -436,6 +436,44 @@ fn a_partner_that_is_left_out_later_takes_its_customers_documents_along() {
 }
 
 #[test]
+fn a_record_that_cannot_be_understood_is_held_and_the_others_go_on() {
+    let isp = Isp::seeded(Size::Tiny, 4);
+    let mut installation = Installation::new(&isp, false);
+    for (path, broken, what) in [
+        (
+            "admin/customers/customer",
+            r#"[{"id": 1, "name": "Nobody's"}]"#,
+            "no partner",
+        ),
+        (
+            "admin/finance/payments",
+            r#"[{"id": 1, "customer_id": 11, "payment_type": 2, "date": "2026-01-01", "amount": "1e20"}]"#,
+            "its amount is",
+        ),
+    ] {
+        let answer =
+            json!({"status": {"code": 200, "body": broken, "content_type": "application/json"}});
+        let plan = json!({"faults": [
+            {"service": "splynx", "when": {"method": "GET", "path": path, "nth": 1}, "do": answer},
+        ]});
+        let plan = sandbox::faults::Plan::from_json(&plan).expect("a fault plan");
+        installation.world().faults = sandbox::faults::FaultPlan::new(plan);
+        let job = if path.ends_with("payments") {
+            "sync"
+        } else {
+            "export-customers"
+        };
+        installation.run_through(job);
+        let activities = installation.host().storage.activities();
+        let held = activities
+            .iter()
+            .find(|activity| activity.code == "unreadable" && activity.message.contains(what));
+        assert_eq!(held.expect("it is held").local_id, "1");
+    }
+    assert_in_step(&isp, &mut installation);
+}
+
+#[test]
 fn a_lost_answer_is_looked_up_before_anything_is_sent_again() {
     let isp = Isp::seeded(Size::Tiny, 2);
     for act in [
