@@ -9,9 +9,10 @@ use crate::settings::Settings;
 use crate::splynx::{self, Customer, CustomerInfo};
 use crate::sync::pipeline::{Decision, Description, Entity};
 use crate::write::ledger::{Job, Run};
-use crate::write::protocol::{self, Act, Verdict};
+use crate::write::protocol::Act;
 use crate::write::record::{Kind, Reason, Record, RecordKey, Stored};
 use crate::write::remote;
+use crate::write::verdict::{self, Verdict};
 
 /// The longest name that Sage takes (Sage API 2.2, F24).
 const NAME_LENGTH: usize = 100;
@@ -131,13 +132,13 @@ fn attempt(
     let content = customer_content(&fields);
     let likeness = Likeness::Customer(CustomerLikeness::of(&fields));
     let key = RecordKey::new(Kind::Customer, customer.id);
-    let found = protocol::collisions(key, Service::Customer, &likeness)
+    let found = verdict::collisions(key, Service::Customer, &likeness)
         .iter()
         .find_map(|key| facts.found.get(key))
         .filter(|found| own.is_none_or(|(_, remote)| remote.id != found.id));
     if let Some(found) = found {
         return Decision::Found {
-            verdict: protocol::judge(&likeness, found, Service::Customer),
+            verdict: verdict::judge(&likeness, found, Service::Customer),
             // What Sage has: where it is not what we would send, the customer's next change brings it (F29).
             hash: found.likeness.content().to_owned(),
         };

@@ -14,9 +14,10 @@ use crate::sync::customers::cut;
 use crate::sync::mapping::Mapping;
 use crate::sync::pipeline::{Aside, Decision, Description, deleted_after_sync};
 use crate::write::ledger::{Job, Run};
-use crate::write::protocol::{self, Act, Verdict};
+use crate::write::protocol::Act;
 use crate::write::record::{Kind, Reason, Record, RecordKey, State, Stored};
 use crate::write::remote;
+use crate::write::verdict::{self, Verdict};
 
 /// The longest line text that Sage takes for sure (Sage API 2.4).
 const DESCRIPTION_LENGTH: usize = 100;
@@ -108,12 +109,12 @@ pub fn decide(
         Ok(plan) => plan,
         Err(aside) => return Decision::SetAside(aside),
     };
-    let collision = protocol::collisions(key, plan.service, &plan.likeness)
+    let collision = verdict::collisions(key, plan.service, &plan.likeness)
         .iter()
         .find_map(|key| facts.found.get(key));
     match collision {
         Some(found) => Decision::Found {
-            verdict: protocol::judge(&plan.likeness, found, plan.service),
+            verdict: verdict::judge(&plan.likeness, found, plan.service),
             hash,
         },
         None => Decision::Write {

@@ -13,9 +13,10 @@ use crate::sync::documents::customer_in_sage;
 use crate::sync::mapping::Mapping;
 use crate::sync::pipeline::{Aside, Decision, Description, Entity};
 use crate::write::ledger::{Job, Run};
-use crate::write::protocol::{self, Act, Verdict};
+use crate::write::protocol::Act;
 use crate::write::record::{Kind, Reason, Record, RecordKey, State, Stored};
 use crate::write::remote;
+use crate::write::verdict::{self, Verdict};
 
 const SERVICE: Service = Service::CustomerReceipt;
 const DESCRIPTION_LENGTH: usize = 100;
@@ -102,14 +103,14 @@ impl Entity for Payments {
         };
         let key = RecordKey::new(Kind::Payment, payment.id);
         let by_reference = remote::by_name(SERVICE, &payment.receipt_number);
-        let found = protocol::collisions(key, SERVICE, &likeness)
+        let found = verdict::collisions(key, SERVICE, &likeness)
             .iter()
             .chain((!payment.receipt_number.is_empty()).then_some(&by_reference))
             .find_map(|key| facts.found.get(key))
             .filter(|found| belongs(found, key));
         if let Some(found) = found {
             return Decision::Found {
-                verdict: protocol::judge(&likeness, found, SERVICE),
+                verdict: verdict::judge(&likeness, found, SERVICE),
                 hash,
             };
         }

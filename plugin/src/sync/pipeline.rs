@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 use crate::sage::Service;
 use crate::splynx::{self, Page, Resource, Window};
 use crate::write::ledger::{Job, META, Run, activity, cursor_key};
-use crate::write::protocol::{self, Act, Verdict, Write};
+use crate::write::protocol::{self, Act, Write};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
+use crate::write::recovery;
 use crate::write::remote;
+use crate::write::verdict::{self, Verdict};
 
 /// Change stamps have the precision of a day and the server's time zone: what changed since the day before the last scan began is
 /// read again.
@@ -100,7 +102,7 @@ struct Cursor {
 
 /// Brings one kind of record into step.
 pub fn sync<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
-    protocol::recover(run, E::KIND)?;
+    recovery::recover(run, E::KIND)?;
     run.wake_changed_settings()?;
     let from = run.settings.from(E::KIND);
     for service in E::SERVICES {
@@ -335,7 +337,7 @@ fn settle(
         Decision::SetAside(Aside::Owe(reason)) => (State::Owed, reason),
         Decision::Found { verdict, hash } => {
             let record = Record { hash, ..record };
-            return protocol::adopt_or_hold(run, batch, key, stored, &record, verdict);
+            return verdict::adopt_or_hold(run, batch, key, stored, &record, verdict);
         }
     };
     let new = Record {

@@ -3,9 +3,13 @@
 //! - [`record`]: what we keep of each record, and its indexes
 //! - [`ledger`]: reading and writing those rows through the host's storage
 //! - [`remote`]: what Sage already holds, listed once and then from the highest known id on
-//! - [`protocol`]: intent, request, answer; and what a run does with what an earlier one left behind
+//! - [`verdict`]: whether an object there is a record's own
+//! - [`protocol`]: intent, request, answer
+//! - [`recovery`]: what a run does with what an earlier one left in doubt
 
 pub mod ledger;
 pub mod protocol;
 pub mod record;
+pub mod recovery;
 pub mod remote;
+pub mod verdict;

@@ -1,0 +1,110 @@
+//! What an earlier run left in doubt: looked up in Sage, completely and late enough, before anything is sent for it again.
+
+use std::collections::BTreeMap;
+
+use crate::sage::Service;
+use crate::write::ledger::{Job, Run, activity};
+use crate::write::record::{Batch, Intent, Kind, Reason, Record, RecordKey, State, Stored};
+use crate::write::remote;
+use crate::write::verdict::{adopt_or_hold, find, judge};
+
+/// Settles what an earlier run left in doubt. Records that stay uncertain are not touched by the rest of the run.
+pub fn recover(run: &mut Run, kind: Kind) -> Job<()> {
+    let mut after = String::new();
+    let mut doubtful = Vec::new();
+    loop {
+        let page = run.open(kind.name(), &after)?;
+        let Some((last, _)) = page.last() else {
+            break;
+        };
+        after = last.to_string();
+        let in_doubt = page
+            .iter()
+            .filter(|(_, state)| state != State::Planned.name())
+            .map(|(key, _)| *key);
+        doubtful.extend(mark_uncertain(run, in_doubt.collect())?);
+    }
+    if doubtful.is_empty() {
+        return Ok(());
+    }
+    run.progress("Looking up what an earlier run left open", 0, 0)?;
+    let began = run.cap.now();
+    let mut lowest: BTreeMap<Service, i64> = BTreeMap::new();
+    for (_, _, intent) in &doubtful {
+        let above = lowest.entry(intent.service).or_insert(intent.above);
+        *above = intent.above.min(*above);
+    }
+    for (service, above) in lowest {
+        remote::refresh(run, service, above)?;
+    }
+    for (key, stored, intent) in doubtful {
+        settle_doubt(run, key, &stored, &intent, began)?;
+    }
+    Ok(())
+}
+
+/// A run that died while sending may have had its request in flight until now, when its successor holds the lease.
+fn mark_uncertain(run: &mut Run, keys: Vec<RecordKey>) -> Job<Vec<(RecordKey, Stored, Intent)>> {
+    let now = run.cap.now();
+    let mut batch = Batch::default();
+    let mut doubtful = Vec::new();
+    for (key, mut stored) in run.records(keys)? {
+        let Some(mut record) = stored.record.clone() else {
+            continue;
+        };
+        if record.state == State::Sending {
+            match &mut record.intent {
+                Some(intent) => {
+                    intent.in_flight_until = now;
+                    record.state = State::Uncertain;
+                    record.reason = Reason::new(
+                        "run-died",
+                        "The run that sent it ended before Sage's answer was kept.",
+                        "Nothing to do: it is looked up in Sage before anything is sent again.",
+                    );
+                }
+                None => record.state = State::Planned,
+            }
+            stored = batch.put(key, &stored, record.clone());
+        }
+        if let (State::Uncertain, Some(intent)) = (record.state, record.intent) {
+            doubtful.push((key, stored, intent));
+        }
+    }
+    run.commit(batch)?;
+    Ok(doubtful)
+}
+
+fn settle_doubt(
+    run: &mut Run,
+    key: RecordKey,
+    stored: &Stored,
+    intent: &Intent,
+    began: u64,
+) -> Job<()> {
+    let Some(record) = stored.record.clone() else {
+        return Ok(());
+    };
+    let mut batch = Batch::default();
+    if let Some(found) = find(run, key, intent.service, &intent.sent)? {
+        let verdict = judge(&intent.sent, &found, intent.service);
+        // Sage holds what was sent then; whether Splynx has changed since, the next look at it tells by the hash.
+        let sent = Record {
+            hash: intent.hash.clone(),
+            ..record
+        };
+        adopt_or_hold(run, &mut batch, key, stored, &sent, verdict)?;
+    } else if began >= intent.in_flight_until + run.settings.settle {
+        let planned = Record {
+            state: State::Planned,
+            intent: None,
+            reason: Reason::default(),
+            ..record
+        };
+        batch
+            .activities
+            .push(activity(key, &planned, State::Planned.name()));
+        batch.put(key, stored, planned);
+    }
+    run.commit(batch)
+}

@@ -1,0 +1,152 @@
+//! Whether an object in Sage is a record's own, and what follows: adopted, or held with the cure.
+//!
+//! Never by one trait alone: a key, a name or a number finds an object; customer, date, total and the rest must agree before it is
+//! taken for ours.
+
+use crate::sage::{self, Found, Likeness, Service};
+use crate::write::ledger::{Job, Run, activity};
+use crate::write::record::{Batch, REMOTE, Reason, Record, RecordKey, Remote, State, Stored};
+use crate::write::remote;
+
+/// The index keys of what a record would collide with in Sage: our key first, its name or number then.
+pub fn collisions(key: RecordKey, service: Service, likeness: &Likeness) -> Vec<String> {
+    match likeness {
+        Likeness::Customer(customer) => vec![remote::by_name(service, &customer.name)],
+        Likeness::Document(document) => {
+            let mut keys = vec![remote::by_key(service, key)];
+            if !document.number.is_empty() {
+                keys.push(remote::by_name(service, &document.number));
+            }
+            keys
+        }
+    }
+}
+
+/// The object in Sage that a record would collide with, if any was listed.
+pub fn find(
+    run: &mut Run,
+    key: RecordKey,
+    service: Service,
+    likeness: &Likeness,
+) -> Job<Option<Found>> {
+    let found = remote::lookup(run, &collisions(key, service, likeness))?;
+    Ok(found.into_iter().next().map(|(_, found)| found))
+}
+
+/// Whether an object found in Sage is the record's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Ours(Remote),
+    /// Held with that reason; paired, where the object carries our key.
+    NotOurs(Reason, Option<Remote>),
+}
+
+/// Compares what we (would) have sent with what was found.
+pub fn judge(likeness: &Likeness, found: &Found, service: Service) -> Verdict {
+    let remote = Remote {
+        service,
+        id: found.id,
+    };
+    let differences = likeness.differences(&found.likeness);
+    if differences.is_empty() {
+        return Verdict::Ours(remote);
+    }
+    let what = differences.join(", ");
+    match &found.likeness {
+        Likeness::Customer(customer) => Verdict::NotOurs(
+            Reason::new(
+                "name-taken",
+                format!(
+                    "Sage already has a customer named {:?} (id {}), and it differs in {what}.",
+                    customer.name, found.id
+                ),
+                "Pair the two if they are the same customer; else put {id} or {login} into the name pattern, or switch \"Make names unique\" on.",
+            )
+            .until_setting("customer_name_pattern")
+            .until_setting("make_names_unique"),
+            None,
+        ),
+        Likeness::Document(document) if sage::key_in(&document.reference).is_some() => {
+            Verdict::NotOurs(
+                Reason::new(
+                    "differs-in-sage",
+                    format!("It is in Sage already (id {}), and there it differs in {what}.", found.id),
+                    "Correct it in Sage, then mark it as done; it is paired and will not be sent again.",
+                ),
+                Some(remote),
+            )
+        }
+        Likeness::Document(document) => Verdict::NotOurs(
+            Reason::new(
+                "number-taken",
+                format!(
+                    "Sage already has a {} number {} (id {}), and it differs in {what}.",
+                    service.title(),
+                    document.number,
+                    found.id
+                ),
+                "Delete the document in Sage; if that is impossible, make it again in Splynx under a new number. Then retry.",
+            ),
+            None,
+        ),
+    }
+}
+
+/// Pairs the record with what was found, or holds it; an object belongs to one record only.
+pub fn adopt_or_hold(
+    run: &mut Run,
+    batch: &mut Batch,
+    key: RecordKey,
+    old: &Stored,
+    record: &Record,
+    verdict: Verdict,
+) -> Job<()> {
+    let (state, reason, remote) = match verdict {
+        Verdict::Ours(remote) => (State::Synced, Reason::default(), Some(remote)),
+        Verdict::NotOurs(reason, remote) => (State::Held, reason, remote),
+    };
+    let mut new = Record {
+        state,
+        reason,
+        remote,
+        intent: None,
+        ..record.clone()
+    };
+    if let Some(other) = paired_with_another(run, key, new.remote.as_ref())? {
+        new.state = State::Held;
+        new.remote = None;
+        new.reason = Reason::new(
+            "already-paired",
+            format!(
+                "What it matches in Sage belongs to {} {}.",
+                other.kind.name(),
+                other.id
+            ),
+            "Look at both in Splynx: one of them may be a duplicate.",
+        );
+    }
+    let action = if new.state == State::Synced {
+        "paired"
+    } else {
+        "held"
+    };
+    run.count(format!("{} {action}", key.kind.title()));
+    batch.activities.push(activity(key, &new, action));
+    run.put(batch, key, old, new)?;
+    Ok(())
+}
+
+fn paired_with_another(
+    run: &mut Run,
+    key: RecordKey,
+    remote: Option<&Remote>,
+) -> Job<Option<RecordKey>> {
+    let Some(remote) = remote else {
+        return Ok(None);
+    };
+    let entries = run.cap.get(REMOTE, &[remote.to_string()])?;
+    Ok(entries
+        .first()
+        .and_then(|entry| RecordKey::parse(&entry.value))
+        .filter(|other| *other != key))
+}
