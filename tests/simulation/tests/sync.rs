@@ -35,6 +35,13 @@ fn writes(installation: &mut Installation) -> u64 {
         .sum()
 }
 
+fn splynx_requests(installation: &mut Installation) -> u64 {
+    let state = installation.world().splynx.state();
+    state["requests"]["total"]
+        .as_u64()
+        .expect("the state counts requests")
+}
+
 /// Every exportable record is in Sage once, under our key, with its total.
 #[track_caller]
 fn assert_in_step(isp: &Isp, installation: &mut Installation) {
@@ -61,10 +68,9 @@ fn a_first_sync_brings_everything_over_once_and_a_second_writes_nothing() {
         assert_eq!(outcome.state, "finished");
         assert_in_step(&isp, &mut installation);
 
-        let (before, asked) = (
-            writes(&mut installation),
-            books::requests(installation.world()),
-        );
+        let before = writes(&mut installation);
+        let asked = books::requests(installation.world());
+        let asked_splynx = splynx_requests(&mut installation);
         installation.advance(TimeDelta::minutes(15));
         installation.run_through("sync");
         assert_eq!(
@@ -74,6 +80,8 @@ fn a_first_sync_brings_everything_over_once_and_a_second_writes_nothing() {
         );
         let quiet = total(&books::requests(installation.world())) - total(&asked);
         assert!(quiet <= 4, "the quiet cycle asked Sage {quiet} times");
+        let quiet = splynx_requests(&mut installation) - asked_splynx;
+        assert!(quiet <= 10, "the quiet cycle asked Splynx {quiet} times");
     }
 }
 

@@ -31,7 +31,7 @@ pub enum Refusal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum InvalidShape {
-    /// `[{"field": …, "message": …}]` [assumed]
+    /// `[{"field": …, "message": …}]` (assumed)
     #[default]
     List,
     /// `{field: [messages]}`
