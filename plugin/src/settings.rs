@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Datelike, NaiveDate};
 
 use crate::capability::{Capabilities, Failure, Pair};
-use crate::write::record::Kind;
+use crate::write::record::{Kind, Reason};
 
 /// Where the host does not tell: above every time-out (architecture, write protocol, 4).
 const SETTLE_SECONDS: u64 = 300;
@@ -102,11 +102,11 @@ impl Settings {
             imported_method: ids("payment_method_id", get("payment_method_id"))?
                 .first()
                 .copied(),
-            from: BTreeMap::from([
-                (Kind::Invoice, from_date("export_invoices_from")?),
-                (Kind::CreditNote, from_date("export_credit_notes_from")?),
-                (Kind::Payment, from_date("export_payments_from")?),
-            ]),
+            from: Kind::ALL
+                .into_iter()
+                .filter_map(|kind| Some((kind, from_key(kind)?)))
+                .map(|(kind, key)| Ok((kind, from_date(key)?)))
+                .collect::<Result<_, Failure>>()?,
             cron: BTreeMap::from([
                 (Kind::Customer, on("cron_customers")),
                 (Kind::Invoice, on("cron_invoices")),
@@ -153,6 +153,23 @@ impl Settings {
         self.from.get(&kind).copied()
     }
 
+    /// D5: what is dated before the from-date is never created, also where it was noted when the date was another.
+    pub fn too_early(&self, kind: Kind, date: NaiveDate) -> Option<Reason> {
+        let key = from_key(kind)?;
+        let from = self.from(kind).filter(|from| date < *from)?;
+        Some(
+            Reason::new(
+                "too-early",
+                format!(
+                    "It is dated {date}, and {} are sent from {from} on.",
+                    kind.title()
+                ),
+                "Set an earlier from-date to send it.",
+            )
+            .until_setting(key),
+        )
+    }
+
     /// Whether the automatic run syncs this kind today (F35, F36, F37, F38).
     pub fn due(&self, kind: Kind) -> bool {
         self.cron[&kind] && (kind != Kind::Payment || self.is_payment_day())
@@ -168,6 +185,16 @@ impl Settings {
         self.payment_days.is_empty()
             || self.payment_days.contains(&day)
             || (is_last && self.payment_days.iter().any(|wanted| *wanted > day))
+    }
+}
+
+/// The setting with a kind's from-date; customers have none.
+fn from_key(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Customer => None,
+        Kind::Invoice => Some("export_invoices_from"),
+        Kind::CreditNote => Some("export_credit_notes_from"),
+        Kind::Payment => Some("export_payments_from"),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::sync::pipeline::{Decision, Description, Entity};
 use crate::write::ledger::{Job, Run};
 use crate::write::protocol::Act;
 use crate::write::record::{Kind, Reason, Record, RecordKey, Stored};
-use crate::write::remote;
+use crate::write::remote::{self, Question};
 use crate::write::verdict::{self, Verdict};
 
 /// The longest name that Sage takes (Sage API 2.2, F24).
@@ -47,17 +47,23 @@ impl Entity for Customers {
             .into_iter()
             .map(|info| (info.id, info.vat_id.trim().to_owned()))
             .collect();
-        let names: Vec<String> = page
+        let questions = page
             .iter()
-            .flat_map(|(customer, _)| {
+            .map(|(customer, stored)| {
                 let plain = name_of(customer, &run.settings.name_pattern);
-                [unique_name(&plain, customer.id), plain]
+                let names = [unique_name(&plain, customer.id), plain];
+                Question {
+                    service: Service::Customer,
+                    keys: names
+                        .map(|name| remote::by_name(Service::Customer, &name))
+                        .to_vec(),
+                    again: stored.is_judged_again(),
+                }
             })
-            .map(|name| remote::by_name(Service::Customer, &name))
             .collect();
         Ok(Facts {
             vat,
-            found: remote::lookup(run, &names)?.into_iter().collect(),
+            found: remote::survey(run, questions)?,
             given: BTreeSet::new(),
         })
     }

@@ -16,7 +16,7 @@ use crate::sync::pipeline::{Aside, Decision, Description, deleted_after_sync};
 use crate::write::ledger::{Job, Run};
 use crate::write::protocol::Act;
 use crate::write::record::{Kind, Reason, Record, RecordKey, State, Stored};
-use crate::write::remote;
+use crate::write::remote::{self, Question};
 use crate::write::verdict::{self, Verdict};
 
 /// The longest line text that Sage takes for sure (Sage API 2.4).
@@ -54,29 +54,32 @@ pub fn facts<'p>(
     kind: Kind,
     page: impl Iterator<Item = (&'p Document, &'p Stored)>,
 ) -> Job<Facts> {
-    let fresh: Vec<&Document> = page
+    let fresh: Vec<(&Document, &Stored)> = page
         .filter(|(_, stored)| stored.record.as_ref().is_none_or(|r| r.remote.is_none()))
-        .map(|(document, _)| document)
         .collect();
     let customers = run.records(
         fresh
             .iter()
-            .map(|document| RecordKey::new(Kind::Customer, document.customer_id)),
+            .map(|(document, _)| RecordKey::new(Kind::Customer, document.customer_id)),
     )?;
-    let index_keys: Vec<String> = fresh
+    let questions = fresh
         .iter()
-        .flat_map(|document| {
+        .map(|(document, stored)| {
             let service = service_of(kind, document);
-            [
-                remote::by_key(service, RecordKey::new(kind, document.id)),
-                remote::by_name(service, &document.number),
-            ]
+            Question {
+                service,
+                keys: vec![
+                    remote::by_key(service, RecordKey::new(kind, document.id)),
+                    remote::by_name(service, &document.number),
+                ],
+                again: stored.is_judged_again(),
+            }
         })
         .collect();
-    let found = remote::lookup(run, &index_keys)?.into_iter().collect();
+    let found = remote::survey(run, questions)?;
     let transactions: Vec<i64> = fresh
         .iter()
-        .flat_map(|document| &document.lines)
+        .flat_map(|(document, _)| &document.lines)
         .filter(|line| line.category_id.is_none())
         .filter_map(|line| line.transaction_id)
         .collect();
@@ -198,7 +201,7 @@ fn plan(
     kind: Kind,
     document: &Document,
 ) -> Result<Plan, Aside> {
-    if let Some(reason) = left_out(settings, document) {
+    if let Some(reason) = left_out(settings, kind, document) {
         return Err(Aside::Skip(reason));
     }
     let customer = customer_in_sage(&facts.customers, document.customer_id)?;
@@ -248,9 +251,11 @@ fn plan(
     })
 }
 
-/// Why a document is not for Sage (F61, D6, D12).
-fn left_out(settings: &Settings, document: &Document) -> Option<Reason> {
-    if document.status == DocumentStatus::Deleted {
+/// Why a document is not for Sage (F61, D5, D6, D12).
+fn left_out(settings: &Settings, kind: Kind, document: &Document) -> Option<Reason> {
+    if let Some(reason) = settings.too_early(kind, document.date) {
+        Some(reason)
+    } else if document.status == DocumentStatus::Deleted {
         Some(Reason::new(
             "deleted",
             "It is marked as deleted in Splynx.",

@@ -15,7 +15,7 @@ use crate::sync::pipeline::{Aside, Decision, Description, Entity};
 use crate::write::ledger::{Job, Run};
 use crate::write::protocol::Act;
 use crate::write::record::{Kind, Reason, Record, RecordKey, State, Stored};
-use crate::write::remote;
+use crate::write::remote::{self, Question};
 use crate::write::verdict::{self, Verdict};
 
 const SERVICE: Service = Service::CustomerReceipt;
@@ -43,34 +43,35 @@ impl Entity for Payments {
     type Facts = Facts;
 
     fn facts(&self, run: &mut Run, page: &[(Payment, Stored)]) -> Job<Facts> {
-        let fresh: Vec<&Payment> = page
+        let fresh: Vec<&(Payment, Stored)> = page
             .iter()
             .filter(|(_, stored)| stored.record.as_ref().is_none_or(|r| r.remote.is_none()))
-            .map(|(payment, _)| payment)
             .collect();
         let customers = run.records(
             fresh
                 .iter()
-                .map(|payment| RecordKey::new(Kind::Customer, payment.customer_id)),
+                .map(|(payment, _)| RecordKey::new(Kind::Customer, payment.customer_id)),
         )?;
         let invoices = run.records(
             fresh
                 .iter()
-                .filter_map(|payment| payment.invoice_id)
+                .filter_map(|(payment, _)| payment.invoice_id)
                 .map(|id| RecordKey::new(Kind::Invoice, id)),
         )?;
-        let index_keys: Vec<String> = fresh
+        let questions = fresh
             .iter()
-            .flat_map(|payment| {
-                [
+            .map(|(payment, stored)| Question {
+                service: SERVICE,
+                keys: vec![
                     remote::by_key(SERVICE, RecordKey::new(Kind::Payment, payment.id)),
                     remote::by_name(SERVICE, &payment.receipt_number),
-                ]
+                ],
+                again: stored.is_judged_again(),
             })
             .collect();
-        let found = remote::lookup(run, &index_keys)?.into_iter().collect();
+        let found = remote::survey(run, questions)?;
         let mut lookalikes = BTreeMap::new();
-        for payment in fresh {
+        for (payment, _) in fresh {
             if let Ok(customer) = customer_in_sage(&customers, payment.customer_id) {
                 let prefix = remote::by_money(SERVICE, customer, payment.date, payment.amount);
                 if let Some((_, found)) = remote::lookup_prefix(run, &prefix)?.pop() {
@@ -232,8 +233,11 @@ fn plan(
     Ok((object, likeness))
 }
 
-/// Why a payment is not for Sage (F11, F17).
+/// Why a payment is not for Sage (D5, F11, F17).
 fn left_out(settings: &Settings, payment: &Payment) -> Option<Reason> {
+    if let Some(reason) = settings.too_early(Kind::Payment, payment.date) {
+        return Some(reason);
+    }
     if payment.amount.is_zero() {
         return Some(Reason::new("zero", "Its amount is 0.00.", ""));
     }

@@ -251,6 +251,15 @@ impl Stored {
     }
 }
 
+impl Stored {
+    /// It was judged before, and is to be judged again because the reason may be gone.
+    pub fn is_judged_again(&self) -> bool {
+        self.record
+            .as_ref()
+            .is_some_and(|record| record.state == State::Planned)
+    }
+}
+
 /// What one commit will hold.
 #[derive(Debug, Default)]
 pub struct Batch {

@@ -4,11 +4,13 @@
 //! a duplicate (architecture section 4: a lost database, a company that another add-on fed). From then on only ids above the
 //! highest known one are listed, and only when there is a doubt to settle.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use serde_json::Value;
 
 use crate::capability::Failure;
-use crate::sage::{Found, Likeness, Service, fold, key_in, newer};
+use crate::sage::{Found, Likeness, Service, fold, get_one, key_in, newer};
 use crate::write::ledger::{Halt, Job, META, Run};
 use crate::write::record::{Batch, RecordKey};
 
@@ -72,6 +74,46 @@ pub fn note(batch: &mut Batch, service: Service, found: &Found) {
 pub fn lookup(run: &mut Run, keys: &[String]) -> Job<Vec<(String, Found)>> {
     let entries = run.cap.get(FOUND, keys)?;
     entries.into_iter().map(parse_entry).collect()
+}
+
+/// What a record asks of the index.
+pub struct Question {
+    pub service: Service,
+    pub keys: Vec<String>,
+    /// The record was held before, and somebody or something says that the reason is gone: what was listed is looked at again
+    /// in Sage, because it may have been changed or deleted there.
+    pub again: bool,
+}
+
+/// What Sage has under the index keys of all questions.
+pub fn survey(run: &mut Run, questions: Vec<Question>) -> Job<BTreeMap<String, Found>> {
+    let keys: Vec<String> = questions.iter().flat_map(|q| q.keys.clone()).collect();
+    let mut found: BTreeMap<String, Found> = lookup(run, &keys)?.into_iter().collect();
+    let mut batch = Batch::default();
+    for Question { service, keys, .. } in questions.into_iter().filter(|question| question.again) {
+        for key in keys {
+            let Some(listed) = found.get(&key) else {
+                continue;
+            };
+            let now = get_one(run, service, listed.id)?
+                .and_then(|object| Likeness::of_row(service, &object))
+                .map(|likeness| Found {
+                    id: listed.id,
+                    likeness,
+                });
+            match now.filter(|now| index_keys(service, now).contains(&key)) {
+                Some(now) => {
+                    found.insert(key, now);
+                }
+                None => {
+                    found.remove(&key);
+                    batch.delete(FOUND, key);
+                }
+            }
+        }
+    }
+    run.commit(batch)?;
+    Ok(found)
 }
 
 /// What was listed under index keys that start so.
@@ -185,7 +227,7 @@ fn index(
     above: i64,
 ) -> Job<i64> {
     let mut last = above;
-    let mut keys = std::collections::BTreeMap::new();
+    let mut keys = BTreeMap::new();
     for row in rows {
         let Some(id) = crate::json::integer(row, "ID") else {
             continue;

@@ -391,6 +391,74 @@ fn what_a_person_decides_in_the_outbox_stands() {
 }
 
 #[test]
+fn a_number_that_is_taken_is_held_until_the_document_is_gone_from_sage() {
+    let isp = Isp::seeded(Size::Tiny, 5);
+    let mut installation = Installation::new(&isp, false);
+    installation.run_through("export-customers");
+    let customer = books::rows(&installation.world().sage.state(), "customers")[0]["ID"].clone();
+    let invoice = &isp.invoices[2];
+    let by_hand = json!({"entity": "invoices", "act": "create", "fields": {
+        "CustomerId": customer, "Date": invoice.date.to_string(), "DueDate": invoice.date.to_string(), "Inclusive": true,
+        "DocumentNumber": invoice.number, "Lines": [{
+            "LineType": 0, "SelectionId": isp.sage.items[0].id, "TaxTypeId": isp.sage.tax_types[0].id,
+            "Description": "By hand", "Quantity": 1, "UnitPriceInclusive": 7,
+        }],
+    }});
+    let now = installation.world().now;
+    let made = installation
+        .world()
+        .sage
+        .edit(&by_hand, now)
+        .expect("the bookkeeper may");
+    installation.run_through("sync");
+    let activities = installation.host().storage.activities();
+    let held_invoice = activities
+        .iter()
+        .find(|a| a.code == "number-taken")
+        .expect("it is held");
+    assert_eq!(held_invoice.local_id, invoice.id.to_string());
+
+    let id = format!("invoice/{:012}", invoice.id);
+    installation
+        .decide("retry", &[&id], "")
+        .expect("one may try");
+    installation.run_through("sync");
+    assert_eq!(
+        held(installation.world()).invoices.len(),
+        6,
+        "five of ours and one by hand: it is still there"
+    );
+    let gone = json!({"entity": "invoices", "act": "delete", "id": made["ID"]});
+    installation
+        .world()
+        .sage
+        .edit(&gone, now)
+        .expect("the bookkeeper may");
+    installation
+        .decide("retry", &[&id], "")
+        .expect("the cure was done");
+    installation.run_through("sync");
+    assert_in_step(&isp, &mut installation);
+
+    // What is noted already is not sent once the from-date has moved past it.
+    let mut installation = Installation::new(&isp, false);
+    installation.set("tax.1", "");
+    installation.run_through("sync");
+    installation.set("export_invoices_from", "2030-01-01");
+    let taxes: Vec<_> = isp
+        .setup()
+        .into_iter()
+        .filter(|(key, _)| key == "tax.1")
+        .collect();
+    installation.set("tax.1", &taxes[0].1);
+    installation.run_through("sync");
+    assert_eq!(held(installation.world()).invoices.len(), 0);
+    installation.set("export_invoices_from", &isp.first_day().to_string());
+    installation.run_through("sync");
+    assert_in_step(&isp, &mut installation);
+}
+
+#[test]
 fn a_wrong_password_is_tried_once_and_then_there_is_silence_until_it_changes() {
     let isp = Isp::seeded(Size::Tiny, 1);
     let mut installation = Installation::new(&isp, false);
