@@ -106,7 +106,7 @@ impl Entity for Payments {
         let by_reference = remote::by_name(SERVICE, &payment.receipt_number);
         let found = verdict::collisions(key, SERVICE, &likeness)
             .iter()
-            .chain((!payment.receipt_number.is_empty()).then_some(&by_reference))
+            .chain((!payment.receipt_number.trim().is_empty()).then_some(&by_reference))
             .find_map(|key| facts.found.get(key))
             .filter(|found| belongs(found, key));
         if let Some(found) = found {
