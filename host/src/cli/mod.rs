@@ -5,6 +5,7 @@
 
 mod addon;
 mod check;
+mod choices;
 mod connection;
 mod context;
 mod installation;
@@ -75,6 +76,8 @@ enum Command {
     },
     /// Shows or changes the settings of an installation
     Settings(settings::Settings),
+    /// Shows what settings and mappings can be set to
+    Choices(choices::Choices),
     /// Says whether an installation is ready for its jobs
     Check(check::Check),
     /// Runs a job now: exit code 0 finished, 3 paused, 4 stopped, 1 failed
@@ -114,6 +117,7 @@ pub fn main() -> ExitCode {
             Command::Addon { command } => command.execute(&context).await,
             Command::Installation { command } => command.execute(&context).await,
             Command::Settings(settings) => settings.execute(&context).await,
+            Command::Choices(choices) => choices.execute(&context).await,
             Command::Check(check) => check.execute(&context).await,
             Command::Run(run) => run.execute(&context).await,
             Command::Log(log) => log.execute(&context).await,

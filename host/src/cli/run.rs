@@ -57,7 +57,7 @@ impl Run {
         let text = if context.output.json {
             String::new()
         } else {
-            report(host.store(), &manifest, run, &outcome).await?
+            report(host.store(), &manifest, run, self.preview, &outcome).await?
         };
         context.output.show(json, || text)?;
         Ok(match outcome.state {
@@ -119,6 +119,7 @@ async fn report(
     store: &Store,
     manifest: &Manifest,
     run: RunId,
+    preview: bool,
     outcome: &Outcome,
 ) -> Result<String> {
     let mut text = String::new();
@@ -139,7 +140,12 @@ async fn report(
         }
         text.push('\n');
     }
-    text.push_str(&format!("Run {run}: {}\n", outcome.state.as_str()));
+    let what = if preview {
+        "preview, nothing was written, "
+    } else {
+        ""
+    };
+    text.push_str(&format!("Run {run}: {what}{}\n", outcome.state.as_str()));
     for (name, count) in &outcome.counts {
         text.push_str(&format!("  {}: {count}\n", printable(name)));
     }

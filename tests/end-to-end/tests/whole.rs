@@ -24,6 +24,9 @@ fn a_newcomer_sees_the_books_in_step_and_a_second_sync_writes_nothing() {
     let stage = Stage::new("small");
     stage.set_up(&component);
     stage.host(&["check", "isp"]).ok();
+    stage.host(&["run", "isp", "import-mapping"]).ok();
+    let items = stage.host(&["choices", "isp", "sage-items"]).ok();
+    assert!(items.contains("2007"), "{items}");
     let plan = stage.host(&["run", "isp", "sync", "--preview", "--json"]);
     assert_eq!(plan.code, 0, "{}", plan.err);
     assert_eq!(writes(&stage), 0, "a preview writes nothing");
