@@ -17,7 +17,7 @@ use crate::write::ledger::{Job, Run};
 use crate::write::protocol::Act;
 use crate::write::record::{Kind, Reason, Record, RecordKey, State, Stored};
 use crate::write::remote::{self, Question};
-use crate::write::verdict::{self, Verdict};
+use crate::write::verdict;
 
 /// The longest line text that Sage takes for sure (Sage API 2.4).
 const DESCRIPTION_LENGTH: usize = 100;
@@ -106,7 +106,11 @@ pub fn decide(
     let key = RecordKey::new(kind, document.id);
     let hash = content_hash(document);
     if let Some(record) = record.filter(|record| record.remote.is_some()) {
-        return decide_again(document, record, &hash);
+        return if document.status == DocumentStatus::Deleted {
+            Decision::SetAside(Aside::Owe(deleted_after_sync()))
+        } else {
+            Decision::of_sent(record, &hash)
+        };
     }
     let plan = match plan(&run.settings, mapping, facts, kind, document) {
         Ok(plan) => plan,
@@ -130,33 +134,6 @@ pub fn decide(
             },
             hash,
         },
-    }
-}
-
-/// A document that Sage has already.
-fn decide_again(document: &Document, record: &Record, hash: &str) -> Decision {
-    let differs_in_sage = matches!(
-        record.reason.code.as_str(),
-        "total-differs" | "differs-in-sage"
-    );
-    if document.status == DocumentStatus::Deleted {
-        Decision::SetAside(Aside::Owe(deleted_after_sync()))
-    } else if let (true, Some(remote)) = (record.hash.is_empty(), &record.remote) {
-        // A person linked it: what it says now is what was meant.
-        Decision::Found {
-            verdict: Verdict::Ours(remote.clone()),
-            hash: hash.to_owned(),
-        }
-    } else if record.hash != hash {
-        Decision::hold(Reason::new(
-            "changed-after-sync",
-            "It was changed in Splynx after it had been sent to Sage.",
-            "Make the same change in Sage, or undo it in Splynx.",
-        ))
-    } else if record.state == State::Held && differs_in_sage {
-        Decision::Keep
-    } else {
-        Decision::InStep
     }
 }
 

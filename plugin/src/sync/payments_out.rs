@@ -16,7 +16,7 @@ use crate::write::ledger::{Job, Run};
 use crate::write::protocol::Act;
 use crate::write::record::{Kind, Reason, Record, RecordKey, State, Stored};
 use crate::write::remote::{self, Question};
-use crate::write::verdict::{self, Verdict};
+use crate::write::verdict;
 
 const SERVICE: Service = Service::CustomerReceipt;
 const DESCRIPTION_LENGTH: usize = 100;
@@ -96,7 +96,7 @@ impl Entity for Payments {
     ) -> Decision {
         let hash = content_hash(payment);
         if let Some(record) = record.filter(|record| record.remote.is_some()) {
-            return decide_again(record, &hash);
+            return Decision::of_sent(record, &hash);
         }
         let (object, likeness) = match plan(&run.settings, &self.mapping, facts, payment) {
             Ok(plan) => plan,
@@ -154,26 +154,6 @@ fn belongs(found: &Found, key: RecordKey) -> bool {
     match &found.likeness {
         Likeness::Document(document) => key_in(&document.reference).is_none_or(|k| k == key),
         Likeness::Customer(_) => false,
-    }
-}
-
-fn decide_again(record: &Record, hash: &str) -> Decision {
-    if let (true, Some(remote)) = (record.hash.is_empty(), &record.remote) {
-        // A person linked it: what it says now is what was meant.
-        Decision::Found {
-            verdict: Verdict::Ours(remote.clone()),
-            hash: hash.to_owned(),
-        }
-    } else if record.hash != hash {
-        Decision::hold(Reason::new(
-            "changed-after-sync",
-            "It was changed in Splynx after it had been sent to Sage.",
-            "Make the same change in Sage, or undo it in Splynx.",
-        ))
-    } else if record.state == State::Held && record.reason.code != "changed-after-sync" {
-        Decision::Keep
-    } else {
-        Decision::InStep
     }
 }
 

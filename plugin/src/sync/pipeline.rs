@@ -45,6 +45,31 @@ impl Decision {
     pub fn hold(reason: Reason) -> Self {
         Self::SetAside(Aside::Hold(reason))
     }
+
+    /// On a document or receipt that Sage has already: it is never sent a second time.
+    pub fn of_sent(record: &Record, hash: &str) -> Self {
+        let differs_in_sage = matches!(
+            record.reason.code.as_str(),
+            "total-differs" | "differs-in-sage"
+        );
+        if let (true, Some(remote)) = (record.hash.is_empty(), &record.remote) {
+            // A person linked it: what it says now is what was meant.
+            Self::Found {
+                verdict: Verdict::Ours(remote.clone()),
+                hash: hash.to_owned(),
+            }
+        } else if record.hash != hash {
+            Self::hold(Reason::new(
+                "changed-after-sync",
+                "It was changed in Splynx after it had been sent to Sage.",
+                "Make the same change in Sage, or undo it in Splynx.",
+            ))
+        } else if record.state == State::Held && differs_in_sage {
+            Self::Keep
+        } else {
+            Self::InStep
+        }
+    }
 }
 
 /// Why a record is not sent (now).

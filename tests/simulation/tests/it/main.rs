@@ -1,0 +1,6 @@
+//! Syncs of whole providers, judged by what the two services hold afterwards.
+
+mod cures;
+mod doubts;
+mod judge;
+mod whole;

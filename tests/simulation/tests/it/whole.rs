@@ -1,0 +1,256 @@
+//! Everything goes over, once, within the limits; natively and as the component.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use mock_host::MemoryStorage;
+use mock_host::component::Plugin;
+use sandbox::http::Service;
+use sandbox::isp::{Isp, Size};
+use simulation::books::{self, expected, held};
+use simulation::installation::Installation;
+use splynx_sageone::write::record::ATTENTION;
+
+use crate::judge::{assert_in_step, held_ids, open, splynx_requests, writes};
+
+/// Requests to Sage that are neither creates nor look-ups of documents: the mapping lists.
+fn mapping_requests(requests: &std::collections::BTreeMap<String, u64>) -> u64 {
+    ["Item", "TaxType", "BankAccount"]
+        .iter()
+        .filter_map(|list| requests.get(&format!("GET {list}/Get")))
+        .sum()
+}
+
+fn total(requests: &std::collections::BTreeMap<String, u64>) -> u64 {
+    requests.values().sum()
+}
+
+#[test]
+fn a_first_sync_brings_everything_over_once_and_a_second_writes_nothing() {
+    for (size, seed) in [
+        (Size::Tiny, 1),
+        (Size::Tiny, 2),
+        (Size::Small, 1),
+        (Size::Small, 2),
+        (Size::Small, 3),
+    ] {
+        println!("{size:?} provider, seed {seed}");
+        let isp = Isp::seeded(size, seed);
+        let mut installation = Installation::new(&isp, false);
+        let (outcome, _) = installation.run_through("sync");
+        assert_eq!(outcome.state, "finished");
+        assert_in_step(&isp, &mut installation);
+
+        let before = writes(&mut installation);
+        let asked = books::requests(installation.world());
+        let asked_splynx = splynx_requests(&mut installation);
+        installation.advance(TimeDelta::minutes(15));
+        installation.run_through("sync");
+        assert_eq!(
+            writes(&mut installation),
+            before,
+            "the quiet cycle writes nothing"
+        );
+        let quiet = total(&books::requests(installation.world())) - total(&asked);
+        assert!(quiet <= 4, "the quiet cycle asked Sage {quiet} times");
+        let quiet = splynx_requests(&mut installation) - asked_splynx;
+        assert!(quiet <= 10, "the quiet cycle asked Splynx {quiet} times");
+    }
+}
+
+#[test]
+fn a_medium_provider_stays_within_the_limits_and_the_budget_of_requests() {
+    let isp = Isp::seeded(Size::Medium, 1);
+    let mut installation = Installation::new(&isp, false);
+    let (outcome, runs) = installation.run_through("sync");
+    assert_eq!(outcome.state, "finished");
+    let held = held(installation.world());
+    let documents =
+        held.invoices.len() + held.credit_notes.len() + held.receipts.len() + held.customers;
+    println!(
+        "{documents} objects in {runs} runs, until {}",
+        installation.world().now
+    );
+    // Names that clash are held, and so is what hangs on them: named one by one, nothing silent.
+    let expected = expected(&isp);
+    let missing = expected.invoices.len() - held.invoices.len();
+    assert!(
+        expected.customers - held.customers <= 10,
+        "only the few clashes are left"
+    );
+    let waiting = installation
+        .host()
+        .storage
+        .tables()
+        .find(|(name, _)| *name == ATTENTION)
+        .map_or(0, |(_, rows)| rows.len());
+    assert!(
+        waiting >= missing + expected.customers - held.customers,
+        "whatever is missing is listed"
+    );
+    for (key, total) in &held.invoices {
+        assert_eq!(expected.invoices.get(key), Some(total), "{key}");
+    }
+
+    let sage = installation.world().sage.state();
+    let requests = books::requests(installation.world());
+    let spent = total(&requests) - mapping_requests(&requests);
+    let most = documents as u64 * 101 / 100 + 10;
+    assert!(
+        spent <= most,
+        "{spent} requests for {documents} new objects, {most} allowed"
+    );
+    assert_eq!(sage["requests"]["blocks"], 0);
+    assert!(sage["requests"]["busiest_minute"].as_u64() <= Some(100));
+    assert!(sage["requests"]["busiest_day"].as_u64() <= Some(5_000));
+}
+
+#[test]
+fn a_company_that_holds_everything_already_gets_nothing_twice() {
+    for (size, seed) in [
+        (Size::Tiny, 1),
+        (Size::Small, 1),
+        (Size::Small, 2),
+        (Size::Medium, 1),
+    ] {
+        println!("{size:?} provider, seed {seed}");
+        let isp = Isp::seeded(size, seed);
+        let mut installation = Installation::new(&isp, true);
+        let before = held_ids(&mut installation);
+        for _ in 0..2 {
+            installation.run_through("sync");
+            installation.advance(TimeDelta::hours(1));
+        }
+        assert_eq!(held_ids(&mut installation), before, "nothing was created");
+        assert!(
+            open(&mut installation).is_empty(),
+            "everything is paired or listed with a reason"
+        );
+    }
+}
+
+#[test]
+fn a_lost_database_is_rebuilt_from_the_keys_in_sage() {
+    let isp = Isp::seeded(Size::Small, 4);
+    let mut installation = Installation::new(&isp, false);
+    installation.run_through("sync");
+    let before = held_ids(&mut installation);
+    installation.host().storage = MemoryStorage::default();
+    installation.run_through("sync");
+    assert_eq!(
+        held_ids(&mut installation),
+        before,
+        "nothing was created twice"
+    );
+    assert_in_step(&isp, &mut installation);
+    assert!(open(&mut installation).is_empty());
+    let before = writes(&mut installation);
+    installation.run_through("sync");
+    assert_eq!(
+        writes(&mut installation),
+        before,
+        "what was found is as it was sent: nothing to update"
+    );
+}
+
+#[test]
+fn a_preview_lists_exactly_what_the_job_then_does_and_changes_nothing() {
+    let isp = Isp::seeded(Size::Small, 5);
+    for in_step in [false, true] {
+        let mut installation = Installation::new(&isp, in_step);
+        // A mapping that is missing, so that the plan holds some records too.
+        installation.set("item.9", "");
+        let plan = installation.preview("sync").expect("the preview works");
+        assert_eq!(writes(&mut installation), 0);
+        assert_eq!(
+            installation.host().storage.tables().count(),
+            0,
+            "nothing was stored"
+        );
+        let planned: BTreeSet<(String, String)> = plan
+            .iter()
+            .map(|row| (row.cells[0].clone(), row.id.clone()))
+            .collect();
+        installation.run_through("sync");
+        let done: BTreeSet<(String, String)> = installation
+            .host()
+            .storage
+            .activities()
+            .iter()
+            .map(|activity| {
+                let act = match activity.action.as_str() {
+                    "created" => "create",
+                    "updated" => "update",
+                    "paired" => "pair",
+                    "skipped" => "skip",
+                    "held" => "hold",
+                    "owed" => "owe",
+                    other => other,
+                };
+                (
+                    act.to_owned(),
+                    format!("{}/{}", activity.entity, activity.local_id),
+                )
+            })
+            .collect();
+        assert!(planned.len() > 500, "there was something to plan");
+        assert_eq!(planned, done);
+    }
+}
+
+/// The built component, where there is one; `scripts/test` insists on it.
+fn component() -> Option<Plugin> {
+    let path = std::env::var_os("ADDON_COMPONENT").map_or_else(
+        || {
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("../../target/plugin/splynx-sageone.wasm")
+        },
+        Into::into,
+    );
+    if !path.exists() {
+        let required = std::env::var("REQUIRE_COMPONENT").is_ok_and(|value| value == "1");
+        assert!(!required, "there is no component at {}", path.display());
+        eprintln!(
+            "skipped: no component at {}; scripts/build-plugin makes it",
+            path.display()
+        );
+        return None;
+    }
+    let bytes = std::fs::metadata(&path).map_or(u64::MAX, |file| file.len());
+    assert!(
+        bytes < 1 << 20,
+        "the component has {bytes} bytes, and may have a mebibyte"
+    );
+    Some(Plugin::load(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+}
+
+#[test]
+fn the_component_does_what_the_native_domain_does() {
+    let Some(plugin) = component() else {
+        return;
+    };
+    let isp = Isp::seeded(Size::Small, 6);
+    let mut native = Installation::new(&isp, false);
+    let planned = native.preview("sync").expect("the preview works");
+    let (native_outcome, _) = native.run_through("sync");
+    let mut component = Installation::with_component(&isp, false, plugin);
+    assert_eq!(
+        component.preview("sync").expect("the preview works"),
+        planned
+    );
+    let (outcome, _) = component.run_through("sync");
+    assert_eq!(outcome, native_outcome);
+    assert_in_step(&isp, &mut component);
+    let tables = |installation: &mut Installation| -> Vec<(String, Vec<(String, String)>)> {
+        let storage = &installation.host().storage;
+        storage
+            .tables()
+            .map(|(name, rows)| (name.to_owned(), rows.clone().into_iter().collect()))
+            .collect()
+    };
+    assert_eq!(
+        tables(&mut component),
+        tables(&mut native),
+        "the same state to the last byte"
+    );
+}
