@@ -20,6 +20,31 @@ pub struct CustomerTicks {
     pub view_invoices_online: bool,
 }
 
+/// Which way payments go (F15); customers and documents always go to Sage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    ToSage,
+    FromSage,
+    Both,
+}
+
+impl Direction {
+    pub fn to_sage(self) -> bool {
+        self != Self::FromSage
+    }
+
+    pub fn from_sage(self) -> bool {
+        self != Self::ToSage
+    }
+}
+
+/// How imported receipts are bundled into Splynx statements (F12).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grouping {
+    Month,
+    Day,
+}
+
 /// Everything a run needs to know, besides what the two services say.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -33,7 +58,27 @@ pub struct Settings {
     /// F33: documents in Sage carry Splynx's number.
     pub splynx_numbers: bool,
     pub use_credit_notes: bool,
+    /// F30: prices go to Sage with VAT in them.
+    pub inclusive: bool,
+    /// F31: the Sage item of a line that makes the totals equal.
+    pub fix_item: Option<i64>,
+    /// What stands before our key in the reference of a document: `{number}`, `{id}`, `{date}`.
+    pub reference_pattern: String,
+    /// Line texts tell the service period.
+    pub line_periods: bool,
+    pub direction: Direction,
     pub push_methods: BTreeSet<i64>,
+    /// Which field of a payment stands before our key in the receipt's reference.
+    pub payment_reference: String,
+    /// Receipts go to Sage as reconciled.
+    pub receipts_reconciled: bool,
+    pub statements_by: Grouping,
+    /// F18: a receipt without invoice, or one that pays an invoice in part, becomes a payment too.
+    pub pay_without_invoice: bool,
+    /// F20: a receipt makes a payment also where its invoice is paid already.
+    pub pay_paid_invoices: bool,
+    /// A customer that is inactive in Splynx becomes inactive in Sage.
+    pub follow_inactive: bool,
     /// F10: the method of payments that came from Sage.
     pub imported_method: Option<i64>,
     from: BTreeMap<Kind, NaiveDate>,
@@ -87,7 +132,12 @@ impl Settings {
             partners_ignore: ids("partners_ignore", get("partners_ignore"))?,
             name_pattern: match get("customer_name_pattern") {
                 "" => "{name}".to_owned(),
-                pattern => check_pattern(pattern)?.to_owned(),
+                pattern => check_pattern(
+                    "customer_name_pattern",
+                    pattern,
+                    &["{id}", "{login}", "{name}", "{email}"],
+                )?
+                .to_owned(),
             },
             make_names_unique: on("make_names_unique"),
             ticks: CustomerTicks {
@@ -98,6 +148,40 @@ impl Settings {
             },
             splynx_numbers: on("use_system_document_number"),
             use_credit_notes: on("use_credit_notes"),
+            inclusive: on("use_inclusive_amounts"),
+            fix_item: ids("fix_item_id", get("fix_item_id"))?.first().copied(),
+            reference_pattern: match get("document_reference_pattern") {
+                "" => "{number}".to_owned(),
+                pattern => check_pattern(
+                    "document_reference_pattern",
+                    pattern,
+                    &["{number}", "{id}", "{date}"],
+                )?
+                .to_owned(),
+            },
+            line_periods: on("line_service_period"),
+            direction: one_of(
+                "payments_direction",
+                get("payments_direction"),
+                &[
+                    ("to_sage", Direction::ToSage),
+                    ("from_sage", Direction::FromSage),
+                    ("both", Direction::Both),
+                ],
+            )?,
+            payment_reference: match get("payment_reference_field") {
+                "" => "receipt_number".to_owned(),
+                field => field.to_owned(),
+            },
+            receipts_reconciled: on("receipts_reconciled"),
+            statements_by: one_of(
+                "bank_statements_group",
+                get("bank_statements_group"),
+                &[("month", Grouping::Month), ("day", Grouping::Day)],
+            )?,
+            pay_without_invoice: on("create_payment_without_invoice"),
+            pay_paid_invoices: on("create_payment_for_paid_invoice"),
+            follow_inactive: on("follow_inactive_customers"),
             push_methods: ids("payments_push_methods", get("payments_push_methods"))?,
             imported_method: ids("payment_method_id", get("payment_method_id"))?
                 .first()
@@ -112,6 +196,8 @@ impl Settings {
                 (Kind::Invoice, on("cron_invoices")),
                 (Kind::CreditNote, on("cron_credit_notes")),
                 (Kind::Payment, on("cron_payments")),
+                (Kind::Receipt, on("cron_payments")),
+                (Kind::Allocation, on("cron_payments")),
             ]),
             payment_days: ids("cron_payment_days", get("cron_payment_days"))?
                 .into_iter()
@@ -172,7 +258,8 @@ impl Settings {
 
     /// Whether the automatic run syncs this kind today (F35, F36, F37, F38).
     pub fn due(&self, kind: Kind) -> bool {
-        self.cron[&kind] && (kind != Kind::Payment || self.is_payment_day())
+        let is_money = matches!(kind, Kind::Payment | Kind::Receipt | Kind::Allocation);
+        self.cron[&kind] && (!is_money || self.is_payment_day())
     }
 
     /// D4: a day that a month lacks means its last day.
@@ -191,31 +278,43 @@ impl Settings {
 /// The setting with a kind's from-date; customers have none.
 fn from_key(kind: Kind) -> Option<&'static str> {
     match kind {
-        Kind::Customer => None,
+        Kind::Customer | Kind::Allocation => None,
         Kind::Invoice => Some("export_invoices_from"),
         Kind::CreditNote => Some("export_credit_notes_from"),
         Kind::Payment => Some("export_payments_from"),
+        Kind::Receipt => Some("import_payments_from"),
     }
 }
 
-/// The variables of F24.
-fn check_pattern(pattern: &str) -> Result<&str, Failure> {
-    let key = "customer_name_pattern";
+/// A pattern may name these variables only (F24).
+fn check_pattern<'p>(key: &str, pattern: &'p str, known: &[&str]) -> Result<&'p str, Failure> {
     let mut rest = pattern;
     while let Some(start) = rest.find('{') {
         let Some(length) = rest[start..].find('}') else {
             return Err(invalid(key, "a { has no } behind it"));
         };
         let variable = &rest[start..=start + length];
-        if !matches!(variable, "{id}" | "{login}" | "{name}" | "{email}") {
+        if !known.contains(&variable) {
             return Err(invalid(
                 key,
-                &format!("{variable} is unknown; use {{id}}, {{login}}, {{name}} and {{email}}"),
+                &format!("{variable} is unknown; use {}", known.join(", ")),
             ));
         }
         rest = &rest[start + length + 1..];
     }
     Ok(pattern)
+}
+
+/// One of a few words; empty: the first of them.
+fn one_of<T: Copy>(key: &str, text: &str, words: &[(&str, T)]) -> Result<T, Failure> {
+    let chosen = words
+        .iter()
+        .find(|(word, _)| *word == text)
+        .or_else(|| words.first().filter(|_| text.is_empty()));
+    chosen.map(|(_, value)| *value).ok_or_else(|| {
+        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        invalid(key, &format!("write one of {}", known.join(", ")))
+    })
 }
 
 fn ids(key: &str, text: &str) -> Result<BTreeSet<i64>, Failure> {
@@ -283,6 +382,8 @@ mod tests {
             ("export_invoices_from", "31/03/2026", "2026-03-31"),
             ("partners_ignore", "one", "not a number"),
             ("cron_payment_days", "32", "from 1 to 31"),
+            ("payments_direction", "sideways", "to_sage, from_sage, both"),
+            ("bank_statements_group", "week", "month, day"),
         ] {
             let failure = on("2026-05-10", &[(key, value)]).expect_err(value);
             assert_eq!(failure.code, "invalid-settings");

@@ -157,6 +157,12 @@ fn linked(
         Kind::Invoice if !negative => Service::TaxInvoice,
         Kind::Invoice | Kind::CreditNote => Service::CustomerReturn,
         Kind::Payment => Service::CustomerReceipt,
+        Kind::Allocation => Service::Allocation,
+        Kind::Receipt => {
+            return Err(refuse(
+                "A receipt is paired with invoices on the page Statements.".to_owned(),
+            ));
+        }
     };
     if sage::get_one(run, service, id)?.is_none() {
         return Err(refuse(format!("Sage has no {} {id}.", service.title())));

@@ -7,8 +7,8 @@ mod types;
 
 pub use client::{Reply, companies, get_one, list_all, newer, reply_of, save_request};
 pub use types::{
-    CustomerLikeness, DocumentLikeness, Found, Likeness, Service, customer_content, fold, key_in,
-    reference,
+    AllocationLikeness, CustomerLikeness, DocumentLikeness, Found, Likeness, Service,
+    customer_content, fold, key_in, reference,
 };
 
 /// The name of the connection in the manifest.

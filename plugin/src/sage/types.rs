@@ -15,6 +15,7 @@ pub enum Service {
     TaxInvoice,
     CustomerReturn,
     CustomerReceipt,
+    Allocation,
 }
 
 impl Service {
@@ -25,6 +26,7 @@ impl Service {
             Self::TaxInvoice => "TaxInvoice",
             Self::CustomerReturn => "CustomerReturn",
             Self::CustomerReceipt => "CustomerReceipt",
+            Self::Allocation => "Allocation",
         }
     }
 
@@ -35,6 +37,7 @@ impl Service {
             Self::TaxInvoice => "tax invoice",
             Self::CustomerReturn => "credit note",
             Self::CustomerReceipt => "receipt",
+            Self::Allocation => "allocation",
         }
     }
 }
@@ -50,7 +53,7 @@ pub fn reference(number: &str, key: RecordKey) -> String {
 /// Our key in a reference, if it ends in one.
 pub fn key_in(reference: &str) -> Option<RecordKey> {
     let (_, tag) = reference.rsplit_once(' ')?;
-    let kind = Kind::ALL
+    let kind = Kind::IN_REFERENCES
         .into_iter()
         .find(|kind| tag.starts_with(kind.letter()))?;
     let digits = &tag[1..];
@@ -66,6 +69,15 @@ pub fn key_in(reference: &str) -> Option<RecordKey> {
 pub enum Likeness {
     Customer(CustomerLikeness),
     Document(DocumentLikeness),
+    Allocation(AllocationLikeness),
+}
+
+/// What of a receipt or credit note settles an invoice; all ids are Sage's (Sage API 2.7).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllocationLikeness {
+    pub source: i64,
+    pub target: i64,
+    pub total: Decimal,
 }
 
 /// The name is Sage's unique key; the rest tells whether it is the same person.
@@ -143,6 +155,11 @@ impl Likeness {
     pub fn of_row(service: Service, row: &Value) -> Option<Self> {
         Some(match service {
             Service::Customer => Self::Customer(CustomerLikeness::of(row)),
+            Service::Allocation => Self::Allocation(AllocationLikeness {
+                source: json::integer(row, "SourceDocumentId")?,
+                target: json::integer(row, "AllocatedToDocumentId")?,
+                total: json::decimal(row, "Total")?,
+            }),
             _ => Self::Document(DocumentLikeness {
                 customer: json::integer(row, "CustomerId")?,
                 date: json::date(row, "Date")?,
@@ -157,7 +174,7 @@ impl Likeness {
     pub fn content(&self) -> &str {
         match self {
             Self::Customer(customer) => &customer.content,
-            Self::Document(_) => "",
+            Self::Document(_) | Self::Allocation(_) => "",
         }
     }
 
@@ -185,6 +202,11 @@ impl Likeness {
                     sent.number.is_empty() || fold(&sent.number) == fold(&found.number),
                     "number",
                 );
+            }
+            (Self::Allocation(sent), Self::Allocation(found)) => {
+                compare(sent.source == found.source, "source");
+                compare(sent.target == found.target, "invoice");
+                compare(sent.total == found.total, "amount");
             }
             _ => compare(false, "kind"),
         }

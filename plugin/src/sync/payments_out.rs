@@ -153,7 +153,7 @@ impl Entity for Payments {
 fn belongs(found: &Found, key: RecordKey) -> bool {
     match &found.likeness {
         Likeness::Document(document) => key_in(&document.reference).is_none_or(|k| k == key),
-        Likeness::Customer(_) => false,
+        Likeness::Customer(_) | Likeness::Allocation(_) => false,
     }
 }
 

@@ -28,15 +28,23 @@ pub enum Kind {
     Invoice,
     CreditNote,
     Payment,
+    /// A receipt that was made in Sage; its id is Sage's.
+    Receipt,
+    /// What of a payment or credit note settles an invoice; its id is that of Splynx's invoice relation.
+    Allocation,
 }
 
 impl Kind {
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::Customer,
         Self::Invoice,
         Self::CreditNote,
         Self::Payment,
+        Self::Receipt,
+        Self::Allocation,
     ];
+    /// The kinds whose key stands in a reference in Sage.
+    pub const IN_REFERENCES: [Self; 3] = [Self::Invoice, Self::CreditNote, Self::Payment];
 
     /// As in the activity log and in keys.
     pub fn name(self) -> &'static str {
@@ -45,6 +53,8 @@ impl Kind {
             Self::Invoice => "invoice",
             Self::CreditNote => "credit-note",
             Self::Payment => "payment",
+            Self::Receipt => "receipt",
+            Self::Allocation => "allocation",
         }
     }
 
@@ -55,6 +65,8 @@ impl Kind {
             Self::Invoice => "invoices",
             Self::CreditNote => "credit notes",
             Self::Payment => "payments",
+            Self::Receipt => "receipts",
+            Self::Allocation => "allocations",
         }
     }
 
@@ -65,6 +77,8 @@ impl Kind {
             Self::Invoice => 'I',
             Self::CreditNote => 'C',
             Self::Payment => 'P',
+            Self::Receipt => 'R',
+            Self::Allocation => 'A',
         }
     }
 }
@@ -325,6 +339,11 @@ impl Batch {
                 value: None,
             });
             self.set(REMOTE, remote.to_string(), key.to_string());
+        }
+        if let Some(parted) = before.and_then(|r| r.remote.as_ref())
+            && new.remote.as_ref() != Some(parted)
+        {
+            self.delete(REMOTE, parted.to_string());
         }
         Stored {
             text: Some(text),

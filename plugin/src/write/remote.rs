@@ -41,10 +41,16 @@ pub fn by_money(
     )
 }
 
+/// Index key of an allocation: a source settles an invoice once.
+pub fn by_pair(source: i64, target: i64) -> String {
+    format!("{}/pair/{source}|{target}", Service::Allocation.name())
+}
+
 /// Every index key under which an object can be found.
 fn index_keys(service: Service, found: &Found) -> Vec<String> {
     match &found.likeness {
         Likeness::Customer(customer) => vec![by_name(service, &customer.name)],
+        Likeness::Allocation(allocation) => vec![by_pair(allocation.source, allocation.target)],
         Likeness::Document(document) => {
             let mut keys = vec![by_name(service, &document.number)];
             if let Some(key) = key_in(&document.reference) {

@@ -12,6 +12,9 @@ use crate::write::remote;
 pub fn collisions(key: RecordKey, service: Service, likeness: &Likeness) -> Vec<String> {
     match likeness {
         Likeness::Customer(customer) => vec![remote::by_name(service, &customer.name)],
+        Likeness::Allocation(allocation) => {
+            vec![remote::by_pair(allocation.source, allocation.target)]
+        }
         Likeness::Document(document) => {
             let mut keys = vec![remote::by_key(service, key)];
             if !document.number.is_empty() {
@@ -64,6 +67,14 @@ pub fn judge(likeness: &Likeness, found: &Found, service: Service) -> Verdict {
             )
             .until_setting("customer_name_pattern")
             .until_setting("make_names_unique"),
+            None,
+        ),
+        Likeness::Allocation(_) => Verdict::NotOurs(
+            Reason::new(
+                "allocated-otherwise",
+                format!("Sage has allocated it already (id {}), and there it differs in {what}.", found.id),
+                "Correct the allocation in Sage, then mark this one as done.",
+            ),
             None,
         ),
         Likeness::Document(document) if sage::key_in(&document.reference).is_some() => {

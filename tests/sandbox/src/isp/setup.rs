@@ -29,6 +29,7 @@ impl Isp {
         for kind in ["invoices", "credit_notes", "payments"] {
             setup.push((format!("export_{kind}_from"), first_day.clone()));
         }
+        setup.push(("import_payments_from".to_owned(), first_day));
         for kind in ["customers", "invoices", "credit_notes", "payments"] {
             setup.push((format!("cron_{kind}"), "on".to_owned()));
         }
