@@ -8,10 +8,12 @@ use crate::preview::Preview;
 use crate::sage::{self, Service};
 use crate::sync::credit_notes::CreditNotes;
 use crate::sync::customers::Customers;
+use crate::sync::documents::Office;
 use crate::sync::invoices::Invoices;
 use crate::sync::mapping::{self, List, Mapping};
 use crate::sync::payments_out::Payments;
 use crate::sync::pipeline;
+use crate::sync::{allocations, calibration};
 use crate::write::ledger::{Halt, Job, META, Run};
 use crate::write::record::{Batch, Kind};
 use crate::write::remote;
@@ -69,8 +71,18 @@ fn perform(run: &mut Run, job: &str) -> Job<Option<Failure>> {
         "load-customers-for-pairing" => remote::reload(run, Service::Customer)?,
         "export-customers" => export(run, Kind::Customer)?,
         "export-invoices" => export(run, Kind::Invoice)?,
-        "export-credit-notes" => export(run, Kind::CreditNote)?,
-        "export-payments" => export(run, Kind::Payment)?,
+        "export-credit-notes" => {
+            export(run, Kind::CreditNote)?;
+            export(run, Kind::Allocation)?;
+        }
+        "export-payments" => {
+            export(run, Kind::Payment)?;
+            export(run, Kind::Allocation)?;
+        }
+        "calibrate" => {
+            let mapping = Mapping::load(run)?;
+            return calibration::calibrate(run, &mapping);
+        }
         "sync" => return sync(run),
         unknown => {
             return Err(Halt::Failed(Failure::new(
@@ -109,19 +121,29 @@ fn export(run: &mut Run, kind: Kind) -> Job<()> {
     match kind {
         Kind::Customer => pipeline::sync(run, &Customers),
         Kind::Invoice => {
-            let mapping = Mapping::load(run)?;
-            pipeline::sync(run, &Invoices { mapping })
+            let office = office(run)?;
+            pipeline::sync(run, &Invoices { office })
         }
         Kind::CreditNote => {
-            let mapping = Mapping::load(run)?;
-            pipeline::sync(run, &CreditNotes { mapping })
+            let office = office(run)?;
+            pipeline::sync(run, &CreditNotes { office })
         }
         Kind::Payment => {
             let mapping = Mapping::load(run)?;
             pipeline::sync(run, &Payments { mapping })
         }
-        Kind::Receipt | Kind::Allocation => Ok(()),
+        Kind::Receipt => Ok(()),
+        Kind::Allocation => allocations::sync(run),
     }
+}
+
+fn office(run: &mut Run) -> Job<Office> {
+    let mapping = Mapping::load(run)?;
+    let arithmetic = calibration::before_documents(run, &mapping)?.arithmetic;
+    Ok(Office {
+        mapping,
+        arithmetic,
+    })
 }
 
 /// What cron would do now, in the order of F69.
@@ -189,6 +211,12 @@ pub fn view(cap: &mut dyn Capabilities, page: &str, query: &Query) -> Result<Row
     let mut run = Run::new(cap)?;
     match page {
         "outbox" => pages::outbox::view(&mut run, query).map_err(Halt::into_failure),
+        "calibration" => calibration::view(&mut run)
+            .map(|rows| Rows {
+                rows,
+                next: String::new(),
+            })
+            .map_err(Halt::into_failure),
         unknown => Err(Failure::new(
             "unknown-page",
             format!("There is no page {unknown:?}."),

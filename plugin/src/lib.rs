@@ -7,6 +7,7 @@
 //! `component`, the thin shell around it.
 
 pub mod addon;
+pub mod arithmetic;
 pub mod capability;
 mod check;
 #[cfg(target_family = "wasm")]
@@ -15,6 +16,7 @@ mod json;
 pub mod money;
 mod pages;
 mod preview;
+pub mod pricing;
 pub mod sage;
 pub mod settings;
 pub mod splynx;

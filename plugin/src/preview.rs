@@ -7,10 +7,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::arithmetic::{Priced, Totals};
 use crate::capability::{
     Activity, Answer, Capabilities, Change, Effect, Entry, Failure, Pair, Request, Response, Row,
+    Unanswered,
 };
 use crate::json;
+use crate::sync::{calibration, mapping};
 
 /// Rows handed to the host at once.
 const REPORT_PAGE: usize = 100;
@@ -48,35 +51,61 @@ impl<'a> Preview<'a> {
         self.real.report("plan", std::mem::take(&mut self.plan))
     }
 
-    /// Sage's answer to a Save: the object with its id, number and total.
+    /// Sage's answer to a Save: the object with its id and totals; to a batch, a list of them; to a Delete, nothing.
     fn stored(&mut self, request: &Request) -> Answer {
-        let mut object: Value = serde_json::from_str(&request.body).unwrap_or_default();
+        let answer = match serde_json::from_str(&request.body).unwrap_or_default() {
+            Value::Array(objects) => {
+                let stored = objects.into_iter().map(|object| self.stored_object(object));
+                Value::Array(stored.collect::<Result<_, Unanswered>>()?)
+            }
+            object => self.stored_object(object)?,
+        };
+        Ok(Response {
+            status: 200,
+            headers: Vec::new(),
+            body: answer.to_string(),
+        })
+    }
+
+    fn stored_object(&mut self, mut object: Value) -> Result<Value, Unanswered> {
         let is_new = json::relation(&object, "ID").is_none();
-        let line_total = json::field(&object, "Lines").as_array().map(|lines| {
-            lines
-                .iter()
-                .filter_map(|line| {
-                    Some(
-                        json::decimal(line, "Quantity")?
-                            * json::decimal(line, "UnitPriceInclusive")?,
-                    )
-                })
-                .sum()
-        });
+        let totals = match json::field(&object, "Lines").as_array() {
+            Some(lines) => Some(self.totals(&object, lines).map_err(|reason| Unanswered {
+                maybe_sent: false,
+                reason,
+            })?),
+            None => None,
+        };
         if let Some(object) = object.as_object_mut() {
             if is_new {
                 self.next_id += 1;
                 object.insert("ID".to_owned(), self.next_id.into());
             }
-            if let Some(total) = line_total {
-                object.insert("Total".to_owned(), json::number(total));
+            if let Some(totals) = totals {
+                object.insert("Total".to_owned(), json::number(totals.total));
             }
         }
-        Ok(Response {
-            status: 200,
-            headers: Vec::new(),
-            body: object.to_string(),
-        })
+        Ok(object)
+    }
+
+    /// What Sage would make of the lines, as far as its arithmetic is known.
+    fn totals(&mut self, document: &Value, lines: &[Value]) -> Result<Totals, Failure> {
+        let inclusive = json::flag(document, "Inclusive");
+        let mut priced = Vec::new();
+        for line in lines {
+            let price = if inclusive {
+                "UnitPriceInclusive"
+            } else {
+                "UnitPriceExclusive"
+            };
+            let tax = json::integer(line, "TaxTypeId").unwrap_or_default();
+            priced.push(Priced {
+                quantity: json::decimal(line, "Quantity").unwrap_or_default(),
+                price: json::decimal(line, price).unwrap_or_default(),
+                rate: mapping::stored_rate(self, tax)?,
+            });
+        }
+        Ok(calibration::stored_arithmetic(self)?.totals(inclusive, priced))
     }
 
     fn plan_row(activity: &Activity) -> Row {

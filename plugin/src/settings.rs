@@ -196,8 +196,6 @@ impl Settings {
                 (Kind::Invoice, on("cron_invoices")),
                 (Kind::CreditNote, on("cron_credit_notes")),
                 (Kind::Payment, on("cron_payments")),
-                (Kind::Receipt, on("cron_payments")),
-                (Kind::Allocation, on("cron_payments")),
             ]),
             payment_days: ids("cron_payment_days", get("cron_payment_days"))?
                 .into_iter()
@@ -258,8 +256,12 @@ impl Settings {
 
     /// Whether the automatic run syncs this kind today (F35, F36, F37, F38).
     pub fn due(&self, kind: Kind) -> bool {
-        let is_money = matches!(kind, Kind::Payment | Kind::Receipt | Kind::Allocation);
-        self.cron[&kind] && (!is_money || self.is_payment_day())
+        match kind {
+            Kind::Customer | Kind::Invoice | Kind::CreditNote => self.cron[&kind],
+            Kind::Payment | Kind::Receipt => self.cron[&Kind::Payment] && self.is_payment_day(),
+            // Payments and credit notes both settle invoices.
+            Kind::Allocation => self.due(Kind::Payment) || self.due(Kind::CreditNote),
+        }
     }
 
     /// D4: a day that a month lacks means its last day.

@@ -118,7 +118,9 @@ fn refuse(message: String) -> Halt {
 }
 
 fn retried(key: RecordKey, record: Record) -> Job<Record> {
-    if record.remote.is_some() && key.kind != Kind::Customer {
+    // Customers and documents are saved again as an update of what Sage has; money is not.
+    let is_updated = matches!(key.kind, Kind::Customer | Kind::Invoice | Kind::CreditNote);
+    if record.remote.is_some() && !is_updated {
         return Err(refuse(format!(
             "{} {} is in Sage already and is never sent a second time. Correct it in Sage, then mark it as done.",
             key.kind.name(),

@@ -3,22 +3,26 @@
 use serde_json::Value;
 
 use super::{CONNECTION, Service};
-use crate::capability::{Answer, Effect, Failure, Pair, Request, Response};
+use crate::capability::{Answer, Effect, Failure, Pair, Request, Response, Unanswered};
 use crate::json;
 use crate::write::ledger::{Halt, Job, Run};
 
 /// The most rows that Sage lists at once (Sage API 1.6).
 const PAGE: usize = 100;
+/// The most parts of a batch; no maximum is published (Sage API 2.13).
+pub const LARGEST_BATCH: usize = 100;
 /// After 429 Sage blocks for an hour, and asking meanwhile lengthens it (Sage API 1.6).
 const BLOCK_SECONDS: u64 = 65 * 60;
 /// While the service is down for maintenance.
 const REST_SECONDS: u64 = 5 * 60;
 
 /// What Sage made of a Save.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// The stored object.
     Stored(Value),
+    /// It is not there (any more): the answer to a Delete.
+    Removed,
     /// Not stored, and Sage says why.
     Refused(String),
     /// It may have been stored: no answer, or one that cannot be read.
@@ -27,14 +31,15 @@ pub enum Reply {
     NotSent(Halt),
 }
 
-/// Reads the answer to a Save (architecture, write protocol, 3).
-pub fn reply_of(answer: Answer, now: u64) -> Reply {
+/// Reads the answer to a Save or Delete (architecture, write protocol, 3).
+pub fn reply_of(method: &str, answer: Answer, now: u64) -> Reply {
     let response = match answer {
         Ok(response) => response,
         Err(unanswered) if unanswered.maybe_sent => return Reply::Uncertain(unanswered.reason),
         Err(unanswered) => return Reply::NotSent(unanswered.reason.into()),
     };
     match response.status {
+        200..=299 | 404 if method == "DELETE" => Reply::Removed,
         200..=299 => match serde_json::from_str::<Value>(&response.body) {
             Ok(object) if json::integer(&object, "ID").is_some_and(|id| id > 0) => {
                 Reply::Stored(object)
@@ -56,10 +61,41 @@ pub fn reply_of(answer: Answer, now: u64) -> Reply {
     }
 }
 
+/// The replies for the parts of a batch, in their order (Sage API 2.7).
+pub fn replies_of(answer: Option<Answer>, parts: usize, now: u64) -> Vec<Reply> {
+    let answer = answer.unwrap_or_else(|| {
+        Err(Unanswered {
+            maybe_sent: true,
+            reason: Failure::new("internal", "The host did not answer a request."),
+        })
+    });
+    let objects = match &answer {
+        Ok(response) if (200..300).contains(&response.status) => {
+            serde_json::from_str::<Vec<Value>>(&response.body).ok()
+        }
+        _ => None,
+    };
+    match objects {
+        Some(objects) if objects.len() == parts => objects
+            .into_iter()
+            .map(|object| {
+                let body = object.to_string();
+                let part = Response {
+                    status: 200,
+                    headers: Vec::new(),
+                    body,
+                };
+                reply_of("POST", Ok(part), now)
+            })
+            .collect(),
+        _ => vec![reply_of("POST", answer, now); parts],
+    }
+}
+
 /// The request that saves an object. `own_number`: Sage is to keep the document number that we send (F33).
 pub fn save_request(run: &Run, service: Service, object: &Value, own_number: bool) -> Request {
     let mut query = company(run);
-    if service != Service::Customer {
+    if !matches!(service, Service::Customer | Service::Allocation) {
         let system_number = if own_number { "false" } else { "true" };
         query.push((
             "useSystemDocumentNumber".to_owned(),
@@ -72,6 +108,28 @@ pub fn save_request(run: &Run, service: Service, object: &Value, own_number: boo
         body: object.to_string(),
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
         ..read(format!("{}/Save", service.name()), query)
+    }
+}
+
+/// One request for all of them: their bodies as one bare array.
+pub fn save_batch_request(requests: &[Request]) -> Request {
+    let bodies: Vec<&str> = requests
+        .iter()
+        .map(|request| request.body.as_str())
+        .collect();
+    let first = &requests[0];
+    Request {
+        path: format!("{}Batch", first.path),
+        body: format!("[{}]", bodies.join(",")),
+        ..first.clone()
+    }
+}
+
+pub fn delete_request(run: &Run, service: Service, id: i64) -> Request {
+    Request {
+        effect: Effect::Write,
+        method: "DELETE",
+        ..read(format!("{}/Delete/{id}", service.name()), company(run))
     }
 }
 
@@ -133,6 +191,42 @@ pub fn list_all(run: &mut Run, service: &str) -> Job<Vec<Value>> {
 pub fn companies(run: &mut Run) -> Job<Vec<Value>> {
     let list = fetch(run, read("Company/Get".to_owned(), Vec::new()))?;
     results(list, "Company/Get")
+}
+
+/// The company that the installation works with (Sage API 2.1).
+pub fn current_company(run: &mut Run) -> Job<Value> {
+    let query = company(run);
+    fetch(run, read("Company/Current".to_owned(), query))
+}
+
+/// What Sage would store of an invoice, or what it says against it. Nothing is stored (Sage API 1.8).
+pub fn calculate(run: &mut Run, invoice: &Value) -> Job<Result<Value, String>> {
+    let path = "TaxInvoice/Calculate";
+    let request = Request {
+        method: "POST",
+        body: invoice.to_string(),
+        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+        ..read(path.to_owned(), company(run))
+    };
+    let response = run.send(request)?;
+    if response.status == 400 {
+        return Ok(Err(said(&response.body)));
+    }
+    body(check(run, response)?, path).map(Ok)
+}
+
+/// How many rows a search finds; none where Sage refuses it.
+pub fn probe(run: &mut Run, service: &str, filter: &str) -> Job<Option<i64>> {
+    let path = format!("{service}/Get");
+    let mut query = company(run);
+    query.push(("$filter".to_owned(), filter.to_owned()));
+    query.push(("$top".to_owned(), "1".to_owned()));
+    let response = run.send(read(path.clone(), query))?;
+    if response.status == 400 {
+        return Ok(None);
+    }
+    let list = body(check(run, response)?, &path)?;
+    Ok(json::integer(&list, "TotalResults"))
 }
 
 /// The object as Sage has it now; none where it is gone.
@@ -273,17 +367,16 @@ fn said(body: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capability::Unanswered;
 
     fn answered(status: u16, body: &str) -> Reply {
-        reply_of(
-            Ok(Response {
-                status,
-                headers: Vec::new(),
-                body: body.to_owned(),
-            }),
-            1_000,
-        )
+        let body = body.to_owned();
+        let headers = Vec::new();
+        let response = Response {
+            status,
+            headers,
+            body,
+        };
+        reply_of("POST", Ok(response), 1_000)
     }
 
     #[test]
@@ -327,6 +420,7 @@ mod tests {
         );
         for maybe_sent in [true, false] {
             let reply = reply_of(
+                "POST",
                 Err(Unanswered {
                     maybe_sent,
                     reason: Failure::new("timeout", "no answer"),

@@ -5,10 +5,13 @@
 mod client;
 mod types;
 
-pub use client::{Reply, companies, get_one, list_all, newer, reply_of, save_request};
+pub use client::{
+    LARGEST_BATCH, Reply, calculate, companies, current_company, delete_request, get_one, list_all,
+    newer, probe, replies_of, reply_of, save_batch_request, save_request,
+};
 pub use types::{
     AllocationLikeness, CustomerLikeness, DocumentLikeness, Found, Likeness, Service,
-    customer_content, fold, key_in, reference,
+    customer_content, fold, key_in, reference, rest,
 };
 
 /// The name of the connection in the manifest.

@@ -100,6 +100,9 @@ pub struct DocumentLikeness {
     pub number: String,
     pub reference: String,
     pub total: Decimal,
+    /// What was not allocated of it when it was listed; none in what was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest: Option<Decimal>,
 }
 
 /// An object of Sage as it was listed.
@@ -150,6 +153,11 @@ pub fn customer_content(customer: &Value) -> String {
     json::digest(&serde_json::json!([texts, ticks]))
 }
 
+/// What of a stored document or receipt is not allocated yet: an invoice has an amount due, all others what is unallocated.
+pub fn rest(object: &Value) -> Option<Decimal> {
+    json::decimal(object, "TotalUnallocated").or_else(|| json::decimal(object, "AmountDue"))
+}
+
 impl Likeness {
     /// None where the row lacks what it is recognised by.
     pub fn of_row(service: Service, row: &Value) -> Option<Self> {
@@ -166,6 +174,7 @@ impl Likeness {
                 number: json::text(row, "DocumentNumber"),
                 reference: json::text(row, "Reference"),
                 total: json::decimal(row, "Total")?,
+                rest: rest(row),
             }),
         })
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use super::{CONNECTION, Resource};
+use super::{CONNECTION, Relation, Resource};
 use crate::capability::{Effect, Failure, Pair, Request, Response};
+use crate::json;
 use crate::write::ledger::{Halt, Job, Run};
 
 /// Rows a page; small enough for a slow server, large enough that a quiet cycle is one request a list.
@@ -139,13 +140,7 @@ pub fn count<T: Resource>(run: &mut Run, window: &Window) -> Job<u64> {
 pub fn by_ids<T: Resource>(run: &mut Run, ids: &[i64]) -> Job<Page<T>> {
     let mut found = Page::parse(&[], T::PATH)?;
     for chunk in ids.chunks(IDS) {
-        let mut query = vec![("main_attributes[id][0]".to_owned(), "IN".to_owned())];
-        query.extend(
-            chunk
-                .iter()
-                .enumerate()
-                .map(|(i, id)| (format!("main_attributes[id][1][{i}]"), id.to_string())),
-        );
+        let mut query = one_of("id", chunk);
         query.push(("order[id]".to_owned(), "ASC".to_owned()));
         query.push(("limit".to_owned(), chunk.len().to_string()));
         let wanted: BTreeSet<i64> = chunk.iter().copied().collect();
@@ -160,6 +155,29 @@ pub fn by_ids<T: Resource>(run: &mut Run, ids: &[i64]) -> Job<Page<T>> {
     Ok(found)
 }
 
+/// Rows whose field has one of these ids. What the server added because it ignored the search is left out.
+pub fn search(run: &mut Run, path: &str, field: &str, ids: &[i64]) -> Job<Vec<Value>> {
+    let mut found = Vec::new();
+    for chunk in ids.chunks(IDS) {
+        let mut query = one_of(field, chunk);
+        query.push(("order[id]".to_owned(), "ASC".to_owned()));
+        let mut list = fetch_list(run, path, query)?;
+        list.retain(|row| json::integer(row, field).is_some_and(|id| chunk.contains(&id)));
+        found.extend(list);
+    }
+    Ok(found)
+}
+
+fn one_of(field: &str, ids: &[i64]) -> Vec<Pair> {
+    let mut query = vec![(format!("main_attributes[{field}][0]"), "IN".to_owned())];
+    query.extend(
+        ids.iter()
+            .enumerate()
+            .map(|(i, id)| (format!("main_attributes[{field}][1][{i}]"), id.to_string())),
+    );
+    query
+}
+
 /// The record of that id; an empty page where Splynx says that there is none (404).
 fn one<T: Resource>(run: &mut Run, id: i64) -> Job<Page<T>> {
     let path = format!("{}/{id}", T::PATH);
@@ -172,6 +190,17 @@ fn one<T: Resource>(run: &mut Run, id: i64) -> Job<Page<T>> {
         Value::Array(list) => Page::parse(&list, &path),
         object => Page::parse(&[object], &path),
     }
+}
+
+/// What settles what, of one customer. The parameter is one of the two that the list is documented to take (Splynx API 3.9).
+pub fn relations(run: &mut Run, customer: i64) -> Job<Vec<Relation>> {
+    let query = vec![("customer_id".to_owned(), customer.to_string())];
+    let list = fetch_list(run, "admin/finance/invoice-relations", query)?;
+    Ok(list
+        .iter()
+        .filter(|row| json::integer(row, "customer_id") == Some(customer))
+        .filter_map(Relation::parse)
+        .collect())
 }
 
 /// A short list in full (categories, taxes, methods, partners).

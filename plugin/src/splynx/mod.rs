@@ -6,9 +6,9 @@
 mod client;
 mod types;
 
-pub use client::{Page, Window, by_ids, changed, count, list_all};
+pub use client::{Page, Window, by_ids, changed, count, list_all, relations, search};
 pub use types::{
-    CreditNote, Customer, CustomerInfo, Document, DocumentStatus, Invoice, Line, Payment,
+    CreditNote, Customer, CustomerInfo, Document, DocumentStatus, Invoice, Line, Payment, Relation,
     Transaction,
 };
 

@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use super::Resource;
 use crate::json;
+use crate::money;
+use crate::write::record::{Kind, RecordKey};
 
 /// Splynx keeps amounts below this, and sums and products of such ones cannot overflow a decimal.
 const LARGEST: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
@@ -112,6 +114,10 @@ pub struct Document {
     pub status: DocumentStatus,
     /// Gross.
     pub total: Decimal,
+    /// What of it is not settled yet.
+    pub open: Option<Decimal>,
+    /// For the customer.
+    pub note: String,
     /// F61: whether its lines made transactions.
     pub has_transactions: bool,
     pub lines: Vec<Line>,
@@ -128,17 +134,26 @@ pub struct Line {
     pub tax_id: Option<i64>,
     pub category_id: Option<i64>,
     pub transaction_id: Option<i64>,
+    /// The service period's first and last day.
+    pub period: Option<(NaiveDate, NaiveDate)>,
 }
 
 impl Line {
-    /// Gross, unrounded.
-    pub fn gross(&self) -> Decimal {
-        self.quantity * self.price * (Decimal::ONE + self.tax_percent / Decimal::ONE_HUNDRED)
+    /// A fraction.
+    pub fn rate(&self) -> Decimal {
+        self.tax_percent / Decimal::ONE_HUNDRED
     }
 }
 
 impl Document {
-    fn parse(id: i64, value: &Value) -> Result<Self, String> {
+    /// The VAT in it, to the cent.
+    pub fn tax(&self) -> Decimal {
+        let exact = self.lines.iter().map(|l| l.quantity * l.price * l.rate());
+        money::cents(exact.sum())
+    }
+
+    /// `open`: the field with what is not settled yet.
+    fn parse(id: i64, value: &Value, open: &str) -> Result<Self, String> {
         let items = json::field(value, "items");
         let items = items.as_array().map_or(&[][..], Vec::as_slice);
         let lines = items
@@ -156,6 +171,8 @@ impl Document {
                 _ => DocumentStatus::Live,
             },
             total: required(amount(value, "total")?, "total")?,
+            open: amount(value, open)?,
+            note: json::text(value, "note"),
             has_transactions: json::text(value, "use_transactions") != "0",
             lines,
         })
@@ -172,6 +189,7 @@ impl Line {
             tax_id: json::relation(item, "tax_id"),
             category_id: json::relation(item, "categoryIdForTransaction"),
             transaction_id: json::relation(item, "transaction_id"),
+            period: json::date(item, "period_from").zip(json::date(item, "period_to")),
         })
     }
 }
@@ -185,7 +203,7 @@ impl Resource for Invoice {
     const DATE: Option<&'static str> = Some("date_created");
 
     fn parse(id: i64, value: &Value) -> Result<Self, String> {
-        let mut document = Document::parse(id, value)?;
+        let mut document = Document::parse(id, value, "due")?;
         document.has_transactions &= document
             .lines
             .iter()
@@ -207,7 +225,7 @@ impl Resource for CreditNote {
     const DATE: Option<&'static str> = Some("date_created");
 
     fn parse(id: i64, value: &Value) -> Result<Self, String> {
-        Document::parse(id, value).map(Self)
+        Document::parse(id, value, "remind_amount").map(Self)
     }
 
     fn id(&self) -> i64 {
@@ -249,7 +267,11 @@ pub struct Payment {
     pub date: NaiveDate,
     /// Negative: a refund.
     pub amount: Decimal,
+    /// What of it settles no document yet.
+    pub open: Option<Decimal>,
     pub comment: String,
+    /// `field_1` to `field_5`: what they mean is the method's matter.
+    pub fields: [String; 5],
 }
 
 impl Resource for Payment {
@@ -266,11 +288,40 @@ impl Resource for Payment {
             receipt_number: json::text(value, "receipt_number"),
             date: required(json::date(value, "date"), "date")?,
             amount: required(amount(value, "amount")?, "amount")?,
+            open: amount(value, "remind_amount")?,
             comment: json::text(value, "comment"),
+            fields: ["field_1", "field_2", "field_3", "field_4", "field_5"]
+                .map(|field| json::text(value, field)),
         })
     }
 
     fn id(&self) -> i64 {
         self.id
+    }
+}
+
+/// What of a payment or credit note settles an invoice (Splynx API 3.9).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relation {
+    pub id: i64,
+    pub payer: RecordKey,
+    pub invoice: RecordKey,
+    pub amount: Decimal,
+}
+
+impl Relation {
+    /// None: it settles a loose charge, or is paid by one; those are not in Sage.
+    pub fn parse(value: &Value) -> Option<Self> {
+        let payer = match json::text(value, "type").as_str() {
+            "payment" => Kind::Payment,
+            "credit_note" => Kind::CreditNote,
+            _ => return None,
+        };
+        Some(Self {
+            id: json::relation(value, "id")?,
+            payer: RecordKey::new(payer, json::relation(value, "payer_id")?),
+            invoice: RecordKey::new(Kind::Invoice, json::relation(value, "invoice_id")?),
+            amount: json::decimal(value, "amount")?,
+        })
     }
 }

@@ -2,14 +2,13 @@
 
 use crate::sage::Service;
 use crate::splynx::CreditNote;
-use crate::sync::documents::{self, Facts};
-use crate::sync::mapping::Mapping;
+use crate::sync::documents::{self, Facts, Office};
 use crate::sync::pipeline::{Decision, Description, Entity};
 use crate::write::ledger::{Job, Run};
 use crate::write::record::{Kind, Record, Stored};
 
 pub struct CreditNotes {
-    pub mapping: Mapping,
+    pub office: Office,
 }
 
 impl Entity for CreditNotes {
@@ -29,7 +28,7 @@ impl Entity for CreditNotes {
         note: &CreditNote,
         record: Option<&Record>,
     ) -> Decision {
-        documents::decide(run, &self.mapping, facts, Self::KIND, &note.0, record)
+        documents::decide(run, &self.office, facts, Self::KIND, &note.0, record)
     }
 
     fn describe(&self, _run: &Run, note: &CreditNote) -> Description {

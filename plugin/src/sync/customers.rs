@@ -117,6 +117,7 @@ impl Entity for Customers {
             label: name_of(customer, &run.settings.name_pattern),
             customer: customer.id,
             amount: None,
+            open: None,
         }
     }
 }
@@ -155,12 +156,13 @@ fn attempt(
         Some((_, remote)) => Act::Update {
             id: remote.id,
             fields,
+            expected: None,
         },
         None => Act::Create {
             object: fields,
             likeness,
             own_number: false,
-            total: None,
+            expected: None,
         },
     };
     Decision::Write {

@@ -1,33 +1,42 @@
-//! Invoices and credit notes alike: Splynx's lines become Sage's, VAT-inclusive, so that the totals agree to the cent (F30).
+//! Invoices and credit notes alike: what becomes of one, and the object that Sage is to store.
+//!
+//! The amounts are [`crate::pricing`]'s business. A document is sent once; changed in Splynx, it is sent again as an update of the
+//! same object in Sage (D7), and only a person has one saved again whose total came out wrong (D14).
 
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
+use crate::arithmetic::{Arithmetic, Totals};
 use crate::json;
-use crate::money;
+use crate::pricing::{self, Charge, Mode, Trouble};
 use crate::sage::{DocumentLikeness, Found, Likeness, Service, reference};
 use crate::settings::Settings;
-use crate::splynx::{self, Document, DocumentStatus, Line, Transaction};
+use crate::splynx::{self, Document, DocumentStatus, Transaction};
 use crate::sync::customers::cut;
 use crate::sync::mapping::Mapping;
-use crate::sync::pipeline::{Aside, Decision, Description, deleted_after_sync};
+use crate::sync::pipeline::{Aside, Decision, Description, deleted_after_sync, possible_duplicate};
 use crate::write::ledger::{Job, Run};
-use crate::write::protocol::Act;
+use crate::write::protocol::{Act, Expected};
 use crate::write::record::{Kind, Reason, Record, RecordKey, State, Stored};
 use crate::write::remote::{self, Question};
 use crate::write::verdict;
 
-/// The longest line text that Sage takes for sure (Sage API 2.4).
-const DESCRIPTION_LENGTH: usize = 100;
+/// What decisions on all documents of a run need.
+pub struct Office {
+    pub mapping: Mapping,
+    pub arithmetic: Arithmetic,
+}
 
-/// What a decision on documents needs to know.
+/// What a decision on a page of documents needs to know.
 pub struct Facts {
     /// The records of the documents' customers.
     customers: BTreeMap<RecordKey, Stored>,
     /// What Sage has, by index key.
     found: BTreeMap<String, Found>,
+    /// Documents of Sage's without a key of ours, of the same customer, day and amount.
+    lookalikes: BTreeMap<i64, Found>,
     /// Categories of the transactions behind lines that have none of their own.
     categories: BTreeMap<i64, i64>,
 }
@@ -46,6 +55,7 @@ pub fn describe(document: &Document) -> Description {
         label: document.number.clone(),
         customer: document.customer_id,
         amount: Some(document.total),
+        open: document.open,
     }
 }
 
@@ -54,14 +64,32 @@ pub fn facts<'p>(
     kind: Kind,
     page: impl Iterator<Item = (&'p Document, &'p Stored)>,
 ) -> Job<Facts> {
-    let fresh: Vec<(&Document, &Stored)> = page
-        .filter(|(_, stored)| stored.record.as_ref().is_none_or(|r| r.remote.is_none()))
+    let to_send: Vec<(&Document, &Stored)> = page
+        .filter(|(document, stored)| {
+            let record = stored.record.as_ref();
+            record.is_none_or(|r| r.remote.is_none() || wants_update(r, &content_hash(document)))
+        })
         .collect();
     let customers = run.records(
-        fresh
+        to_send
             .iter()
             .map(|(document, _)| RecordKey::new(Kind::Customer, document.customer_id)),
     )?;
+    let transactions: Vec<i64> = to_send
+        .iter()
+        .flat_map(|(document, _)| &document.lines)
+        .filter(|line| line.category_id.is_none())
+        .filter_map(|line| line.transaction_id)
+        .collect();
+    let categories = splynx::by_ids::<Transaction>(run, &transactions)?
+        .records
+        .into_iter()
+        .filter_map(|transaction| Some((transaction.id, transaction.category_id?)))
+        .collect();
+    let fresh: Vec<(&Document, &Stored)> = to_send
+        .into_iter()
+        .filter(|(_, stored)| stored.record.as_ref().is_none_or(|r| r.remote.is_none()))
+        .collect();
     let questions = fresh
         .iter()
         .map(|(document, stored)| {
@@ -77,27 +105,31 @@ pub fn facts<'p>(
         })
         .collect();
     let found = remote::survey(run, questions)?;
-    let transactions: Vec<i64> = fresh
-        .iter()
-        .flat_map(|(document, _)| &document.lines)
-        .filter(|line| line.category_id.is_none())
-        .filter_map(|line| line.transaction_id)
-        .collect();
-    let categories = splynx::by_ids::<Transaction>(run, &transactions)?
-        .records
-        .into_iter()
-        .filter_map(|transaction| Some((transaction.id, transaction.category_id?)))
-        .collect();
+    let mut lookalikes = BTreeMap::new();
+    for (document, _) in fresh {
+        if let Ok(customer) = customer_in_sage(&customers, document.customer_id)
+            && let Some(found) = remote::lookalike(
+                run,
+                service_of(kind, document),
+                customer,
+                document.date,
+                document.total.abs(),
+            )?
+        {
+            lookalikes.insert(document.id, found);
+        }
+    }
     Ok(Facts {
         customers,
         found,
+        lookalikes,
         categories,
     })
 }
 
 pub fn decide(
     run: &Run,
-    mapping: &Mapping,
+    office: &Office,
     facts: &Facts,
     kind: Kind,
     document: &Document,
@@ -105,36 +137,72 @@ pub fn decide(
 ) -> Decision {
     let key = RecordKey::new(kind, document.id);
     let hash = content_hash(document);
-    if let Some(record) = record.filter(|record| record.remote.is_some()) {
-        return if document.status == DocumentStatus::Deleted {
-            Decision::SetAside(Aside::Owe(deleted_after_sync()))
-        } else {
-            Decision::of_sent(record, &hash)
+    let paired = record.and_then(|record| Some((record, record.remote.as_ref()?)));
+    if let Some((record, remote)) = paired {
+        if document.status == DocumentStatus::Deleted {
+            return Decision::SetAside(Aside::Owe(deleted_after_sync()));
+        }
+        if !wants_update(record, &hash) {
+            return Decision::of_sent(record, &hash);
+        }
+        let plan = match plan(&run.settings, office, facts, kind, document) {
+            Ok(plan) if plan.service == remote.service => plan,
+            Ok(_) | Err(Aside::Skip(_)) => {
+                return Decision::SetAside(Aside::Owe(changed_after_sync()));
+            }
+            Err(aside) => return Decision::SetAside(aside),
+        };
+        return Decision::Write {
+            service: plan.service,
+            act: Act::Update {
+                id: remote.id,
+                fields: plan.object,
+                expected: Some(plan.expected),
+            },
+            hash,
         };
     }
-    let plan = match plan(&run.settings, mapping, facts, kind, document) {
+    let plan = match plan(&run.settings, office, facts, kind, document) {
         Ok(plan) => plan,
         Err(aside) => return Decision::SetAside(aside),
     };
     let collision = verdict::collisions(key, plan.service, &plan.likeness)
         .iter()
         .find_map(|key| facts.found.get(key));
-    match collision {
-        Some(found) => Decision::Found {
+    if let Some(found) = collision {
+        return Decision::Found {
             verdict: verdict::judge(&plan.likeness, found, plan.service),
             hash,
-        },
-        None => Decision::Write {
-            service: plan.service,
-            act: Act::Create {
-                total: Some(document.total.abs()),
-                object: plan.object,
-                own_number: plan.own_number,
-                likeness: plan.likeness,
-            },
-            hash,
-        },
+        };
     }
+    if let Some(doubt) = possible_duplicate(record, plan.service, facts.lookalikes.get(&key.id)) {
+        return doubt;
+    }
+    Decision::Write {
+        service: plan.service,
+        act: Act::Create {
+            expected: Some(plan.expected),
+            object: plan.object,
+            own_number: plan.own_number,
+            likeness: plan.likeness,
+        },
+        hash,
+    }
+}
+
+/// Whether a document that Sage has is to be saved again: changed in Splynx, or a person said so. One that a person has linked is
+/// taken as it is.
+fn wants_update(record: &Record, hash: &str) -> bool {
+    !record.hash.is_empty() && (record.hash != hash || record.is_retried())
+}
+
+/// What a person owes where a change cannot be sent.
+pub fn changed_after_sync() -> Reason {
+    Reason::new(
+        "changed-after-sync",
+        "It was changed in Splynx after it had been sent to Sage.",
+        "Make the same change in Sage, or undo it in Splynx; then mark it as done.",
+    )
 }
 
 /// Of everything in Splynx that Sage gets.
@@ -150,6 +218,7 @@ fn content_hash(document: &Document) -> String {
                 line.tax_percent.normalize().to_string(),
                 line.tax_id,
                 line.category_id,
+                line.period.map(period_text),
             ])
         })
         .collect();
@@ -159,6 +228,7 @@ fn content_hash(document: &Document) -> String {
         document.date.to_string(),
         document.due.map(|date| date.to_string()),
         document.total.normalize().to_string(),
+        document.note,
         lines,
     ]))
 }
@@ -168,12 +238,13 @@ struct Plan {
     object: Value,
     likeness: Likeness,
     own_number: bool,
+    expected: Expected,
 }
 
 /// The document as Sage is to store it, or why not.
 fn plan(
     settings: &Settings,
-    mapping: &Mapping,
+    office: &Office,
     facts: &Facts,
     kind: Kind,
     document: &Document,
@@ -193,22 +264,30 @@ fn plan(
             .until_setting("use_system_document_number"),
         ));
     }
-    let lines = lines(settings, mapping, facts, document).map_err(Aside::Hold)?;
+    let (lines, totals) = lines(settings, office, facts, document).map_err(Aside::Hold)?;
     let number = if settings.splynx_numbers {
         document.number.trim()
     } else {
         ""
     };
-    let reference = reference(&document.number, RecordKey::new(kind, document.id));
+    let pattern = settings
+        .reference_pattern
+        .replace("{id}", &document.id.to_string())
+        .replace("{date}", &document.date.to_string())
+        .replace("{number}", document.number.trim());
+    let reference = reference(&pattern, RecordKey::new(kind, document.id));
     let mut object = json!({
         "CustomerId": customer,
         "Date": document.date.to_string(),
-        "Inclusive": true,
+        "Inclusive": settings.inclusive,
         "Reference": reference,
         "Lines": lines,
     });
     if !number.is_empty() {
         object["DocumentNumber"] = number.into();
+    }
+    if !document.note.trim().is_empty() {
+        object["Message"] = cut(&document.note, MESSAGE_LENGTH).into();
     }
     if service == Service::TaxInvoice {
         let due = document.due.unwrap_or(document.date).max(document.date);
@@ -223,10 +302,19 @@ fn plan(
             number: number.to_owned(),
             reference,
             total: document.total.abs(),
+            rest: None,
         }),
         own_number: !number.is_empty(),
+        expected: Expected {
+            total: document.total.abs(),
+            predicted: totals.total,
+            tax: Some(document.tax().abs()),
+        },
     })
 }
+
+/// The longest foot text of a document (Sage API 2.4).
+const MESSAGE_LENGTH: usize = 8000;
 
 /// Why a document is not for Sage (F61, D5, D6, D12).
 fn left_out(settings: &Settings, kind: Kind, document: &Document) -> Option<Reason> {
@@ -298,123 +386,128 @@ pub fn customer_in_sage(
     }
 }
 
-/// A line on its way to Sage.
-struct Share<'d> {
-    line: &'d Line,
-    item: i64,
-    tax: i64,
-    /// Gross, in cents, for the whole quantity.
-    gross: Decimal,
-    /// What discounts took from it.
-    comments: Vec<String>,
-}
-
+/// The lines for Sage, and what it is expected to make of them.
 fn lines(
     settings: &Settings,
-    mapping: &Mapping,
+    office: &Office,
     facts: &Facts,
     document: &Document,
-) -> Result<Vec<Value>, Reason> {
+) -> Result<(Vec<Value>, Totals), Reason> {
     let sign = if document.total.is_sign_negative() {
         -Decimal::ONE
     } else {
         Decimal::ONE
     };
-    let exact: Vec<Decimal> = document.lines.iter().map(|l| l.gross() * sign).collect();
-    let grosses = money::apportion(&exact, document.total * sign).ok_or_else(|| {
-        Reason::new(
-            "lines-differ",
-            format!(
-                "Its lines make {:.2}, its total is {:.2}.",
-                money::cents(exact.iter().sum::<Decimal>() * sign),
-                document.total
-            ),
-            "Correct the document in Splynx.",
-        )
-    })?;
-    let mut shares = Vec::new();
-    for (line, gross) in document.lines.iter().zip(grosses) {
+    let mut items = Vec::new();
+    let mut charges = Vec::new();
+    for line in &document.lines {
         let category = line
             .category_id
             .or_else(|| facts.categories.get(&line.transaction_id?).copied());
-        shares.push(Share {
-            line,
-            item: mapping.item(settings, category)?,
-            tax: mapping.tax(settings, line)?,
-            gross,
-            comments: Vec::new(),
+        items.push(office.mapping.item(settings, category)?);
+        charges.push(Charge {
+            quantity: line.quantity,
+            price: line.price * sign,
+            tax: office.mapping.tax(settings, line)?,
+            rate: line.rate(),
         });
     }
-    fold_discounts(&mut shares)?;
-    Ok(shares.iter().map(Share::to_sage).collect())
+    let mode = Mode {
+        inclusive: settings.inclusive,
+        fix: settings
+            .fix_item
+            .map(|_| office.mapping.fix_tax(settings))
+            .transpose()?,
+        arithmetic: &office.arithmetic,
+    };
+    let plan = pricing::plan(&charges, document.total * sign, &mode)
+        .map_err(|trouble| trouble_with(document, trouble, sign))?;
+    let longest = office.arithmetic.description_length;
+    let lines = plan.lines.iter().map(|line| match line.charge {
+        Some(charge) => for_sage(line, items[charge], settings, document, charge, longest),
+        None => {
+            let item = settings.fix_item.unwrap_or_default();
+            line_object(line, item, "Rounding", settings.inclusive)
+        }
+    });
+    Ok((lines.collect(), plan.totals))
 }
 
-/// D15: Sage is not known to take negative lines, so each is taken off the positive lines of its tax, the largest first.
-fn fold_discounts(shares: &mut Vec<Share>) -> Result<(), Reason> {
-    let (discounts, mut rest): (Vec<Share>, Vec<Share>) = shares
-        .drain(..)
-        .partition(|share| share.gross.is_sign_negative() && !share.gross.is_zero());
-    for discount in discounts {
-        let mut left = -discount.gross;
-        let mut order: Vec<usize> = (0..rest.len())
-            .filter(|&i| rest[i].tax == discount.tax)
-            .collect();
-        order.sort_by_key(|&i| std::cmp::Reverse(rest[i].gross));
-        for i in order {
-            let part = left.min(rest[i].gross);
-            if part > Decimal::ZERO {
-                rest[i].gross -= part;
-                left -= part;
-                let note = format!("{}: -{part:.2}", discount.line.description.trim());
-                rest[i].comments.push(note);
-            }
-        }
-        if !left.is_zero() {
-            return Err(Reason::new(
-                "discount-too-large",
-                format!(
-                    "The discount {:?} is larger than the lines of its tax.",
-                    discount.line.description.trim()
-                ),
-                "Sage takes no negative lines: correct the document in Splynx, or enter it in Sage by hand.",
-            ));
-        }
+fn trouble_with(document: &Document, trouble: Trouble, sign: Decimal) -> Reason {
+    match trouble {
+        Trouble::LinesDiffer(lines) => Reason::new(
+            "lines-differ",
+            format!(
+                "Its lines make {:.2}, its total is {:.2}.",
+                lines * sign,
+                document.total
+            ),
+            "Correct the document in Splynx.",
+        ),
+        Trouble::DiscountTooLarge(charge) => Reason::new(
+            "discount-too-large",
+            format!(
+                "The discount {:?} is larger than the lines of its tax.",
+                document.lines[charge].description.trim()
+            ),
+            "Sage takes no negative lines: correct the document in Splynx, or enter it in Sage by hand.",
+        ),
     }
-    *shares = rest;
-    Ok(())
 }
 
-impl Share<'_> {
-    /// D16: where the gross is no multiple of a price in cents, the line goes as quantity 1 with the quantity in its text.
-    fn to_sage(&self) -> Value {
-        let quantity = self.line.quantity.abs();
-        let price = (!quantity.is_zero()).then(|| money::cents(self.gross / quantity));
-        let mut text = self.line.description.trim().to_owned();
-        let (quantity, price) = match price {
-            Some(price) if price * quantity == self.gross => (quantity, price),
-            _ => {
-                if quantity != Decimal::ONE {
-                    text = format!("{} x {text}", quantity.normalize());
-                }
-                (Decimal::ONE, self.gross)
-            }
-        };
-        let mut comments = self.comments.clone();
-        let description = cut(&text, DESCRIPTION_LENGTH);
-        if description != text {
-            comments.insert(0, text);
-        }
-        let mut line = json!({
-            "LineType": 0,
-            "SelectionId": self.item,
-            "TaxTypeId": self.tax,
-            "Description": description,
-            "Quantity": json::number(quantity),
-            "UnitPriceInclusive": json::number(price),
-        });
-        if !comments.is_empty() {
-            line["Comments"] = comments.join("; ").into();
-        }
-        line
+/// A line with its text: what does not fit stands in the comments, and so do discounts that were taken off.
+fn for_sage(
+    line: &pricing::Line,
+    item: i64,
+    settings: &Settings,
+    document: &Document,
+    charge: usize,
+    longest: usize,
+) -> Value {
+    let of = &document.lines[charge];
+    let mut text = of.description.trim().to_owned();
+    if let Some(pieces) = line.pieces {
+        text = format!("{} x {text}", pieces.normalize());
     }
+    if let Some(period) = of.period.filter(|_| settings.line_periods) {
+        text = format!("{text}, {}", period_text(period));
+    }
+    let mut comments: Vec<String> = line
+        .discounts
+        .iter()
+        .map(|(discount, amount)| {
+            let what = document.lines[*discount].description.trim();
+            format!("{what}: -{amount:.2}")
+        })
+        .collect();
+    let description = cut(&text, longest);
+    if description != text {
+        comments.insert(0, text);
+    }
+    let mut object = line_object(line, item, &description, settings.inclusive);
+    if !comments.is_empty() {
+        object["Comments"] = comments.join("; ").into();
+    }
+    object
+}
+
+fn line_object(line: &pricing::Line, item: i64, description: &str, inclusive: bool) -> Value {
+    let price = if inclusive {
+        "UnitPriceInclusive"
+    } else {
+        "UnitPriceExclusive"
+    };
+    let mut object = json!({
+        "LineType": 0,
+        "SelectionId": item,
+        "TaxTypeId": line.tax,
+        "Description": description,
+        "Quantity": json::number(line.quantity),
+    });
+    object[price] = json::number(line.price);
+    object
+}
+
+fn period_text((from, to): (chrono::NaiveDate, chrono::NaiveDate)) -> String {
+    format!("{from} to {to}")
 }

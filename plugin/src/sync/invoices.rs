@@ -2,14 +2,13 @@
 
 use crate::sage::Service;
 use crate::splynx::Invoice;
-use crate::sync::documents::{self, Facts};
-use crate::sync::mapping::Mapping;
+use crate::sync::documents::{self, Facts, Office};
 use crate::sync::pipeline::{Decision, Description, Entity};
 use crate::write::ledger::{Job, Run};
 use crate::write::record::{Kind, Record, Stored};
 
 pub struct Invoices {
-    pub mapping: Mapping,
+    pub office: Office,
 }
 
 impl Entity for Invoices {
@@ -29,7 +28,7 @@ impl Entity for Invoices {
         invoice: &Invoice,
         record: Option<&Record>,
     ) -> Decision {
-        documents::decide(run, &self.mapping, facts, Self::KIND, &invoice.0, record)
+        documents::decide(run, &self.office, facts, Self::KIND, &invoice.0, record)
     }
 
     fn describe(&self, _run: &Run, invoice: &Invoice) -> Description {

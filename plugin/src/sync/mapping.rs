@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::capability::{Activity, Failure, Pair};
+use crate::capability::{Activity, Capabilities, Failure, Pair};
 use crate::json;
 use crate::sage;
 use crate::settings::Settings;
@@ -85,6 +85,9 @@ pub struct Row {
     pub active: bool,
     /// Of taxes: in percent.
     pub percent: Option<Decimal>,
+    /// Of Sage items: their tax type when sold.
+    #[serde(default)]
+    pub tax: Option<i64>,
     /// Of Splynx taxes: made of several, which Sage has no counterpart for (D12).
     #[serde(default)]
     pub group: bool,
@@ -97,6 +100,7 @@ impl Row {
             title: json::text(value, "name"),
             active: !json::flag(value, "archived"),
             percent: json::decimal(value, "rate"),
+            tax: None,
             group: json::text(value, "type") == "group",
         })
     }
@@ -115,6 +119,7 @@ impl Row {
             active: value.get("Active").is_none_or(|v| v == &Value::Bool(true)),
             // Sage's rates are fractions (Sage API 1.3).
             percent: json::decimal(value, "Percentage").map(|rate| rate * Decimal::ONE_HUNDRED),
+            tax: json::relation(value, "TaxTypeIdSales"),
             group: false,
         })
     }
@@ -193,6 +198,19 @@ fn stored(run: &mut Run, list: List) -> Job<Vec<(String, Row)>> {
             return Ok(all);
         }
     }
+}
+
+/// The rate (a fraction) of a Sage tax type, as loaded; 0 where it is not known.
+///
+/// # Errors
+/// The store's.
+pub fn stored_rate(cap: &mut dyn Capabilities, tax: i64) -> Result<Decimal, Failure> {
+    let entries = cap.get(LISTS, &[row_key(List::SageTaxTypes, tax)])?;
+    let row = entries
+        .first()
+        .and_then(|entry| serde_json::from_str::<Row>(&entry.value).ok());
+    let percent = row.and_then(|row| row.percent).unwrap_or_default();
+    Ok(percent / Decimal::ONE_HUNDRED)
 }
 
 /// What a field or mapping row can be set to, from the lists as loaded: value and title.
@@ -321,6 +339,40 @@ impl Mapping {
                 "Give the line a tax in Splynx, then retry.",
             )),
         }
+    }
+
+    /// The tax type and rate (a fraction) of the fix line: one at 0 %, so that it moves nothing but the total (I4, D14); the
+    /// item's own where the company has none.
+    ///
+    /// # Errors
+    /// Why the record is held.
+    pub fn fix_tax(&self, settings: &Settings) -> Result<(i64, Decimal), Reason> {
+        let item = self.target(settings, List::SageItems, "fix_item_id", "fix item")?;
+        let own = self.row(List::SageItems, item).and_then(|row| row.tax);
+        let types = || self.rows(List::SageTaxTypes).filter(|row| row.active);
+        let zero = |row: &&Row| row.percent == Some(Decimal::ZERO);
+        let mapped: Vec<Option<i64>> = self
+            .rows(List::SplynxTaxes)
+            .map(|row| settings.mapped(&format!("tax.{}", row.id)))
+            .collect();
+        let chosen = types()
+            .find(|row| zero(row) && own == Some(row.id))
+            .or_else(|| types().find(|row| zero(row) && mapped.contains(&Some(row.id))))
+            .or_else(|| types().find(zero))
+            .or_else(|| types().find(|row| own == Some(row.id)));
+        chosen
+            .map(|row| {
+                let percent = row.percent.unwrap_or_default();
+                (row.id, percent / Decimal::ONE_HUNDRED)
+            })
+            .ok_or_else(|| {
+                Reason::new(
+                    "fix-item-tax",
+                    "The fix item has no sales tax in Sage, and the company has no tax at 0 %.",
+                    "Give the item a tax type for sales in Sage, press \"Import mapping settings\", then retry.",
+                )
+                .until_setting("fix_item_id")
+            })
     }
 
     /// The Sage bank account for payments of a method (F45, F46).

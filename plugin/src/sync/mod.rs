@@ -3,9 +3,11 @@
 //! [`pipeline`] is the part that all kinds share. A kind says how its records are read, which facts a decision needs, and
 //! decides; it never sends anything itself.
 
+pub mod allocations;
+pub mod calibration;
 pub mod credit_notes;
 pub mod customers;
-mod documents;
+pub mod documents;
 pub mod invoices;
 pub mod mapping;
 pub mod payments_out;

@@ -1,27 +1,30 @@
-//! Payments: Splynx → Sage, as customer receipts. They lie on the customer's account; Sage allocates them (F71).
+//! Payments: Splynx → Sage, as customer receipts. Which invoices they settle is told apart (`allocations`); what settles none
+//! stays on the customer's account.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
 use crate::json;
 use crate::sage::{DocumentLikeness, Found, Likeness, Service, key_in, reference};
-use crate::settings::Settings;
-use crate::splynx::Payment;
+use crate::settings::{Direction, Settings};
+use crate::splynx::{self, Payment};
 use crate::sync::customers::cut;
-use crate::sync::documents::customer_in_sage;
+use crate::sync::documents::{changed_after_sync, customer_in_sage};
 use crate::sync::mapping::Mapping;
-use crate::sync::pipeline::{Aside, Decision, Description, Entity};
+use crate::sync::pipeline::{Aside, Decision, Description, Entity, possible_duplicate};
 use crate::write::ledger::{Job, Run};
-use crate::write::protocol::Act;
-use crate::write::record::{Kind, Reason, Record, RecordKey, State, Stored};
+use crate::write::protocol::{Act, Expected};
+use crate::write::record::{Kind, Reason, Record, RecordKey, Stored};
 use crate::write::remote::{self, Question};
 use crate::write::verdict;
 
 const SERVICE: Service = Service::CustomerReceipt;
 const DESCRIPTION_LENGTH: usize = 100;
-/// Held until a person says whether it is in Sage already.
-const POSSIBLE_DUPLICATE: &str = "possible-duplicate";
+/// Payments that were made from a receipt of Sage's → that receipt's key.
+pub const FROM_SAGE: &str = "from-sage";
+/// How the numbers of such payments begin (`SAGE-660001-1`).
+pub const FROM_SAGE_PREFIX: &str = "SAGE-";
 
 pub struct Payments {
     pub mapping: Mapping,
@@ -34,6 +37,8 @@ pub struct Facts {
     found: BTreeMap<String, Found>,
     /// Receipts without a key of ours, of the same customer, day and amount.
     lookalikes: BTreeMap<i64, Found>,
+    /// Payments whose money came from Sage, by whatever sign.
+    from_sage: BTreeSet<i64>,
 }
 
 impl Entity for Payments {
@@ -70,13 +75,14 @@ impl Entity for Payments {
             })
             .collect();
         let found = remote::survey(run, questions)?;
+        let from_sage = from_sage(run, &fresh)?;
         let mut lookalikes = BTreeMap::new();
         for (payment, _) in fresh {
-            if let Ok(customer) = customer_in_sage(&customers, payment.customer_id) {
-                let prefix = remote::by_money(SERVICE, customer, payment.date, payment.amount);
-                if let Some((_, found)) = remote::lookup_prefix(run, &prefix)?.pop() {
-                    lookalikes.insert(payment.id, found);
-                }
+            if let Ok(customer) = customer_in_sage(&customers, payment.customer_id)
+                && let Some(found) =
+                    remote::lookalike(run, SERVICE, customer, payment.date, payment.amount)?
+            {
+                lookalikes.insert(payment.id, found);
             }
         }
         Ok(Facts {
@@ -84,6 +90,7 @@ impl Entity for Payments {
             invoices,
             found,
             lookalikes,
+            from_sage,
         })
     }
 
@@ -96,7 +103,11 @@ impl Entity for Payments {
     ) -> Decision {
         let hash = content_hash(payment);
         if let Some(record) = record.filter(|record| record.remote.is_some()) {
-            return Decision::of_sent(record, &hash);
+            return if !record.hash.is_empty() && record.hash != hash {
+                Decision::SetAside(Aside::Owe(changed_after_sync()))
+            } else {
+                Decision::of_sent(record, &hash)
+            };
         }
         let (object, likeness) = match plan(&run.settings, &self.mapping, facts, payment) {
             Ok(plan) => plan,
@@ -115,18 +126,9 @@ impl Entity for Payments {
                 hash,
             };
         }
-        let vouched_for = record.is_some_and(|record| {
-            record.state == State::Planned && record.reason.code == POSSIBLE_DUPLICATE
-        });
-        if let (false, Some(found)) = (vouched_for, facts.lookalikes.get(&payment.id)) {
-            return Decision::hold(Reason::new(
-                POSSIBLE_DUPLICATE,
-                format!(
-                    "Sage has a receipt of the same customer, day and amount (id {}), and it may be this payment.",
-                    found.id
-                ),
-                "Look at the receipt in Sage. If it is this payment, link the two in the outbox; if not, retry: that sends it.",
-            ));
+        if let Some(doubt) = possible_duplicate(record, SERVICE, facts.lookalikes.get(&payment.id))
+        {
+            return doubt;
         }
         Decision::Write {
             service: SERVICE,
@@ -134,7 +136,11 @@ impl Entity for Payments {
                 object,
                 likeness,
                 own_number: false,
-                total: Some(payment.amount),
+                expected: Some(Expected {
+                    total: payment.amount,
+                    predicted: payment.amount,
+                    tax: None,
+                }),
             },
             hash,
         }
@@ -145,9 +151,40 @@ impl Entity for Payments {
             label: payment.receipt_number.clone(),
             customer: payment.customer_id,
             amount: Some(payment.amount),
+            open: payment.open,
         }
     }
 }
+
+/// D10: which of these payments came from Sage: made from a receipt by the add-on, or named by a statement record of ours because
+/// somebody paired it on Splynx's own screen.
+fn from_sage(run: &mut Run, fresh: &[&(Payment, Stored)]) -> Job<BTreeSet<i64>> {
+    let mut found: BTreeSet<i64> = fresh
+        .iter()
+        .filter(|(payment, _)| payment.receipt_number.starts_with(FROM_SAGE_PREFIX))
+        .map(|(payment, _)| payment.id)
+        .collect();
+    let keys: Vec<String> = fresh.iter().map(|(p, _)| format!("{:012}", p.id)).collect();
+    let noted = run.cap.get(FROM_SAGE, &keys)?;
+    found.extend(
+        noted
+            .iter()
+            .filter_map(|entry| entry.key.parse::<i64>().ok()),
+    );
+    let was_imported =
+        run.settings.direction.from_sage() || !run.cap.scan(FROM_SAGE, "", "", 1)?.is_empty();
+    if was_imported {
+        let ids: Vec<i64> = fresh.iter().map(|(payment, _)| payment.id).collect();
+        let records = splynx::search(run, STATEMENT_RECORDS, "payment_id", &ids)?;
+        let ours = records
+            .iter()
+            .filter(|r| json::text(r, "additional_1").starts_with(FROM_SAGE_PREFIX));
+        found.extend(ours.filter_map(|record| json::relation(record, "payment_id")));
+    }
+    Ok(found)
+}
+
+const STATEMENT_RECORDS: &str = "admin/finance/bank-statements-records";
 
 /// Whether a receipt found by its number can be this payment's: not if it carries another record's key.
 fn belongs(found: &Found, key: RecordKey) -> bool {
@@ -175,7 +212,7 @@ fn plan(
     facts: &Facts,
     payment: &Payment,
 ) -> Result<(serde_json::Value, Likeness), Aside> {
-    if let Some(reason) = left_out(settings, payment) {
+    if let Some(reason) = left_out(settings, facts, payment) {
         return Err(Aside::Skip(reason));
     }
     let customer = customer_in_sage(&facts.customers, payment.customer_id)?;
@@ -191,10 +228,10 @@ fn plan(
         .bank_account(settings, payment.method_id)
         .map_err(Aside::Hold)?;
     let reference = reference(
-        &payment.receipt_number,
+        reference_text(settings, payment),
         RecordKey::new(Kind::Payment, payment.id),
     );
-    let object = json!({
+    let mut object = json!({
         "CustomerId": customer,
         "Date": payment.date.to_string(),
         "Total": json::number(payment.amount),
@@ -202,24 +239,46 @@ fn plan(
         "PaymentMethod": sage_method(payment.method_id),
         "Reference": reference,
         "Description": cut(&payment.comment, DESCRIPTION_LENGTH),
+        "Comments": payment.comment.trim(),
     });
+    if settings.receipts_reconciled {
+        object["Reconciled"] = true.into();
+    }
     let likeness = Likeness::Document(DocumentLikeness {
         customer,
         date: payment.date,
         number: String::new(),
         reference,
         total: payment.amount,
+        rest: None,
     });
     Ok((object, likeness))
 }
 
-/// Why a payment is not for Sage (D5, F11, F17).
-fn left_out(settings: &Settings, payment: &Payment) -> Option<Reason> {
+/// The field that the company wants to see in the reference.
+fn reference_text<'p>(settings: &Settings, payment: &'p Payment) -> &'p str {
+    let field = settings.payment_reference.as_str();
+    let number = field
+        .strip_prefix("field_")
+        .and_then(|n| n.parse::<usize>().ok());
+    match (field, number) {
+        ("comment", _) => &payment.comment,
+        (_, Some(number @ 1..=5)) => &payment.fields[number - 1],
+        _ => &payment.receipt_number,
+    }
+}
+
+/// Why a payment is not for Sage (D5, D10, F11, F16, F17, I1, I2).
+fn left_out(settings: &Settings, facts: &Facts, payment: &Payment) -> Option<Reason> {
     if let Some(reason) = settings.too_early(Kind::Payment, payment.date) {
         return Some(reason);
     }
     if payment.amount.is_zero() {
         return Some(Reason::new("zero", "Its amount is 0.00.", ""));
+    }
+    if facts.from_sage.contains(&payment.id) {
+        let message = "Its money came from a receipt in Sage.";
+        return Some(Reason::new("came-from-sage", message, ""));
     }
     if settings.imported_method == Some(payment.method_id) {
         let reason = Reason::new(
@@ -229,13 +288,24 @@ fn left_out(settings: &Settings, payment: &Payment) -> Option<Reason> {
         );
         return Some(reason.until_setting("payment_method_id"));
     }
-    if !settings.push_methods.contains(&payment.method_id) {
+    if !settings.direction.to_sage() {
+        let reason = Reason::new(
+            "direction",
+            "Payments go from Sage to Splynx only.",
+            "Choose another direction under Settings, Payments, to send it.",
+        );
+        return Some(reason.until_setting("payments_direction"));
+    }
+    // D1: in both directions the list does not narrow.
+    let listed = settings.push_methods.contains(&payment.method_id);
+    if settings.direction == Direction::ToSage && !listed {
         let reason = Reason::new(
             "method-not-pushed",
             "Payments of its method are not sent to Sage.",
             "Add the method to \"Methods to send to Sage\" to send it.",
         );
-        return Some(reason.until_setting("payments_push_methods"));
+        let reason = reason.until_setting("payments_push_methods");
+        return Some(reason.until_setting("payments_direction"));
     }
     None
 }

@@ -5,7 +5,7 @@
 use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 
-use crate::sage::Service;
+use crate::sage::{Found, Service};
 use crate::splynx::{self, Page, Resource, Window};
 use crate::write::ledger::{Job, META, Run, activity, cursor_key};
 use crate::write::protocol::{self, Act, Write};
@@ -46,7 +46,7 @@ impl Decision {
         Self::SetAside(Aside::Hold(reason))
     }
 
-    /// On a document or receipt that Sage has already: it is never sent a second time.
+    /// On a document or receipt that Sage has already, and that needs no sending.
     pub fn of_sent(record: &Record, hash: &str) -> Self {
         let differs_in_sage = matches!(
             record.reason.code.as_str(),
@@ -55,21 +55,41 @@ impl Decision {
         if let (true, Some(remote)) = (record.hash.is_empty(), &record.remote) {
             // A person linked it: what it says now is what was meant.
             Self::Found {
-                verdict: Verdict::Ours(remote.clone()),
+                verdict: Verdict::Ours {
+                    remote: remote.clone(),
+                    allocated: true,
+                },
                 hash: hash.to_owned(),
             }
-        } else if record.hash != hash {
-            Self::hold(Reason::new(
-                "changed-after-sync",
-                "It was changed in Splynx after it had been sent to Sage.",
-                "Make the same change in Sage, or undo it in Splynx.",
-            ))
         } else if record.state == State::Held && differs_in_sage {
             Self::Keep
         } else {
             Self::InStep
         }
     }
+}
+
+/// A record that looks like something in Sage which carries no key of ours waits for a person's word (D5): bookkeepers
+/// and other add-ons were there before.
+pub fn possible_duplicate(
+    record: Option<&Record>,
+    service: Service,
+    lookalike: Option<&Found>,
+) -> Option<Decision> {
+    const CODE: &str = "possible-duplicate";
+    let vouched_for = record.is_some_and(|r| r.is_retried() && r.reason.code == CODE);
+    let found = lookalike.filter(|_| !vouched_for)?;
+    let what = service.title();
+    Some(Decision::hold(Reason::new(
+        CODE,
+        format!(
+            "Sage has a {what} of the same customer, day and amount (id {}), and it may be the same.",
+            found.id
+        ),
+        format!(
+            "Look at the {what} in Sage. If it is the same, link the two in the outbox; if not, retry: that sends it."
+        ),
+    )))
 }
 
 /// Why a record is not sent (now).
@@ -108,6 +128,8 @@ pub struct Description {
     pub label: String,
     pub customer: i64,
     pub amount: Option<rust_decimal::Decimal>,
+    /// What of the amount is not settled yet; when it moves, the customer's allocations are looked at.
+    pub open: Option<rust_decimal::Decimal>,
 }
 
 /// How far the changed records of a kind were read.
@@ -273,19 +295,27 @@ fn handle<E: Entity>(run: &mut Run, entity: &E, sources: Page<E::Source>) -> Job
             label,
             customer,
             amount,
+            open,
         } = entity.describe(run, &source);
-        let before = stored.record.as_ref();
+        let before = stored.record.clone().unwrap_or_default();
+        if open != before.open {
+            batch.look_at_allocations(customer);
+        }
+        let refused = was_refused(&before, &decision);
         let record = Record {
             state: State::Planned,
             label,
             customer,
             amount,
-            remote: before.and_then(|record| record.remote.clone()),
-            hash: before.map(|record| record.hash.clone()).unwrap_or_default(),
+            open,
             intent: None,
             reason: Reason::default(),
+            ..before
         };
         match decision {
+            Decision::Write { .. } if refused => {
+                settle(run, &mut batch, key, &stored, record, Decision::Keep)?;
+            }
             Decision::Write { service, act, hash } => writes.push(Write {
                 key,
                 stored,
@@ -301,8 +331,16 @@ fn handle<E: Entity>(run: &mut Run, entity: &E, sources: Page<E::Source>) -> Job
     protocol::execute(run, writes)
 }
 
+/// Sage has refused exactly this, and nobody has said that it should be tried again.
+fn was_refused(before: &Record, decision: &Decision) -> bool {
+    let Decision::Write { hash, .. } = decision else {
+        return false;
+    };
+    before.state == State::Held && !hash.is_empty() && before.refused == *hash
+}
+
 /// Uncertain records wait for their look-up; what a person has settled stays settled.
-fn is_ours_to_decide(stored: &Stored) -> bool {
+pub fn is_ours_to_decide(stored: &Stored) -> bool {
     !matches!(
         stored.record.as_ref().map(|record| record.state),
         Some(State::Sending | State::Uncertain | State::DoNotSend | State::DoneByHand)
@@ -318,15 +356,9 @@ fn hold_unreadable<E: Entity>(run: &mut Run, unreadable: Vec<(i64, String)>) -> 
         if !is_ours_to_decide(&stored) {
             continue;
         }
-        let record = stored.record.clone().unwrap_or(Record {
-            state: State::Planned,
+        let record = stored.record.clone().unwrap_or_else(|| Record {
             label: id.to_string(),
-            customer: 0,
-            amount: None,
-            remote: None,
-            hash: String::new(),
-            intent: None,
-            reason: Reason::default(),
+            ..Record::default()
         });
         let reason = Reason::new(
             "unreadable",
@@ -346,7 +378,7 @@ fn hold_unreadable<E: Entity>(run: &mut Run, unreadable: Vec<(i64, String)>) -> 
 }
 
 /// Stores a decision that sends nothing, and tells people if it is news.
-fn settle(
+pub fn settle(
     run: &mut Run,
     batch: &mut Batch,
     key: RecordKey,
@@ -356,7 +388,10 @@ fn settle(
 ) -> Job<()> {
     let (state, reason) = match decision {
         Decision::InStep => (State::Synced, Reason::default()),
-        Decision::Keep | Decision::Write { .. } => return Ok(()),
+        Decision::Keep | Decision::Write { .. } => match &stored.record {
+            Some(old) => (old.state, old.reason.clone()),
+            None => return Ok(()),
+        },
         Decision::SetAside(Aside::Skip(reason)) => (State::Skipped, reason),
         Decision::SetAside(Aside::Hold(reason)) => (State::Held, reason),
         Decision::SetAside(Aside::Owe(reason)) => (State::Owed, reason),

@@ -11,6 +11,9 @@ use crate::write::record::{
 /// Small facts of the installation: cursors, what was loaded, which settings the records were last judged by.
 pub const META: &str = "meta";
 
+/// Set where Sage stored another total than was predicted: its arithmetic is to be asked for again.
+pub const CALIBRATION_DUE: &str = "calibration-due";
+
 /// Where [`META`] keeps how far the changed records of a kind were read.
 pub fn cursor_key(kind: Kind) -> String {
     format!("cursor/{}", kind.name())
@@ -121,8 +124,8 @@ impl<'a> Run<'a> {
 
     pub fn commit(&mut self, batch: Batch) -> Job<()> {
         if !batch.is_empty() {
-            self.cap
-                .commit(batch.expect, batch.changes, batch.activities)?;
+            let (expect, changes, activities) = batch.into_parts();
+            self.cap.commit(expect, changes, activities)?;
         }
         Ok(())
     }
@@ -178,7 +181,11 @@ impl<'a> Run<'a> {
     ) -> Job<Stored> {
         let before = old.record.as_ref().map(|record| record.state);
         let moved = before != Some(new.state) && new.state.is_settled();
+        let customer = new.customer;
         let stored = batch.put(key, old, new);
+        if moved && matches!(key.kind, Kind::Invoice | Kind::CreditNote | Kind::Payment) {
+            batch.look_at_allocations(customer);
+        }
         if moved {
             let mut after = String::new();
             while let Some(last) = self.plan_waiting(batch, &format!("record:{key}"), &after)? {

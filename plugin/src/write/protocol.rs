@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
+use crate::capability::Request;
 use crate::json;
 use crate::sage::{self, Found, Likeness, Reply, Service};
-use crate::write::ledger::{Job, Run, activity};
+use crate::write::ledger::{CALIBRATION_DUE, Job, META, Run, activity};
 use crate::write::record::{Batch, Intent, Reason, Record, RecordKey, Remote, State, Stored};
 use crate::write::remote;
 use crate::write::verdict::{adopt_or_hold, find, judge};
@@ -38,24 +39,57 @@ pub enum Act {
         likeness: Likeness,
         /// F33: Sage is to keep the number that we send.
         own_number: bool,
-        /// What Sage must have stored; none for a customer.
-        total: Option<Decimal>,
+        expected: Option<Expected>,
     },
     /// The fields to change in the object as Sage has it at that moment; the rest of it is kept.
-    Update { id: i64, fields: Value },
+    Update {
+        id: i64,
+        fields: Value,
+        expected: Option<Expected>,
+    },
+    /// Takes an allocation back; nothing else is ever deleted.
+    Remove { id: i64 },
+}
+
+/// What Sage should have stored; a customer has no such thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// What Splynx says.
+    pub total: Decimal,
+    /// What Sage makes of it as far as its arithmetic is known. Anything else means that it is not known well enough.
+    pub predicted: Decimal,
+    /// The VAT in it, as Splynx says.
+    pub tax: Option<Decimal>,
 }
 
 /// Carries the writes out, in their order.
 pub fn execute(run: &mut Run, writes: Vec<Write>) -> Job<()> {
     let mut writes = writes;
-    while !writes.is_empty() {
-        let rest = writes.split_off(writes.len().min(BATCH));
+    while let Some(first) = writes.first() {
+        let most = if first.is_batched() {
+            sage::LARGEST_BATCH
+        } else {
+            BATCH
+        };
+        let rest = writes.split_off(writes.len().min(most));
         let count = writes.len();
         execute_batch(run, writes)?;
         run.advance(count)?;
         writes = rest;
     }
     Ok(())
+}
+
+impl Write {
+    fn stored_hash(&self) -> String {
+        let before = self.stored.record.as_ref();
+        before.map(|record| record.hash.clone()).unwrap_or_default()
+    }
+
+    /// Only allocations can be saved many at once (Sage API 2.13).
+    fn is_batched(&self) -> bool {
+        self.service == Service::Allocation && matches!(self.act, Act::Create { .. })
+    }
 }
 
 fn execute_batch(run: &mut Run, mut writes: Vec<Write>) -> Job<()> {
@@ -70,39 +104,30 @@ fn execute_batch(run: &mut Run, mut writes: Vec<Write>) -> Job<()> {
             continue;
         }
         match request(run, &write) {
-            Ok(Some(request)) => {
+            Ok(Ok(request)) => {
                 requests.push(request);
                 sent.push(write);
             }
-            Ok(None) => {
-                let reason = Reason::new(
-                    "gone-in-sage",
-                    "It is no longer in Sage.",
-                    "Link it to the right one in Sage, or exclude it.",
-                );
-                hold(&mut batch, run, &mut write, reason);
-            }
+            Ok(Err(reason)) => hold(&mut batch, run, &mut write, reason),
             Err(halt) => {
                 back_to_planned(&mut batch, &mut write);
                 halted = Some(halt);
             }
         }
     }
-    let answers = if requests.is_empty() {
-        Vec::new()
-    } else {
-        run.cap.send(requests)
-    };
+    let as_one = sent.len() > 1 && sent.iter().all(Write::is_batched);
+    let replies = replies(run, requests, as_one);
     let now = run.cap.now();
     let mut highest: BTreeMap<Service, i64> = BTreeMap::new();
     let mut refused = Vec::new();
-    for (mut write, answer) in sent.into_iter().zip(answers) {
-        match sage::reply_of(answer, now) {
+    for (mut write, reply) in sent.into_iter().zip(replies) {
+        match reply {
             Reply::Stored(object) => {
                 let id = stored(&mut batch, run, &mut write, &object)?;
                 let known = highest.entry(write.service).or_default();
                 *known = id.max(*known);
             }
+            Reply::Removed => removed(&mut batch, run, &mut write)?,
             Reply::Refused(said) => refused.push((write, said)),
             Reply::Uncertain(why) => uncertain(&mut batch, &mut write, &why.message, now),
             Reply::NotSent(halt) => {
@@ -121,6 +146,31 @@ fn execute_batch(run: &mut Run, mut writes: Vec<Write>) -> Job<()> {
     halted.map_or(Ok(()), Err)
 }
 
+/// One reply per request. A batch is all or nothing: where Sage refuses it, each of its parts is sent on its own, so that one
+/// bad part does not hold the others.
+fn replies(run: &mut Run, requests: Vec<Request>, as_one: bool) -> Vec<Reply> {
+    if requests.is_empty() {
+        return Vec::new();
+    }
+    if as_one {
+        let batch = sage::save_batch_request(&requests);
+        let answer = run.cap.send(vec![batch]).pop();
+        let now = run.cap.now();
+        let replies = sage::replies_of(answer, requests.len(), now);
+        if !matches!(replies.first(), Some(Reply::Refused(_))) {
+            return replies;
+        }
+    }
+    let methods: Vec<&str> = requests.iter().map(|request| request.method).collect();
+    let answers = run.cap.send(requests);
+    let now = run.cap.now();
+    methods
+        .into_iter()
+        .zip(answers)
+        .map(|(method, answer)| sage::reply_of(method, answer, now))
+        .collect()
+}
+
 fn commit_intents(run: &mut Run, writes: &mut [Write]) -> Job<()> {
     let now = run.cap.now();
     let mut batch = Batch::default();
@@ -133,19 +183,14 @@ fn commit_intents(run: &mut Run, writes: &mut [Write]) -> Job<()> {
                 above: remote::highest(run, write.service)?,
                 in_flight_until: now,
             }),
-            Act::Update { .. } => None,
+            Act::Update { .. } | Act::Remove { .. } => None,
         };
         let sending = Record {
             state: State::Sending,
             intent,
             reason: Reason::default(),
             // Until Sage has agreed, what it holds is the old content.
-            hash: write
-                .stored
-                .record
-                .as_ref()
-                .map(|record| record.hash.clone())
-                .unwrap_or_default(),
+            hash: write.stored_hash(),
             ..write.record.clone()
         };
         write.stored = batch.put(write.key, &write.stored, sending);
@@ -153,38 +198,48 @@ fn commit_intents(run: &mut Run, writes: &mut [Write]) -> Job<()> {
     run.commit(batch)
 }
 
-/// The request for a write; none where the object to update is gone.
-fn request(run: &mut Run, write: &Write) -> Job<Option<crate::capability::Request>> {
-    match &write.act {
+/// The request for a write, or why it is held instead.
+fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reason>> {
+    let (id, fields) = match &write.act {
         Act::Create {
             object, own_number, ..
-        } => Ok(Some(sage::save_request(
-            run,
-            write.service,
-            object,
-            *own_number,
-        ))),
-        Act::Update { id, fields } => {
-            // Sage resets what a Save leaves out, so the object is read at once before and edited as it is.
-            let Some(mut object) = sage::get_one(run, write.service, *id)? else {
-                return Ok(None);
-            };
-            if let (Some(object), Some(fields)) = (object.as_object_mut(), fields.as_object()) {
-                object.extend(fields.clone());
-            }
-            Ok(Some(sage::save_request(run, write.service, &object, true)))
+        } => {
+            let request = sage::save_request(run, write.service, object, *own_number);
+            return Ok(Ok(request));
         }
+        Act::Remove { id } => return Ok(Ok(sage::delete_request(run, write.service, *id))),
+        Act::Update { id, fields, .. } => (*id, fields),
+    };
+    // Sage resets what a Save leaves out, so the object is read at once before and edited as it is.
+    let Some(mut object) = sage::get_one(run, write.service, id)? else {
+        return Ok(Err(Reason::new(
+            "gone-in-sage",
+            "It is no longer in Sage.",
+            "Link it to the right one in Sage, or exclude it.",
+        )));
+    };
+    let is_closed = json::flag(&object, "Locked") || object.get("Editable") == Some(&false.into());
+    if is_closed {
+        return Ok(Err(Reason::new(
+            "locked-in-sage",
+            "It was changed in Splynx, and Sage has locked it: its period is closed, or it is reconciled.",
+            "Open the period in Sage and retry; or undo the change in Splynx and correct it with a credit note.",
+        )));
     }
+    if let (Some(object), Some(fields)) = (object.as_object_mut(), fields.as_object()) {
+        object.extend(fields.clone());
+    }
+    Ok(Ok(sage::save_request(run, write.service, &object, true)))
 }
 
 /// Sage has stored it: pair it, and compare the total to the cent.
 fn stored(batch: &mut Batch, run: &mut Run, write: &mut Write, object: &Value) -> Job<i64> {
     let id = json::integer(object, "ID").unwrap_or_default();
-    let (action, total) = match &write.act {
-        Act::Create { total, .. } => ("created", *total),
-        Act::Update { .. } => ("updated", None),
+    let (action, expected) = match &write.act {
+        Act::Update { expected, .. } => ("updated", expected.as_ref()),
+        Act::Create { expected, .. } => ("created", expected.as_ref()),
+        Act::Remove { .. } => ("removed", None),
     };
-    let has = json::decimal(object, "Total");
     let mut record = Record {
         state: State::Synced,
         remote: Some(Remote {
@@ -193,18 +248,16 @@ fn stored(batch: &mut Batch, run: &mut Run, write: &mut Write, object: &Value) -
         }),
         intent: None,
         reason: Reason::default(),
+        refused: String::new(),
+        allocated_in_sage: sage::rest(object)
+            .is_some_and(|rest| json::decimal(object, "Total") != Some(rest)),
         ..write.record.clone()
     };
-    if let Some(expected) = total
-        && has != Some(expected)
-    {
-        let has = has.map_or_else(|| "no total".to_owned(), |has| format!("{has:.2}"));
+    if let Some(expected) = expected {
+        record.reason = compare(batch, write.key, expected, object);
+    }
+    if !record.reason.code.is_empty() {
         record.state = State::Held;
-        record.reason = Reason::new(
-            "total-differs",
-            format!("Sage stored {has}, Splynx says {expected:.2}."),
-            "Correct the document in Sage, then mark it as done; it is paired and will not be sent again.",
-        );
     }
     if let Some(likeness) = Likeness::of_row(write.service, object) {
         remote::note(batch, write.service, &Found { id, likeness });
@@ -220,11 +273,60 @@ fn stored(batch: &mut Batch, run: &mut Run, write: &mut Write, object: &Value) -
     Ok(id)
 }
 
+/// Why what Sage stored needs a person; empty: it is right. VAT that is a cent off while the totals agree is recorded only (D14).
+fn compare(batch: &mut Batch, key: RecordKey, expected: &Expected, object: &Value) -> Reason {
+    let has = json::decimal(object, "Total");
+    if has.is_some_and(|has| has != expected.predicted) {
+        batch.set(META, CALIBRATION_DUE, "1");
+    }
+    if let (Some(tax), Some(has), Some(date)) = (
+        expected.tax,
+        json::decimal(object, "Tax"),
+        json::date(object, "Date"),
+    ) {
+        batch.note_vat(key, date, has - tax);
+    }
+    if has == Some(expected.total) {
+        return Reason::default();
+    }
+    let (stored, off) = match has {
+        Some(has) => (format!("{has:.2}"), format!("{:.2}", has - expected.total)),
+        None => ("no total".to_owned(), "unknown".to_owned()),
+    };
+    Reason::new(
+        "total-differs",
+        format!(
+            "Sage stored {stored}, Splynx says {:.2}: a difference of {off}.",
+            expected.total
+        ),
+        "It is paired and is not sent again by itself. Correct it in Sage and mark it as done; or switch \"Use inclusive amounts\" on or choose a fix item, and retry.",
+    )
+}
+
+/// Sage has taken it out, or it was out already.
+fn removed(batch: &mut Batch, run: &mut Run, write: &mut Write) -> Job<()> {
+    let record = Record {
+        state: State::Skipped,
+        remote: None,
+        intent: None,
+        ..write.record.clone()
+    };
+    run.count(format!("{} removed", write.key.kind.title()));
+    batch
+        .activities
+        .push(activity(write.key, &record, "removed"));
+    write.stored = run.put(batch, write.key, &write.stored, record)?;
+    Ok(())
+}
+
 fn hold(batch: &mut Batch, run: &mut Run, write: &mut Write, reason: Reason) {
     let record = Record {
         state: State::Held,
         intent: None,
         reason,
+        refused: write.record.hash.clone(),
+        // What Sage holds is what it held before.
+        hash: write.stored_hash(),
         ..write.record.clone()
     };
     run.count(format!("{} held", write.key.kind.title()));
@@ -284,7 +386,7 @@ fn resolve_refusals(run: &mut Run, refused: Vec<(Write, String)>) -> Job<()> {
         let verdict = match &write.act {
             Act::Create { likeness, .. } => find(run, write.key, write.service, likeness)?
                 .map(|found| judge(likeness, &found, write.service)),
-            Act::Update { .. } => None,
+            Act::Update { .. } | Act::Remove { .. } => None,
         };
         match verdict {
             Some(verdict) => {

@@ -3,6 +3,9 @@
 //! One row per record, in the table [`RECORDS`]; every other table of this module is an index that [`Batch::put`] keeps in
 //! step within the same commit.
 
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +22,11 @@ pub const ATTENTION: &str = "attention";
 pub const WAITING: &str = "waiting";
 /// `TaxInvoice/550001` → `invoice/000000000501`: the pair seen from the other side. A document belongs to one record at most.
 pub const REMOTE: &str = "remote";
+
+/// `2026-02/invoice/000000000501` → by how much Sage's VAT of it is more than Splynx's, while the totals agree (D14).
+pub const VAT_OFF: &str = "vat-off";
+/// Splynx customers whose allocations are to be looked at.
+pub const ALLOCATING: &str = "allocating";
 
 /// The kinds of records, in the order in which they are synchronised (F69).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -113,10 +121,11 @@ impl std::fmt::Display for RecordKey {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// To be looked at by the next run.
+    #[default]
     Planned,
     /// An intent is committed; the request may be on its way.
     Sending,
@@ -212,7 +221,7 @@ pub struct Intent {
     pub in_flight_until: u64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Record {
     pub state: State,
     /// What people call it: a number, a name.
@@ -225,12 +234,28 @@ pub struct Record {
     /// Of what we sent last: equal content needs no sending.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub hash: String,
+    /// Of what Sage refused: it is not sent again until it changes, or a person says so.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub refused: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<Decimal>,
+    /// What of the amount was not settled in Splynx when it was last looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<Decimal>,
+    /// Sage had allocated some of it when it was stored or found (D11): what is left is asked for before anything is allocated.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allocated_in_sage: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
     #[serde(default)]
     pub reason: Reason,
+}
+
+impl Record {
+    /// A person has said that it is to be tried again; what was planned for another cause has no reason.
+    pub fn is_retried(&self) -> bool {
+        self.state == State::Planned && !self.reason.code.is_empty()
+    }
 }
 
 /// A document, receipt or customer in Sage.
@@ -280,11 +305,21 @@ pub struct Batch {
     pub expect: Vec<Change>,
     pub changes: Vec<Change>,
     pub activities: Vec<Activity>,
+    /// Customers whose allocations are to be looked at.
+    allocating: BTreeSet<i64>,
 }
 
 impl Batch {
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.activities.is_empty()
+        self.changes.is_empty() && self.activities.is_empty() && self.allocating.is_empty()
+    }
+
+    /// What must still stand, what changes, and what is told of it.
+    pub fn into_parts(mut self) -> (Vec<Change>, Vec<Change>, Vec<Activity>) {
+        for customer in std::mem::take(&mut self.allocating) {
+            self.set(ALLOCATING, format!("{customer:012}"), "");
+        }
+        (self.expect, self.changes, self.activities)
     }
 
     /// Whether the record is written by this commit already.
@@ -309,6 +344,21 @@ impl Batch {
             key,
             value: None,
         });
+    }
+
+    /// Something about the customer's documents or payments has moved, and so may have what settles what.
+    pub fn look_at_allocations(&mut self, customer: i64) {
+        self.allocating.insert(customer);
+    }
+
+    /// Notes how far VAT is off, per month of the document's date.
+    pub fn note_vat(&mut self, key: RecordKey, date: NaiveDate, off: Decimal) {
+        let place = format!("{}/{key}", date.format("%Y-%m"));
+        if off.is_zero() {
+            self.delete(VAT_OFF, place);
+        } else {
+            self.set(VAT_OFF, place, off.normalize().to_string());
+        }
     }
 
     /// Stores `new` in place of `old`, with every index, provided that `old` still stands.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::capability::Failure;
 use crate::sage::{Found, Likeness, Service, fold, get_one, key_in, newer};
 use crate::write::ledger::{Halt, Job, META, Run};
-use crate::write::record::{Batch, RecordKey};
+use crate::write::record::{Batch, REMOTE, RecordKey};
 
 /// What was listed, by what it is recognised by → [`Found`] as JSON.
 const FOUND: &str = "found";
@@ -27,7 +27,7 @@ pub fn by_name(service: Service, name: &str) -> String {
     format!("{}/name/{}", service.name(), fold(name))
 }
 
-/// Index prefix of receipts without a key of ours, by what makes them look like the same money.
+/// Index prefix of documents and receipts without a key of ours, by what makes them look like the same money.
 pub fn by_money(
     service: Service,
     customer: i64,
@@ -55,9 +55,11 @@ fn index_keys(service: Service, found: &Found) -> Vec<String> {
             let mut keys = vec![by_name(service, &document.number)];
             if let Some(key) = key_in(&document.reference) {
                 keys.push(by_key(service, key));
-            } else if service == Service::CustomerReceipt {
-                // Receipts get Sage's own numbers, so another add-on's trace of Splynx's number is the reference.
-                keys.push(by_name(service, &document.reference));
+            } else {
+                if service == Service::CustomerReceipt {
+                    // Receipts get Sage's own numbers, so another add-on's trace of Splynx's number is the reference.
+                    keys.push(by_name(service, &document.reference));
+                }
                 let money = by_money(service, document.customer, document.date, document.total);
                 keys.push(format!("{money}{}", found.id));
             }
@@ -120,6 +122,27 @@ pub fn survey(run: &mut Run, questions: Vec<Question>) -> Job<BTreeMap<String, F
     }
     run.commit(batch)?;
     Ok(found)
+}
+
+/// Something without a key of ours, of the same customer, day and amount, that no record is paired with.
+pub fn lookalike(
+    run: &mut Run,
+    service: Service,
+    customer: i64,
+    date: NaiveDate,
+    total: rust_decimal::Decimal,
+) -> Job<Option<Found>> {
+    let found = lookup_prefix(run, &by_money(service, customer, date, total))?;
+    let remotes: Vec<String> = found
+        .iter()
+        .map(|(_, found)| format!("{}/{}", service.name(), found.id))
+        .collect();
+    let paired = run.cap.get(REMOTE, &remotes)?;
+    let mut free = found
+        .into_iter()
+        .zip(remotes)
+        .filter(|(_, remote)| paired.iter().all(|entry| entry.key != *remote));
+    Ok(free.next().map(|((_, found), _)| found))
 }
 
 /// What was listed under index keys that start so.

@@ -39,7 +39,11 @@ pub fn find(
 /// Whether an object found in Sage is the record's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    Ours(Remote),
+    Ours {
+        remote: Remote,
+        /// Sage may have allocated some of it before we did.
+        allocated: bool,
+    },
     /// Held with that reason; paired, where the object carries our key.
     NotOurs(Reason, Option<Remote>),
 }
@@ -52,7 +56,11 @@ pub fn judge(likeness: &Likeness, found: &Found, service: Service) -> Verdict {
     };
     let differences = likeness.differences(&found.likeness);
     if differences.is_empty() {
-        return Verdict::Ours(remote);
+        let allocated = match &found.likeness {
+            Likeness::Document(document) => document.rest != Some(document.total),
+            Likeness::Customer(_) | Likeness::Allocation(_) => false,
+        };
+        return Verdict::Ours { remote, allocated };
     }
     let what = differences.join(", ");
     match &found.likeness {
@@ -112,15 +120,18 @@ pub fn adopt_or_hold(
     record: &Record,
     verdict: Verdict,
 ) -> Job<()> {
-    let (state, reason, remote) = match verdict {
-        Verdict::Ours(remote) => (State::Synced, Reason::default(), Some(remote)),
-        Verdict::NotOurs(reason, remote) => (State::Held, reason, remote),
+    let (state, reason, remote, allocated) = match verdict {
+        Verdict::Ours { remote, allocated } => {
+            (State::Synced, Reason::default(), Some(remote), allocated)
+        }
+        Verdict::NotOurs(reason, remote) => (State::Held, reason, remote, true),
     };
     let mut new = Record {
         state,
         reason,
         remote,
         intent: None,
+        allocated_in_sage: allocated,
         ..record.clone()
     };
     if let Some(other) = paired_with_another(run, key, new.remote.as_ref())? {

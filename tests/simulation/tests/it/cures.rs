@@ -115,14 +115,12 @@ fn what_a_person_decides_in_the_outbox_stands() {
         .expect("one may change one's mind");
     installation.run_through("sync");
     assert_eq!(held(installation.world()).invoices.len(), 5);
-    let paired = installation
+    // What is in Sage already is saved again as the same document.
+    installation
         .decide("retry", &[&second], "")
-        .expect_err("it is in Sage");
-    assert!(
-        paired.message.contains("never sent a second time"),
-        "{}",
-        paired.message
-    );
+        .expect("a document may be saved again");
+    installation.run_through("sync");
+    assert_eq!(held(installation.world()).invoices.len(), 5);
 
     let waiting = |installation: &mut Installation| -> Vec<String> {
         let tables = installation.host().storage.tables();
