@@ -3,4 +3,5 @@
 mod cures;
 mod doubts;
 mod judge;
+mod money;
 mod whole;

@@ -5,7 +5,7 @@
 
 mod draft;
 mod save;
-mod totals;
+pub mod totals;
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
