@@ -79,6 +79,11 @@ fn perform(run: &mut Run, job: &str) -> Job<Option<Failure>> {
             export(run, Kind::Payment)?;
             export(run, Kind::Allocation)?;
         }
+        "sweep" => {
+            for kind in Kind::ALL {
+                sweep(run, kind)?;
+            }
+        }
         "calibrate" => {
             let mapping = Mapping::load(run)?;
             return calibration::calibrate(run, &mapping);
@@ -158,10 +163,49 @@ fn sync(run: &mut Run) -> Job<Option<Failure>> {
             "No automatic run is switched on for today. Switch some on under Settings, Automatic runs, or run the single exports.",
         )));
     }
-    for kind in due {
-        export(run, kind)?;
+    for kind in &due {
+        export(run, *kind)?;
     }
+    sweep_once_a_day(run, &due)?;
     Ok(None)
+}
+
+/// Not on an installation's first day: everything has just been looked at.
+fn sweep_once_a_day(run: &mut Run, due: &[Kind]) -> Job<()> {
+    const KEY: &str = "swept-on";
+    let today = run.settings.today.to_string();
+    let before = run.meta(KEY)?;
+    if before.as_ref() == Some(&today) {
+        return Ok(());
+    }
+    if before.is_some() {
+        for kind in due {
+            sweep(run, *kind)?;
+        }
+    }
+    let mut batch = Batch::default();
+    batch.set(META, KEY, today);
+    run.commit(batch)
+}
+
+/// Looks for what changed or vanished without a trace.
+fn sweep(run: &mut Run, kind: Kind) -> Job<()> {
+    match kind {
+        Kind::Customer => pipeline::sweep(run, &Customers),
+        Kind::Invoice => {
+            let office = office(run)?;
+            pipeline::sweep(run, &Invoices { office })
+        }
+        Kind::CreditNote => {
+            let office = office(run)?;
+            pipeline::sweep(run, &CreditNotes { office })
+        }
+        Kind::Payment => {
+            let mapping = Mapping::load(run)?;
+            pipeline::sweep(run, &Payments { mapping })
+        }
+        Kind::Receipt | Kind::Allocation => Ok(()),
+    }
 }
 
 /// What a field or mapping row can be set to.

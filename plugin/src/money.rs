@@ -30,7 +30,7 @@ pub fn apportion(exact: &[Decimal], total: Decimal) -> Option<Vec<Decimal>> {
     }
     let mut order: Vec<usize> = (0..exact.len()).collect();
     // What rounding took from the amount, counted in the direction of the correction; ties go to the earlier line.
-    order.sort_by_key(|&i| std::cmp::Reverse((exact[i] - shares[i]) * step));
+    order.sort_unstable_by_key(|&i| (std::cmp::Reverse((exact[i] - shares[i]) * step), i));
     let mut left = steps;
     for &i in &order {
         if left.is_zero() {

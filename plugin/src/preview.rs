@@ -12,6 +12,7 @@ use crate::capability::{
     Activity, Answer, Capabilities, Change, Effect, Entry, Failure, Pair, Request, Response, Row,
     Unanswered,
 };
+use crate::collect::ToMap;
 use crate::json;
 use crate::sync::{calibration, mapping};
 
@@ -152,12 +153,12 @@ impl Capabilities for Preview<'_> {
     }
 
     fn get(&mut self, table: &str, keys: &[String]) -> Result<Vec<Entry>, Failure> {
-        let stored: BTreeMap<String, String> = self
+        let stored = self
             .real
             .get(table, keys)?
             .into_iter()
             .map(|entry| (entry.key, entry.value))
-            .collect();
+            .to_map();
         Ok(keys
             .iter()
             .filter_map(|key| {

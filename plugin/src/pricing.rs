@@ -121,7 +121,7 @@ fn fold_discounts(shares: &mut Vec<Share>) -> Result<(), Trouble> {
         let mut order: Vec<usize> = (0..rest.len())
             .filter(|&i| rest[i].of.tax == discount.of.tax)
             .collect();
-        order.sort_by_key(|&i| std::cmp::Reverse(rest[i].amount));
+        order.sort_unstable_by_key(|&i| (std::cmp::Reverse(rest[i].amount), i));
         for i in order {
             let part = left.min(rest[i].amount);
             if part > Decimal::ZERO {
@@ -188,7 +188,8 @@ fn fixed(lines: Vec<Line>, total: Decimal, mode: &Mode) -> Plan {
     }
     // D15: where the fix would have to be negative, a line is lowered until a positive one makes up for it.
     let mut order: Vec<usize> = (0..plain.lines.len()).collect();
-    order.sort_by_key(|&i| std::cmp::Reverse(plain.lines[i].price * plain.lines[i].quantity));
+    let amount = |i: usize| plain.lines[i].price * plain.lines[i].quantity;
+    order.sort_unstable_by_key(|&i| (std::cmp::Reverse(amount(i)), i));
     let most = (plain.totals.total - total).abs() + Decimal::new(3, 2);
     for line in order {
         for lower in cents_up_to(most) {

@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{Datelike, NaiveDate};
 
 use crate::capability::{Capabilities, Failure, Pair};
+use crate::collect::{ToMap, ToSet};
+use crate::json;
 use crate::write::record::{Kind, Reason};
 
 /// Where the host does not tell: above every time-out (architecture, write protocol, 4).
@@ -82,8 +84,9 @@ pub struct Settings {
     /// F10: the method of payments that came from Sage.
     pub imported_method: Option<i64>,
     from: BTreeMap<Kind, NaiveDate>,
-    cron: BTreeMap<Kind, bool>,
-    payment_days: BTreeSet<u32>,
+    /// The kinds whose automatic run is switched on.
+    due: BTreeSet<Kind>,
+    payment_days: BTreeSet<i64>,
     pub today: NaiveDate,
     /// Seconds after which a request to Sage cannot still be in flight.
     pub settle: u64,
@@ -101,32 +104,42 @@ impl Settings {
     }
 
     fn parse(settings: &[Pair], context: &[Pair]) -> Result<Self, Failure> {
-        let raw: BTreeMap<String, String> = settings.iter().cloned().collect();
-        let context: BTreeMap<&str, &str> = context
-            .iter()
-            .map(|(n, v)| (n.as_str(), v.as_str()))
-            .collect();
+        let raw = settings.iter().cloned().to_map();
+        let context = context.iter().cloned().to_map();
         let get = |key: &str| raw.get(key).map_or("", |v| v.trim());
         let on = |key: &str| matches!(get(key), "on" | "true" | "1" | "yes");
         let today = context
             .get("today")
-            .and_then(|text| text.parse::<NaiveDate>().ok())
+            .and_then(|text| json::day(text))
             .ok_or_else(|| {
                 Failure::new("internal", "The host did not tell the installation's date.")
             })?;
         let installed = context
             .get("installed-on")
-            .and_then(|text| text.parse::<NaiveDate>().ok())
+            .and_then(|text| json::day(text))
             .unwrap_or(today);
         let from_date = |key: &str| match get(key) {
             "" => Ok(installed),
-            text => NaiveDate::parse_from_str(text, "%Y-%m-%d").map_err(|_| {
+            text => json::day(text).ok_or_else(|| {
                 invalid(
                     key,
                     &format!("{text:?} is not a date; write it as in 2026-03-31"),
                 )
             }),
         };
+        let mut from = BTreeMap::new();
+        for kind in Kind::ALL {
+            if let Some(key) = from_key(kind) {
+                from.insert(kind, from_date(key)?);
+            }
+        }
+        let payment_days = ids("cron_payment_days", get("cron_payment_days"))?;
+        if payment_days.iter().any(|day| !(1..=31).contains(day)) {
+            return Err(invalid(
+                "cron_payment_days",
+                "write days of the month from 1 to 31",
+            ));
+        }
         Ok(Self {
             company_id: get("sage_company_id").to_owned(),
             partners_ignore: ids("partners_ignore", get("partners_ignore"))?,
@@ -186,28 +199,12 @@ impl Settings {
             imported_method: ids("payment_method_id", get("payment_method_id"))?
                 .first()
                 .copied(),
-            from: Kind::ALL
+            from,
+            due: Kind::ALL
                 .into_iter()
-                .filter_map(|kind| Some((kind, from_key(kind)?)))
-                .map(|(kind, key)| Ok((kind, from_date(key)?)))
-                .collect::<Result<_, Failure>>()?,
-            cron: BTreeMap::from([
-                (Kind::Customer, on("cron_customers")),
-                (Kind::Invoice, on("cron_invoices")),
-                (Kind::CreditNote, on("cron_credit_notes")),
-                (Kind::Payment, on("cron_payments")),
-            ]),
-            payment_days: ids("cron_payment_days", get("cron_payment_days"))?
-                .into_iter()
-                .map(|day| {
-                    u32::try_from(day)
-                        .ok()
-                        .filter(|day| (1..=31).contains(day))
-                        .ok_or_else(|| {
-                            invalid("cron_payment_days", "write days of the month from 1 to 31")
-                        })
-                })
-                .collect::<Result<_, _>>()?,
+                .filter(|kind| cron_key(*kind).is_some_and(on))
+                .to_set(),
+            payment_days,
             today,
             settle: context
                 .get("settle.sage")
@@ -257,8 +254,10 @@ impl Settings {
     /// Whether the automatic run syncs this kind today (F35, F36, F37, F38).
     pub fn due(&self, kind: Kind) -> bool {
         match kind {
-            Kind::Customer | Kind::Invoice | Kind::CreditNote => self.cron[&kind],
-            Kind::Payment | Kind::Receipt => self.cron[&Kind::Payment] && self.is_payment_day(),
+            Kind::Customer | Kind::Invoice | Kind::CreditNote => self.due.contains(&kind),
+            Kind::Payment | Kind::Receipt => {
+                self.due.contains(&Kind::Payment) && self.is_payment_day()
+            }
             // Payments and credit notes both settle invoices.
             Kind::Allocation => self.due(Kind::Payment) || self.due(Kind::CreditNote),
         }
@@ -266,7 +265,7 @@ impl Settings {
 
     /// D4: a day that a month lacks means its last day.
     fn is_payment_day(&self) -> bool {
-        let day = self.today.day();
+        let day = i64::from(self.today.day());
         let is_last = self
             .today
             .succ_opt()
@@ -285,6 +284,17 @@ fn from_key(kind: Kind) -> Option<&'static str> {
         Kind::CreditNote => Some("export_credit_notes_from"),
         Kind::Payment => Some("export_payments_from"),
         Kind::Receipt => Some("import_payments_from"),
+    }
+}
+
+/// The toggle of a kind's automatic run.
+fn cron_key(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Customer => Some("cron_customers"),
+        Kind::Invoice => Some("cron_invoices"),
+        Kind::CreditNote => Some("cron_credit_notes"),
+        Kind::Payment => Some("cron_payments"),
+        Kind::Receipt | Kind::Allocation => None,
     }
 }
 
@@ -320,17 +330,16 @@ fn one_of<T: Copy>(key: &str, text: &str, words: &[(&str, T)]) -> Result<T, Fail
 }
 
 fn ids(key: &str, text: &str) -> Result<BTreeSet<i64>, Failure> {
-    text.split([',', ' ', ';'])
-        .filter(|part| !part.is_empty())
-        .map(|part| {
-            part.parse::<i64>().map_err(|_| {
-                invalid(
-                    key,
-                    &format!("{part:?} is not a number; separate numbers by commas"),
-                )
-            })
-        })
-        .collect()
+    let mut ids = BTreeSet::new();
+    for part in text.split([',', ' ', ';']).filter(|part| !part.is_empty()) {
+        ids.insert(part.parse().map_err(|_| {
+            invalid(
+                key,
+                &format!("{part:?} is not a number; separate numbers by commas"),
+            )
+        })?);
+    }
+    Ok(ids)
 }
 
 fn invalid(key: &str, cure: &str) -> Failure {

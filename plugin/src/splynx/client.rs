@@ -1,12 +1,11 @@
 //! Requests to Splynx: pages of what changed, records by their ids.
 
-use std::collections::BTreeSet;
-
 use chrono::NaiveDate;
 use serde_json::Value;
 
 use super::{CONNECTION, Relation, Resource};
 use crate::capability::{Effect, Failure, Pair, Request, Response};
+use crate::collect::ToSet;
 use crate::json;
 use crate::write::ledger::{Halt, Job, Run};
 
@@ -143,7 +142,7 @@ pub fn by_ids<T: Resource>(run: &mut Run, ids: &[i64]) -> Job<Page<T>> {
         let mut query = one_of("id", chunk);
         query.push(("order[id]".to_owned(), "ASC".to_owned()));
         query.push(("limit".to_owned(), chunk.len().to_string()));
-        let wanted: BTreeSet<i64> = chunk.iter().copied().collect();
+        let wanted = chunk.iter().copied().to_set();
         let mut list = fetch_list(run, T::PATH, query)?;
         list.retain(|value| T::id_of(value).is_some_and(|id| wanted.contains(&id)));
         let page = Page::<T>::parse(&list, T::PATH)?;

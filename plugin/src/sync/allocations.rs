@@ -4,11 +4,12 @@
 //! ([`Batch::look_at_allocations`]), and here its relations are read and compared with what Sage was told. An allocation is made
 //! once both its ends are in Sage, many in one request, and taken back when the relation goes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 use serde_json::json;
 
+use crate::collect::{ToMap, ToSet};
 use crate::json;
 use crate::sage::{self, AllocationLikeness, Likeness, Service};
 use crate::splynx::{self, Relation};
@@ -87,7 +88,7 @@ impl Work {
         self.customers.push(customer);
         let wanted = wanted(splynx::relations(run, customer)?);
         let known = known(run, customer)?;
-        let ids: BTreeSet<i64> = wanted.keys().copied().chain(known).collect();
+        let ids = wanted.keys().copied().chain(known).to_set();
         let records = run.records(ids.iter().map(|id| RecordKey::new(Kind::Allocation, *id)))?;
         let ends = Ends::load(run, wanted.values())?;
         let mut batch = Batch::default();
@@ -177,7 +178,7 @@ fn wanted(relations: Vec<Relation>) -> BTreeMap<i64, Relation> {
         .into_values()
         .filter(|relation| relation.amount > Decimal::ZERO)
         .map(|relation| (relation.id, relation))
-        .collect()
+        .to_map()
 }
 
 /// Ids of the customer's allocations that we have a record of.
@@ -203,7 +204,7 @@ struct Ends(BTreeMap<RecordKey, Stored>);
 
 impl Ends {
     fn load<'r>(run: &mut Run, relations: impl Iterator<Item = &'r Relation>) -> Job<Self> {
-        let keys: BTreeSet<RecordKey> = relations.flat_map(|r| [r.payer, r.invoice]).collect();
+        let keys = relations.flat_map(|r| [r.payer, r.invoice]).to_set();
         run.records(keys).map(Self)
     }
 

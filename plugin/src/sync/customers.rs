@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::collect::ToMap;
 use crate::sage::{CustomerLikeness, Found, Likeness, Service, customer_content, fold};
 use crate::settings::Settings;
 use crate::splynx::{self, Customer, CustomerInfo};
@@ -46,7 +47,7 @@ impl Entity for Customers {
             .records
             .into_iter()
             .map(|info| (info.id, info.vat_id.trim().to_owned()))
-            .collect();
+            .to_map();
         let questions = page
             .iter()
             .map(|(customer, stored)| {

@@ -9,6 +9,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::arithmetic::{Arithmetic, Totals};
+use crate::collect::ToMap;
 use crate::json;
 use crate::pricing::{self, Charge, Mode, Trouble};
 use crate::sage::{DocumentLikeness, Found, Likeness, Service, reference};
@@ -85,7 +86,7 @@ pub fn facts<'p>(
         .records
         .into_iter()
         .filter_map(|transaction| Some((transaction.id, transaction.category_id?)))
-        .collect();
+        .to_map();
     let fresh: Vec<(&Document, &Stored)> = to_send
         .into_iter()
         .filter(|(_, stored)| stored.record.as_ref().is_none_or(|r| r.remote.is_none()))

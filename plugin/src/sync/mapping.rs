@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::capability::{Activity, Capabilities, Failure, Pair};
+use crate::collect::ToMap;
 use crate::json;
 use crate::sage;
 use crate::settings::Settings;
@@ -136,13 +137,13 @@ pub fn import(run: &mut Run) -> Job<()> {
         run.progress("Mapping lists", done as u64, List::ALL.len() as u64)?;
         let rows = list.load(run)?;
         let mut batch = Batch::default();
-        let fresh: BTreeMap<String, String> = rows
+        let fresh = rows
             .iter()
             .map(|row| {
                 let text = serde_json::to_string(row).expect("a row is plain data");
                 (row_key(list, row.id), text)
             })
-            .collect();
+            .to_map();
         for stale in stored_keys(run, list)? {
             if !fresh.contains_key(&stale) {
                 batch.delete(LISTS, stale);
@@ -241,10 +242,10 @@ impl Mapping {
         }
         let mut rows = BTreeMap::new();
         for list in List::ALL {
-            let of_list: BTreeMap<i64, Row> = stored(run, list)?
+            let of_list = stored(run, list)?
                 .into_iter()
                 .map(|(_, row)| (row.id, row))
-                .collect();
+                .to_map();
             rows.insert(list, of_list);
         }
         Ok(Self { rows })

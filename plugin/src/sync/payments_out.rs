@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
+use crate::collect::ToSet;
 use crate::json;
 use crate::sage::{DocumentLikeness, Found, Likeness, Service, key_in, reference};
 use crate::settings::{Direction, Settings};
@@ -159,11 +160,11 @@ impl Entity for Payments {
 /// D10: which of these payments came from Sage: made from a receipt by the add-on, or named by a statement record of ours because
 /// somebody paired it on Splynx's own screen.
 fn from_sage(run: &mut Run, fresh: &[&(Payment, Stored)]) -> Job<BTreeSet<i64>> {
-    let mut found: BTreeSet<i64> = fresh
+    let mut found = fresh
         .iter()
         .filter(|(payment, _)| payment.receipt_number.starts_with(FROM_SAGE_PREFIX))
         .map(|(payment, _)| payment.id)
-        .collect();
+        .to_set();
     let keys: Vec<String> = fresh.iter().map(|(p, _)| format!("{:012}", p.id)).collect();
     let noted = run.cap.get(FROM_SAGE, &keys)?;
     found.extend(

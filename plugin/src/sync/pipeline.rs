@@ -180,6 +180,40 @@ fn open_records<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
     }
 }
 
+/// Looks at records that nothing says have changed: what vanished from Splynx leaves no trace in its lists, and change stamps are
+/// not to be trusted alone. Goes round, so many records a time; costs Sage nothing.
+pub fn sweep<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
+    const AT_ONCE: usize = 50_000;
+    let place = format!("swept/{}", E::KIND.name());
+    let mut after = run.meta(&place)?.unwrap_or_default();
+    let mut seen = 0;
+    while seen < AT_ONCE {
+        run.progress(
+            &format!("{}: still there?", E::KIND.title()),
+            seen as u64,
+            0,
+        )?;
+        let page = run.known(E::KIND, &after)?;
+        let Some((last, _)) = page.last() else {
+            after.clear();
+            break;
+        };
+        after = last.to_string();
+        seen += page.len();
+        let ids: Vec<i64> = page
+            .iter()
+            .filter(|(_, stored)| is_ours_to_decide(stored))
+            .map(|(key, _)| key.id)
+            .collect();
+        let sources: Page<E::Source> = splynx::by_ids(run, &ids)?;
+        forget_the_gone::<E>(run, &ids, &sources)?;
+        handle(run, entity, sources)?;
+    }
+    let mut batch = Batch::default();
+    batch.set(META, place, after);
+    run.commit(batch)
+}
+
 /// Splynx says (404) that these no longer exist.
 fn forget_the_gone<E: Entity>(run: &mut Run, ids: &[i64], sources: &Page<E::Source>) -> Job<()> {
     let gone = ids

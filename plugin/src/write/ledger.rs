@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::capability::{Activity, Capabilities, Failure, Request, Response};
+use crate::capability::{Activity, Capabilities, Entry, Failure, Request, Response};
+use crate::collect::{ToMap, ToSet};
 use crate::settings::Settings;
 use crate::write::record::{
     Batch, Kind, OPEN, RECORDS, Reason, Record, RecordKey, State, Stored, WAITING,
@@ -140,22 +141,14 @@ impl<'a> Run<'a> {
         &mut self,
         keys: impl IntoIterator<Item = RecordKey>,
     ) -> Job<BTreeMap<RecordKey, Stored>> {
-        let keys: BTreeSet<RecordKey> = keys.into_iter().collect();
-        let mut records: BTreeMap<RecordKey, Stored> =
-            keys.iter().map(|key| (*key, Stored::default())).collect();
+        self.records_of(&keys.into_iter().to_set())
+    }
+
+    fn records_of(&mut self, keys: &BTreeSet<RecordKey>) -> Job<BTreeMap<RecordKey, Stored>> {
+        let mut records = keys.iter().map(|key| (*key, Stored::default())).to_map();
         let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
         for entry in self.cap.get(RECORDS, &texts)? {
-            let damaged = || {
-                Halt::Failed(Failure::new(
-                    "damaged",
-                    format!(
-                        "The stored record {} cannot be read. Restore the latest backup, or ask support.",
-                        entry.key
-                    ),
-                ))
-            };
-            let key = RecordKey::parse(&entry.key).ok_or_else(damaged)?;
-            let stored = Stored::parse(entry.value.clone()).map_err(|_| damaged())?;
+            let (key, stored) = parse(entry)?;
             records.insert(key, stored);
         }
         Ok(records)
@@ -168,6 +161,13 @@ impl<'a> Run<'a> {
             .into_iter()
             .filter_map(|entry| Some((RecordKey::parse(&entry.key)?, entry.value)))
             .collect())
+    }
+
+    /// The records of a kind, in pages.
+    pub fn known(&mut self, kind: Kind, after: &str) -> Job<Vec<(RecordKey, Stored)>> {
+        let prefix = format!("{}/", kind.name());
+        let entries = self.cap.scan(RECORDS, &prefix, after, PAGE)?;
+        entries.into_iter().map(parse).collect()
     }
 
     /// Stores a record's new state. Records that waited for this one are planned again in the same commit, so that a crash
@@ -250,11 +250,11 @@ impl<'a> Run<'a> {
             .as_deref()
             .and_then(|text| serde_json::from_str(text).ok())
             .unwrap_or_default();
-        let names: BTreeSet<String> = before
+        let names = before
             .keys()
             .chain(self.settings.values().keys())
             .cloned()
-            .collect();
+            .to_set();
         let mut batch = Batch::default();
         for name in names {
             if before.get(&name) != self.settings.values().get(&name) {
@@ -268,6 +268,21 @@ impl<'a> Run<'a> {
         batch.set(META, KEY, current);
         self.commit(batch)
     }
+}
+
+fn parse(entry: Entry) -> Job<(RecordKey, Stored)> {
+    let damaged = || {
+        Halt::Failed(Failure::new(
+            "damaged",
+            format!(
+                "The stored record {} cannot be read. Restore the latest backup, or ask support.",
+                entry.key
+            ),
+        ))
+    };
+    let key = RecordKey::parse(&entry.key).ok_or_else(damaged)?;
+    let stored = Stored::parse(entry.value.clone()).map_err(|_| damaged())?;
+    Ok((key, stored))
 }
 
 /// The activity for a record's new state.

@@ -3,12 +3,13 @@
 //! The trap to know: an answer can be lost after Sage has acted. So the intent is durable before the request leaves, and a
 //! record whose answer is unknown is left to [`crate::write::recovery`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 use serde_json::Value;
 
 use crate::capability::Request;
+use crate::collect::ToSet;
 use crate::json;
 use crate::sage::{self, Found, Likeness, Reply, Service};
 use crate::write::ledger::{CALIBRATION_DUE, Job, META, Run, activity};
@@ -372,11 +373,11 @@ fn back_to_planned(batch: &mut Batch, write: &mut Write) {
 /// Sage refused them. A name or number that is taken is looked up: ours is adopted, another's is held with the cures that the
 /// manual names (F81, F82).
 fn resolve_refusals(run: &mut Run, refused: Vec<(Write, String)>) -> Job<()> {
-    let services: BTreeSet<Service> = refused
+    let services = refused
         .iter()
         .filter(|(write, _)| matches!(write.act, Act::Create { .. }))
         .map(|(write, _)| write.service)
-        .collect();
+        .to_set();
     for service in services {
         let above = remote::highest(run, service)?;
         remote::refresh(run, service, above)?;

@@ -10,6 +10,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::capability::{Activity, Change};
+use crate::json;
 use crate::sage::{Likeness, Service};
 
 /// `invoice/000000000501` → [`Record`] as JSON.
@@ -353,7 +354,7 @@ impl Batch {
 
     /// Notes how far VAT is off, per month of the document's date.
     pub fn note_vat(&mut self, key: RecordKey, date: NaiveDate, off: Decimal) {
-        let place = format!("{}/{key}", date.format("%Y-%m"));
+        let place = format!("{}/{key}", json::month(date));
         if off.is_zero() {
             self.delete(VAT_OFF, place);
         } else {

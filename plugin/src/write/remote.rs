@@ -10,6 +10,7 @@ use chrono::NaiveDate;
 use serde_json::Value;
 
 use crate::capability::Failure;
+use crate::collect::ToMap;
 use crate::sage::{Found, Likeness, Service, fold, get_one, key_in, newer};
 use crate::write::ledger::{Halt, Job, META, Run};
 use crate::write::record::{Batch, REMOTE, RecordKey};
@@ -63,7 +64,7 @@ fn index_keys(service: Service, found: &Found) -> Vec<String> {
                 let money = by_money(service, document.customer, document.date, document.total);
                 keys.push(format!("{money}{}", found.id));
             }
-            keys.sort();
+            keys.sort_unstable();
             keys.dedup();
             keys
         }
@@ -96,7 +97,7 @@ pub struct Question {
 /// What Sage has under the index keys of all questions.
 pub fn survey(run: &mut Run, questions: Vec<Question>) -> Job<BTreeMap<String, Found>> {
     let keys: Vec<String> = questions.iter().flat_map(|q| q.keys.clone()).collect();
-    let mut found: BTreeMap<String, Found> = lookup(run, &keys)?.into_iter().collect();
+    let mut found = lookup(run, &keys)?.into_iter().to_map();
     let mut batch = Batch::default();
     for Question { service, keys, .. } in questions.into_iter().filter(|question| question.again) {
         for key in keys {

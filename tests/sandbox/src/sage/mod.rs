@@ -41,10 +41,10 @@ use serde_json::Value;
 
 use self::auth::{Access, Login, plain_key};
 pub use self::behaviour::Behaviour;
-pub use self::documents::totals;
 use self::books::Books;
 use self::call::{Call, lower_names};
 use self::company::Company;
+pub use self::documents::totals;
 use self::limits::{Bucket, Limits, Verdict};
 use self::refusal::Refusal;
 use crate::http::{Request, Response, Service};

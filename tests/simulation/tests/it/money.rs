@@ -102,15 +102,27 @@ fn worlds() -> Vec<(Rules, Arithmetic)> {
             ..Arithmetic::default()
         };
         let rules = Rules {
-            ties: if bit(0) { Ties::ToEven } else { Ties::AwayFromZero },
-            tax_basis: if bit(1) { TaxBasis::Document } else { TaxBasis::Line },
+            ties: if bit(0) {
+                Ties::ToEven
+            } else {
+                Ties::AwayFromZero
+            },
+            tax_basis: if bit(1) {
+                TaxBasis::Document
+            } else {
+                TaxBasis::Line
+            },
             sent_totals: SentTotals::Recomputed,
             inclusive_total: if bit(2) {
                 InclusiveTotal::FromExclusive
             } else {
                 InclusiveTotal::Preserved
             },
-            unit_price: if bit(3) { UnitPrice::Rounded } else { UnitPrice::AsSent },
+            unit_price: if bit(3) {
+                UnitPrice::Rounded
+            } else {
+                UnitPrice::AsSent
+            },
             unit_price_digits: arithmetic.price_digits,
         };
         worlds.push((rules, arithmetic));
@@ -133,24 +145,42 @@ fn check(document: &Document, rules: &Rules, arithmetic: &Arithmetic) -> bool {
         assert_eq!(stored.tax, plan.totals.tax, "as predicted: {plan:?}");
         if !arithmetic.negative_lines {
             let sound = |line: &splynx_sageone::pricing::Line| line.price >= Decimal::ZERO;
-            assert!(plan.lines.iter().all(sound), "no line is below zero: {plan:?}");
+            assert!(
+                plan.lines.iter().all(sound),
+                "no line is below zero: {plan:?}"
+            );
         }
         stored.total
     };
     if !arithmetic.inclusive_from_net {
         assert_eq!(put(true, None), *total, "inclusive: {charges:?}");
     }
-    assert_eq!(put(true, Some(ZERO_RATED)), *total, "inclusive, fixed: {charges:?}");
-    assert_eq!(put(false, Some(ZERO_RATED)), *total, "exclusive, fixed: {charges:?}");
+    assert_eq!(
+        put(true, Some(ZERO_RATED)),
+        *total,
+        "inclusive, fixed: {charges:?}"
+    );
+    assert_eq!(
+        put(false, Some(ZERO_RATED)),
+        *total,
+        "exclusive, fixed: {charges:?}"
+    );
     if !arithmetic.tax_per_document {
         let taxed = Some((1, Decimal::new(15, 2)));
-        assert_eq!(put(false, taxed), *total, "fixed by taxed lines: {charges:?}");
+        assert_eq!(
+            put(false, taxed),
+            *total,
+            "fixed by taxed lines: {charges:?}"
+        );
     }
     put(false, None) != *total
 }
 
 fn run(seed: u64, documents: usize, worlds: &[(Rules, Arithmetic)]) -> usize {
-    println!("seed {seed}, {documents} documents, {} ways to compute", worlds.len());
+    println!(
+        "seed {seed}, {documents} documents, {} ways to compute",
+        worlds.len()
+    );
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut off = 0;
     for number in 0..documents {
@@ -169,7 +199,10 @@ fn a_million_invoices_come_out_to_the_cent() {
     let off: usize = std::thread::scope(|scope| {
         let runs = seeds.map(|seed| scope.spawn(move || run(seed, 500_000, usual)));
         runs.into_iter()
-            .map(|run| run.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .map(|run| {
+                run.join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
             .sum()
     });
     println!("{off} of 1,000,000 would be off with exclusive amounts and no fix item");
