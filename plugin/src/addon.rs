@@ -5,16 +5,16 @@ use crate::check;
 use crate::json;
 use crate::pages;
 use crate::preview::Preview;
-use crate::sage::{self, Service};
+use crate::sage;
 use crate::sync::credit_notes::CreditNotes;
-use crate::sync::customers::Customers;
+use crate::sync::customers::{self, Customers};
 use crate::sync::invoices::Invoices;
 use crate::sync::mapping::{self, List, Mapping};
+use crate::sync::pairing;
 use crate::sync::payments_out::Payments;
 use crate::sync::pipeline;
 use crate::write::ledger::{Halt, Job, META, Run};
 use crate::write::record::{Batch, Kind};
-use crate::write::remote;
 
 pub use crate::check::{Finding, check};
 
@@ -66,7 +66,7 @@ fn perform(run: &mut Run, job: &str) -> Job<Option<Failure>> {
     same_company(run)?;
     match job {
         "import-mapping" => mapping::import(run)?,
-        "load-customers-for-pairing" => remote::reload(run, Service::Customer)?,
+        "load-customers-for-pairing" => pairing::load(run)?,
         "export-customers" => export(run, Kind::Customer)?,
         "export-invoices" => export(run, Kind::Invoice)?,
         "export-credit-notes" => export(run, Kind::CreditNote)?,
@@ -107,7 +107,11 @@ fn same_company(run: &mut Run) -> Job<()> {
 
 fn export(run: &mut Run, kind: Kind) -> Job<()> {
     match kind {
-        Kind::Customer => pipeline::sync(run, &Customers),
+        Kind::Customer => {
+            customers::notice_vat_changes(run)?;
+            let mapping = Mapping::load(run)?;
+            pipeline::sync(run, &Customers { mapping })
+        }
         Kind::Invoice => {
             let mapping = Mapping::load(run)?;
             pipeline::sync(run, &Invoices { mapping })

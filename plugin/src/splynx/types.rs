@@ -38,6 +38,8 @@ pub struct Customer {
     pub partner_id: i64,
     /// `person`, `company`, or `lead`: a prospect in the same table.
     pub category: String,
+    /// Status `disabled`, which Splynx shows as Inactive.
+    pub inactive: bool,
 }
 
 impl Resource for Customer {
@@ -58,6 +60,7 @@ impl Resource for Customer {
             city: json::text(value, "city"),
             partner_id: required(json::integer(value, "partner_id"), "partner")?,
             category: json::text(value, "category"),
+            inactive: json::text(value, "status") == "disabled",
         })
     }
 

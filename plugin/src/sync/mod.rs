@@ -8,5 +8,6 @@ pub mod customers;
 mod documents;
 pub mod invoices;
 pub mod mapping;
+pub mod pairing;
 pub mod payments_out;
 pub mod pipeline;

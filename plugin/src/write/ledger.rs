@@ -17,7 +17,7 @@ pub fn cursor_key(kind: Kind) -> String {
 }
 
 /// Rows read from storage at once.
-const PAGE: u32 = 200;
+pub const PAGE: u32 = 200;
 
 /// Why a job ends before its work is done. What was committed stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,8 +167,8 @@ impl<'a> Run<'a> {
             .collect())
     }
 
-    /// Stores a record's new state. Records that waited for this one are planned again in the same commit, so that a crash
-    /// cannot leave them waiting.
+    /// Stores a record's new state. Records that waited for this one, or for what it is paired with, are planned again in the
+    /// same commit, so that a crash cannot leave them waiting.
     pub fn put(
         &mut self,
         batch: &mut Batch,
@@ -176,12 +176,20 @@ impl<'a> Run<'a> {
         old: &Stored,
         new: Record,
     ) -> Job<Stored> {
-        let before = old.record.as_ref().map(|record| record.state);
-        let moved = before != Some(new.state) && new.state.is_settled();
+        let before = old.record.as_ref();
+        let mut news = Vec::new();
+        if before.map(|record| record.state) != Some(new.state) && new.state.is_settled() {
+            news.push(format!("record:{key}"));
+        }
+        if let Some(remote) = &new.remote
+            && before.and_then(|record| record.remote.as_ref()) != Some(remote)
+        {
+            news.push(format!("remote:{remote}"));
+        }
         let stored = batch.put(key, old, new);
-        if moved {
+        for token in news {
             let mut after = String::new();
-            while let Some(last) = self.plan_waiting(batch, &format!("record:{key}"), &after)? {
+            while let Some(last) = self.plan_waiting(batch, &token, &after)? {
                 after = last;
             }
         }
