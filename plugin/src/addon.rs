@@ -6,13 +6,16 @@ use crate::json;
 use crate::pages;
 use crate::preview::Preview;
 use crate::sage;
+use crate::splynx::{CreditNote, Invoice};
 use crate::sync::credit_notes::CreditNotes;
 use crate::sync::customers::{self, Customers};
 use crate::sync::invoices::Invoices;
 use crate::sync::mapping::{self, List, Mapping};
 use crate::sync::pairing;
+use crate::sync::pairing_file;
 use crate::sync::payments_out::Payments;
 use crate::sync::pipeline;
+use crate::sync::same_number;
 use crate::write::ledger::{Halt, Job, META, Run};
 use crate::write::record::{Batch, Kind};
 
@@ -35,19 +38,24 @@ pub struct Outcome {
 ///
 /// # Errors
 /// Where nothing useful could be done: settings, credentials, an unreachable service, an answer that is not understood.
-pub fn run_job(cap: &mut dyn Capabilities, job: &str, preview: bool) -> Result<Outcome, Failure> {
+pub fn run_job(
+    cap: &mut dyn Capabilities,
+    job: &str,
+    preview: bool,
+    options: &[Pair],
+) -> Result<Outcome, Failure> {
     if !preview {
-        return run(cap, job);
+        return run(cap, job, options);
     }
     let mut preview = Preview::new(cap);
-    let outcome = run(&mut preview, job)?;
+    let outcome = run(&mut preview, job, options)?;
     preview.finish()?;
     Ok(outcome)
 }
 
-fn run(cap: &mut dyn Capabilities, job: &str) -> Result<Outcome, Failure> {
+fn run(cap: &mut dyn Capabilities, job: &str, options: &[Pair]) -> Result<Outcome, Failure> {
     let mut run = Run::new(cap)?;
-    let (state, resume_at, why) = match perform(&mut run, job) {
+    let (state, resume_at, why) = match perform(&mut run, job, options) {
         Ok(why) => ("finished", None, why),
         Err(Halt::Stopped) => ("stopped", None, None),
         Err(Halt::Paused(why)) => ("paused", why.retry_at, Some(why)),
@@ -62,11 +70,16 @@ fn run(cap: &mut dyn Capabilities, job: &str) -> Result<Outcome, Failure> {
 }
 
 /// Does the job; answers what a finished one wants people to know.
-fn perform(run: &mut Run, job: &str) -> Job<Option<Failure>> {
+fn perform(run: &mut Run, job: &str, options: &[Pair]) -> Job<Option<Failure>> {
     same_company(run)?;
     match job {
         "import-mapping" => mapping::import(run)?,
         "load-customers-for-pairing" => pairing::load(run)?,
+        "import-pairing" => return pairing_file::import(run, options),
+        "pair-same-number-invoices" => return same_number::pair::<Invoice>(run, Kind::Invoice),
+        "pair-same-number-credit-notes" => {
+            return same_number::pair::<CreditNote>(run, Kind::CreditNote);
+        }
         "export-customers" => export(run, Kind::Customer)?,
         "export-invoices" => export(run, Kind::Invoice)?,
         "export-credit-notes" => export(run, Kind::CreditNote)?,
@@ -159,6 +172,7 @@ pub fn choices(cap: &mut dyn Capabilities, source: &str) -> Result<Vec<Pair>, Fa
                 .map(|company| (json::text(company, "ID"), json::text(company, "Name")))
                 .collect()
         }),
+        ("splynx-customer-categories", _) => Ok(mapping::customer_categories()),
         (_, Some(list)) => mapping::choices(&mut run, list),
         (unknown, None) => Err(Halt::Failed(Failure::new(
             "unknown-choices",
@@ -193,6 +207,8 @@ pub fn view(cap: &mut dyn Capabilities, page: &str, query: &Query) -> Result<Row
     let mut run = Run::new(cap)?;
     match page {
         "outbox" => pages::outbox::view(&mut run, query).map_err(Halt::into_failure),
+        "pairing" => pages::pairing::view(&mut run, query).map_err(Halt::into_failure),
+        "records" => pages::records::view(&mut run, query).map_err(Halt::into_failure),
         unknown => Err(Failure::new(
             "unknown-page",
             format!("There is no page {unknown:?}."),
@@ -214,6 +230,7 @@ pub fn act(
     let mut run = Run::new(cap)?;
     match page {
         "outbox" => pages::outbox::act(&mut run, act, rows, values).map_err(Halt::into_failure),
+        "pairing" => pages::pairing::act(&mut run, act, rows, values).map_err(Halt::into_failure),
         unknown => Err(Failure::new(
             "unknown-page",
             format!("There is no page {unknown:?}."),

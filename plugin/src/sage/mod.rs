@@ -5,7 +5,7 @@
 mod client;
 mod types;
 
-pub use client::{Reply, companies, get_one, list_all, newer, reply_of, save_request};
+pub use client::{Reply, by_ids, companies, get_one, list_all, newer, reply_of, save_request};
 pub use types::{
     AllocationLikeness, CustomerLikeness, DocumentLikeness, Found, Likeness, Service,
     customer_content, fold, key_in, reference,

@@ -182,6 +182,12 @@ impl Line {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invoice(pub Document);
 
+impl AsRef<Document> for Invoice {
+    fn as_ref(&self) -> &Document {
+        &self.0
+    }
+}
+
 impl Resource for Invoice {
     const PATH: &'static str = "admin/finance/invoices";
     const CHANGED: &'static str = "date_updated";
@@ -203,6 +209,12 @@ impl Resource for Invoice {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreditNote(pub Document);
+
+impl AsRef<Document> for CreditNote {
+    fn as_ref(&self) -> &Document {
+        &self.0
+    }
+}
 
 impl Resource for CreditNote {
     const PATH: &'static str = "admin/finance/credit-notes";

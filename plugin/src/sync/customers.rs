@@ -269,7 +269,7 @@ impl Customers {
 }
 
 /// Why a customer is not for Sage (F13, I6, D12).
-fn left_out(run: &Run, customer: &Customer) -> Option<Reason> {
+pub fn left_out(run: &Run, customer: &Customer) -> Option<Reason> {
     if customer.category == "lead" {
         return Some(Reason::new("lead", "It is a lead, not yet a customer.", ""));
     }

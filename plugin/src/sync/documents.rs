@@ -138,7 +138,7 @@ pub fn decide(
 }
 
 /// Of everything in Splynx that Sage gets.
-fn content_hash(document: &Document) -> String {
+pub fn content_hash(document: &Document) -> String {
     let lines: Vec<Value> = document
         .lines
         .iter()

@@ -217,6 +217,11 @@ pub fn import(run: &mut Run) -> Job<()> {
     run.commit(batch)
 }
 
+/// Whether the lists were ever loaded.
+pub fn is_loaded(run: &mut Run) -> Job<bool> {
+    Ok(run.meta(LOADED)?.is_some())
+}
+
 fn row_key(list: List, id: i64) -> String {
     format!("{}/{id:012}", list.source())
 }
@@ -296,7 +301,7 @@ pub fn customer_categories() -> Vec<Pair> {
 /// What a field or mapping row can be set to, from the lists as loaded: value and title. What can no longer be chosen is there
 /// only where it is chosen already, and says so.
 pub fn choices(run: &mut Run, list: List) -> Job<Vec<Pair>> {
-    if run.meta(LOADED)?.is_none() {
+    if !is_loaded(run)? {
         return Err(Halt::Failed(Failure::new(
             "not-loaded",
             "Press \"Import mapping settings\" first: it loads what there is to choose from.",
@@ -332,7 +337,7 @@ pub struct Mapping {
 impl Mapping {
     /// Reads the lists; loads them first where that was never done.
     pub fn load(run: &mut Run) -> Job<Self> {
-        if run.meta(LOADED)?.is_none() {
+        if !is_loaded(run)? {
             import(run)?;
         }
         Self::loaded(run)

@@ -9,5 +9,7 @@ mod documents;
 pub mod invoices;
 pub mod mapping;
 pub mod pairing;
+pub mod pairing_file;
 pub mod payments_out;
 pub mod pipeline;
+pub mod same_number;
