@@ -1,6 +1,10 @@
 //! Syncs of whole providers, judged by what the two services hold afterwards.
 
 mod cures;
+mod customers;
 mod doubts;
 mod judge;
+mod mapping;
+mod pairing;
+mod same_number;
 mod whole;
