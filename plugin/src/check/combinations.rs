@@ -274,7 +274,8 @@ fn fix_item(run: &Run, mapping: &Mapping, findings: &mut Vec<Finding>) {
     let item = run
         .settings
         .fix_item
-        .and_then(|id| mapping.row(List::SageItems, id));
+        .and_then(|id| mapping.row(List::SageItems, id))
+        .filter(|item| item.active);
     let percent = item
         .and_then(|item| mapping.row(List::SageTaxTypes, item.tax?))
         .and_then(|tax| tax.percent)

@@ -131,6 +131,11 @@ impl Installation {
         self.act("outbox", act, records, &[("remote-id", remote)])
     }
 
+    fn tell_the_date(&mut self) {
+        let today = self.world().today().to_string();
+        self.host().context.insert("today".to_owned(), today);
+    }
+
     /// A person's act on rows of a page.
     pub fn act(
         &mut self,
@@ -144,12 +149,14 @@ impl Installation {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
+        self.tell_the_date();
         self.host().begin(Rights::Write);
         native::act(self.host(), page, act, &rows, &values)
     }
 
     /// A page of a page's rows.
     pub fn view(&mut self, page: &str, query: &Query) -> Result<Rows, Failure> {
+        self.tell_the_date();
         self.host().begin(Rights::View);
         native::view(self.host(), page, query)
     }
@@ -178,13 +185,13 @@ impl Installation {
     }
 
     pub fn choices(&mut self, source: &str) -> Result<Vec<Pair>, Failure> {
+        self.tell_the_date();
         self.host().begin(Rights::Check);
         native::choices(self.host(), source)
     }
 
     pub fn check(&mut self) -> Vec<Finding> {
-        let today = self.world().today().to_string();
-        self.host().context.insert("today".to_owned(), today);
+        self.tell_the_date();
         self.host().begin(Rights::Check);
         native::check(self.host()).unwrap_or_else(|failure| panic!("check fails: {failure:?}"))
     }
@@ -215,8 +222,7 @@ impl Installation {
     ) -> Result<Result<Outcome, Failure>, Crash> {
         // What the scheduler needs at least between two runs.
         self.advance(TimeDelta::seconds(1));
-        let today = self.world().today().to_string();
-        self.host().context.insert("today".to_owned(), today);
+        self.tell_the_date();
         match &self.plugin {
             Some(plugin) => {
                 let host = self.host.take().expect("there between runs");

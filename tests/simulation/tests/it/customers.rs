@@ -15,7 +15,7 @@ fn pair_of(installation: &mut Installation, splynx: i64) -> Value {
     let state = installation.world().sage.state();
     books::rows(&state, "customers")
         .iter()
-        .find(|customer| customer["ID"].to_string() == row[4])
+        .find(|customer| customer["ID"].as_i64() == row[4].parse().ok())
         .unwrap_or_else(|| panic!("customer {splynx} has no pair: {row:?}"))
         .clone()
 }
