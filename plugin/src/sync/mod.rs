@@ -4,6 +4,7 @@
 //! decides; it never sends anything itself.
 
 pub mod credit_notes;
+pub mod customer_fields;
 pub mod customers;
 mod documents;
 pub mod invoices;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::capability::Activity;
 use crate::sage::{Likeness, Service};
 use crate::splynx::{self, Customer, CustomerInfo, Page, Window};
-use crate::sync::customers;
+use crate::sync::customer_fields;
 use crate::write::known_customers::{self, Trait, customers_listed};
 use crate::write::ledger::{Job, PAGE, Run, activity};
 use crate::write::record::{
@@ -67,7 +67,7 @@ impl Row {
         Self {
             name: customer.name.trim().to_owned(),
             label,
-            email: customers::addresses_of(customer).join(", "),
+            email: customer_fields::addresses_of(customer).join(", "),
             vat: vat.to_owned(),
             candidates: Vec::new(),
             choice: Choice::Open,
@@ -91,6 +91,9 @@ pub fn row_id(key: &str) -> Option<i64> {
 
 /// What is known of these Splynx customers.
 pub fn rows(run: &mut Run, customers: &[i64]) -> Job<BTreeMap<i64, Row>> {
+    if customers.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     let keys: Vec<String> = customers.iter().copied().map(row_key).collect();
     let entries = run.cap.get(PAIRING, &keys)?;
     Ok(entries
@@ -111,6 +114,9 @@ pub fn put_row(batch: &mut Batch, customer: i64, row: &Row) {
 
 /// Which of these Sage customers are paired, and with whom.
 pub fn paired(run: &mut Run, sage: &BTreeSet<i64>) -> Job<BTreeMap<i64, RecordKey>> {
+    if sage.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     let by_text: BTreeMap<String, i64> = sage
         .iter()
         .map(|id| (in_sage(*id).to_string(), *id))
@@ -377,7 +383,7 @@ fn load_page(run: &mut Run, page: Page<Customer>) -> Job<()> {
         .iter()
         .map(|customer| {
             let vat = vat.get(&customer.id).map_or("", String::as_str);
-            let label = customers::name_of(customer, &settings.name_pattern);
+            let label = customer_fields::name_of(customer, &settings.name_pattern);
             (customer.id, Row::of(customer, vat, label))
         })
         .collect();

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::capability::{Failure, Pair, Row as ReportRow};
 use crate::splynx::{self, Customer};
+use crate::sync::customer_fields;
 use crate::sync::customers;
 use crate::sync::pairing::{self, Row};
 use crate::write::known_customers::{customers_listed, reload_customers};
@@ -182,7 +183,7 @@ fn pair(run: &mut Run, lines: Vec<(&Line, i64, i64)>) -> Job<Vec<ReportRow>> {
             (None, Some(customer)) => {
                 let row = known.get(&splynx).cloned().unwrap_or_else(|| {
                     let vat = vat.get(&splynx).map_or("", String::as_str);
-                    let label = customers::name_of(customer, &run.settings.name_pattern);
+                    let label = customer_fields::name_of(customer, &run.settings.name_pattern);
                     Row::of(customer, vat, label)
                 });
                 pairing::join(run, &mut batch, splynx, &stored, &row, sage)?;

@@ -109,7 +109,7 @@ fn pair_page(run: &mut Run, kind: Kind, documents: &[&Document]) -> Job<Vec<Repo
         };
         let another = taken.get(&remote.to_string()).copied();
         if another.is_some() || !given.insert(remote.to_string()) {
-            differs.push("pair");
+            differs.push("already paired");
         }
         if differs.is_empty() {
             let record = Record {
