@@ -6,5 +6,6 @@ mod doubts;
 mod judge;
 mod mapping;
 mod pairing;
+mod pairing_file;
 mod same_number;
 mod whole;

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
-use mock_host::{DeathPoint, Side};
 use sandbox::http::Service;
 use sandbox::isp::{Customer, CustomerCategory, Isp, Size};
 use serde_json::{Value, json};
@@ -15,7 +14,7 @@ use crate::judge::{open, writes};
 const COMPANY: CustomerCategory = CustomerCategory::Company;
 
 /// Sage's customers, by id.
-fn in_sage(installation: &mut Installation) -> BTreeMap<i64, Value> {
+pub fn in_sage(installation: &mut Installation) -> BTreeMap<i64, Value> {
     let state = installation.world().sage.state();
     books::rows(&state, "customers")
         .iter()
@@ -23,13 +22,13 @@ fn in_sage(installation: &mut Installation) -> BTreeMap<i64, Value> {
         .collect()
 }
 
-fn by_hand(installation: &mut Installation, fields: Value) -> i64 {
+pub fn by_hand(installation: &mut Installation, fields: Value) -> i64 {
     let change = json!({"entity": "customers", "act": "create", "fields": fields});
     installation.in_sage(&change)["ID"].as_i64().expect("an id")
 }
 
 /// The page Pairing: state, Sage id and why, by Splynx id.
-fn page(installation: &mut Installation) -> BTreeMap<i64, (String, String, String)> {
+pub fn page(installation: &mut Installation) -> BTreeMap<i64, (String, String, String)> {
     installation
         .rows("pairing", &[])
         .into_iter()
@@ -41,7 +40,7 @@ fn page(installation: &mut Installation) -> BTreeMap<i64, (String, String, Strin
         .collect()
 }
 
-fn people(isp: &Isp) -> Vec<&Customer> {
+pub fn people(isp: &Isp) -> Vec<&Customer> {
     isp.customers
         .iter()
         .filter(|c| c.category != CustomerCategory::Lead)
@@ -49,18 +48,18 @@ fn people(isp: &Isp) -> Vec<&Customer> {
 }
 
 /// A company in Sage in which people typed customers before: one for each kind of evidence.
-struct Taken {
-    isp: Isp,
-    installation: Installation,
-    email: (i64, i64),
-    vat: (i64, i64),
-    number: (i64, i64),
-    name: (i64, i64),
-    equal: (i64, i64),
-    several: (i64, [i64; 2]),
+pub struct Taken {
+    pub isp: Isp,
+    pub installation: Installation,
+    pub email: (i64, i64),
+    pub vat: (i64, i64),
+    pub number: (i64, i64),
+    pub name: (i64, i64),
+    pub equal: (i64, i64),
+    pub several: (i64, [i64; 2]),
 }
 
-fn taken() -> Taken {
+pub fn taken() -> Taken {
     let isp = Isp::seeded(Size::Small, 3);
     let mut installation = Installation::new(&isp, false);
     let persons: Vec<&Customer> = isp
@@ -415,154 +414,46 @@ fn proposals_follow_both_services() {
     );
 }
 
-fn csv(text: &str) -> Vec<(String, String)> {
-    vec![("csv".to_owned(), text.to_owned())]
-}
-
-/// F67: a file pairs what is good in it and rejects the rest line by line, with the cure; its preview says the same.
+/// F59, I15: who was typed into Sage after its customers were loaded is met before a new customer is made; an answer that got lost
+/// makes no proposal of our own customer for another with the same address.
 #[test]
-fn a_file_pairs_its_good_lines_and_reports_the_bad_ones() {
-    let Taken {
-        isp,
-        mut installation,
-        email,
-        vat,
-        number,
-        equal,
-        name,
-        several,
-    } = taken();
+fn a_new_customer_meets_what_was_typed_into_sage_meanwhile() {
+    let isp = Isp::seeded(Size::Tiny, 9);
+    let mut installation = Installation::new(&isp, false);
     installation.run_through("export-customers");
-    let lead = isp
-        .customers
-        .iter()
-        .find(|c| c.category == CustomerCategory::Lead)
-        .expect("a lead");
-    let id = |id: i64| id.to_string();
-    let none = String::new();
-    let lines: Vec<(String, String, &str)> = vec![
-        (id(email.0), id(email.1), ""),
-        // It is paired just so already.
-        (id(equal.0), id(equal.1), ""),
-        (id(name.0), none, ""),
-        (id(vat.0), id(777_777), "Sage has no customer 777777"),
-        (id(99_999), id(name.1), "Splynx has no customer 99999"),
-        ("eleven".to_owned(), id(number.1), "no Splynx id"),
-        (id(lead.id), "-7".to_owned(), "no Sage id"),
-        (id(number.0), id(vat.1), "another line too"),
-        (id(several.0), id(vat.1), "another line too"),
-    ];
-    let mut text = "\u{feff}Name,Splynx id,Why,Sage id\r\n".to_owned();
-    for (splynx, sage, _) in &lines {
-        text.push_str(&format!("\"a, \"\"b\"\"\",{splynx},x,{sage}\r\n"));
-    }
-    let plan = installation
-        .preview_with("import-pairing", &csv(&text))
-        .expect("the preview works");
-    let planned: Vec<&str> = plan.iter().map(|row| row.id.as_str()).collect();
-    assert_eq!(planned, [format!("customer/{}", email.0)]);
-    let previewed = installation.host().reports.get("rejected").cloned();
-    let outcome = installation
-        .run_with("import-pairing", &csv(&text))
-        .expect("the file is read");
-    let why = outcome.why.expect("lines were rejected");
-    assert_eq!(why.code, "lines-rejected");
-    let rejected = installation.host().reports["rejected"].clone();
-    assert_eq!(
-        previewed.as_ref(),
-        Some(&rejected),
-        "the preview said the same"
+    let typed = by_hand(
+        &mut installation,
+        json!({"Name": "Typed at the desk", "Email": "new@mail.example"}),
     );
-    let bad = lines
-        .iter()
-        .enumerate()
-        .filter(|(_, (_, _, why))| !why.is_empty());
-    let bad: Vec<(String, &str)> = bad
-        .map(|(n, (_, _, why))| ((n + 2).to_string(), *why))
-        .collect();
-    assert_eq!(rejected.len(), bad.len(), "{rejected:?}");
-    for (row, (line, why)) in rejected.iter().zip(bad) {
-        assert_eq!(row.cells[0], line);
-        assert!(row.cells[2].contains(why), "{row:?}");
-        assert!(!row.cells[3].is_empty(), "each with its cure");
-    }
-    assert_eq!(page(&mut installation)[&email.0].0, "paired");
-
-    // One fault a file: the two sides of an exclusive pair, and a lead.
-    for (splynx, sage, part) in [
-        (vat.0, equal.1, "is paired with Splynx customer"),
-        (equal.0, number.1, "is paired with Sage customer"),
-        (lead.id, number.1, "a lead"),
-    ] {
-        let text = format!("splynx_id;sage_id\n{splynx};{sage}\n");
-        installation
-            .run_with("import-pairing", &csv(&text))
-            .expect("the file is read");
-        let row = &installation.host().reports["rejected"][0];
-        assert!(row.cells[2].contains(part), "{row:?}");
-    }
-    let failure = installation
-        .run_with("import-pairing", &csv("a,b\n1,2"))
-        .expect_err("no header");
-    assert_eq!(failure.code, "no-header");
-
-    // What the page shows is a file that changes nothing but the proposals, which a person has seen there.
-    let shown = installation.rows("pairing", &[]);
-    let mut text = "Splynx id,Sage id\n".to_owned();
-    for row in &shown {
-        text.push_str(&format!("{},{}\n", row[0], row[4]));
-    }
-    let outcome = installation
-        .run_with("import-pairing", &csv(&text))
-        .expect("the file is read");
-    assert_eq!(outcome.why, None, "nothing is rejected");
-    assert_eq!(page(&mut installation)[&name.0].0, "paired");
-    installation.run_through("sync");
-    assert!(open(&mut installation).is_empty());
-}
-
-/// F67: an import of pairs that dies at any call and is repeated ends as one that did not.
-#[test]
-fn an_import_of_pairs_that_dies_at_any_call_can_be_repeated() {
-    let build = || {
-        let Taken {
-            installation,
-            email,
-            vat,
-            number,
-            ..
-        } = taken();
-        let text = format!(
-            "splynx_id,sage_id\n{},{}\n{},{}\n{},{}\n99999,1\n",
-            email.0, email.1, vat.0, vat.1, number.0, number.1
-        );
-        (installation, text)
+    let create = |name: &str, email: &str| {
+        json!({"entity": "customers", "act": "create", "fields": {"name": name, "email": email,
+            "category": "person", "partner_id": 1, "location_id": 1}})
     };
-    let (mut undisturbed, text) = build();
-    undisturbed
-        .run_with("import-pairing", &csv(&text))
-        .expect("it is read");
-    let calls = undisturbed.host().calls();
-    let expected = page(&mut undisturbed);
-    assert_eq!(expected.len(), 3, "nobody else was looked at yet");
-    assert!(expected.values().all(|row| row.0 == "paired"));
-    for point in (1..=calls)
-        .flat_map(|call| [Side::Before, Side::After].map(|side| DeathPoint { call, side }))
-    {
-        let (mut installation, text) = build();
-        assert!(
-            installation.run_with_and_die("import-pairing", &csv(&text), point),
-            "{point:?} is within the run"
-        );
-        installation
-            .run_with("import-pairing", &csv(&text))
-            .expect("it is read");
-        assert_eq!(
-            installation.host().reports["rejected"].len(),
-            1,
-            "{point:?}"
-        );
-        assert_eq!(page(&mut installation), expected, "{point:?}");
-        assert_eq!(writes(&mut installation), 0);
+    let id_of = |made: Value| made["id"].as_i64().expect("an id");
+    let new = id_of(installation.in_splynx(&create("Newcomer", "new@mail.example")));
+    let twins = ["Ann Twin", "Ben Twin"]
+        .map(|name| id_of(installation.in_splynx(&create(name, "twins@mail.example"))));
+    let lost = json!({"faults": [
+        {"service": "sage", "when": {"method": "POST", "path": "Customer/Save", "nth": 1}, "do": "drop-after"},
+    ]});
+    let plan = sandbox::faults::Plan::from_json(&lost).expect("a fault plan");
+    installation.world().faults = sandbox::faults::FaultPlan::new(plan);
+    for _ in 0..4 {
+        installation.run_through("export-customers");
+        installation.advance(TimeDelta::minutes(6));
     }
+    let rows = page(&mut installation);
+    assert_eq!(
+        rows[&new],
+        (
+            "proposed".to_owned(),
+            typed.to_string(),
+            "same e-mail".to_owned()
+        )
+    );
+    for twin in twins {
+        assert_eq!(rows[&twin].0, "paired");
+    }
+    assert_eq!(in_sage(&mut installation).len(), isp.customers.len() + 3);
+    assert!(open(&mut installation).is_empty());
 }
