@@ -5,18 +5,21 @@ use crate::check;
 use crate::json;
 use crate::pages;
 use crate::preview::Preview;
-use crate::sage::{self, Service};
+use crate::sage;
+use crate::splynx::{CreditNote, Invoice};
 use crate::sync::credit_notes::CreditNotes;
-use crate::sync::customers::Customers;
+use crate::sync::customers::{self, Customers};
 use crate::sync::documents::Office;
 use crate::sync::invoices::Invoices;
 use crate::sync::mapping::{self, List, Mapping};
+use crate::sync::pairing;
+use crate::sync::pairing_file;
 use crate::sync::payments_out::Payments;
-use crate::sync::pipeline;
+use crate::sync::pipeline::{self, Entity};
+use crate::sync::same_number;
 use crate::sync::{allocations, calibration};
 use crate::write::ledger::{Halt, Job, META, Run};
 use crate::write::record::{Batch, Kind};
-use crate::write::remote;
 
 pub use crate::check::{Finding, check};
 
@@ -37,19 +40,24 @@ pub struct Outcome {
 ///
 /// # Errors
 /// Where nothing useful could be done: settings, credentials, an unreachable service, an answer that is not understood.
-pub fn run_job(cap: &mut dyn Capabilities, job: &str, preview: bool) -> Result<Outcome, Failure> {
+pub fn run_job(
+    cap: &mut dyn Capabilities,
+    job: &str,
+    preview: bool,
+    options: &[Pair],
+) -> Result<Outcome, Failure> {
     if !preview {
-        return run(cap, job);
+        return run(cap, job, options);
     }
     let mut preview = Preview::new(cap);
-    let outcome = run(&mut preview, job)?;
+    let outcome = run(&mut preview, job, options)?;
     preview.finish()?;
     Ok(outcome)
 }
 
-fn run(cap: &mut dyn Capabilities, job: &str) -> Result<Outcome, Failure> {
+fn run(cap: &mut dyn Capabilities, job: &str, options: &[Pair]) -> Result<Outcome, Failure> {
     let mut run = Run::new(cap)?;
-    let (state, resume_at, why) = match perform(&mut run, job) {
+    let (state, resume_at, why) = match perform(&mut run, job, options) {
         Ok(why) => ("finished", None, why),
         Err(Halt::Stopped) => ("stopped", None, None),
         Err(Halt::Paused(why)) => ("paused", why.retry_at, Some(why)),
@@ -64,11 +72,16 @@ fn run(cap: &mut dyn Capabilities, job: &str) -> Result<Outcome, Failure> {
 }
 
 /// Does the job; answers what a finished one wants people to know.
-fn perform(run: &mut Run, job: &str) -> Job<Option<Failure>> {
+fn perform(run: &mut Run, job: &str, options: &[Pair]) -> Job<Option<Failure>> {
     same_company(run)?;
     match job {
         "import-mapping" => mapping::import(run)?,
-        "load-customers-for-pairing" => remote::reload(run, Service::Customer)?,
+        "load-customers-for-pairing" => pairing::load(run)?,
+        "import-pairing" => return pairing_file::import(run, options),
+        "pair-same-number-invoices" => return same_number::pair::<Invoice>(run, Kind::Invoice),
+        "pair-same-number-credit-notes" => {
+            return same_number::pair::<CreditNote>(run, Kind::CreditNote);
+        }
         "export-customers" => export(run, Kind::Customer)?,
         "export-invoices" => export(run, Kind::Invoice)?,
         "export-credit-notes" => {
@@ -81,7 +94,7 @@ fn perform(run: &mut Run, job: &str) -> Job<Option<Failure>> {
         }
         "sweep" => {
             for kind in Kind::ALL {
-                sweep(run, kind)?;
+                bring_into_step(run, kind, Look::AtAll)?;
             }
         }
         "calibrate" => {
@@ -122,20 +135,47 @@ fn same_company(run: &mut Run) -> Job<()> {
     }
 }
 
+/// Which records of a kind are looked at.
+#[derive(Debug, Clone, Copy)]
+enum Look {
+    AtChanges,
+    /// Also at what changed or vanished without a trace.
+    AtAll,
+}
+
+impl Look {
+    fn perform<E: Entity>(self, run: &mut Run, entity: &E) -> Job<()> {
+        match self {
+            Self::AtChanges => pipeline::sync(run, entity),
+            Self::AtAll => pipeline::sweep(run, entity),
+        }
+    }
+}
+
 fn export(run: &mut Run, kind: Kind) -> Job<()> {
+    if kind == Kind::Customer {
+        customers::notice_vat_changes(run)?;
+    }
+    bring_into_step(run, kind, Look::AtChanges)
+}
+
+fn bring_into_step(run: &mut Run, kind: Kind, look: Look) -> Job<()> {
     match kind {
-        Kind::Customer => pipeline::sync(run, &Customers),
+        Kind::Customer => {
+            let mapping = Mapping::load(run)?;
+            look.perform(run, &Customers { mapping })
+        }
         Kind::Invoice => {
             let office = office(run)?;
-            pipeline::sync(run, &Invoices { office })
+            look.perform(run, &Invoices { office })
         }
         Kind::CreditNote => {
             let office = office(run)?;
-            pipeline::sync(run, &CreditNotes { office })
+            look.perform(run, &CreditNotes { office })
         }
         Kind::Payment => {
             let mapping = Mapping::load(run)?;
-            pipeline::sync(run, &Payments { mapping })
+            look.perform(run, &Payments { mapping })
         }
         Kind::Receipt => Ok(()),
         Kind::Allocation => allocations::sync(run),
@@ -180,32 +220,12 @@ fn sweep_once_a_day(run: &mut Run, due: &[Kind]) -> Job<()> {
     }
     if before.is_some() {
         for kind in due {
-            sweep(run, *kind)?;
+            bring_into_step(run, *kind, Look::AtAll)?;
         }
     }
     let mut batch = Batch::default();
     batch.set(META, KEY, today);
     run.commit(batch)
-}
-
-/// Looks for what changed or vanished without a trace.
-fn sweep(run: &mut Run, kind: Kind) -> Job<()> {
-    match kind {
-        Kind::Customer => pipeline::sweep(run, &Customers),
-        Kind::Invoice => {
-            let office = office(run)?;
-            pipeline::sweep(run, &Invoices { office })
-        }
-        Kind::CreditNote => {
-            let office = office(run)?;
-            pipeline::sweep(run, &CreditNotes { office })
-        }
-        Kind::Payment => {
-            let mapping = Mapping::load(run)?;
-            pipeline::sweep(run, &Payments { mapping })
-        }
-        Kind::Receipt | Kind::Allocation => Ok(()),
-    }
 }
 
 /// What a field or mapping row can be set to.
@@ -221,6 +241,7 @@ pub fn choices(cap: &mut dyn Capabilities, source: &str) -> Result<Vec<Pair>, Fa
                 .map(|company| (json::text(company, "ID"), json::text(company, "Name")))
                 .collect()
         }),
+        ("splynx-customer-categories", _) => Ok(mapping::customer_categories()),
         (_, Some(list)) => mapping::choices(&mut run, list),
         (unknown, None) => Err(Halt::Failed(Failure::new(
             "unknown-choices",
@@ -261,6 +282,8 @@ pub fn view(cap: &mut dyn Capabilities, page: &str, query: &Query) -> Result<Row
                 next: String::new(),
             })
             .map_err(Halt::into_failure),
+        "pairing" => pages::pairing::view(&mut run, query).map_err(Halt::into_failure),
+        "records" => pages::records::view(&mut run, query).map_err(Halt::into_failure),
         unknown => Err(Failure::new(
             "unknown-page",
             format!("There is no page {unknown:?}."),
@@ -282,6 +305,7 @@ pub fn act(
     let mut run = Run::new(cap)?;
     match page {
         "outbox" => pages::outbox::act(&mut run, act, rows, values).map_err(Halt::into_failure),
+        "pairing" => pages::pairing::act(&mut run, act, rows, values).map_err(Halt::into_failure),
         unknown => Err(Failure::new(
             "unknown-page",
             format!("There is no page {unknown:?}."),

@@ -1,4 +1,9 @@
 //! Readiness: is everything in place, and if not, what cures it?
+//!
+//! One finding a problem, each with the field that it is about. What needs a service is asked here, what the settings alone tell is in
+//! [`combinations`].
+
+mod combinations;
 
 use serde_json::Value;
 
@@ -6,7 +11,7 @@ use crate::capability::{Capabilities, Failure};
 use crate::json;
 use crate::sage;
 use crate::splynx;
-use crate::sync::mapping::{List, Mapping};
+use crate::sync::mapping::{self, Mapping};
 use crate::write::ledger::{Halt, Job, Run};
 
 /// One finding; `severity` is `error`, `warning` or `ok`.
@@ -61,8 +66,8 @@ pub fn check(cap: &mut dyn Capabilities) -> Result<Vec<Finding>, Failure> {
         connection(&mut findings, "splynx", splynx_answers(&mut run));
         let company = company(&mut run);
         connection(&mut findings, "sage", company);
-        mappings(&mut run, &mut findings)?;
-        warnings(&run, &mut findings);
+        findings.extend(mappings(&mut run).map_err(Halt::into_failure)?);
+        findings.extend(combinations::settings(&mut run).map_err(Halt::into_failure)?);
     }
     Ok(findings)
 }
@@ -187,63 +192,17 @@ fn connected(company: &Value) -> Finding {
     )
 }
 
-/// Every category and tax of Splynx has its counterpart, as far as the loaded lists tell.
-fn mappings(run: &mut Run, findings: &mut Vec<Finding>) -> Result<(), Failure> {
-    let lists_loaded = crate::sync::mapping::choices(run, List::SageItems).is_ok();
-    if !lists_loaded {
-        findings.push(finding(
+/// What the loaded lists tell of the mappings; without them, how they are loaded (F47, F56).
+fn mappings(run: &mut Run) -> Job<Vec<Finding>> {
+    if !mapping::is_loaded(run)? {
+        return Ok(vec![finding(
             "warning",
             "mapping-not-loaded",
             "The lists for the mappings were never loaded.",
             "Press \"Import mapping settings\".",
             "",
-        ));
-        return Ok(());
+        )]);
     }
-    let mapping = Mapping::load(run).map_err(Halt::into_failure)?;
-    for (list, key, what) in [
-        (List::SplynxCategories, "item", "category"),
-        (List::SplynxTaxes, "tax", "tax"),
-    ] {
-        for row in mapping.rows(list).filter(|row| row.active && !row.group) {
-            let field = format!("{key}.{}", row.id);
-            if run.settings.mapped(&field).is_none() {
-                findings.push(finding(
-                    "warning",
-                    "mapping-missing",
-                    format!(
-                        "The {what} {} is not mapped: documents that use it are held.",
-                        row.title
-                    ),
-                    "Choose its counterpart under Mappings.",
-                    &field,
-                ));
-            }
-        }
-    }
-    for method in &run.settings.push_methods {
-        if let Err(reason) = mapping.bank_account(&run.settings, *method) {
-            let field = format!("bank_account.{method}");
-            findings.push(finding(
-                "warning",
-                "mapping-missing",
-                reason.message,
-                reason.cure,
-                &field,
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn warnings(run: &Run, findings: &mut Vec<Finding>) {
-    if run.settings.push_methods.is_empty() {
-        findings.push(finding(
-            "warning",
-            "no-methods",
-            "No payment method is sent to Sage, so no payment is.",
-            "Choose them under Settings, Payments.",
-            "payments_push_methods",
-        ));
-    }
+    let lists = Mapping::loaded(run)?;
+    Ok(combinations::mappings(run, &lists))
 }

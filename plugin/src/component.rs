@@ -203,9 +203,10 @@ impl exported::Guest for Component {
     fn run_job(
         job: String,
         preview: bool,
-        _options: Vec<types::Pair>,
+        options: Vec<types::Pair>,
     ) -> Result<exported::Outcome, types::Failure> {
-        let outcome = addon::run_job(&mut Imports, &job, preview).map_err(failure_out)?;
+        let outcome =
+            addon::run_job(&mut Imports, &job, preview, &pairs_in(options)).map_err(failure_out)?;
         Ok(exported::Outcome {
             state: outcome.state.to_owned(),
             resume_at: outcome.resume_at,

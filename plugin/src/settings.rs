@@ -107,7 +107,7 @@ impl Settings {
         let raw = settings.iter().cloned().to_map();
         let context = context.iter().cloned().to_map();
         let get = |key: &str| raw.get(key).map_or("", |v| v.trim());
-        let on = |key: &str| matches!(get(key), "on" | "true" | "1" | "yes");
+        let on = |key: &str| is_on(get(key));
         let today = context
             .get("today")
             .and_then(|text| json::day(text))
@@ -219,6 +219,11 @@ impl Settings {
         self.raw.get(key).map_or("", |v| v.trim())
     }
 
+    /// Whether a toggle is on.
+    pub fn is_on(&self, key: &str) -> bool {
+        is_on(self.value(key))
+    }
+
     /// The Sage id that a mapping row names: `item.7`, `tax.1`, `bank_account.2`, `default_bank_account`.
     pub fn mapped(&self, key: &str) -> Option<i64> {
         self.value(key).parse().ok()
@@ -274,6 +279,10 @@ impl Settings {
             || self.payment_days.contains(&day)
             || (is_last && self.payment_days.iter().any(|wanted| *wanted > day))
     }
+}
+
+fn is_on(value: &str) -> bool {
+    matches!(value, "on" | "true" | "1" | "yes")
 }
 
 /// The setting with a kind's from-date; customers have none.

@@ -1,9 +1,10 @@
 //! The outbox: everything that is not simply done, and what a person can decide about it.
 
 use crate::addon::{Query, Rows};
-use crate::capability::{Failure, Pair, Row};
+use crate::capability::{Pair, Row};
+use crate::pages::{refuse, value};
 use crate::sage::{self, Service};
-use crate::write::ledger::{Halt, Job, Run, activity};
+use crate::write::ledger::{Job, Run, activity};
 use crate::write::record::{
     ATTENTION, Batch, Kind, OPEN, Reason, Record, RecordKey, Remote, State,
 };
@@ -17,7 +18,7 @@ pub fn view(run: &mut Run, query: &Query) -> Job<Rows> {
         Some((_, key)) => (ATTENTION, key.to_owned()),
         None => (ATTENTION, String::new()),
     };
-    let shows = filter(query)?;
+    let shows = super::filter(query, &[("kind", 0), ("state", 2)])?;
     let mut page = Rows::default();
     loop {
         let entries = run.cap.scan(table, "", &after, limit)?;
@@ -113,10 +114,6 @@ pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<St
     .to_owned())
 }
 
-fn refuse(message: String) -> Halt {
-    Halt::Failed(Failure::new("refused", message))
-}
-
 fn retried(key: RecordKey, record: Record) -> Job<Record> {
     // Customers and documents are saved again as an update of what Sage has; money is not.
     let is_updated = matches!(key.kind, Kind::Customer | Kind::Invoice | Kind::CreditNote);
@@ -142,10 +139,7 @@ fn linked(
     keys: &[RecordKey],
     values: &[Pair],
 ) -> Job<Record> {
-    let id = values
-        .iter()
-        .find(|(name, _)| name == "remote-id")
-        .and_then(|(_, value)| value.trim().parse::<i64>().ok());
+    let id = value(values, "remote-id").parse::<i64>().ok();
     let (Some(id), [_]) = (id, keys) else {
         return Err(refuse(
             "Link one record to one Sage id, which is a number.".to_owned(),
@@ -176,35 +170,5 @@ fn linked(
         hash: String::new(),
         reason: Reason::default(),
         ..record
-    })
-}
-
-/// Whether a row of the outbox is asked for.
-fn filter(query: &Query) -> Job<impl Fn(&[String]) -> bool> {
-    let mut wanted = Vec::new();
-    for (name, value) in &query.filters {
-        let column = match name.as_str() {
-            "kind" => 0,
-            "state" => 2,
-            unknown => {
-                return Err(Halt::Failed(Failure::new(
-                    "unknown-filter",
-                    format!("The outbox has no filter {unknown:?}; it has kind and state."),
-                )));
-            }
-        };
-        if !value.is_empty() {
-            wanted.push((column, value.clone()));
-        }
-    }
-    let search = query.search.trim().to_lowercase();
-    Ok(move |cells: &[String]| {
-        wanted
-            .iter()
-            .all(|(column, value)| cells[*column] == *value)
-            && (search.is_empty()
-                || cells
-                    .iter()
-                    .any(|cell| cell.to_lowercase().contains(&search)))
     })
 }

@@ -132,11 +132,12 @@ impl CustomerLikeness {
 
 /// A digest of the fields of a customer that we keep in step; all others belong to Sage's users.
 pub fn customer_content(customer: &Value) -> String {
-    const TEXTS: [&str; 8] = [
+    const TEXTS: [&str; 9] = [
         "Name",
         "ContactName",
         "Email",
         "Telephone",
+        "Mobile",
         "PostalAddress01",
         "PostalAddress02",
         "PostalAddress05",
@@ -150,7 +151,8 @@ pub fn customer_content(customer: &Value) -> String {
     ];
     let texts = TEXTS.map(|name| json::text(customer, name));
     let ticks = TICKS.map(|name| json::flag(customer, name));
-    json::digest(&serde_json::json!([texts, ticks]))
+    let category = json::integer(json::field(customer, "Category"), "ID");
+    json::digest(&serde_json::json!([texts, ticks, category]))
 }
 
 /// What of a stored document or receipt is not allocated yet: an invoice has an amount due, all others what is unallocated.

@@ -40,6 +40,8 @@ pub struct Customer {
     pub partner_id: i64,
     /// `person`, `company`, or `lead`: a prospect in the same table.
     pub category: String,
+    /// Status `disabled`, which Splynx shows as Inactive.
+    pub inactive: bool,
 }
 
 impl Resource for Customer {
@@ -60,6 +62,7 @@ impl Resource for Customer {
             city: json::text(value, "city"),
             partner_id: required(json::integer(value, "partner_id"), "partner")?,
             category: json::text(value, "category"),
+            inactive: json::text(value, "status") == "disabled",
         })
     }
 
@@ -197,6 +200,12 @@ impl Line {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invoice(pub Document);
 
+impl AsRef<Document> for Invoice {
+    fn as_ref(&self) -> &Document {
+        &self.0
+    }
+}
+
 impl Resource for Invoice {
     const PATH: &'static str = "admin/finance/invoices";
     const CHANGED: &'static str = "date_updated";
@@ -218,6 +227,12 @@ impl Resource for Invoice {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreditNote(pub Document);
+
+impl AsRef<Document> for CreditNote {
+    fn as_ref(&self) -> &Document {
+        &self.0
+    }
+}
 
 impl Resource for CreditNote {
     const PATH: &'static str = "admin/finance/credit-notes";

@@ -207,7 +207,7 @@ pub fn changed_after_sync() -> Reason {
 }
 
 /// Of everything in Splynx that Sage gets.
-fn content_hash(document: &Document) -> String {
+pub fn content_hash(document: &Document) -> String {
     let lines: Vec<Value> = document
         .lines
         .iter()

@@ -28,6 +28,7 @@ pub enum List {
     SageItems,
     SageTaxTypes,
     SageBankAccounts,
+    SageCustomerCategories,
     SplynxCategories,
     SplynxTaxes,
     SplynxMethods,
@@ -35,10 +36,11 @@ pub enum List {
 }
 
 impl List {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::SageItems,
         Self::SageTaxTypes,
         Self::SageBankAccounts,
+        Self::SageCustomerCategories,
         Self::SplynxCategories,
         Self::SplynxTaxes,
         Self::SplynxMethods,
@@ -51,6 +53,7 @@ impl List {
             Self::SageItems => "sage-items",
             Self::SageTaxTypes => "sage-tax-types",
             Self::SageBankAccounts => "sage-bank-accounts",
+            Self::SageCustomerCategories => "sage-customer-categories",
             Self::SplynxCategories => "splynx-transaction-categories",
             Self::SplynxTaxes => "splynx-taxes",
             Self::SplynxMethods => "splynx-payment-methods",
@@ -62,11 +65,35 @@ impl List {
         Self::ALL.into_iter().find(|list| list.source() == source)
     }
 
+    /// The list that the values of a setting or mapping come from.
+    fn of_setting(key: &str) -> Option<Self> {
+        let family = key.split_once('.').map_or(key, |(family, _)| family);
+        Some(match family {
+            "item" | "fix_item_id" => Self::SageItems,
+            "tax" => Self::SageTaxTypes,
+            "bank_account" | "default_bank_account" => Self::SageBankAccounts,
+            "customer_category" => Self::SageCustomerCategories,
+            "payment_method_id" | "payments_push_methods" => Self::SplynxMethods,
+            "partners_ignore" => Self::SplynxPartners,
+            _ => return None,
+        })
+    }
+
+    /// The service that the list comes from, as people call it.
+    fn home(self) -> &'static str {
+        if self.source().starts_with("sage") {
+            "Sage"
+        } else {
+            "Splynx"
+        }
+    }
+
     fn load(self, run: &mut Run) -> Job<Vec<Row>> {
         let splynx_path = match self {
             Self::SageItems => return sage_rows(run, "Item"),
             Self::SageTaxTypes => return sage_rows(run, "TaxType"),
             Self::SageBankAccounts => return sage_rows(run, "BankAccount"),
+            Self::SageCustomerCategories => return sage_rows(run, "CustomerCategory"),
             Self::SplynxCategories => "admin/finance/transaction-categories",
             Self::SplynxTaxes => "admin/config/taxes",
             Self::SplynxMethods => "admin/finance/payment-methods",
@@ -131,7 +158,26 @@ fn sage_rows(run: &mut Run, service: &str) -> Job<Vec<Row>> {
     Ok(rows.iter().filter_map(Row::of_sage).collect())
 }
 
-/// Loads all lists afresh (F65).
+/// The counterparts that settings and mappings name, one by one: setting, list, id.
+fn chosen(settings: &Settings) -> impl Iterator<Item = (&str, List, i64)> {
+    settings.values().iter().flat_map(|(key, value)| {
+        List::of_setting(key).into_iter().flat_map(move |list| {
+            let ids = value.split(',').filter_map(|id| id.trim().parse().ok());
+            ids.map(move |id| (key.as_str(), list, id))
+        })
+    })
+}
+
+/// What is wrong with a counterpart, for people; none where it can be used.
+fn staleness(list: List, row: Option<&Row>) -> Option<String> {
+    match row {
+        Some(row) if row.active => None,
+        Some(_) => Some(format!("inactive in {}", list.home())),
+        None => Some(format!("gone from {}", list.home())),
+    }
+}
+
+/// Loads all lists afresh (F65), and tells which mappings became stale by that.
 pub fn import(run: &mut Run) -> Job<()> {
     for (done, list) in List::ALL.into_iter().enumerate() {
         run.progress("Mapping lists", done as u64, List::ALL.len() as u64)?;
@@ -144,11 +190,14 @@ pub fn import(run: &mut Run) -> Job<()> {
                 (row_key(list, row.id), text)
             })
             .to_map();
-        for stale in stored_keys(run, list)? {
-            if !fresh.contains_key(&stale) {
-                batch.delete(LISTS, stale);
+        let mut before = BTreeMap::new();
+        for (key, row) in stored(run, list)? {
+            if !fresh.contains_key(&key) {
+                batch.delete(LISTS, key);
             }
+            before.insert(row.id, row);
         }
+        note_stale(run, &mut batch, list, &before, &rows);
         for (key, text) in fresh {
             batch.set(LISTS, key, text);
         }
@@ -169,12 +218,50 @@ pub fn import(run: &mut Run) -> Job<()> {
     run.commit(batch)
 }
 
+/// Whether the lists were ever loaded.
+pub fn is_loaded(run: &mut Run) -> Job<bool> {
+    Ok(run.meta(LOADED)?.is_some())
+}
+
 fn row_key(list: List, id: i64) -> String {
     format!("{}/{id:012}", list.source())
 }
 
-fn stored_keys(run: &mut Run, list: List) -> Job<Vec<String>> {
-    Ok(stored(run, list)?.into_iter().map(|(key, _)| key).collect())
+/// Counts the mappings to what is gone or inactive, and tells people about those that became so.
+fn note_stale(
+    run: &mut Run,
+    batch: &mut Batch,
+    list: List,
+    before: &BTreeMap<i64, Row>,
+    rows: &[Row],
+) {
+    let stale: Vec<(String, i64, String)> = chosen(&run.settings)
+        .filter(|(_, of, _)| *of == list)
+        .filter_map(|(key, _, id)| {
+            let row = rows.iter().find(|row| row.id == id);
+            Some((key.to_owned(), id, staleness(list, row)?))
+        })
+        .collect();
+    for (key, id, what) in stale {
+        run.count("mappings stale".to_owned());
+        let was = before.get(&id);
+        if !before.is_empty() && staleness(list, was).is_some() {
+            continue;
+        }
+        let title = was.map_or_else(|| id.to_string(), |row| format!("{} ({id})", row.title));
+        batch.activities.push(Activity {
+            entity: "mapping".to_owned(),
+            action: "held".to_owned(),
+            label: key.clone(),
+            code: "mapping-stale".to_owned(),
+            message: format!("{key} names {title}, which is {what}."),
+            more: vec![(
+                "cure".to_owned(),
+                format!("Choose another one for {key}; what needs it is held until then."),
+            )],
+            ..Activity::default()
+        });
+    }
 }
 
 fn stored(run: &mut Run, list: List) -> Job<Vec<(String, Row)>> {
@@ -214,18 +301,45 @@ pub fn stored_rate(cap: &mut dyn Capabilities, tax: i64) -> Result<Decimal, Fail
     Ok(percent / Decimal::ONE_HUNDRED)
 }
 
-/// What a field or mapping row can be set to, from the lists as loaded: value and title.
+/// The customer categories of Splynx, which are not data there; a lead is none yet (Splynx API, customers).
+const CUSTOMER_CATEGORIES: [(&str, &str); 2] = [("person", "Person"), ("company", "Company")];
+
+/// The rows of the mapping of customer categories.
+pub fn customer_categories() -> Vec<Pair> {
+    CUSTOMER_CATEGORIES
+        .iter()
+        .map(|(value, title)| ((*value).to_owned(), (*title).to_owned()))
+        .collect()
+}
+
+/// What a field or mapping row can be set to, from the lists as loaded: value and title. What can no longer be chosen is there
+/// only where it is chosen already, and says so.
 pub fn choices(run: &mut Run, list: List) -> Job<Vec<Pair>> {
-    if run.meta(LOADED)?.is_none() {
+    if !is_loaded(run)? {
         return Err(Halt::Failed(Failure::new(
             "not-loaded",
             "Press \"Import mapping settings\" first: it loads what there is to choose from.",
         )));
     }
-    Ok(stored(run, list)?
+    let rows: BTreeMap<i64, Row> = stored(run, list)?
         .into_iter()
-        .filter(|(_, row)| row.active)
-        .map(|(_, row)| (row.id.to_string(), row.title))
+        .map(|(_, row)| (row.id, row))
+        .collect();
+    let mut choices: BTreeMap<i64, String> = rows
+        .values()
+        .filter(|row| row.active)
+        .map(|row| (row.id, row.title.clone()))
+        .collect();
+    for (_, of, id) in chosen(&run.settings) {
+        let row = rows.get(&id);
+        if let (true, Some(what)) = (of == list, staleness(list, row)) {
+            let title = row.map_or_else(|| id.to_string(), |row| row.title.clone());
+            choices.insert(id, format!("{title} ({what})"));
+        }
+    }
+    Ok(choices
+        .into_iter()
+        .map(|(id, title)| (id.to_string(), title))
         .collect())
 }
 
@@ -237,9 +351,14 @@ pub struct Mapping {
 impl Mapping {
     /// Reads the lists; loads them first where that was never done.
     pub fn load(run: &mut Run) -> Job<Self> {
-        if run.meta(LOADED)?.is_none() {
+        if !is_loaded(run)? {
             import(run)?;
         }
+        Self::loaded(run)
+    }
+
+    /// The lists as they were loaded last.
+    pub fn loaded(run: &mut Run) -> Job<Self> {
         let mut rows = BTreeMap::new();
         for list in List::ALL {
             let of_list = stored(run, list)?
@@ -391,6 +510,35 @@ impl Mapping {
         };
         self.target(settings, List::SageBankAccounts, key, &what)
             .map_err(|reason| reason.until_setting(&own))
+    }
+
+    /// The Sage category for customers of a Splynx category; none: Sage's own is left alone.
+    ///
+    /// # Errors
+    /// Why the customer is held.
+    pub fn customer_category(
+        &self,
+        settings: &Settings,
+        category: &str,
+    ) -> Result<Option<i64>, Reason> {
+        let key = format!("customer_category.{category}");
+        if settings.value(&key).is_empty() {
+            return Ok(None);
+        }
+        let what = format!("customer category {category}");
+        self.target(settings, List::SageCustomerCategories, &key, &what)
+            .map(Some)
+    }
+
+    /// Mappings to what is gone or inactive: the setting, and what is wrong, for people.
+    pub fn stale(&self, settings: &Settings) -> Vec<(String, String)> {
+        chosen(settings)
+            .filter_map(|(key, list, id)| {
+                let what = staleness(list, self.row(list, id))?;
+                let title = self.title(list, id);
+                Some((key.to_owned(), format!("{title} is {what}")))
+            })
+            .collect()
     }
 
     fn target(

@@ -6,9 +6,13 @@
 pub mod allocations;
 pub mod calibration;
 pub mod credit_notes;
+pub mod customer_fields;
 pub mod customers;
 pub mod documents;
 pub mod invoices;
 pub mod mapping;
+pub mod pairing;
+pub mod pairing_file;
 pub mod payments_out;
 pub mod pipeline;
+pub mod same_number;

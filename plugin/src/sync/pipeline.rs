@@ -248,7 +248,7 @@ pub fn deleted_after_sync() -> Reason {
 fn changed_records<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
     let key = cursor_key(E::KIND);
     let from = run.settings.from(E::KIND);
-    let stored = run.meta(&key)?;
+    let mut stored = run.meta(&key)?;
     let mut cursor: Cursor = stored
         .as_deref()
         .and_then(|text| serde_json::from_str(text).ok())
@@ -284,8 +284,9 @@ fn changed_records<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
         }
         let text = serde_json::to_string(&cursor).expect("a cursor is plain data");
         let complete = page.last.is_none();
-        if !(complete && stored.as_ref() == Some(&text)) {
-            batch.set(META, key.clone(), text);
+        if stored.as_ref() != Some(&text) {
+            batch.set(META, key.clone(), text.clone());
+            stored = Some(text);
         }
         handle(run, entity, page)?;
         // Only now: the place moves over records that are in the ledger.

@@ -21,7 +21,7 @@ pub fn cursor_key(kind: Kind) -> String {
 }
 
 /// Rows read from storage at once.
-const PAGE: u32 = 200;
+pub const PAGE: u32 = 200;
 
 /// Why a job ends before its work is done. What was committed stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,8 +170,8 @@ impl<'a> Run<'a> {
         entries.into_iter().map(parse).collect()
     }
 
-    /// Stores a record's new state. Records that waited for this one are planned again in the same commit, so that a crash
-    /// cannot leave them waiting.
+    /// Stores a record's new state. Records that waited for this one, or for what it is paired with, are planned again in the
+    /// same commit, so that a crash cannot leave them waiting.
     pub fn put(
         &mut self,
         batch: &mut Batch,
@@ -179,16 +179,24 @@ impl<'a> Run<'a> {
         old: &Stored,
         new: Record,
     ) -> Job<Stored> {
-        let before = old.record.as_ref().map(|record| record.state);
-        let moved = before != Some(new.state) && new.state.is_settled();
-        let customer = new.customer;
-        let stored = batch.put(key, old, new);
-        if moved && matches!(key.kind, Kind::Invoice | Kind::CreditNote | Kind::Payment) {
-            batch.look_at_allocations(customer);
+        let before = old.record.as_ref();
+        let mut news = Vec::new();
+        if before.map(|record| record.state) != Some(new.state) && new.state.is_settled() {
+            news.push(format!("record:{key}"));
         }
-        if moved {
+        if let Some(remote) = &new.remote
+            && before.and_then(|record| record.remote.as_ref()) != Some(remote)
+        {
+            news.push(format!("remote:{remote}"));
+        }
+        let moves_money = matches!(key.kind, Kind::Invoice | Kind::CreditNote | Kind::Payment);
+        if moves_money && !news.is_empty() {
+            batch.look_at_allocations(new.customer);
+        }
+        let stored = batch.put(key, old, new);
+        for token in news {
             let mut after = String::new();
-            while let Some(last) = self.plan_waiting(batch, &format!("record:{key}"), &after)? {
+            while let Some(last) = self.plan_waiting(batch, &token, &after)? {
                 after = last;
             }
         }

@@ -3,10 +3,12 @@
 //! - [`record`]: what we keep of each record, and its indexes
 //! - [`ledger`]: reading and writing those rows through the host's storage
 //! - [`remote`]: what Sage already holds, listed once and then from the highest known id on
+//! - [`known_customers`]: Sage's customers in that list, and who looks like whom
 //! - [`verdict`]: whether an object there is a record's own
 //! - [`protocol`]: intent, request, answer
 //! - [`recovery`]: what a run does with what an earlier one left in doubt
 
+pub mod known_customers;
 pub mod ledger;
 pub mod protocol;
 pub mod record;

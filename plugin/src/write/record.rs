@@ -181,7 +181,7 @@ pub struct Reason {
     pub code: String,
     pub message: String,
     pub cure: String,
-    /// What brings the record back when it changes: `setting:item.7`, `record:customer/000000000088`.
+    /// What brings the record back when it changes: `setting:item.7`, `record:customer/000000000088`, `remote:Customer/7`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends: Vec<String>,
 }
@@ -205,6 +205,12 @@ impl Reason {
     /// A change of that record's state brings this one back.
     pub fn until_record(mut self, key: RecordKey) -> Self {
         self.depends.push(format!("record:{key}"));
+        self
+    }
+
+    /// Somebody's pairing with that object in Sage brings this record back.
+    pub fn until_paired(mut self, remote: &Remote) -> Self {
+        self.depends.push(format!("remote:{remote}"));
         self
     }
 }

@@ -4,7 +4,7 @@
 //! a duplicate (architecture section 4: a lost database, a company that another add-on fed). From then on only ids above the
 //! highest known one are listed, and only when there is a doubt to settle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use serde_json::Value;
@@ -12,11 +12,12 @@ use serde_json::Value;
 use crate::capability::Failure;
 use crate::collect::ToMap;
 use crate::sage::{Found, Likeness, Service, fold, get_one, key_in, newer};
+use crate::write::known_customers::{customer_keys, customers_listed};
 use crate::write::ledger::{Halt, Job, META, Run};
 use crate::write::record::{Batch, REMOTE, RecordKey};
 
 /// What was listed, by what it is recognised by → [`Found`] as JSON.
-const FOUND: &str = "found";
+pub(super) const FOUND: &str = "found";
 
 /// Index key of an object that carries our key in its reference.
 pub fn by_key(service: Service, key: RecordKey) -> String {
@@ -48,9 +49,9 @@ pub fn by_pair(source: i64, target: i64) -> String {
 }
 
 /// Every index key under which an object can be found.
-fn index_keys(service: Service, found: &Found) -> Vec<String> {
+pub(super) fn index_keys(service: Service, found: &Found) -> Vec<String> {
     match &found.likeness {
-        Likeness::Customer(customer) => vec![by_name(service, &customer.name)],
+        Likeness::Customer(customer) => customer_keys(found.id, customer),
         Likeness::Allocation(allocation) => vec![by_pair(allocation.source, allocation.target)],
         Likeness::Document(document) => {
             let mut keys = vec![by_name(service, &document.number)];
@@ -82,7 +83,23 @@ pub fn note(batch: &mut Batch, service: Service, found: &Found) {
 /// What was listed under these index keys.
 pub fn lookup(run: &mut Run, keys: &[String]) -> Job<Vec<(String, Found)>> {
     let entries = run.cap.get(FOUND, keys)?;
-    entries.into_iter().map(parse_entry).collect()
+    let mut found: Vec<(String, Found)> =
+        entries.into_iter().map(parse_entry).collect::<Job<_>>()?;
+    let customers: BTreeSet<i64> = found
+        .iter()
+        .filter(|(_, found)| matches!(found.likeness, Likeness::Customer(_)))
+        .map(|(_, found)| found.id)
+        .collect();
+    // A customer that was renamed since still stands under its old name.
+    let now = customers_listed(run, customers)?;
+    found.retain_mut(|(key, found)| match now.get(&found.id) {
+        Some(now) => {
+            found.clone_from(now);
+            index_keys(Service::Customer, now).contains(key)
+        }
+        None => true,
+    });
+    Ok(found)
 }
 
 /// What a record asks of the index.
@@ -153,7 +170,7 @@ pub fn lookup_prefix(run: &mut Run, prefix: &str) -> Job<Vec<(String, Found)>> {
     entries.into_iter().map(parse_entry).collect()
 }
 
-fn parse_entry(entry: crate::capability::Entry) -> Job<(String, Found)> {
+pub(super) fn parse_entry(entry: crate::capability::Entry) -> Job<(String, Found)> {
     serde_json::from_str(&entry.value)
         .map(|found| (entry.key, found))
         .map_err(|_| {
@@ -219,16 +236,8 @@ pub fn take_over(run: &mut Run, service: Service, from: Option<NaiveDate>) -> Jo
     }
 }
 
-/// Lists all that Sage has of a service, also what was listed before (F66).
-pub fn reload(run: &mut Run, service: Service) -> Job<()> {
-    refresh(run, service, 0)?;
-    let mut batch = Batch::default();
-    batch.set(META, taken_over_key(service), "");
-    run.commit(batch)
-}
-
 /// Holds the from-date with which a service was listed (empty: all of it).
-fn taken_over_key(service: Service) -> String {
+pub(super) fn taken_over_key(service: Service) -> String {
     format!("taken-over/{}", service.name())
 }
 
@@ -249,7 +258,7 @@ pub fn refresh(run: &mut Run, service: Service, mut above: i64) -> Job<()> {
 }
 
 /// Indexes a page of rows; answers the highest id seen.
-fn index(
+pub(super) fn index(
     run: &mut Run,
     batch: &mut Batch,
     service: Service,

@@ -5,7 +5,11 @@ use chrono::{DateTime, TimeDelta};
 use mock_host::component::{Crash, Plugin};
 use mock_host::contract::{Failure, Outcome, Row};
 use mock_host::{Death, DeathPoint, MockHost, Rights};
+use sandbox::http::Service;
 use sandbox::isp::Isp;
+use serde_json::Value;
+use splynx_sageone::addon::{Finding, Query, Rows};
+use splynx_sageone::capability::Pair;
 
 use crate::native;
 use crate::world::{MANIFEST, World, settings};
@@ -68,13 +72,23 @@ impl Installation {
 
     /// One run, to whatever end.
     pub fn run(&mut self, job: &str) -> Result<Outcome, Failure> {
-        self.perform(job, false)
+        self.run_with(job, &[])
+    }
+
+    /// One run of a job with options.
+    pub fn run_with(&mut self, job: &str, options: &[Pair]) -> Result<Outcome, Failure> {
+        self.perform(job, false, options)
             .unwrap_or_else(|crash| panic!("{job} crashes: {crash}"))
     }
 
     /// The plan of a job.
     pub fn preview(&mut self, job: &str) -> Result<Vec<Row>, Failure> {
-        self.perform(job, true)
+        self.preview_with(job, &[])
+    }
+
+    /// The plan of a job with options.
+    pub fn preview_with(&mut self, job: &str, options: &[Pair]) -> Result<Vec<Row>, Failure> {
+        self.perform(job, true, options)
             .unwrap_or_else(|crash| panic!("the preview of {job} crashes: {crash}"))?;
         Ok(self.host().reports.get("plan").cloned().unwrap_or_default())
     }
@@ -99,8 +113,13 @@ impl Installation {
 
     /// One run that dies at a capability call. False: it ended before it came to that call.
     pub fn run_and_die(&mut self, job: &str, point: DeathPoint) -> bool {
+        self.run_with_and_die(job, &[], point)
+    }
+
+    /// The same of a job with options.
+    pub fn run_with_and_die(&mut self, job: &str, options: &[Pair], point: DeathPoint) -> bool {
         self.host().die_at(point);
-        match self.perform(job, false) {
+        match self.perform(job, false, options) {
             Ok(_) => false,
             Err(Crash::Death(Death(died))) => died == point,
             Err(crash) => panic!("{job} crashes: {crash}"),
@@ -109,21 +128,105 @@ impl Installation {
 
     /// A person's act on records in the outbox; `remote` for a link.
     pub fn decide(&mut self, act: &str, records: &[&str], remote: &str) -> Result<String, Failure> {
-        let rows: Vec<String> = records.iter().map(|record| (*record).to_owned()).collect();
-        let values = [("remote-id".to_owned(), remote.to_owned())];
-        self.host().begin(Rights::Write);
-        native::act(self.host(), "outbox", act, &rows, &values)
+        self.act("outbox", act, records, &[("remote-id", remote)])
     }
 
-    fn perform(&mut self, job: &str, preview: bool) -> Result<Result<Outcome, Failure>, Crash> {
-        // What the scheduler needs at least between two runs.
-        self.advance(TimeDelta::seconds(1));
+    fn tell_the_date(&mut self) {
         let today = self.world().today().to_string();
         self.host().context.insert("today".to_owned(), today);
+    }
+
+    /// A person's act on rows of a page.
+    pub fn act(
+        &mut self,
+        page: &str,
+        act: &str,
+        rows: &[&str],
+        values: &[(&str, &str)],
+    ) -> Result<String, Failure> {
+        let rows: Vec<String> = rows.iter().map(|row| (*row).to_owned()).collect();
+        let values: Vec<Pair> = values
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        self.tell_the_date();
+        self.host().begin(Rights::Write);
+        native::act(self.host(), page, act, &rows, &values)
+    }
+
+    /// A page of a page's rows.
+    pub fn view(&mut self, page: &str, query: &Query) -> Result<Rows, Failure> {
+        self.tell_the_date();
+        self.host().begin(Rights::View);
+        native::view(self.host(), page, query)
+    }
+
+    /// All rows of a page that a person filters, page by page.
+    pub fn rows(&mut self, page: &str, filters: &[(&str, &str)]) -> Vec<Vec<String>> {
+        let mut query = Query {
+            filters: filters
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            limit: 7,
+            ..Query::default()
+        };
+        let mut all = Vec::new();
+        loop {
+            let rows = self
+                .view(page, &query)
+                .unwrap_or_else(|failure| panic!("{page} does not show: {failure:?}"));
+            all.extend(rows.rows.into_iter().map(|row| row.cells));
+            if rows.next.is_empty() {
+                return all;
+            }
+            query.after = rows.next;
+        }
+    }
+
+    pub fn choices(&mut self, source: &str) -> Result<Vec<Pair>, Failure> {
+        self.tell_the_date();
+        self.host().begin(Rights::Check);
+        native::choices(self.host(), source)
+    }
+
+    pub fn check(&mut self) -> Vec<Finding> {
+        self.tell_the_date();
+        self.host().begin(Rights::Check);
+        native::check(self.host()).unwrap_or_else(|failure| panic!("check fails: {failure:?}"))
+    }
+
+    /// What somebody does on Sage's screens.
+    pub fn in_sage(&mut self, change: &Value) -> Value {
+        let now = self.world().now;
+        self.world()
+            .sage
+            .edit(change, now)
+            .unwrap_or_else(|why| panic!("Sage refuses {change}: {why}"))
+    }
+
+    /// What somebody does on Splynx's screens.
+    pub fn in_splynx(&mut self, change: &Value) -> Value {
+        let now = self.world().now;
+        self.world()
+            .splynx
+            .edit(change, now)
+            .unwrap_or_else(|why| panic!("Splynx refuses {change}: {why}"))
+    }
+
+    fn perform(
+        &mut self,
+        job: &str,
+        preview: bool,
+        options: &[Pair],
+    ) -> Result<Result<Outcome, Failure>, Crash> {
+        // What the scheduler needs at least between two runs.
+        self.advance(TimeDelta::seconds(1));
+        self.tell_the_date();
         match &self.plugin {
             Some(plugin) => {
                 let host = self.host.take().expect("there between runs");
-                let (host, ending) = plugin.run_job(host, job, preview, &[]);
+                let (host, ending) = plugin.run_job(host, job, preview, options);
                 self.host = Some(host);
                 ending
             }
@@ -134,7 +237,7 @@ impl Installation {
                     Rights::Write
                 };
                 self.host().begin(rights);
-                native::run_job(self.host(), job, preview).map_err(Crash::Death)
+                native::run_job(self.host(), job, preview, options).map_err(Crash::Death)
             }
         }
     }

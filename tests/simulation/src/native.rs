@@ -16,10 +16,11 @@ pub fn run_job(
     host: &mut MockHost<World>,
     job: &str,
     preview: bool,
+    options: &[Pair],
 ) -> Result<Result<contract::Outcome, contract::Failure>, Death> {
     let mut native = Native(host);
     let ended = catch_unwind(AssertUnwindSafe(|| {
-        addon::run_job(&mut native, job, preview)
+        addon::run_job(&mut native, job, preview, options)
     }));
     match ended {
         Ok(outcome) => Ok(outcome.map(outcome_out).map_err(failure_out)),
@@ -39,6 +40,25 @@ pub fn act(
     values: &[Pair],
 ) -> Result<String, contract::Failure> {
     addon::act(&mut Native(host), page, act, rows, values).map_err(failure_out)
+}
+
+/// Rows of a page.
+pub fn view(
+    host: &mut MockHost<World>,
+    page: &str,
+    query: &addon::Query,
+) -> Result<addon::Rows, contract::Failure> {
+    addon::view(&mut Native(host), page, query).map_err(failure_out)
+}
+
+/// What a field or mapping row can be set to.
+pub fn choices(host: &mut MockHost<World>, source: &str) -> Result<Vec<Pair>, contract::Failure> {
+    addon::choices(&mut Native(host), source).map_err(failure_out)
+}
+
+/// The readiness check.
+pub fn check(host: &mut MockHost<World>) -> Result<Vec<addon::Finding>, contract::Failure> {
+    addon::check(&mut Native(host)).map_err(failure_out)
 }
 
 struct Native<'h>(&'h mut MockHost<World>);

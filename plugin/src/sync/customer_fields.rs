@@ -1,0 +1,213 @@
+//! The fields of a customer as Sage is to have them, from Splynx's. Pure; which name is free is decided elsewhere.
+
+use serde_json::{Value, json};
+
+use crate::settings::Settings;
+use crate::splynx::Customer;
+
+/// The longest name that Sage takes (Sage API 2.2, F24).
+const NAME_LENGTH: usize = 100;
+/// The longest telephone number that Sage takes.
+const PHONE_LENGTH: usize = 30;
+
+/// The customer as Sage is to have it. Where Splynx names no mobile number, or no category is mapped, Sage's own is left alone.
+pub fn fields(
+    settings: &Settings,
+    customer: &Customer,
+    name: &str,
+    vat: &str,
+    category: Option<i64>,
+) -> Value {
+    let follows = settings.follow_inactive && customer.inactive;
+    let (telephone, mobile) = phones_of(&customer.phone);
+    let mut fields = json!({
+        "Name": name,
+        "ContactName": name,
+        "Email": addresses_of(customer).first().copied().unwrap_or_default(),
+        "Telephone": telephone,
+        "PostalAddress01": cut(&customer.street, NAME_LENGTH),
+        "PostalAddress02": cut(&customer.city, NAME_LENGTH),
+        "PostalAddress05": cut(&customer.zip_code, NAME_LENGTH),
+        "TaxReference": cut(vat, PHONE_LENGTH),
+        "Active": settings.ticks.active && !follows,
+        "AcceptsElectronicInvoices": settings.ticks.accepts_electronic_invoices,
+        "AutoAllocateToOldestInvoice": settings.ticks.auto_allocate_oldest,
+        "EnableCustomerZone": settings.ticks.view_invoices_online,
+    });
+    if !mobile.is_empty() {
+        fields["Mobile"] = mobile.into();
+    }
+    if let Some(category) = category {
+        fields["Category"] = json!({ "ID": category });
+    }
+    fields
+}
+
+/// The pattern filled in (F24). Too long, `{name}` is cut, never `{id}` or `{login}` (D13).
+pub fn name_of(customer: &Customer, pattern: &str) -> String {
+    let fill = |name: &str| {
+        pattern
+            .replace("{id}", &customer.id.to_string())
+            .replace("{login}", customer.login.trim())
+            .replace(
+                "{email}",
+                addresses_of(customer).first().copied().unwrap_or_default(),
+            )
+            .replace("{name}", name)
+    };
+    let name = customer.name.trim();
+    let rest = fill("").chars().count();
+    let room = NAME_LENGTH.saturating_sub(rest);
+    cut(&fill(cut(name, room).trim_end()), NAME_LENGTH)
+}
+
+/// The name with the customer's id behind it, within the length.
+pub fn unique_name(name: &str, id: i64) -> String {
+    let id = id.to_string();
+    let room = NAME_LENGTH - 1 - id.len();
+    format!("{} {id}", cut(name, room).trim_end())
+}
+
+/// The addresses that look like one, those for bills first: Splynx keeps several in a field, Sage takes one.
+pub fn addresses_of(customer: &Customer) -> Vec<&str> {
+    [&customer.billing_email, &customer.email]
+        .into_iter()
+        .flat_map(|field| field.split([',', ';', ' ']))
+        .map(str::trim)
+        .filter(|address| looks_like_email(address))
+        .collect()
+}
+
+/// Telephone and mobile number: the first number of the field; and a South African mobile number among them, else the second.
+fn phones_of(field: &str) -> (String, String) {
+    let numbers: Vec<String> = field
+        .split([',', ';', '/', '\n'])
+        .map(|number| cut(number, PHONE_LENGTH))
+        .filter(|number| !number.is_empty())
+        .collect();
+    let mobile = numbers
+        .iter()
+        .find(|number| is_mobile(number))
+        .or(numbers.get(1));
+    (
+        numbers.first().cloned().unwrap_or_default(),
+        mobile.cloned().unwrap_or_default(),
+    )
+}
+
+/// 06, 07 and 081 to 084 are mobile networks; 080, 086 and 087 are not.
+fn is_mobile(number: &str) -> bool {
+    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    let national = digits
+        .strip_prefix("0027")
+        .or_else(|| digits.strip_prefix("27"))
+        .or_else(|| digits.strip_prefix('0'))
+        .unwrap_or_default();
+    national.len() == 9
+        && (national.starts_with(['6', '7'])
+            || ["81", "82", "83", "84"]
+                .iter()
+                .any(|p| national.starts_with(p)))
+}
+
+fn looks_like_email(address: &str) -> bool {
+    address.split_once('@').is_some_and(|(user, host)| {
+        !user.is_empty()
+            && !host.contains('@')
+            && host
+                .split_once('.')
+                .is_some_and(|(domain, top)| !domain.is_empty() && !top.is_empty())
+    })
+}
+
+/// At most that many characters, without outer blanks.
+pub fn cut(text: &str, length: usize) -> String {
+    let cut: String = text.trim().chars().take(length).collect();
+    cut.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn customer(id: i64, name: &str, email: &str) -> Customer {
+        Customer {
+            id,
+            login: format!("{id:06}"),
+            name: name.to_owned(),
+            email: email.to_owned(),
+            billing_email: String::new(),
+            phone: String::new(),
+            street: String::new(),
+            zip_code: String::new(),
+            city: String::new(),
+            partner_id: 1,
+            category: "person".to_owned(),
+            inactive: false,
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_filled_and_only_the_name_is_cut() {
+        let long = customer(88, &"Ünïcode ".repeat(20), "a@example.org");
+        for (pattern, kept) in [
+            ("{name} ({id})", " (88)"),
+            ("{name} {login}", " 000088"),
+            ("{id} {name}", "88 "),
+        ] {
+            let name = name_of(&long, pattern);
+            assert!((90..=100).contains(&name.chars().count()), "{name}");
+            assert!(name.ends_with(kept) || name.starts_with(kept), "{name}");
+        }
+        assert_eq!(name_of(&customer(1, "  Karoo  ", ""), "{name}"), "Karoo");
+        assert_eq!(
+            name_of(
+                &customer(1, "Karoo", "x@y.example, z@y.example"),
+                "{name} {email}"
+            ),
+            "Karoo x@y.example"
+        );
+        assert_eq!(name_of(&customer(1, "{id}", ""), "{name}"), "{id}");
+        assert_eq!(unique_name(&"x".repeat(100), 77).chars().count(), 100);
+    }
+
+    #[test]
+    fn the_first_good_address_is_taken() {
+        for (field, address) in [
+            ("a@b.example", "a@b.example"),
+            ("none, a@b.example;c@d.example", "a@b.example"),
+            ("a@b", ""),
+            ("@b.example", ""),
+            ("a@b@c.example", ""),
+            ("", ""),
+        ] {
+            let customer = customer(1, "x", field);
+            let first = addresses_of(&customer).first().copied();
+            assert_eq!(first.unwrap_or_default(), address, "{field:?}");
+        }
+    }
+
+    #[test]
+    fn several_numbers_become_telephone_and_mobile() {
+        for (field, telephone, mobile) in [
+            ("021 555 0100", "021 555 0100", ""),
+            ("021 555 0100, 011 555 0101", "021 555 0100", "011 555 0101"),
+            (
+                "021 555 0100, 011 555 0101, 082 555 0102",
+                "021 555 0100",
+                "082 555 0102",
+            ),
+            (
+                "+27 (0)21 555 0100/+27 71 555 0102",
+                "+27 (0)21 555 0100",
+                "+27 71 555 0102",
+            ),
+            ("082 555 0102", "082 555 0102", "082 555 0102"),
+            ("087 555 0102", "087 555 0102", ""),
+            (" , ", "", ""),
+        ] {
+            let both = (telephone.to_owned(), mobile.to_owned());
+            assert_eq!(phones_of(field), both, "{field:?}");
+        }
+    }
+}
