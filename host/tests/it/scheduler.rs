@@ -89,7 +89,7 @@ async fn of_two_schedulers_one_starts_what_is_due_and_the_other_sees_that_it_did
     };
     let before = over(store).await.len();
     let working = one.start_run("isp", "progress", request).await.unwrap();
-    store.set_resume("isp", "finish", Some(now)).await.unwrap();
+    store.set_resume("isp", "finish", Some(now), &[]).await.unwrap();
     tokio::join!(look(&one, now), look(&two, now));
     assert_eq!(store.runs("isp", None, 10).await.unwrap().len(), before + 1);
     one.request_stop(working.id()).await.unwrap();
@@ -111,7 +111,7 @@ async fn of_two_schedulers_one_starts_what_is_due_and_the_other_sees_that_it_did
     assert_eq!(over(store).await.len(), before + 3);
 
     // A paused job goes on after its pause, and a run without a sign of life is given up.
-    store.set_resume("isp", "finish", None).await.unwrap();
+    store.set_resume("isp", "finish", None, &[]).await.unwrap();
     let lost = crate::fixtures::start_run(store, "isp").await;
     look(&one, then + TimeDelta::hours(3)).await;
     assert_eq!(

@@ -292,7 +292,7 @@ async fn of_several_schedulers_one_starts_what_is_due() {
             .await
             .unwrap()
     );
-    one.set_resume("isp", "sync", Some(at(500))).await.unwrap();
+    one.set_resume("isp", "sync", Some(at(500)), &[]).await.unwrap();
     let seen = other.schedule_states("isp").await.unwrap()["sync"];
     assert_eq!(
         seen,
