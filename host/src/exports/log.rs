@@ -124,7 +124,9 @@ impl LogExport {
     fn cells(&self, row: &ActivityRow) -> [String; 12] {
         let activity = row.activity.clone();
         let rest = activity.more.iter().filter(|(name, _)| name != AMOUNT);
-        let rest: Vec<String> = rest.map(|(name, value)| format!("{name}: {value}")).collect();
+        let rest: Vec<String> = rest
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect();
         let at = row.at.with_timezone(&self.zone);
         [
             at.format("%Y-%m-%d %H:%M:%S").to_string(),

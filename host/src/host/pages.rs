@@ -60,11 +60,7 @@ impl Host {
     }
 
     /// Does an act; answers what to tell the person.
-    pub async fn act(
-        &self,
-        installation: &str,
-        request: ActRequest,
-    ) -> Result<String, HostError> {
+    pub async fn act(&self, installation: &str, request: ActRequest) -> Result<String, HostError> {
         let outcome = self.start_act(installation, request).await?.wait().await;
         answer(&outcome)
     }
@@ -100,7 +96,11 @@ fn check_filters(page: &PageSpec, filters: &[(String, String)]) -> Result<(), Ho
             ));
         };
         if !spec.options.iter().any(|option| option.value == *value) {
-            let known: Vec<&str> = spec.options.iter().map(|option| option.value.as_str()).collect();
+            let known: Vec<&str> = spec
+                .options
+                .iter()
+                .map(|option| option.value.as_str())
+                .collect();
             let cure = format!("One of {}", known.join(", "));
             return Err(HostError::Inputs(vec![problem(
                 key,

@@ -101,11 +101,7 @@ impl Host {
 }
 
 /// Addresses that were stored otherwise than they were typed: with the final slash that paths are joined to.
-fn completed(
-    manifest: &Manifest,
-    typed: &[(String, String)],
-    stored: &Settings,
-) -> Vec<Finding> {
+fn completed(manifest: &Manifest, typed: &[(String, String)], stored: &Settings) -> Vec<Finding> {
     let note = |(key, typed): &(String, String)| {
         let spec = manifest
             .setting(key)

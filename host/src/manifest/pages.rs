@@ -60,11 +60,7 @@ fn filters(page: &Table<'_>) -> Vec<FilterSpec> {
         check_unique(&table, "key", &filter.key, &mut seen);
         if filter.options.is_empty() {
             let cure = "Add options = [{ value = \"…\", title = \"…\" }]";
-            table.problem(
-                "options",
-                "a filter needs something to choose from",
-                cure,
-            );
+            table.problem("options", "a filter needs something to choose from", cure);
         }
         table.done();
         filter

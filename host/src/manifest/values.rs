@@ -48,9 +48,9 @@ impl SettingKind {
         one_line(value)?;
         match self {
             Self::Text(rules) => text(value, rules),
-            Self::Secret
-            | Self::Fetched { .. }
-            | Self::Choice(ChoiceSource::Guest(_)) => Ok(value.to_owned()),
+            Self::Secret | Self::Fetched { .. } | Self::Choice(ChoiceSource::Guest(_)) => {
+                Ok(value.to_owned())
+            }
             Self::Number { min, max } => number(value, *min, *max),
             Self::Toggle => toggle(value),
             Self::Date => date(value),

@@ -136,7 +136,10 @@ impl Slots {
         if beginning(next(today), self.zone) <= instant {
             today = next(today);
         }
-        let (from, until) = (beginning(today, self.zone), beginning(next(today), self.zone));
+        let (from, until) = (
+            beginning(today, self.zone),
+            beginning(next(today), self.zone),
+        );
         // A day of 25 hours has one midnight, too.
         if self.step >= TimeDelta::minutes(LONGEST_STEP_MINUTES) {
             return until;

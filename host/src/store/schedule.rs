@@ -26,9 +26,9 @@ impl Store {
         let rows = sqlx::query(
             "SELECT job, last_start_at, resume_at FROM schedule WHERE installation = $1",
         )
-            .bind(installation)
-            .fetch_all(&self.pool)
-            .await?;
+        .bind(installation)
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter()
             .map(|row| {
                 let state = ScheduleState {
@@ -109,13 +109,12 @@ impl Store {
         installation: &str,
         job: &str,
     ) -> Result<Vec<(String, String)>, StoreError> {
-        let row = sqlx::query(
-            "SELECT resume_options FROM schedule WHERE installation = $1 AND job = $2",
-        )
-        .bind(installation)
-        .bind(job)
-        .fetch_optional(&self.pool)
-        .await?;
+        let row =
+            sqlx::query("SELECT resume_options FROM schedule WHERE installation = $1 AND job = $2")
+                .bind(installation)
+                .bind(job)
+                .fetch_optional(&self.pool)
+                .await?;
         row.map_or(Ok(Vec::new()), |row| json(row.try_get("resume_options")?))
     }
 }

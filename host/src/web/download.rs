@@ -37,7 +37,13 @@ pub async fn file(mut export: Export, format: Format, name: &str) -> Result<Resp
             };
         }
     });
-    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '-' {
+            c
+        } else {
+            '_'
+        }
+    };
     let name: String = name.chars().map(plain).collect();
     let headers = [
         (header::CONTENT_TYPE, content_type.to_owned()),

@@ -118,10 +118,7 @@ pub fn router(app: App) -> Router {
         .layer(protection::short_bodies());
     // Who is not logged in is turned away before a body is read.
     let with_texts = Router::new()
-        .route(
-            "/installations/{name}/jobs/{job}",
-            post(pages::job::start),
-        )
+        .route("/installations/{name}/jobs/{job}", post(pages::job::start))
         .route(
             "/installations/{name}/pages/{page}/act",
             post(pages::act::submit),

@@ -9,7 +9,7 @@ use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::inputs::{Input, given, inputs};
+use super::inputs::{Input, given, inputs, unplaced};
 use super::rows::{self, Notice, Wish};
 use super::subject::{Place, Subject};
 use crate::host::{ActRequest, HostError, answer};
@@ -78,8 +78,7 @@ pub async fn submit(
         return Ok(draft.draw(&app, &visitor, &subject, StatusCode::OK));
     }
     let (host, installation, wanted) = (app.host.clone(), name.clone(), request.clone());
-    let started =
-        App::detached(async move { host.start_act(&installation, wanted).await }).await?;
+    let started = App::detached(async move { host.start_act(&installation, wanted).await }).await?;
     let error = match started {
         Err(error) => error,
         Ok(handle) => {
@@ -138,13 +137,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn draw(
-        self,
-        app: &App,
-        visitor: &Visitor,
-        subject: &Subject,
-        status: StatusCode,
-    ) -> Response {
+    fn draw(self, app: &App, visitor: &Visitor, subject: &Subject, status: StatusCode) -> Response {
         let place = Place::Page(&self.request.page);
         let href = subject.href(app, place);
         let rows = &self.request.rows;
@@ -164,7 +157,9 @@ impl<'a> Draft<'a> {
             named,
             kept: self.wish.fields(),
             inputs: inputs(&self.spec.values, &self.request.values, &self.problems),
-            problem: self.problem,
+            problem: self
+                .problem
+                .or_else(|| unplaced(&self.spec.values, &self.problems)),
         };
         page_with(status, &template)
     }

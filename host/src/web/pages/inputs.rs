@@ -35,6 +35,15 @@ pub fn given(form: &[(String, String)]) -> Vec<(String, String)> {
     given
 }
 
+/// What belongs to none of the fields.
+pub fn unplaced(specs: &[InputSpec], problems: &[FieldProblem]) -> Option<String> {
+    let has_field = |problem: &FieldProblem| specs.iter().any(|spec| spec.key == problem.field);
+    problems
+        .iter()
+        .find(|problem| !has_field(problem))
+        .map(|problem| format!("{problem}."))
+}
+
 /// The fields, with what was typed before and what is wrong with it.
 pub fn inputs(
     specs: &[InputSpec],

@@ -6,7 +6,7 @@ use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::inputs::{Input, given, inputs};
+use super::inputs::{Input, given, inputs, unplaced};
 use super::overview;
 use super::subject::{Place, Subject};
 use crate::host::{HostError, RunRequest};
@@ -59,7 +59,9 @@ pub async fn start(
 ) -> Result<Response, Failure> {
     let typed = given(&form);
     let request = RunRequest {
-        preview: form.iter().any(|(name, value)| name == "preview" && value == "1"),
+        preview: form
+            .iter()
+            .any(|(name, value)| name == "preview" && value == "1"),
         trigger: Trigger::Person,
         options: typed.clone(),
         actor: visitor.account.clone(),
@@ -118,7 +120,9 @@ fn draw(
             href: format!("{back}/jobs/{job}"),
             back,
             preview: spec.preview,
-            problem: feedback.problem,
+            problem: feedback
+                .problem
+                .or_else(|| unplaced(&spec.options, &feedback.problems)),
             inputs: inputs(&spec.options, &feedback.typed, &feedback.problems),
         },
     ))

@@ -175,7 +175,12 @@ pub async fn download(
 ) -> Result<Response, Failure> {
     let store = app.host.store();
     let run = store.run(run).await?;
-    if !store.report_kinds(run.id).await?.iter().any(|(known, _)| *known == kind) {
+    if !store
+        .report_kinds(run.id)
+        .await?
+        .iter()
+        .any(|(known, _)| *known == kind)
+    {
         return Err(Failure::not_found("report"));
     }
     let subject = Subject::load(&app, &run.installation).await?;
