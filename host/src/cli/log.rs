@@ -2,69 +2,128 @@
 
 use std::process::ExitCode;
 
+use addon_host::days;
+use addon_host::exports::{Export, Format, LogExport};
+use addon_host::runs::time_zone;
+use addon_host::scheduler::Situation;
 use addon_host::store::{ActivityFilter, ActivityRow};
 use anyhow::{Result, anyhow};
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use clap::Args;
-use serde_json::{Value, json};
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use clap::{Args, ValueEnum};
 
 use super::context::Context;
-use super::output::{instant, object, table};
+use super::files;
+use super::output::{self, instant, table};
 
 #[derive(Args)]
 pub struct Log {
     /// Name of the installation
     installation: String,
-    /// Only this kind of record: customer, invoice, payment, …
+    /// Only these kinds of record: customer, invoice, payment, … (several: give it again)
     #[arg(long)]
-    entity: Option<String>,
-    /// Only this kind of event: created, held, failed, …
+    entity: Vec<String>,
+    /// Only this kind of event, or the state that records came to: created, held, failed, …
     #[arg(long)]
     action: Option<String>,
+    /// Only this reason, such as mapping-missing
+    #[arg(long)]
+    code: Option<String>,
     /// Only what belongs to this customer
     #[arg(long, value_name = "ID")]
     customer: Option<String>,
-    /// Only from this time on: 2026-01-31 or 2026-01-31T08:00:00Z
+    /// Only from this day or time on: 2026-01-31 (in the installation's time zone) or 2026-01-31T08:00:00Z
     #[arg(long, value_name = "TIME", value_parser = time)]
-    since: Option<DateTime<Utc>>,
-    /// Most entries to show, counted from the newest
-    #[arg(long, default_value_t = 1000)]
-    limit: u32,
+    since: Option<Time>,
+    /// Only up to this day, with the whole of it, or before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<Time>,
+    /// Most entries to show, counted from the newest [default: 1000 in a table, all in csv and json]
+    #[arg(long)]
+    limit: Option<u32>,
+    /// How to print; --json is the same as --format json
+    #[arg(long, value_enum)]
+    format: Option<Shape>,
 }
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Shape {
+    Table,
+    Csv,
+    Json,
+}
+
+#[derive(Clone, Copy)]
+enum Time {
+    Day(NaiveDate),
+    Instant(DateTime<Utc>),
+}
+
+/// Entries that a table shows.
+const FOR_PEOPLE: u32 = 1000;
 
 impl Log {
     pub async fn execute(self, context: &Context) -> Result<ExitCode> {
         let store = context.store().await?;
-        store.installation(&self.installation).await?;
-        let filter = ActivityFilter {
-            entity: self.entity,
+        let Situation {
+            manifest, settings, ..
+        } = Situation::load(&store, &self.installation).await?;
+        let zone = time_zone(&manifest, &settings);
+        let mut filter = ActivityFilter {
+            entities: self.entity,
             action: self.action,
+            code: self.code,
             customer: self.customer,
-            since: self.since,
-            limit: self.limit,
+            since: self.since.map(|time| time.begins(zone)),
+            until: self.until.map(|time| time.ends(zone)),
+            limit: self.limit.unwrap_or(FOR_PEOPLE),
             ..ActivityFilter::default()
         };
-        let mut rows = store.activities(&self.installation, &filter).await?;
-        rows.reverse();
-        context.output.show(rows.iter().map(json).collect(), || {
-            let headings = ["time", "what", "record", "here", "there", "told"];
-            table(
-                &headings,
-                rows.iter().map(line),
-                "Nothing has happened yet.",
-            )
-        })?;
+        let usual = if context.output.json {
+            Shape::Json
+        } else {
+            Shape::Table
+        };
+        let format = match self.format.unwrap_or(usual) {
+            Shape::Csv => Format::Csv,
+            Shape::Json => Format::Json,
+            Shape::Table => {
+                let mut rows = store.activities(&self.installation, &filter).await?;
+                rows.reverse();
+                let headings = ["time", "what", "record", "here", "there", "told"];
+                let lines = rows.iter().map(line);
+                output::print(&table(&headings, lines, "Nothing has happened yet."))?;
+                return Ok(ExitCode::SUCCESS);
+            }
+        };
+        if let Some(limit) = self.limit {
+            // The first of the newest: everything from there on.
+            let first = store.activities(&self.installation, &filter).await?;
+            filter.after = first
+                .last()
+                .filter(|_| first.len() == limit as usize)
+                .map(|row| row.id - 1);
+        }
+        let export = LogExport::new(store, &self.installation, filter, format, zone);
+        files::write(Export::Log(export), "-").await?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn json(row: &ActivityRow) -> Value {
-    let activity = &row.activity;
-    json!({
-        "id": row.id, "at": instant(row.at), "run": row.run, "entity": activity.entity, "action": activity.action,
-        "local_id": activity.local_id, "remote_id": activity.remote_id, "customer_id": activity.customer_id,
-        "label": activity.label, "code": activity.code, "message": activity.message, "more": object(&activity.more),
-    })
+impl Time {
+    fn begins(self, zone: Tz) -> DateTime<Utc> {
+        match self {
+            Self::Day(day) => days::beginning(day, zone),
+            Self::Instant(at) => at,
+        }
+    }
+
+    fn ends(self, zone: Tz) -> DateTime<Utc> {
+        match self {
+            Self::Day(day) => days::beginning(days::next(day), zone),
+            Self::Instant(at) => at,
+        }
+    }
 }
 
 fn line(row: &ActivityRow) -> [String; 6] {
@@ -79,13 +138,11 @@ fn line(row: &ActivityRow) -> [String; 6] {
     ]
 }
 
-/// An instant with its zone, or a day, which begins at midnight UTC.
-fn time(text: &str) -> Result<DateTime<Utc>> {
-    if let Ok(day) = text.parse::<NaiveDate>() {
-        return Ok(day.and_time(NaiveTime::MIN).and_utc());
+fn time(text: &str) -> Result<Time> {
+    if let Ok(day) = text.parse() {
+        return Ok(Time::Day(day));
     }
     let instant = DateTime::parse_from_rfc3339(text);
-    Ok(instant
-        .map_err(|_| anyhow!("write it as 2026-01-31 or 2026-01-31T08:00:00Z"))?
-        .to_utc())
+    let instant = instant.map_err(|_| anyhow!("write it as 2026-01-31 or 2026-01-31T08:00:00Z"))?;
+    Ok(Time::Instant(instant.to_utc()))
 }

@@ -8,11 +8,14 @@ mod check;
 mod choices;
 mod connection;
 mod context;
+mod files;
 mod installation;
 mod log;
 mod outbox;
 mod output;
+mod page;
 mod progress;
+mod report;
 mod run;
 mod runs;
 mod serve;
@@ -86,6 +89,12 @@ enum Command {
     Log(log::Log),
     /// Shows records that wait or are held, and decides about them
     Outbox(outbox::Outbox),
+    /// Shows the rows of one of the add-on's pages
+    Page(page::Page),
+    /// Does something with rows of a page
+    Act(page::Act),
+    /// Shows the rows of a report that a run left behind
+    Report(report::Report),
     /// Shows the runs of an installation, the newest first
     Runs(runs::Runs),
     /// Shows or changes the terms of a connection
@@ -122,6 +131,9 @@ pub fn main() -> ExitCode {
             Command::Run(run) => run.execute(&context).await,
             Command::Log(log) => log.execute(&context).await,
             Command::Outbox(outbox) => outbox.execute(&context).await,
+            Command::Page(page) => page.execute(&context).await,
+            Command::Act(act) => act.execute(&context).await,
+            Command::Report(report) => report.execute(&context).await,
             Command::Runs(runs) => runs.execute(&context).await,
             Command::Connection(connection) => connection.execute(&context).await,
             Command::User { command } => command.execute(&context).await,

@@ -20,17 +20,19 @@ impl Output {
         } else {
             text()
         };
-        if text.is_empty() {
-            return Ok(());
-        }
-        if !text.ends_with('\n') {
+        if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
-        match io::stdout().write_all(text.as_bytes()) {
-            // Whoever reads has read enough (`| head`).
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            answer => answer,
-        }
+        print(&text)
+    }
+}
+
+/// Prints text as it is.
+pub fn print(text: &str) -> io::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads has read enough (`| head`).
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        answer => answer,
     }
 }
 

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::context::{Context, installed};
 use super::output::{object, printable, table};
-use super::progress;
+use super::settings::pair;
+use super::{files, progress, report};
 
 #[derive(Args)]
 pub struct Run {
@@ -22,22 +23,23 @@ pub struct Run {
     /// Lists what the job would do, and writes nothing
     #[arg(long)]
     preview: bool,
+    /// An option of the job; `@FILE` and `@-` read it from a file or standard input
+    #[arg(long = "option", value_name = "KEY=VALUE", value_parser = pair)]
+    options: Vec<(String, String)>,
 }
 
-/// Rows of a report that are read at once.
-const PAGE: u32 = 1000;
-
-/// Rows of a report that a terminal shows; all of them are in the JSON and on the web page.
+/// Rows of a report that a terminal shows; all of them are in the JSON, on the web page and in `addon-host report`.
 const ROWS_FOR_PEOPLE: u32 = 200;
 
 impl Run {
     pub async fn execute(self, context: &Context) -> Result<ExitCode> {
+        let options = files::values(self.options)?;
         let host = context.host().await?;
         let (_, manifest) = installed(host.store(), &self.installation).await?;
         let request = RunRequest {
             preview: self.preview,
             trigger: Trigger::Person,
-            options: Vec::new(),
+            options,
             actor: context.actor(),
         };
         let handle = host
@@ -57,7 +59,7 @@ impl Run {
         let text = if context.output.json {
             String::new()
         } else {
-            report(host.store(), &manifest, run, self.preview, &outcome).await?
+            summary(host.store(), &manifest, run, self.preview, &outcome).await?
         };
         context.output.show(json, || text)?;
         Ok(match outcome.state {
@@ -81,17 +83,8 @@ async fn stop_on_interrupt(host: Host, run: RunId) {
 async fn report_json(store: &Store, run: RunId, outcome: &Outcome) -> Result<Value> {
     let mut reports = serde_json::Map::new();
     for (kind, _) in store.report_kinds(run).await? {
-        let mut rows = Vec::new();
-        let mut after = 0;
-        loop {
-            let page = store.report_rows(run, &kind, after, PAGE).await?;
-            let Some((last, _)) = page.last() else { break };
-            after = *last;
-            rows.extend(page.iter().map(
-                |(_, row)| json!({ "id": row.id, "cells": row.cells, "more": object(&row.more) }),
-            ));
-        }
-        reports.insert(kind, Value::Array(rows));
+        let rows = report::rows(store, run, &kind).await?;
+        reports.insert(kind, rows.iter().map(report::json).collect());
     }
     let mut json = outcome_json(outcome);
     json["run"] = json!(run);
@@ -115,7 +108,7 @@ pub fn outcome_json(outcome: &Outcome) -> Value {
     })
 }
 
-async fn report(
+async fn summary(
     store: &Store,
     manifest: &Manifest,
     run: RunId,

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::output::{instant, printable, table};
+use super::output::{instant, object, printable, table};
 use super::run::outcome_json;
 
 #[derive(Args)]
@@ -87,7 +87,7 @@ fn json(run: &store::Run) -> Value {
     json!({
         "run": run.id, "job": run.job, "preview": run.preview, "trigger": run.trigger.as_str(), "actor": run.actor,
         "state": run.state.as_str(), "started_at": instant(run.started_at), "ended_at": run.ended_at.map(instant),
-        "stop_requested": run.stop_requested,
+        "stop_requested": run.stop_requested, "options": object(&run.options),
         "progress": { "stage": run.progress.stage, "done": run.progress.done, "total": run.progress.total },
         "outcome": run.outcome.as_ref().map(outcome_json),
     })

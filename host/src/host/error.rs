@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::manifest::{ManifestError, nearest};
 use crate::packages::PackageError;
-use crate::runs::{AuditError, BeginError, Loaded};
+use crate::runs::{AuditError, BeginError};
 use crate::settings::{FieldProblem, SettingsError};
 use crate::store::{Failure, StoreError};
 use crate::vault::VaultError;
@@ -18,8 +18,11 @@ pub enum HostError {
     #[error(transparent)]
     SettingsUnreadable(#[from] SettingsError),
     /// Nothing was saved.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    #[error("{}", lines(.0))]
     Settings(Vec<FieldProblem>),
+    /// What was given with a job, an act or a query; nothing was started.
+    #[error("{}", lines(.0))]
+    Inputs(Vec<FieldProblem>),
     #[error(transparent)]
     Manifest(#[from] ManifestError),
     #[error(transparent)]
@@ -45,15 +48,9 @@ pub enum HostError {
     Addon(Failure),
 }
 
-pub(super) fn known_page(loaded: &Loaded, page: &str) -> Result<(), HostError> {
-    match loaded.manifest.page(page) {
-        Some(_) => Ok(()),
-        None => Err(unknown(
-            "the page",
-            page,
-            loaded.manifest.pages.iter().map(|page| &page.id),
-        )),
-    }
+fn lines(problems: &[FieldProblem]) -> String {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
 }
 
 pub(super) fn unknown<'n>(

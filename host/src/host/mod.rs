@@ -5,7 +5,10 @@
 //! [`Host::store`] directly.
 
 mod error;
+mod inputs;
+mod offered;
 mod packages;
+mod pages;
 mod readiness;
 
 use std::collections::HashMap;
@@ -15,15 +18,17 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use self::error::{known_page, unknown};
+use self::error::unknown;
+use self::inputs::check;
 use crate::clock::{Clock, SystemClock};
 use crate::connections::Connections;
 use crate::connections::halt::{Halter, Reason};
-use crate::runs::{ANSWER, Instance, Limits, Loaded, Purpose, Runtime, Services, Task, Work};
+use crate::runs::{Instance, Limits, Loaded, Purpose, Runtime, Services, Task, Work};
 use crate::store::{Failure, Installation, Outcome, RunId, RunState, Store, Trigger};
 use crate::vault::Vault;
 
 pub use self::error::HostError;
+pub use self::pages::{ActRequest, answer};
 pub use crate::runs::{Finding, Query, Rows};
 
 /// Where a host keeps what it knows.
@@ -39,7 +44,7 @@ pub struct RunRequest {
     /// Lists what it would do, and writes nothing.
     pub preview: bool,
     pub trigger: Trigger,
-    /// What the manifest declares for the job.
+    /// What the manifest declares for the job; checked before anything starts.
     pub options: Vec<(String, String)>,
     /// The person, or what stands for one.
     pub actor: String,
@@ -163,7 +168,7 @@ impl Host {
         let task = Task::Job {
             job: job.to_owned(),
             preview: request.preview,
-            options: request.options,
+            options: check(&spec.options, &request.options)?,
         };
         self.begin(installation, loaded, task, request.trigger, &request.actor)
             .await
@@ -226,20 +231,6 @@ impl Host {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Rows of a page.
-    pub async fn view(
-        &self,
-        installation: &str,
-        page: &str,
-        query: Query,
-    ) -> Result<Rows, HostError> {
-        let (installation, loaded) = self.situation(installation).await?;
-        known_page(&loaded, page)?;
-        let call = |addon: Instance| async { addon.view(page, &query).await };
-        self.ask(&loaded, &installation, Purpose::view(), call)
-            .await
-    }
-
     /// What a field can be set to: values and titles.
     pub async fn choices(
         &self,
@@ -250,40 +241,6 @@ impl Host {
         let call = |addon: Instance| async { addon.choices(source).await };
         self.ask(&loaded, &installation, Purpose::choices(), call)
             .await
-    }
-
-    /// A person's act on rows of a page; answers what to tell them. It is a run like any other.
-    pub async fn act(
-        &self,
-        installation: &str,
-        page: &str,
-        act: &str,
-        rows: Vec<String>,
-        values: Vec<(String, String)>,
-        actor: &str,
-    ) -> Result<String, HostError> {
-        let (installation, loaded) = self.situation(installation).await?;
-        known_page(&loaded, page)?;
-        let task = Task::Act {
-            page: page.to_owned(),
-            act: act.to_owned(),
-            rows,
-            values,
-        };
-        let outcome = self
-            .begin(installation, loaded, task, Trigger::Person, actor)
-            .await?
-            .wait()
-            .await;
-        match outcome.why {
-            Some(why) if outcome.state != RunState::Finished => Err(HostError::Addon(why)),
-            _ => Ok(outcome
-                .more
-                .into_iter()
-                .find(|(name, _)| name == ANSWER)
-                .map(|(_, text)| text)
-                .unwrap_or_default()),
-        }
     }
 
     async fn ask<T, F>(

@@ -2,6 +2,7 @@
 
 use super::{Host, HostError};
 use crate::connections::Access;
+use crate::manifest::{Manifest, SettingKind};
 use crate::runs::{Finding, Loaded, Purpose, Services};
 use crate::settings::{Settings, credential_keys, validate};
 use crate::store::Installation;
@@ -24,6 +25,11 @@ impl Host {
         let (found, loaded) = self.situation(installation).await?;
         let manifest = &loaded.manifest;
         let valid = validate(manifest, changes).map_err(HostError::Settings)?;
+        let before = Settings::load(store, vault, manifest, installation).await?;
+        let refused = self.not_offered(&found, &loaded, &before, &valid).await;
+        if !refused.is_empty() {
+            return Err(HostError::Settings(refused));
+        }
         let sealed: Result<Vec<_>, _> = valid
             .iter()
             .map(|change| change.seal(vault, installation))
@@ -40,8 +46,8 @@ impl Host {
                 connections.forgive(&access, name).await?;
             }
         }
-        match self.check_situation(&found, &loaded).await {
-            Err(HostError::Addon(failure)) => Ok(vec![Finding {
+        let mut findings = match self.check_situation(&found, &loaded).await {
+            Err(HostError::Addon(failure)) => vec![Finding {
                 code: failure.code,
                 severity: "error".to_owned(),
                 message: failure.message,
@@ -49,9 +55,11 @@ impl Host {
                     .to_owned(),
                 field: String::new(),
                 more: failure.more,
-            }]),
-            other => other,
-        }
+            }],
+            other => other?,
+        };
+        findings.extend(completed(manifest, changes, &settings));
+        Ok(findings)
     }
 
     /// Is everything in place?
@@ -90,4 +98,24 @@ impl Host {
         }
         Ok(findings)
     }
+}
+
+/// Addresses that were stored otherwise than they were typed: with the final slash that paths are joined to.
+fn completed(manifest: &Manifest, typed: &[(String, String)], stored: &Settings) -> Vec<Finding> {
+    let note = |(key, typed): &(String, String)| {
+        let spec = manifest
+            .setting(key)
+            .filter(|spec| spec.kind == SettingKind::Url)?;
+        let (typed, stored) = (typed.trim(), stored.get(key));
+        let differs = !typed.is_empty() && typed != stored;
+        differs.then(|| Finding {
+            code: "address-completed".to_owned(),
+            severity: "ok".to_owned(),
+            message: format!("{}: {} is stored as {stored}.", spec.group, spec.title),
+            cure: String::new(),
+            field: key.clone(),
+            more: Vec::new(),
+        })
+    };
+    typed.iter().filter_map(note).collect()
 }

@@ -120,7 +120,7 @@ fn check(table: &Table<'_>, connection: &Connection, settings: &[SettingSpec]) {
 fn credentials(table: Table<'_>, settings: &[SettingSpec]) -> Option<AuthSpec> {
     let setting = |key: &'static str| {
         let name = table.text(key);
-        let fits = |kind: &SettingKind| matches!(kind, SettingKind::Secret | SettingKind::Text);
+        let fits = |kind: &SettingKind| matches!(kind, SettingKind::Secret | SettingKind::Text(_));
         refer(&table, key, &name, settings, fits, "a secret or a text");
         name
     };

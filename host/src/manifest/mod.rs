@@ -5,6 +5,8 @@
 //! holds a [`Manifest`] relies on its references (settings named by connections, jobs by schedules) being whole.
 
 mod connections;
+mod inputs;
+mod pages;
 mod parse;
 mod problem;
 mod reader;
@@ -14,7 +16,7 @@ mod values;
 
 pub use problem::{ManifestError, Problem, nearest};
 pub use template::{Template, TemplateError};
-pub use values::ValueError;
+pub use values::{LONGEST_TEXT_BYTES, ValueError};
 
 use std::collections::BTreeMap;
 
@@ -141,7 +143,7 @@ pub struct SettingSpec {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SettingKind {
-    Text,
+    Text(TextRules),
     Secret,
     /// A whole number.
     Number {
@@ -155,6 +157,8 @@ pub enum SettingKind {
     Choice(ChoiceSource),
     /// Several, joined by commas.
     Choices(ChoiceSource),
+    /// Days of the month, 1 to 31: each once, in order, joined by commas.
+    Days,
     /// An `http` or `https` address with its final slash.
     Url,
     /// Stored by the guest itself (`set-fetched`); a person may choose where the guest offers choices.
@@ -167,23 +171,34 @@ impl SettingKind {
     /// The name that the manifest uses.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Text => "text",
+            Self::Text(_) => "text",
             Self::Secret => "secret",
             Self::Number { .. } => "number",
             Self::Toggle => "toggle",
             Self::Date => "date",
             Self::Choice(_) => "choice",
             Self::Choices(_) => "choices",
+            Self::Days => "days",
             Self::Url => "url",
             Self::Fetched { .. } => "fetched",
         }
     }
 }
 
+/// What a text may hold besides being one line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TextRules {
+    /// The text is a pattern: the names that may stand in braces. Empty: braces mean nothing.
+    pub variables: Vec<String>,
+    /// Most characters of the text itself.
+    pub max_length: Option<u32>,
+}
+
 /// Where the values of a choice come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChoiceSource {
-    /// The guest's `choices(source)`; stored values are not checked against it, since it is data that changes.
+    /// The guest's `choices(source)`. It is data that changes: a value is looked for in it when a person chooses it, and
+    /// may be gone later.
     Guest(String),
     /// A fixed list in the manifest.
     Fixed(Vec<ChoiceOption>),
@@ -214,6 +229,45 @@ pub struct JobSpec {
     pub help: String,
     /// Whether it can run as a preview.
     pub preview: bool,
+    /// What a person can give with a run.
+    pub options: Vec<InputSpec>,
+}
+
+/// A value that a person gives with a run or an act.
+#[derive(Debug, Clone)]
+pub struct InputSpec {
+    pub key: String,
+    pub title: String,
+    pub kind: InputKind,
+    pub required: bool,
+    pub help: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputKind {
+    /// One line.
+    Text,
+    /// Many lines, such as pasted CSV, up to [`LONGEST_TEXT_BYTES`].
+    LongText,
+    /// `YYYY-MM-DD`.
+    Date,
+    /// A decimal number, such as an amount; kept as it was written.
+    Number,
+    /// `on` or `off`.
+    Toggle,
+}
+
+impl InputKind {
+    /// The name that the manifest uses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::LongText => "long-text",
+            Self::Date => "date",
+            Self::Number => "number",
+            Self::Toggle => "toggle",
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -233,6 +287,56 @@ pub struct PageSpec {
     pub id: String,
     pub title: String,
     pub columns: Vec<String>,
+    /// Whether the rows can be searched for a text.
+    pub search: bool,
+    pub filters: Vec<FilterSpec>,
+    pub acts: Vec<ActSpec>,
+}
+
+impl PageSpec {
+    pub fn act(&self, id: &str) -> Option<&ActSpec> {
+        self.acts.iter().find(|spec| spec.id == id)
+    }
+}
+
+/// Narrows the rows of a page to those with one of a few values.
+#[derive(Debug, Clone)]
+pub struct FilterSpec {
+    pub key: String,
+    pub title: String,
+    pub options: Vec<ChoiceOption>,
+}
+
+/// What a person can do on a page.
+#[derive(Debug, Clone)]
+pub struct ActSpec {
+    pub id: String,
+    pub title: String,
+    pub help: String,
+    pub rows: ActRows,
+    /// Shown before it is done, where it cannot be taken back easily.
+    pub confirm: Option<String>,
+    pub values: Vec<InputSpec>,
+}
+
+/// How many rows an act is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActRows {
+    None,
+    One,
+    /// One or more.
+    Some,
+}
+
+impl ActRows {
+    /// Whether so many rows will do.
+    pub fn fits(self, amount: usize) -> bool {
+        match self {
+            Self::None => amount == 0,
+            Self::One => amount == 1,
+            Self::Some => amount > 0,
+        }
+    }
 }
 
 /// Rows that a run leaves behind.

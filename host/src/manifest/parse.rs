@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use super::problem::{ManifestError, nearest};
 use super::reader::{Source, Table};
 use super::{
-    Addon, INTERFACE, INTERFACE_VERSION, JobSpec, Manifest, PageSpec, ReportSpec, ScheduleSpec,
-    SettingKind, SettingSpec, connections, settings,
+    Addon, INTERFACE, INTERFACE_VERSION, JobSpec, Manifest, ScheduleSpec, SettingKind, SettingSpec,
+    connections, inputs, pages, settings,
 };
 
 pub(super) fn manifest(text: &str) -> Result<Manifest, ManifestError> {
@@ -20,14 +20,7 @@ pub(super) fn manifest(text: &str) -> Result<Manifest, ManifestError> {
     let connections = connections::connections(&root, &settings);
     let jobs = jobs(&root);
     let schedules = schedules(&root, &jobs, &settings);
-    let pages = columned(&root, "pages")
-        .into_iter()
-        .map(|(id, title, columns)| PageSpec { id, title, columns })
-        .collect();
-    let reports = columned(&root, "reports")
-        .into_iter()
-        .map(|(id, title, columns)| ReportSpec { id, title, columns })
-        .collect();
+    let (pages, reports) = (pages::pages(&root), pages::reports(&root));
     root.done();
     match addon {
         Some(addon) if !source.has_problems() => Ok(Manifest {
@@ -132,6 +125,7 @@ fn jobs(root: &Table<'_>) -> Vec<JobSpec> {
             title: table.text("title"),
             help: table.maybe_text("help").unwrap_or_default(),
             preview: table.flag("preview", false),
+            options: inputs::inputs(&table, "options"),
         };
         check_id(&table, "id", &job.id);
         check_unique(&table, "id", &job.id, &mut seen);
@@ -159,6 +153,18 @@ fn schedules(root: &Table<'_>, jobs: &[JobSpec], settings: &[SettingSpec]) -> Ve
             );
         }
         check_unique(&table, "job", &schedule.job, &mut seen);
+        let options = jobs.iter().filter(|job| job.id == schedule.job);
+        if let Some(option) = options
+            .flat_map(|job| &job.options)
+            .find(|option| option.required)
+        {
+            let message = format!("the job needs its option `{}`", option.key);
+            table.problem(
+                "job",
+                message,
+                "Nobody gives it when a schedule starts the job",
+            );
+        }
         let is_number = |kind: &SettingKind| matches!(kind, SettingKind::Number { .. });
         refer(
             &table,
@@ -174,7 +180,7 @@ fn schedules(root: &Table<'_>, jobs: &[JobSpec], settings: &[SettingSpec]) -> Ve
                 "time_zone",
                 zone,
                 settings,
-                |kind| *kind == SettingKind::Text,
+                |kind| matches!(kind, SettingKind::Text(_)),
                 "a text",
             );
         }
@@ -194,23 +200,6 @@ fn schedules(root: &Table<'_>, jobs: &[JobSpec], settings: &[SettingSpec]) -> Ve
     root.tables("schedules").into_iter().map(read).collect()
 }
 
-/// What pages and reports have in common: id, title, columns.
-fn columned(root: &Table<'_>, key: &'static str) -> Vec<(String, String, Vec<String>)> {
-    let mut seen = BTreeSet::new();
-    let read = |table: Table<'_>| {
-        let (id, title, columns) = (
-            table.text("id"),
-            table.text("title"),
-            table.some_texts("columns"),
-        );
-        check_id(&table, "id", &id);
-        check_unique(&table, "id", &id, &mut seen);
-        table.done();
-        (id, title, columns)
-    };
-    root.tables(key).into_iter().map(read).collect()
-}
-
 /// Names that appear in commands and addresses: lower-case letters, digits and dashes.
 pub(super) fn check_id(table: &Table<'_>, key: &'static str, id: &str) {
     let plain = id
@@ -221,6 +210,18 @@ pub(super) fn check_id(table: &Table<'_>, key: &'static str, id: &str) {
     if !id.is_empty() && !fits {
         let cure = "Lower-case letters, digits and dashes, a letter first, at most 64";
         table.problem(key, format!("`{id}` is no name"), cure);
+    }
+}
+
+/// Names that add-ons give to values: as [`check_id`], and underscores.
+pub(super) fn check_name(table: &Table<'_>, key: &'static str, name: &str) {
+    let plain = name
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c));
+    let fits = plain && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.len() <= 64;
+    if !name.is_empty() && !fits {
+        let cure = "Lower-case letters, digits, dashes and underscores, a letter first, at most 64";
+        table.problem(key, format!("`{name}` is no name"), cure);
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::parse::check_unique;
+use super::parse::{check_name, check_unique};
 use super::reader::Table;
-use super::{ChoiceOption, ChoiceSource, MappingSpec, SettingKind, SettingSpec};
+use super::{ChoiceOption, ChoiceSource, MappingSpec, SettingKind, SettingSpec, TextRules};
 
-const KINDS: &str = "text, secret, number, toggle, date, choice, choices, url, fetched";
+const KINDS: &str = "text, secret, number, toggle, date, choice, choices, days, url, fetched";
 
 pub(super) fn settings(root: &Table<'_>) -> Vec<SettingSpec> {
     let mut seen = BTreeSet::new();
@@ -30,7 +30,7 @@ fn setting(table: Table<'_>, seen: &mut BTreeSet<String>) -> SettingSpec {
         required: table.flag("required", false),
         default: default(&table, kind.as_ref()),
         help: table.maybe_text("help").unwrap_or_default(),
-        kind: kind.unwrap_or(SettingKind::Text),
+        kind: kind.unwrap_or(SettingKind::Text(TextRules::default())),
     };
     table.done();
     spec
@@ -39,7 +39,7 @@ fn setting(table: Table<'_>, seen: &mut BTreeSet<String>) -> SettingSpec {
 fn kind(table: &Table<'_>) -> Option<SettingKind> {
     let name = table.text("type");
     Some(match name.as_str() {
-        "text" => SettingKind::Text,
+        "text" => SettingKind::Text(text_rules(table)),
         "secret" => SettingKind::Secret,
         "number" => {
             let (min, max) = (
@@ -57,6 +57,7 @@ fn kind(table: &Table<'_>) -> Option<SettingKind> {
         "date" => SettingKind::Date,
         "choice" => SettingKind::Choice(choice_source(table)),
         "choices" => SettingKind::Choices(choice_source(table)),
+        "days" => SettingKind::Days,
         "url" => SettingKind::Url,
         "fetched" => SettingKind::Fetched {
             choices: table.maybe_text("choices"),
@@ -76,8 +77,22 @@ fn kind(table: &Table<'_>) -> Option<SettingKind> {
 /// TOML numbers and ours are the same size: any will do.
 const WHOLE: std::ops::RangeInclusive<i64> = i64::MIN..=i64::MAX;
 
-fn choice_source(table: &Table<'_>) -> ChoiceSource {
-    let options: Vec<ChoiceOption> = table
+fn text_rules(table: &Table<'_>) -> TextRules {
+    let variables = table.texts("variables");
+    for name in &variables {
+        check_name(table, "variables", name);
+    }
+    TextRules {
+        variables,
+        max_length: table
+            .maybe_number("max_length", 1..=4000)
+            .and_then(|number| u32::try_from(number).ok()),
+    }
+}
+
+/// A fixed list of values: `options = [{ value = "…", title = "…" }]`.
+pub(super) fn options(table: &Table<'_>) -> Vec<ChoiceOption> {
+    table
         .tables("options")
         .into_iter()
         .map(|option| {
@@ -92,7 +107,11 @@ fn choice_source(table: &Table<'_>) -> ChoiceSource {
             option.done();
             ChoiceOption { value, title }
         })
-        .collect();
+        .collect()
+}
+
+fn choice_source(table: &Table<'_>) -> ChoiceSource {
+    let options = options(table);
     match (table.maybe_text("choices"), options.is_empty()) {
         (Some(source), true) => ChoiceSource::Guest(source),
         (None, false) => ChoiceSource::Fixed(options),

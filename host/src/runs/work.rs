@@ -91,17 +91,46 @@ impl Task {
         matches!(self, Self::Job { preview: true, .. })
     }
 
-    /// The job to go on with after a pause, where that is the same thing again.
-    fn resumable(&self) -> Option<&str> {
+    /// The job to go on with after a pause, and its options.
+    fn resumable(&self) -> Option<(&str, &[(String, String)])> {
         match self {
             Self::Job {
                 job,
                 preview: false,
                 options,
-            } if options.is_empty() => Some(job),
+            } => Some((job, options)),
             _ => None,
         }
     }
+
+    /// What a person gave, as the list of runs keeps it: enough to know what was asked for, not a second copy of a file.
+    fn told(&self) -> Vec<(String, String)> {
+        match self {
+            Self::Job { options, .. } => options.iter().map(cut).collect(),
+            Self::Act { rows, values, .. } => {
+                let rows = (ROWS.to_owned(), rows.join(", "));
+                std::iter::once(&rows)
+                    .filter(|(_, rows)| !rows.is_empty())
+                    .chain(values)
+                    .map(cut)
+                    .collect()
+            }
+        }
+    }
+}
+
+/// Longest value that is kept with a run, in characters.
+const LONGEST_TOLD: usize = 200;
+
+/// Name under which the rows of an act are kept with its run.
+const ROWS: &str = "rows";
+
+fn cut((name, value): &(String, String)) -> (String, String) {
+    let told = match value.char_indices().nth(LONGEST_TOLD) {
+        None => value.clone(),
+        Some((end, _)) => format!("{}… ({} bytes in all)", &value[..end], value.len()),
+    };
+    (name.clone(), told)
 }
 
 impl Work {
@@ -129,6 +158,7 @@ impl Work {
             actor,
             preview: task.is_preview(),
             package_sha256: &loaded.sha256,
+            options: &task.told(),
         };
         let run = store.insert_run(new, now).await?;
         let fence = match writes {
@@ -202,7 +232,7 @@ impl Work {
         let store = &self.services.store;
         let now = self.services.clock.now();
         self.write_journal(now).await?;
-        if let (Some(job), RunState::Paused) = (self.task.resumable(), outcome.state) {
+        if let (Some((job, options)), RunState::Paused) = (self.task.resumable(), outcome.state) {
             let at = outcome
                 .resume_at
                 .and_then(|at| DateTime::from_timestamp(i64::try_from(at).ok()?, 0));
@@ -211,6 +241,7 @@ impl Work {
                     &self.installation.name,
                     job,
                     Some(at.unwrap_or(now + USUAL_PAUSE)),
+                    options,
                 )
                 .await?;
         }

@@ -8,9 +8,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
+use crate::days::{beginning, next};
 use crate::manifest::{Manifest, ScheduleSpec};
 use crate::settings::Settings;
 use crate::store::{ScheduleState, Trigger};
@@ -132,26 +133,19 @@ impl Slots {
     fn after(&self, instant: DateTime<Utc>) -> DateTime<Utc> {
         let mut today = instant.with_timezone(&self.zone).date_naive();
         // Where clocks are put back over midnight, a day begins twice: it counts from the first time.
-        if self.midnight(next_day(today)) <= instant {
-            today = next_day(today);
+        if beginning(next(today), self.zone) <= instant {
+            today = next(today);
         }
-        let (from, until) = (self.midnight(today), self.midnight(next_day(today)));
+        let (from, until) = (
+            beginning(today, self.zone),
+            beginning(next(today), self.zone),
+        );
         // A day of 25 hours has one midnight, too.
         if self.step >= TimeDelta::minutes(LONGEST_STEP_MINUTES) {
             return until;
         }
         let passed = (instant - from).num_minutes() / self.step.num_minutes();
         (from + self.step + TimeDelta::minutes(passed * self.step.num_minutes())).min(until)
-    }
-
-    /// The first instant of a day. Some days begin at 01:00, because the clock is put forward at midnight, and one zone left
-    /// out a whole day (Samoa, 30 December 2011): that begins, and ends, with the next.
-    fn midnight(&self, day: NaiveDate) -> DateTime<Utc> {
-        let midnight = day.and_time(NaiveTime::MIN);
-        let mut quarters = (0..=LONGEST_STEP_MINUTES / 15)
-            .map(|quarter| midnight + TimeDelta::minutes(15 * quarter));
-        let first = quarters.find_map(|local| self.zone.from_local_datetime(&local).earliest());
-        first.map_or(midnight.and_utc(), |first| first.to_utc())
     }
 }
 
@@ -161,11 +155,6 @@ fn zone(schedule: &ScheduleSpec, settings: &Settings) -> Tz {
         .as_ref()
         .map_or("", |key| settings.get(key));
     name.parse().unwrap_or(Tz::UTC)
-}
-
-fn next_day(day: NaiveDate) -> NaiveDate {
-    // The calendar ends in the year 262142.
-    day.checked_add_days(Days::new(1)).unwrap_or(day)
 }
 
 #[cfg(test)]

@@ -113,10 +113,13 @@ async fn look_at(
                     job,
                     "the clock went back behind the last start"
                 );
+                let options = store.resume_options(installation, &job).await?;
                 if store.claim_start(installation, &job, seen, now).await?
                     && seen.resume_at.is_some()
                 {
-                    store.set_resume(installation, &job, seen.resume_at).await?;
+                    store
+                        .set_resume(installation, &job, seen.resume_at, &options)
+                        .await?;
                 }
             }
             Verdict::Due(trigger) => {
@@ -138,6 +141,10 @@ async fn start(
     seen: ScheduleState,
     now: DateTime<Utc>,
 ) -> Result<(), StartError> {
+    let options = match trigger {
+        Trigger::Resume => host.store().resume_options(installation, job).await?,
+        _ => Vec::new(),
+    };
     if !host
         .store()
         .claim_start(installation, job, seen, now)
@@ -148,7 +155,7 @@ async fn start(
     let request = RunRequest {
         preview: false,
         trigger,
-        options: Vec::new(),
+        options: options.clone(),
         actor: ACTOR.to_owned(),
     };
     match host.start_run(installation, job, request).await {
@@ -163,10 +170,11 @@ async fn start(
             Ok(())
         }
         Err(error) => {
-            // A slot that failed is followed by the next one; a pause would be forgotten.
-            if trigger == Trigger::Resume {
+            // A slot that failed is followed by the next one; a pause would be forgotten. One whose options an update of the
+            // add-on does not know any more can never go on.
+            if trigger == Trigger::Resume && !matches!(error, HostError::Inputs(_)) {
                 host.store()
-                    .set_resume(installation, job, seen.resume_at)
+                    .set_resume(installation, job, seen.resume_at, &options)
                     .await?;
             }
             Err(error.into())

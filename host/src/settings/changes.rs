@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::is_mapping;
-use crate::manifest::{Manifest, SettingKind, ValueError, nearest};
+use crate::manifest::{Manifest, SettingKind, TextRules, ValueError, nearest};
 use crate::store::{SettingChange, StoredValue};
 use crate::vault::{Secret, Vault, VaultError};
 
@@ -37,6 +37,12 @@ impl fmt::Display for FieldProblem {
         write!(f, "{}: {}. {}", self.field, self.message, self.cure)
     }
 }
+
+/// What a row of a mapping is set to.
+static ID: SettingKind = SettingKind::Text(TextRules {
+    variables: Vec::new(),
+    max_length: None,
+});
 
 /// Row names and values of mappings are ids.
 const LONGEST_ROW: usize = 100;
@@ -107,7 +113,7 @@ fn change(manifest: &Manifest, key: &str, value: &str) -> Result<ValidChange, Fi
         Some(spec) => &spec.kind,
         None if is_mapping(manifest, key) => {
             check_row(key)?;
-            &SettingKind::Text
+            &ID
         }
         None => return Err(unknown(manifest, key)),
     };

@@ -54,38 +54,52 @@ pub struct ActivityRow {
     pub activity: Activity,
 }
 
-/// Which activities; fields that are none do not narrow.
+/// Which activities; fields that are none or empty do not narrow.
 #[derive(Debug, Clone)]
 pub struct ActivityFilter {
-    pub entity: Option<String>,
+    /// One of these.
+    pub entities: Vec<String>,
     pub action: Option<String>,
+    pub code: Option<String>,
     pub customer: Option<String>,
     pub run: Option<RunId>,
     pub since: Option<DateTime<Utc>>,
+    /// Only what happened before it.
+    pub until: Option<DateTime<Utc>>,
     /// Only ids above it: what is new.
     pub after: Option<i64>,
     /// Only ids below it: the next page of older ones.
     pub before: Option<i64>,
+    pub order: Order,
     pub limit: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    NewestFirst,
+    OldestFirst,
 }
 
 impl Default for ActivityFilter {
     fn default() -> Self {
         Self {
-            entity: None,
+            entities: Vec::new(),
             action: None,
+            code: None,
             customer: None,
             run: None,
             since: None,
+            until: None,
             after: None,
             before: None,
+            order: Order::NewestFirst,
             limit: 100,
         }
     }
 }
 
 impl Store {
-    /// The newest first.
+    /// Those that fit, in the filter's order.
     pub async fn activities(
         &self,
         installation: &str,
@@ -94,9 +108,19 @@ impl Store {
         let mut sql = "SELECT * FROM activity WHERE installation = $1".to_owned();
         let mut arguments = AnyArguments::default();
         arguments.add(installation).map_err(sqlx::Error::Encode)?;
+        if !filter.entities.is_empty() {
+            let mut places = Vec::new();
+            for entity in &filter.entities {
+                arguments
+                    .add(entity.as_str())
+                    .map_err(sqlx::Error::Encode)?;
+                places.push(format!("${}", arguments.len()));
+            }
+            sql.push_str(&format!(" AND entity IN ({})", places.join(", ")));
+        }
         for (column, value) in [
-            ("entity", &filter.entity),
             ("action", &filter.action),
+            ("code", &filter.code),
             ("customer_id", &filter.customer),
         ] {
             if let Some(value) = value {
@@ -107,6 +131,7 @@ impl Store {
         let bounds = [
             ("run =", filter.run),
             ("at >=", filter.since.map(millis)),
+            ("at <", filter.until.map(millis)),
             ("id >", filter.after),
             ("id <", filter.before),
         ];
@@ -116,7 +141,11 @@ impl Store {
                 sql.push_str(&format!(" AND {comparison} ${}", arguments.len()));
             }
         }
-        sql.push_str(&format!(" ORDER BY id DESC LIMIT {}", filter.limit));
+        let order = match filter.order {
+            Order::NewestFirst => "DESC",
+            Order::OldestFirst => "ASC",
+        };
+        sql.push_str(&format!(" ORDER BY id {order} LIMIT {}", filter.limit));
         let rows = sqlx::query_with(AssertSqlSafe(sql), arguments)
             .fetch_all(&self.pool)
             .await?;

@@ -21,7 +21,7 @@ mod schema;
 mod settings;
 
 pub use accounts::{Account, Session};
-pub use activities::{Activity, ActivityFilter, ActivityRow};
+pub use activities::{Activity, ActivityFilter, ActivityRow, Order};
 pub use addons::{AddonVersion, NewAddonVersion};
 pub use connections::ConnectionOverride;
 pub use guest::{Change, Commit, CommitError, Entry, GuestLimits};

@@ -55,6 +55,8 @@ pub struct NewRun<'a> {
     pub preview: bool,
     /// The package that the run uses to its end, also where an update comes in between.
     pub package_sha256: &'a str,
+    /// What the person gave with it, as it is to be shown; nothing reads it back for work.
+    pub options: &'a [(String, String)],
 }
 
 /// How far a stage has come; `total` 0: not known.
@@ -93,6 +95,7 @@ pub struct Run {
     pub ended_at: Option<DateTime<Utc>>,
     pub stop_requested: bool,
     pub progress: Progress,
+    pub options: Vec<(String, String)>,
     /// None while it runs.
     pub outcome: Option<Outcome>,
 }
@@ -153,8 +156,8 @@ impl Store {
         let id = writing.next_number("run").await?;
         sqlx::query(
             "INSERT INTO run (id, installation, job, started_by, actor, preview, package_sha256, state, started_at, \
-             seen_at, stop_requested, stage, done, total) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 'running', $8, $8, 0, '', 0, 0)",
+             seen_at, stop_requested, stage, done, total, options) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 'running', $8, $8, 0, '', 0, 0, $9)",
         )
         .bind(id)
         .bind(new.installation)
@@ -164,6 +167,7 @@ impl Store {
         .bind(i64::from(new.preview))
         .bind(new.package_sha256)
         .bind(millis(now))
+        .bind(to_json(&new.options))
         .execute(&mut *writing.transaction)
         .await?;
         writing.commit().await?;
@@ -329,6 +333,7 @@ fn run(row: &AnyRow) -> Result<Run, StoreError> {
             done: count(row, "done")?,
             total: count(row, "total")?,
         },
+        options: json(row.try_get("options")?)?,
         outcome: outcome.as_deref().map(json).transpose()?,
     })
 }

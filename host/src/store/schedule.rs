@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::records::{maybe_instant, millis, text};
+use sqlx::Row;
+
+use super::records::{json, maybe_instant, millis, text, to_json};
 use super::{Store, StoreError};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,10 +23,12 @@ impl Store {
         &self,
         installation: &str,
     ) -> Result<BTreeMap<String, ScheduleState>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM schedule WHERE installation = $1")
-            .bind(installation)
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = sqlx::query(
+            "SELECT job, last_start_at, resume_at FROM schedule WHERE installation = $1",
+        )
+        .bind(installation)
+        .fetch_all(&self.pool)
+        .await?;
         rows.iter()
             .map(|row| {
                 let state = ScheduleState {
@@ -65,7 +69,8 @@ impl Store {
         }
         sqlx::query(
             "INSERT INTO schedule (installation, job, last_start_at, resume_at) VALUES ($1, $2, $3, NULL) \
-             ON CONFLICT (installation, job) DO UPDATE SET last_start_at = $3, resume_at = NULL",
+             ON CONFLICT (installation, job) \
+             DO UPDATE SET last_start_at = $3, resume_at = NULL, resume_options = '[]'",
         )
         .bind(installation)
         .bind(job)
@@ -76,23 +81,40 @@ impl Store {
         Ok(true)
     }
 
-    /// Notes when a paused job goes on; none: nothing waits.
+    /// Notes when a paused job goes on, and with which options; no time: nothing waits.
     pub async fn set_resume(
         &self,
         installation: &str,
         job: &str,
         resume_at: Option<DateTime<Utc>>,
+        options: &[(String, String)],
     ) -> Result<(), StoreError> {
         let mut writing = self.write().await?;
         sqlx::query(
-            "INSERT INTO schedule (installation, job, resume_at) VALUES ($1, $2, $3) \
-             ON CONFLICT (installation, job) DO UPDATE SET resume_at = $3",
+            "INSERT INTO schedule (installation, job, resume_at, resume_options) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (installation, job) DO UPDATE SET resume_at = $3, resume_options = $4",
         )
         .bind(installation)
         .bind(job)
         .bind(resume_at.map(millis))
+        .bind(to_json(&options))
         .execute(&mut *writing.transaction)
         .await?;
         writing.commit().await
+    }
+
+    /// The options of the run that waits to be resumed. A claim forgets them: read them before.
+    pub async fn resume_options(
+        &self,
+        installation: &str,
+        job: &str,
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        let row =
+            sqlx::query("SELECT resume_options FROM schedule WHERE installation = $1 AND job = $2")
+                .bind(installation)
+                .bind(job)
+                .fetch_optional(&self.pool)
+                .await?;
+        row.map_or(Ok(Vec::new()), |row| json(row.try_get("resume_options")?))
     }
 }

@@ -7,7 +7,7 @@ use sqlx::{Executor, Row};
 use super::{Store, StoreError};
 
 /// Step N brings the schema from version N - 1 to N (counted from one).
-const STEPS: &[&str] = &[include_str!("schema_1.sql")];
+const STEPS: &[&str] = &[include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
 impl Store {
     pub(super) async fn migrate(&self) -> Result<(), StoreError> {

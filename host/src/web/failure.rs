@@ -99,7 +99,9 @@ impl From<HostError> for Failure {
             | HostError::Begin(BeginError::Store(error))
             | HostError::SettingsUnreadable(SettingsError::Store(error)) => return error.into(),
             HostError::Unknown { .. } | HostError::NotInstalled(_) => StatusCode::NOT_FOUND,
-            HostError::Settings(_) | HostError::NoPreview(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            HostError::Settings(_) | HostError::Inputs(_) | HostError::NoPreview(_) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             HostError::Begin(BeginError::Busy { .. }) => StatusCode::CONFLICT,
             HostError::Addon(_) => StatusCode::BAD_GATEWAY,
             // Each says what cures it: a master key that is missing, a package that this host cannot read.

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use super::App;
 use super::failure::Failure;
 use crate::host::{Finding, HostError};
+use crate::settings::FieldProblem;
 
 /// How long a page waits for a check; it goes on without the page.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,31 +35,46 @@ impl Findings {
             .cloned()
     }
 
-    fn keep(&self, installation: &str, checked: Checked) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(installation.to_owned(), checked);
+    fn keep(&self, installation: &str, checked: Option<Checked>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match checked {
+            Some(checked) => all.insert(installation.to_owned(), checked),
+            None => all.remove(installation),
+        };
     }
 }
 
-/// Does what answers findings (a check, saving settings) and keeps them. Returns when it is done, with what went wrong, or
-/// when it has taken so long that a page should appear without it.
+/// Why the work came to nothing.
+pub enum Refusal {
+    /// These fields cannot be saved so.
+    Fields(Vec<FieldProblem>),
+    Whole(String),
+}
+
+/// Does what answers findings (a check, saving settings) and keeps them; settings that were refused leave the last ones as they
+/// are. Returns when it is done, with what went wrong, or when it has taken so long that a page should appear without it.
 pub async fn record(
     app: &App,
     installation: &str,
     work: impl Future<Output = Result<Vec<Finding>, HostError>> + Send + 'static,
-) -> Result<Option<String>, Failure> {
+) -> Result<Option<Refusal>, Failure> {
+    let before = app.findings.last(installation);
     app.findings
-        .keep(installation, Checked::Underway(app.clock.now()));
+        .keep(installation, Some(Checked::Underway(app.clock.now())));
     let (app, name) = (app.clone(), installation.to_owned());
     let working = App::detached(async move {
-        let answer = work.await.map_err(|error| Failure::from(error).message);
+        let answer = match work.await {
+            Err(HostError::Settings(problems)) => {
+                app.findings.keep(&name, before);
+                return Some(Refusal::Fields(problems));
+            }
+            answer => answer.map_err(|error| Failure::from(error).message),
+        };
         let problem = answer.as_ref().err().cloned();
         app.choices.forget(&name);
         app.findings
-            .keep(&name, Checked::At(app.clock.now(), answer));
-        problem
+            .keep(&name, Some(Checked::At(app.clock.now(), answer)));
+        problem.map(Refusal::Whole)
     });
     match tokio::time::timeout(PATIENCE, working).await {
         Ok(done) => done,

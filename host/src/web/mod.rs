@@ -8,6 +8,7 @@
 mod assets;
 mod base_path;
 mod choices;
+mod download;
 mod failure;
 mod findings;
 mod frame;
@@ -85,8 +86,8 @@ pub fn router(app: App) -> Router {
         .route("/installations/{name}", get(pages::overview::show))
         .route("/installations/{name}/check", post(pages::overview::check))
         .route(
-            "/installations/{name}/jobs/{job}",
-            post(pages::overview::start),
+            "/installations/{name}/jobs/{job}/form",
+            get(pages::job::show),
         )
         .route(
             "/installations/{name}/settings",
@@ -97,18 +98,42 @@ pub fn router(app: App) -> Router {
             get(pages::mappings::show).post(pages::mappings::save),
         )
         .route("/installations/{name}/activity", get(pages::activity::show))
+        .route(
+            "/installations/{name}/activity/{format}",
+            get(pages::activity::download),
+        )
         .route("/installations/{name}/runs", get(pages::runs::show))
         .route("/installations/{name}/pages/{page}", get(pages::rows::show))
+        .route(
+            "/installations/{name}/pages/{page}/csv",
+            get(pages::rows::download),
+        )
         .route("/runs/{run}", get(pages::run::show))
         .route("/runs/{run}/stop", post(pages::run::stop))
         .route("/runs/{run}/live", get(pages::run::live))
+        .route(
+            "/runs/{run}/reports/{report}/csv",
+            get(pages::run::download),
+        )
+        .layer(protection::short_bodies());
+    // Who is not logged in is turned away before a body is read.
+    let with_texts = Router::new()
+        .route("/installations/{name}/jobs/{job}", post(pages::job::start))
+        .route(
+            "/installations/{name}/pages/{page}/act",
+            post(pages::act::submit),
+        )
+        .layer(protection::long_bodies());
+    let inside = inside
+        .merge(with_texts)
         .route_layer(from_fn_with_state(app.clone(), login::require));
     let outside = Router::new()
         .route("/", get(home))
         .route("/login", get(login::show).post(login::enter))
         .route("/logout", post(login::leave))
         .route("/health", get(health::show))
-        .route("/assets/{name}", get(assets::serve));
+        .route("/assets/{name}", get(assets::serve))
+        .layer(protection::short_bodies());
     let base = app.base.clone();
     let pages = inside.merge(outside);
     let routes = match base.as_str() {

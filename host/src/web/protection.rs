@@ -16,9 +16,13 @@ use tower_http::timeout::TimeoutLayer;
 use super::App;
 use super::base_path::BasePath;
 use super::failure::{Failure, Told, failure_page};
+use crate::manifest::LONGEST_TEXT_BYTES;
 
 /// Forms of the largest mapping tables stay well below it.
 const MOST_BODY_BYTES: usize = 1 << 20;
+
+/// A long text, of which a form sends most bytes of punctuation as three, and what else there is.
+const MOST_LONG_BODY_BYTES: usize = 3 * LONGEST_TEXT_BYTES + MOST_BODY_BYTES;
 
 /// For a whole request. Pages wait for less; this is for bodies that trickle in.
 const TIMEOUT: Duration = Duration::from_secs(90);
@@ -39,12 +43,21 @@ const HEADERS: [(HeaderName, &str); 5] = [
     ),
 ];
 
-/// Puts the guards around the routes.
+/// For routes that take a form of settings, or nothing.
+pub fn short_bodies() -> RequestBodyLimitLayer {
+    RequestBodyLimitLayer::new(MOST_BODY_BYTES)
+}
+
+/// For routes that take long texts.
+pub fn long_bodies() -> RequestBodyLimitLayer {
+    RequestBodyLimitLayer::new(MOST_LONG_BODY_BYTES)
+}
+
+/// Puts the guards around the routes, each of which bounds its bodies itself.
 pub fn layers(routes: Router<App>, base: &BasePath) -> Router<App> {
     let base = base.as_str().to_owned();
     routes
         .layer(DefaultBodyLimit::disable())
-        .layer(RequestBodyLimitLayer::new(MOST_BODY_BYTES))
         .layer(
             CsrfLayer::new().with_rejection_response(|_: ProtectionError| {
                 Failure::new(

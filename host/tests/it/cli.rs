@@ -3,10 +3,14 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use addon_host::store::{Activity, Commit, Failure, LogLine, Outcome, RunState, Store};
+use addon_host::host::{Host, HostConfig};
+use addon_host::installations;
+use addon_host::store::{Activity, Commit, Failure, LogLine, Outcome, ReportRow, RunState, Store};
 use serde_json::{Value, json};
 
 use crate::fixtures::{MANIFEST, at, leased};
+use crate::guest::{package, table_guest};
+use crate::web::tables;
 
 struct Program<'d> {
     data: &'d Path,
@@ -139,6 +143,37 @@ async fn what_is_stored_is_shown_to_people_and_programs() {
     assert_eq!(
         program.json(&["log", "isp", "--since", "2030-01-01"]),
         json!([])
+    );
+    // 22:26:41 in Johannesburg. A day is the installation's, and `until` has the whole of it; a time ends before itself.
+    for (arguments, expected) in [
+        (vec!["--until", "2026-05-28"], 2),
+        (vec!["--until", "2026-05-27"], 0),
+        (vec!["--since", "2026-05-28", "--until", "2026-05-28"], 2),
+        (vec!["--since", "2026-05-29"], 0),
+        (vec!["--since", "2026-05-28T20:26:41Z"], 2),
+        (vec!["--until", "2026-05-28T20:26:41Z"], 0),
+        (vec!["--code", "mapping-missing"], 0),
+        (vec!["--entity", "customer", "--entity", "invoice"], 2),
+        (vec!["--entity", "customer"], 0),
+        (vec!["--limit", "1"], 1),
+        (vec!["--limit", "5"], 2),
+    ] {
+        let arguments = [&["log", "isp"], arguments.as_slice()].concat();
+        let log = program.json(&arguments);
+        assert_eq!(log.as_array().unwrap().len(), expected, "{arguments:?}");
+        if expected > 0 {
+            assert_eq!(
+                log[expected - 1]["label"],
+                "2026-0002",
+                "the newest is last"
+            );
+        }
+    }
+    let csv = program.text(&["log", "isp", "--format", "csv", "--customer", "7"]);
+    assert_eq!(
+        csv,
+        "Time (Africa/Johannesburg),Record,What happened,Number or name,Id here,Id there,Customer,Amount,Code,Told,More,\
+         Run\r\n2026-05-28 22:26:41,invoice,created,2026-0001,501,9,7,115.00,,Total\u{1b}[31m 115.00,,1\r\n"
     );
 
     let settings = program.text(&["settings", "isp"]);
@@ -289,4 +324,206 @@ fn a_folder_is_packed_and_the_package_inspected() {
         error.contains("line 4, addon.titel: unknown key `titel`. Did you mean `title`?"),
         "{error}"
     );
+}
+
+/// The guest of `table.wat`, installed.
+async fn with_tables(data: &Path) -> Host {
+    let config = HostConfig {
+        data_dir: data.to_owned(),
+        database_url: Store::default_url(data),
+    };
+    let host = Host::open(config).await.unwrap();
+    host.install_package(&package(tables::MANIFEST, table_guest()), "ann")
+        .await
+        .unwrap();
+    installations::create(host.store(), "isp", "guest", at(0))
+        .await
+        .unwrap();
+    host
+}
+
+#[tokio::test]
+async fn pages_acts_options_and_reports_are_at_hand_on_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = with_tables(folder.path()).await;
+    let program = Program {
+        data: folder.path(),
+    };
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+
+    let rows = program.json(&["page", "isp", "records"]);
+    let ids: Vec<&str> = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, ["r1", "r2", "r3"]);
+    assert_eq!(rows[0]["more"]["customer-id"], "88");
+    let narrowed = [
+        "page",
+        "isp",
+        "records",
+        "--search",
+        "ann",
+        "--filter",
+        "kind=invoice",
+        "--filter",
+        "state=held",
+    ];
+    assert_eq!(
+        program.json(&narrowed)[0]["cells"][0],
+        "ann kind=invoice state=held"
+    );
+    assert!(program.text(&["page", "isp", "records"]).contains("ID"));
+    let csv =
+        "Name,Amount\r\n'=1+1,<b>held</b>\r\n\"Zoë, \"\"Z\"\"\",-12.50\r\n<b>held</b>,'=1+1\r\n";
+    assert_eq!(program.text(&["page", "isp", "records", "--csv", "-"]), csv);
+    assert_eq!(
+        program.text(&["page", "isp", "records", "--csv", &path("rows.csv")]),
+        ""
+    );
+    assert_eq!(std::fs::read_to_string(path("rows.csv")).unwrap(), csv);
+
+    std::fs::write(path("id.txt"), "41\n").unwrap();
+    let from_file = format!("remote-id=@{}", path("id.txt"));
+    for (arguments, told) in [
+        (
+            vec!["act", "isp", "records", "retry", "r1", "r2"],
+            "records/retry r1 r2",
+        ),
+        (vec!["act", "isp", "records", "load"], "records/load"),
+        (
+            vec![
+                "act",
+                "isp",
+                "records",
+                "link",
+                "r1",
+                "--value",
+                "remote-id=7",
+            ],
+            "records/link r1 remote-id=7",
+        ),
+        (
+            vec!["act", "isp", "records", "link", "r1", "--value", &from_file],
+            "records/link r1 remote-id=41",
+        ),
+    ] {
+        assert_eq!(program.text(&arguments).trim_end(), told);
+        assert_eq!(program.json(&arguments), json!({ "message": told }));
+    }
+
+    std::fs::write(path("list.csv"), "id;name\r\n1;Zoë\r\n").unwrap();
+    std::fs::write(path("latin.csv"), b"Zo\xeb").unwrap();
+    let list = format!("csv=@{}", path("list.csv"));
+    let run = program.json(&[
+        "run", "isp", "pair", "--option", &list, "--option", "dry=yes",
+    ]);
+    let log = program.json(&["runs", "isp", "--log", &run["run"].to_string()]);
+    assert_eq!(log[0]["message"], " csv=id;name\n1;Zoë\n dry=on");
+    let runs = program.json(&["runs", "isp", "--limit", "1"]);
+    assert_eq!(
+        runs[0]["options"],
+        json!({ "csv": "id;name\n1;Zoë\n", "dry": "on" })
+    );
+
+    let run = run["run"].as_i64().unwrap();
+    let row = ReportRow {
+        id: "1".into(),
+        cells: vec!["1".into(), "-2+3".into(), "unknown".into()],
+        more: Vec::new(),
+    };
+    host.store()
+        .append_report(run, "rejected", &[row])
+        .await
+        .unwrap();
+    let number = run.to_string();
+    assert_eq!(
+        program.text(&["report", &number, "rejected", "--csv", "-"]),
+        "id,name,why\r\n1,'-2+3,unknown\r\n"
+    );
+    assert!(
+        program
+            .text(&["report", &number, "rejected"])
+            .contains("unknown")
+    );
+    assert_eq!(
+        program.json(&["report", &number, "rejected"])[0]["cells"][1],
+        "-2+3"
+    );
+
+    let latin = format!("csv=@{}", path("latin.csv"));
+    for (arguments, says) in [
+        (
+            vec!["page", "isp", "record"],
+            "has no page `record`; did you mean `records`?",
+        ),
+        (
+            vec!["page", "isp", "records", "--filter", "kind=refund"],
+            "kind: `refund` is not offered. One of invoice, payment",
+        ),
+        (
+            vec!["page", "isp", "records", "--filter", "kid=x"],
+            "the filter `kid` is none of this add-on's; did you mean `kind`",
+        ),
+        (
+            vec!["act", "isp", "records", "rety", "r1"],
+            "did you mean `retry`?",
+        ),
+        (
+            vec!["act", "isp", "records", "link", "r1"],
+            "remote-id: is missing",
+        ),
+        (vec!["act", "isp", "records", "no", "r1"], "Not today."),
+        (
+            vec![
+                "act",
+                "isp",
+                "records",
+                "link",
+                "r1",
+                "--value",
+                "remote-id=@/no/such",
+            ],
+            "/no/such cannot be read",
+        ),
+        (
+            vec!["run", "isp", "pair"],
+            "csv: is missing. List is needed",
+        ),
+        (
+            vec![
+                "run", "isp", "pair", "--option", "cvs=x", "--option", "csv=x",
+            ],
+            "cvs: is not known here. Known: csv, from, amount, dry, note",
+        ),
+        (
+            vec!["run", "isp", "finish", "--option", "csv=x"],
+            "csv: is not known here. There are none",
+        ),
+        (
+            vec!["run", "isp", "pair", "--option", "csv"],
+            "write it as KEY=VALUE",
+        ),
+        (
+            vec!["run", "isp", "pair", "--option", &latin],
+            "save it as CSV UTF-8",
+        ),
+        (
+            vec!["report", &number, "plan"],
+            "has no report `plan`; it has rejected",
+        ),
+        (
+            vec!["settings", "isp", "set", "method=77"],
+            "method: `77` is not among the 2 of `items`. Choose one of the list",
+        ),
+        (
+            vec!["settings", "isp", "set", "item.5=77"],
+            "press Import mapping settings",
+        ),
+    ] {
+        let error = program.error(&arguments);
+        assert!(error.contains(says), "{arguments:?}: {error}");
+    }
 }

@@ -176,6 +176,7 @@ pub async fn start_run(store: &Store, installation: &str) -> i64 {
         actor: "ann",
         preview: false,
         package_sha256: "abc",
+        options: &[],
     };
     store.insert_run(run, at(0)).await.unwrap()
 }

@@ -22,14 +22,22 @@ pub fn component(module: &str, resolve: &Resolve, world: wit_parser::WorldId) ->
 
 pub fn guest() -> &'static [u8] {
     static GUEST: OnceLock<Vec<u8>> = OnceLock::new();
-    GUEST.get_or_init(|| {
-        let mut resolve = Resolve::default();
-        let (package, _) = resolve.push_path(WIT).unwrap();
-        let world = resolve
-            .select_world(&[package], Some("sync-addon"))
-            .unwrap();
-        component(include_str!("guest.wat"), &resolve, world)
-    })
+    GUEST.get_or_init(|| built(include_str!("guest.wat")))
+}
+
+/// The guest of `table.wat`.
+pub fn table_guest() -> &'static [u8] {
+    static GUEST: OnceLock<Vec<u8>> = OnceLock::new();
+    GUEST.get_or_init(|| built(include_str!("table.wat")))
+}
+
+fn built(module: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_path(WIT).unwrap();
+    let world = resolve
+        .select_world(&[package], Some("sync-addon"))
+        .unwrap();
+    component(module, &resolve, world)
 }
 
 /// A package with this manifest and component.
@@ -103,6 +111,7 @@ type = "fetched"
 id = "outbox"
 title = "Waiting"
 columns = ["Kind"]
+acts = [{{ id = "retry", title = "Retry", rows = "some" }}]
 
 {jobs}"#
     )

@@ -1,6 +1,7 @@
-use addon_host::manifest::{AuthSpec, ChoiceSource, Manifest, SettingKind};
+use addon_host::manifest::{ActRows, AuthSpec, ChoiceSource, Manifest, SettingKind};
 
 use crate::fixtures::{MANIFEST, manifest};
+use crate::web::tables;
 
 /// One edit of the good manifest, and the complaint that must follow: line, key, and parts of message and cure.
 struct Case {
@@ -387,4 +388,123 @@ fn the_plugin_of_this_repository_has_a_good_manifest() {
             .unwrap();
     let manifest = Manifest::parse(&text).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(manifest.addon.id, "splynx-sageone");
+}
+
+#[test]
+fn options_filters_acts_and_rules_of_texts_are_checked_like_everything_else() {
+    let manifest = Manifest::parse(tables::MANIFEST).unwrap_or_else(|error| panic!("{error}"));
+    let pair = manifest.job("pair").unwrap();
+    let kinds: Vec<&str> = pair
+        .options
+        .iter()
+        .map(|option| option.kind.name())
+        .collect();
+    assert_eq!(kinds, ["long-text", "date", "number", "toggle", "text"]);
+    assert!(pair.options[0].required && manifest.job("finish").unwrap().options.is_empty());
+    let page = manifest.page("records").unwrap();
+    assert!(page.search && !manifest.page("plain").unwrap().search);
+    assert_eq!(page.filters[0].options[1].value, "payment");
+    assert_eq!(page.act("link").unwrap().rows, ActRows::One);
+    assert_eq!(page.act("load").unwrap().rows, ActRows::None);
+    assert!(page.act("exclude").unwrap().confirm.is_some());
+    for (from, to, key, says) in [
+        (
+            r#"key = "csv", title = "List", type = "long-text", required"#,
+            r#"key = "csv", title = "List", type = "csv", required"#,
+            "jobs[3].options[1].type",
+            "there is no type `csv`",
+        ),
+        (
+            r#"key = "from", title"#,
+            r#"key = "csv", title"#,
+            "jobs[3].options[2].key",
+            "a second time",
+        ),
+        (
+            r#"key = "from", title"#,
+            r#"key = "From", title"#,
+            "jobs[3].options[2].key",
+            "is no name",
+        ),
+        (
+            r#"type = "date" }"#,
+            r#"type = "date", min = 1 }"#,
+            "jobs[3].options[2].min",
+            "unknown key",
+        ),
+        (
+            "job = \"finish\"",
+            "job = \"pair\"",
+            "schedules[1].job",
+            "needs its option `csv`",
+        ),
+        (
+            r#"rows = "none""#,
+            r#"rows = "all""#,
+            "pages[1].acts[5].rows",
+            "is no number of rows",
+        ),
+        (
+            r#", rows = "none""#,
+            "",
+            "pages[1].acts[5].rows",
+            "is missing",
+        ),
+        (
+            r#"id = "load""#,
+            r#"id = "retry""#,
+            "pages[1].acts[5].id",
+            "a second time",
+        ),
+        (
+            r#", options = [{ value = "held", title = "Held" }]"#,
+            "",
+            "pages[1].filters[2].options",
+            "something to choose from",
+        ),
+        (
+            "search = true",
+            "search = 1",
+            "pages[1].search",
+            "not true or false",
+        ),
+        (
+            r#"variables = ["id", "name"]"#,
+            r#"variables = ["{id}"]"#,
+            "settings[2].variables",
+            "is no name",
+        ),
+        (
+            "max_length = 20",
+            "max_length = 0",
+            "settings[2].max_length",
+            "out of range",
+        ),
+        (
+            "type = \"days\"",
+            "type = \"days\"\ndefault = \"0\"",
+            "settings[4].default",
+            "no day of the month",
+        ),
+        (
+            "type = \"days\"",
+            "type = \"days\"\nmax_length = 3",
+            "settings[4].max_length",
+            "unknown key",
+        ),
+    ] {
+        assert!(
+            tables::MANIFEST.contains(from),
+            "the case edits nothing: {from}"
+        );
+        let error = Manifest::parse(&tables::MANIFEST.replacen(from, to, 1)).expect_err(to);
+        let found = error
+            .problems
+            .iter()
+            .any(|problem| problem.key == key && problem.message.contains(says));
+        assert!(
+            found,
+            "{to:?} should complain about {key} that {says:?}\n{error}"
+        );
+    }
 }

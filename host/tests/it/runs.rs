@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use addon_host::clock::{Clock, SystemClock};
-use addon_host::host::{Host, HostConfig, HostError, Query, RunHandle, RunRequest};
+use addon_host::host::{ActRequest, Host, HostConfig, HostError, Query, RunHandle, RunRequest};
 use addon_host::installations;
 use addon_host::runs::{BeginError, Limits};
 use addon_host::store::{LeaseAnswer, Outcome, RunState, Store, Trigger};
@@ -285,11 +285,13 @@ async fn previews_checks_pages_and_choices_write_nothing_and_acts_do() {
         .host
         .act(
             "isp",
-            "outbox",
-            "retry",
-            vec!["1".to_owned()],
-            Vec::new(),
-            "ann",
+            ActRequest {
+                page: "outbox".to_owned(),
+                act: "retry".to_owned(),
+                rows: vec!["1".to_owned()],
+                values: Vec::new(),
+                actor: "ann".to_owned(),
+            },
         )
         .await
         .unwrap();

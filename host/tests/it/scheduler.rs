@@ -12,8 +12,9 @@ use addon_host::store::{Run, RunState, Store, Trigger};
 use chrono::TimeDelta;
 
 use crate::fixtures::at;
-use crate::guest::{guest, package};
+use crate::guest::{guest, package, table_guest};
 use crate::web::site::{MANIFEST, Stopped};
+use crate::web::tables;
 
 async fn host(folder: &tempfile::TempDir, clock: &Arc<Stopped>) -> Host {
     let (data_dir, database_url) = (folder.path().to_owned(), Store::default_url(folder.path()));
@@ -89,7 +90,10 @@ async fn of_two_schedulers_one_starts_what_is_due_and_the_other_sees_that_it_did
     };
     let before = over(store).await.len();
     let working = one.start_run("isp", "progress", request).await.unwrap();
-    store.set_resume("isp", "finish", Some(now)).await.unwrap();
+    store
+        .set_resume("isp", "finish", Some(now), &[])
+        .await
+        .unwrap();
     tokio::join!(look(&one, now), look(&two, now));
     assert_eq!(store.runs("isp", None, 10).await.unwrap().len(), before + 1);
     one.request_stop(working.id()).await.unwrap();
@@ -111,7 +115,7 @@ async fn of_two_schedulers_one_starts_what_is_due_and_the_other_sees_that_it_did
     assert_eq!(over(store).await.len(), before + 3);
 
     // A paused job goes on after its pause, and a run without a sign of life is given up.
-    store.set_resume("isp", "finish", None).await.unwrap();
+    store.set_resume("isp", "finish", None, &[]).await.unwrap();
     let lost = crate::fixtures::start_run(store, "isp").await;
     look(&one, then + TimeDelta::hours(3)).await;
     assert_eq!(
@@ -126,4 +130,70 @@ async fn of_two_schedulers_one_starts_what_is_due_and_the_other_sees_that_it_did
             .code,
         "host-lost"
     );
+}
+
+#[tokio::test]
+async fn a_paused_run_goes_on_with_the_options_that_it_was_started_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Stopped::at(at(0)));
+    let host = host(&folder, &clock).await;
+    host.install_package(&package(tables::MANIFEST, table_guest()), "ann")
+        .await
+        .unwrap();
+    let store = host.store();
+    installations::create(store, "isp", "guest", at(0))
+        .await
+        .unwrap();
+    let long = "id;name\n".repeat(10_000);
+    let options = [("csv", long.as_str()), ("note", "mine")]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .to_vec();
+    let request = RunRequest {
+        preview: false,
+        trigger: Trigger::Person,
+        options: options.clone(),
+        actor: "ann".to_owned(),
+    };
+    let outcome = host
+        .start_run("isp", "nap", request)
+        .await
+        .unwrap()
+        .wait()
+        .await;
+    assert_eq!(outcome.state, RunState::Paused);
+    let told = format!(" csv={long} note=mine");
+    // Twice: what was resumed naps again.
+    for amount in 2..=3 {
+        assert_eq!(store.resume_options("isp", "nap").await.unwrap(), options);
+        clock.advance(TimeDelta::minutes(6));
+        look(&host, clock.now()).await;
+        let runs = over(store).await;
+        assert_eq!((runs.len(), runs[0].trigger), (amount, Trigger::Resume));
+        let log = store.log_lines(runs[0].id, 0, 10).await.unwrap();
+        assert!(told.starts_with(&log[0].line.message[..1000]));
+        let counts = &runs[0].outcome.as_ref().unwrap().counts;
+        assert_eq!(*counts, [("bytes".to_owned(), told.len() as u64)]);
+        // The run itself keeps what a person needs to know it by.
+        assert!(runs[0].options[0].1.ends_with("… (80000 bytes in all)"));
+    }
+    // Whatever the clock does, they are not lost.
+    clock.advance(TimeDelta::days(-30));
+    look(&host, clock.now()).await;
+    assert_eq!(store.resume_options("isp", "nap").await.unwrap(), options);
+    // An update that does not know them any more ends the wait instead of failing for ever.
+    let manifest = tables::MANIFEST
+        .replace("1.0.0\"\ntitle", "1.1.0\"\ntitle")
+        .replace(
+            "title = \"Nap\"\noptions = [{ key = \"csv\"",
+            "title = \"Nap\"\noptions = [{ key = \"list\"",
+        );
+    host.update_package(&package(&manifest, table_guest()), "ann")
+        .await
+        .unwrap();
+    clock.advance(TimeDelta::days(60));
+    for _ in 0..2 {
+        look(&host, clock.now()).await;
+    }
+    assert_eq!(over(store).await.len(), 3);
+    assert!(store.resume_options("isp", "nap").await.unwrap().is_empty());
 }

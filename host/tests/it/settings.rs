@@ -1,3 +1,4 @@
+use addon_host::manifest::{SettingKind, TextRules};
 use addon_host::settings::{NewValue, Settings, ValidChange, validate, validate_fetched};
 use addon_host::store::StoredValue;
 use addon_host::vault::Vault;
@@ -300,4 +301,112 @@ async fn stored_settings_come_back_resolved_and_secrets_stay_out_of_sight() {
     assert_ne!(changed.credentials_fingerprint(&vault, books), credentials);
     let moved = save(&[("api_key", "k-2")]).await;
     assert_ne!(moved.budget_key(&vault, "books", books), budget);
+}
+
+/// F14, F24, F38, D4, D13: patterns, their length, days of the month, dates.
+#[test]
+fn patterns_days_and_dates_are_checked_as_texts() {
+    let rules = |max_length| TextRules {
+        variables: ["id", "login", "name", "email"].map(str::to_owned).to_vec(),
+        max_length,
+    };
+    let pattern = SettingKind::Text(rules(Some(100)));
+    let free = SettingKind::Text(TextRules::default());
+    let known = "Known: {id}, {login}, {name}, {email}";
+    let long = format!("{{name}}{}", "é".repeat(94));
+    let longer = format!("{long}é");
+    for (kind, typed, expected) in [
+        (&pattern, "{name}", Ok("{name}")),
+        (
+            &pattern,
+            " {name} ({id}) {login}{email} ",
+            Ok("{name} ({id}) {login}{email}"),
+        ),
+        (&pattern, "no variable", Ok("no variable")),
+        (&pattern, &long, Ok(&long)),
+        (
+            &pattern,
+            &longer,
+            Err("has 101 characters. At most 100 characters"),
+        ),
+        (
+            &pattern,
+            "{Name}",
+            Err(&format!(
+                "has `{{Name}}`, which stands for nothing. {known}"
+            )),
+        ),
+        (
+            &pattern,
+            "{}",
+            Err(&format!("has `{{}}`, which stands for nothing. {known}")),
+        ),
+        (
+            &pattern,
+            "{ name }",
+            Err(&format!(
+                "has `{{ name }}`, which stands for nothing. {known}"
+            )),
+        ),
+        (
+            &pattern,
+            "{name",
+            Err(&format!("has a `{{` without its `}}`. {known}")),
+        ),
+        (
+            &pattern,
+            "{name {id}",
+            Err(&format!("has a `{{` without its `}}`. {known}")),
+        ),
+        (
+            &pattern,
+            "{{name}}",
+            Err(&format!("has a `{{` without its `}}`. {known}")),
+        ),
+        (
+            &pattern,
+            "{name}}",
+            Err(&format!("has a `}}` without its `{{`. {known}")),
+        ),
+        (&free, "{anything", Ok("{anything")),
+        (&SettingKind::Days, "31, 1 15,,1", Ok("1,15,31")),
+        (&SettingKind::Days, "05", Ok("5")),
+        (
+            &SettingKind::Days,
+            "1,0",
+            Err(
+                "`0` is no day of the month. Write days from 1 to 31 with commas between, such as 1,15,31",
+            ),
+        ),
+        (
+            &SettingKind::Days,
+            "1-5",
+            Err(
+                "`1-5` is no day of the month. Write days from 1 to 31 with commas between, such as 1,15,31",
+            ),
+        ),
+        (&SettingKind::Date, "2021-3-31", Ok("2021-03-31")),
+        (
+            &SettingKind::Date,
+            "21-03-31",
+            Err("`21-03-31` is not a date. Write it as 2026-01-31"),
+        ),
+        (
+            &SettingKind::Date,
+            "20210-03-31",
+            Err("`20210-03-31` is not a date. Write it as 2026-01-31"),
+        ),
+        (
+            &SettingKind::Date,
+            "2021-02-29",
+            Err("`2021-02-29` is not a date. Write it as 2026-01-31"),
+        ),
+    ] {
+        let found = kind.normalise(typed).map_err(|error| error.to_string());
+        assert_eq!(
+            found.as_ref().map(String::as_str).map_err(String::as_str),
+            expected,
+            "{typed}"
+        );
+    }
 }

@@ -36,7 +36,7 @@ fn counted(n: i64) -> Change {
 #[tokio::test]
 async fn an_empty_file_becomes_a_database_and_a_newer_one_is_left_alone() {
     let ([one, other], folder) = two_processes().await;
-    assert_eq!(one.schema_version().await.unwrap(), 1);
+    assert_eq!(one.schema_version().await.unwrap(), 2);
     install(&one, "isp").await;
     assert_eq!(other.installation("isp").await.unwrap().addon, "example");
     other.close().await;
@@ -57,7 +57,7 @@ async fn an_empty_file_becomes_a_database_and_a_newer_one_is_left_alone() {
             error,
             StoreError::NewerSchema {
                 found: 99,
-                known: 1
+                known: 2
             }
         ),
         "{error}"
@@ -292,7 +292,9 @@ async fn of_several_schedulers_one_starts_what_is_due() {
             .await
             .unwrap()
     );
-    one.set_resume("isp", "sync", Some(at(500))).await.unwrap();
+    one.set_resume("isp", "sync", Some(at(500)), &[])
+        .await
+        .unwrap();
     let seen = other.schedule_states("isp").await.unwrap()["sync"];
     assert_eq!(
         seen,

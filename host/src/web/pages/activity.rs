@@ -1,45 +1,73 @@
-//! The activity log: what happened to which record, the newest first.
+//! The activity log: what happened to which record, the newest first, by kinds of record, and as a file.
 
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::response::Response;
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeZone, Utc};
+use chrono::NaiveDate;
 use chrono_tz::Tz;
 use serde::Deserialize;
 
 use super::subject::{Place, Subject};
+use crate::days;
+use crate::exports::{AMOUNT, Export, Format, LogExport};
 use crate::store::{ActivityFilter, ActivityRow};
 use crate::web::App;
+use crate::web::download::file;
 use crate::web::failure::Failure;
-use crate::web::frame::{Frame, Moment, page};
+use crate::web::frame::{Frame, Moment, Tab, page};
 use crate::web::login::session::Visitor;
 
 /// Rows of one page.
 const PAGE: u32 = 100;
 
-/// As `storage.wit` names them; an add-on may have more, which links and typed addresses reach.
-const ENTITIES: [&str; 8] = [
-    "customer",
-    "invoice",
-    "credit-note",
-    "payment",
-    "allocation",
-    "statement",
-    "mapping",
-    "run",
+/// Name of the currency of the amount (`storage.wit`, `activity`).
+const CURRENCY: &str = "currency";
+
+/// Kinds of record that people look at together: the value in the address, the title, and the entities as `storage.wit` names
+/// them. Money that came, from whichever side, is one subject. An add-on may have more entities, which the first tab shows.
+const TABS: [(&str, &str, &[&str]); 5] = [
+    (
+        "",
+        "All",
+        &[
+            "customer",
+            "invoice",
+            "credit-note",
+            "payment",
+            "receipt",
+            "allocation",
+            "statement",
+            "mapping",
+            "run",
+        ],
+    ),
+    ("customers", "Customers", &["customer"]),
+    ("invoices", "Invoices", &["invoice"]),
+    ("credit-notes", "Credit notes", &["credit-note"]),
+    (
+        "payments",
+        "Payments",
+        &["payment", "receipt", "allocation", "statement"],
+    ),
 ];
-const ACTIONS: [&str; 11] = [
+
+/// What happens to records, and the states that they come to.
+const ACTIONS: [&str; 15] = [
     "created",
     "updated",
     "paired",
     "imported",
+    "synced",
     "skipped",
     "held",
     "failed",
     "uncertain",
     "owed",
     "planned",
+    "do-not-send",
+    "done-by-hand",
+    "deleted",
     "loaded",
 ];
 
@@ -48,6 +76,7 @@ const ACTIONS: [&str; 11] = [
 struct ActivityPage {
     frame: Frame,
     href: String,
+    tabs: Vec<Tab>,
     filter: Filter,
     entities: Vec<Pick>,
     actions: Vec<Pick>,
@@ -55,6 +84,8 @@ struct ActivityPage {
     filtered: bool,
     newest: Option<String>,
     older: Option<String>,
+    csv: String,
+    json: String,
     zone: &'static str,
 }
 
@@ -67,12 +98,16 @@ struct Pick {
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Filter {
+    tab: String,
     entity: String,
     action: String,
+    code: String,
     customer: String,
     run: String,
     /// A day, from its beginning in the installation's time zone.
     since: String,
+    /// The last day.
+    until: String,
     before: String,
 }
 
@@ -83,7 +118,9 @@ struct Line {
     label: String,
     local_id: String,
     remote_id: String,
+    amount: String,
     message: String,
+    code: String,
     more: String,
     customer: Option<(String, String)>,
     run: Option<(i64, String)>,
@@ -108,14 +145,21 @@ pub async fn show(
         before: last.id.to_string(),
         ..filter.clone()
     });
-    let newest = (!filter.before.is_empty()).then(|| Filter {
+    let whole = Filter {
         before: String::new(),
         ..filter.clone()
-    });
+    };
+    let newest = (!filter.before.is_empty()).then(|| whole.clone());
     let href = subject.href(&app, Place::Activity);
+    let entities = if filter.entities().len() > 1 {
+        choices(filter.entities(), &filter.entity)
+    } else {
+        Vec::new()
+    };
     Ok(page(&ActivityPage {
         frame: subject.frame(&app, &visitor, Place::Activity, "Activity"),
-        entities: choices(&ENTITIES, &filter.entity),
+        tabs: filter.tabs(&href),
+        entities,
         actions: choices(&ACTIONS, &filter.action),
         rows: found
             .into_iter()
@@ -124,10 +168,30 @@ pub async fn show(
         filtered: filter.narrows(),
         newest: newest.map(|filter| filter.address(&href)),
         older: older.map(|filter| filter.address(&href)),
+        csv: whole.address(&format!("{href}/csv")),
+        json: whole.address(&format!("{href}/json")),
         zone: subject.zone.name(),
         href,
         filter,
     }))
+}
+
+/// `GET /installations/{name}/activity/{format}`: all that fits, as a file.
+pub async fn download(
+    State(app): State<App>,
+    Path((name, format)): Path<(String, String)>,
+    Query(filter): Query<Filter>,
+) -> Result<Response, Failure> {
+    let format = match format.as_str() {
+        "csv" => Format::Csv,
+        "json" => Format::Json,
+        _ => return Err(Failure::not_found("format")),
+    };
+    let subject = Subject::load(&app, &name).await?;
+    let narrowed = filter.narrow(subject.zone);
+    let store = app.host.store().clone();
+    let export = LogExport::new(store, &name, narrowed, format, subject.zone);
+    file(Export::Log(export), format, &format!("{name}-activity")).await
 }
 
 impl Filter {
@@ -150,11 +214,14 @@ impl Filter {
     /// The page with this filter.
     pub fn address(&self, href: &str) -> String {
         let fields = [
+            ("tab", &self.tab),
             ("entity", &self.entity),
             ("action", &self.action),
+            ("code", &self.code),
             ("customer", &self.customer),
             ("run", &self.run),
             ("since", &self.since),
+            ("until", &self.until),
             ("before", &self.before),
         ];
         let mut query = url::form_urlencoded::Serializer::new(String::new());
@@ -162,13 +229,39 @@ impl Filter {
         format!("{href}?{}", query.finish())
     }
 
+    /// The tabs; each keeps what else was filtered for.
+    fn tabs(&self, href: &str) -> Vec<Tab> {
+        let tab = |(value, title, _): &(&str, &str, &[&str])| {
+            let filter = Self {
+                tab: (*value).to_owned(),
+                entity: String::new(),
+                before: String::new(),
+                ..self.clone()
+            };
+            Tab {
+                title: (*title).to_owned(),
+                href: filter.address(href),
+                current: *value == self.tab,
+            }
+        };
+        TABS.iter().map(tab).collect()
+    }
+
+    /// The entities of its tab.
+    fn entities(&self) -> &'static [&'static str] {
+        let tab = TABS.iter().find(|(value, _, _)| *value == self.tab);
+        tab.map_or(TABS[0].2, |(_, _, entities)| entities)
+    }
+
     fn narrows(&self) -> bool {
         [
             &self.entity,
             &self.action,
+            &self.code,
             &self.customer,
             &self.run,
             &self.since,
+            &self.until,
         ]
         .into_iter()
         .any(|field| !field.is_empty())
@@ -177,27 +270,26 @@ impl Filter {
     /// What cannot be read does not narrow: addresses are edited by hand.
     fn narrow(&self, zone: Tz) -> ActivityFilter {
         let text = |field: &str| Some(field.trim().to_owned()).filter(|field| !field.is_empty());
+        let day = |field: &str| field.parse::<NaiveDate>().ok();
+        let entities = match (text(&self.entity), self.tab.is_empty()) {
+            (Some(entity), _) => vec![entity],
+            // Also those that this host does not know.
+            (None, true) => Vec::new(),
+            (None, false) => self.entities().iter().map(|&one| one.to_owned()).collect(),
+        };
         ActivityFilter {
-            entity: text(&self.entity),
+            entities,
             action: text(&self.action),
+            code: text(&self.code),
             customer: text(&self.customer),
             run: self.run.parse().ok(),
-            since: self.since.parse().ok().and_then(|day| beginning(day, zone)),
-            after: None,
+            since: day(&self.since).map(|day| days::beginning(day, zone)),
+            until: day(&self.until).map(|day| days::beginning(days::next(day), zone)),
             before: self.before.parse().ok(),
             limit: PAGE + 1,
+            ..ActivityFilter::default()
         }
     }
-}
-
-fn beginning(day: NaiveDate, zone: Tz) -> Option<DateTime<Utc>> {
-    // Where a day begins at one o'clock, midnight in UTC terms is near enough for a filter.
-    let midnight = day.and_time(NaiveTime::MIN);
-    Some(
-        zone.from_local_datetime(&midnight)
-            .earliest()
-            .map_or(midnight.and_utc(), |at| at.to_utc()),
-    )
 }
 
 /// The known values, and the one in the address where it is another.
@@ -217,6 +309,16 @@ fn choices(known: &[&str], chosen: &str) -> Vec<Pick> {
 fn line(app: &App, subject: &Subject, row: ActivityRow) -> Line {
     let activity = row.activity;
     let customer = Some(activity.customer_id).filter(|id| !id.is_empty());
+    let named = |wanted: &str| {
+        let found = activity.more.iter().find(|(name, _)| name == wanted);
+        found.map_or("", |(_, value)| value.as_str())
+    };
+    let amount = format!("{} {}", named(CURRENCY), named(AMOUNT));
+    let more = activity
+        .more
+        .iter()
+        .filter(|(name, _)| name != AMOUNT && name != CURRENCY)
+        .map(|(name, value)| format!("{name}: {value}"));
     Line {
         at: subject.moment(row.at),
         entity: activity.entity,
@@ -224,13 +326,10 @@ fn line(app: &App, subject: &Subject, row: ActivityRow) -> Line {
         label: activity.label,
         local_id: activity.local_id,
         remote_id: activity.remote_id,
+        amount: amount.trim().to_owned(),
         message: activity.message,
-        more: activity
-            .more
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}"))
-            .collect::<Vec<_>>()
-            .join(", "),
+        code: activity.code,
+        more: more.collect::<Vec<_>>().join(", "),
         customer: customer.map(|id| {
             let address = Filter::of_customer(&id).address(&subject.href(app, Place::Activity));
             (id, address)

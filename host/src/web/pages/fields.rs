@@ -45,8 +45,10 @@ pub enum Control {
     One {
         options: Vec<Choice>,
     },
+    /// `days`: short ones, side by side.
     Several {
         options: Vec<Choice>,
+        days: bool,
     },
     /// Stored by the add-on itself, and not to be chosen.
     Fetched {
@@ -100,7 +102,7 @@ pub fn requested(
                     .any(|(name, value)| *name == remove && value == "on");
                 return (removed || !last.is_empty()).then(|| last.to_owned());
             }
-            SettingKind::Choices(_) => sent
+            SettingKind::Choices(_) | SettingKind::Days => sent
                 .into_iter()
                 .filter(|value| !value.is_empty())
                 .collect::<Vec<_>>()
@@ -138,7 +140,8 @@ pub fn fields(
             SettingKind::Number { min, max } => (line("number", value, *min, *max), None),
             SettingKind::Date => (line("date", value, None, None), None),
             SettingKind::Url => (line("url", value, None, None), None),
-            SettingKind::Text => (line("text", value, None, None), None),
+            SettingKind::Text(_) => (line("text", value, None, None), None),
+            SettingKind::Days => (days(value), None),
             SettingKind::Choice(source) => one(source, value, choices),
             SettingKind::Choices(source) => several(source, value, choices),
             SettingKind::Fetched { choices: None } => (
@@ -241,6 +244,17 @@ fn one(
     }
 }
 
+fn days(value: &str) -> Control {
+    let days: Vec<_> = (1..=31)
+        .map(|day: u32| (day.to_string(), day.to_string()))
+        .collect();
+    let chosen: Vec<&str> = value.split(',').filter(|one| !one.is_empty()).collect();
+    Control::Several {
+        options: options(&days, &chosen),
+        days: true,
+    }
+}
+
 fn several(
     source: &ChoiceSource,
     value: &str,
@@ -255,6 +269,7 @@ fn several(
         Ok(offered) => (
             Control::Several {
                 options: options(&offered, &chosen),
+                days: false,
             },
             None,
         ),

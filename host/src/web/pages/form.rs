@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use super::fields::Typed;
 use super::subject::{Place, Subject};
-use crate::settings::{FieldProblem, validate};
+use crate::settings::FieldProblem;
 use crate::web::App;
 use crate::web::failure::Failure;
-use crate::web::findings;
+use crate::web::findings::{self, Refusal};
 use crate::web::login::session::Visitor;
 
 /// What is to be said about a form when it is shown.
@@ -54,17 +54,6 @@ pub async fn submit(
 ) -> Result<Submitted, Failure> {
     let count = changes.len();
     let typed: Typed = changes.iter().cloned().collect();
-    if let Err(problems) = validate(&subject.situation.manifest, &changes) {
-        let feedback = Feedback {
-            typed,
-            problems,
-            ..Feedback::default()
-        };
-        return Ok(Submitted::Refused(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            feedback,
-        ));
-    }
     if count > 0 {
         let (host, name, actor) = (
             app.host.clone(),
@@ -72,13 +61,18 @@ pub async fn submit(
             visitor.account.clone(),
         );
         let saving = async move { host.save_settings(&name, &changes, &actor).await };
-        if let Some(problem) = findings::record(app, subject.name(), saving).await? {
-            let feedback = Feedback {
-                typed,
-                problem: Some(problem),
-                ..Feedback::default()
+        if let Some(refusal) = findings::record(app, subject.name(), saving).await? {
+            let (status, problems, problem) = match refusal {
+                Refusal::Fields(problems) => (StatusCode::UNPROCESSABLE_ENTITY, problems, None),
+                Refusal::Whole(problem) => (StatusCode::CONFLICT, Vec::new(), Some(problem)),
             };
-            return Ok(Submitted::Refused(StatusCode::CONFLICT, feedback));
+            let feedback = Feedback {
+                saved: None,
+                typed,
+                problems,
+                problem,
+            };
+            return Ok(Submitted::Refused(status, feedback));
         }
     }
     let address = format!("{}?saved={count}", subject.href(app, place));

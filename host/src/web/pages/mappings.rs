@@ -6,10 +6,11 @@ use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::check_part::CheckPart;
+use super::check_part::{CheckPart, Found};
 use super::fields::told;
 use super::form::{Feedback, Saved, Submitted, submit};
 use super::subject::{Place, Subject};
+use crate::host::Finding;
 use crate::manifest::MappingSpec;
 use crate::web::App;
 use crate::web::choices::Choices;
@@ -63,9 +64,11 @@ struct Row {
     key: String,
     title: String,
     value: String,
-    /// The value is not among the options.
+    /// The value is not among the options, which are known.
     gone: bool,
     error: Option<String>,
+    /// What the last check says about it.
+    findings: Vec<Finding>,
 }
 
 /// `GET /installations/{name}/mappings`
@@ -113,6 +116,7 @@ async fn draw(
         .iter()
         .flat_map(|spec| [spec.rows.as_str(), spec.choices.as_str()]);
     let lists = Choices::load(app, subject.name(), sources).await;
+    let check = CheckPart::of(app, subject);
     let list = |source: &str| {
         lists
             .get(source)
@@ -125,15 +129,17 @@ async fn draw(
             list(&spec.rows),
             list(&spec.choices),
             &feedback,
+            &check.findings,
         )
     });
+    let tables = tables.collect();
     let template = MappingsPage {
         frame: subject.frame(app, visitor, Place::Mappings, "Mappings"),
         href: subject.href(app, Place::Mappings),
         saved: feedback.saved,
         problem: unplaced(&feedback),
-        check: CheckPart::of(app, subject),
-        tables: tables.collect(),
+        check,
+        tables,
     };
     page_with(status, &template)
 }
@@ -146,6 +152,7 @@ fn table(
     rows: List,
     options: List,
     feedback: &Feedback,
+    found: &[Found],
 ) -> Table {
     let mut hints: Vec<String> = [rows.as_ref().err(), options.as_ref().err()]
         .into_iter()
@@ -173,6 +180,7 @@ fn table(
             title,
             &options,
             feedback,
+            found,
         )
     });
     let rows: Vec<Row> = rows.collect();
@@ -199,24 +207,34 @@ fn row(
     title: String,
     options: &[(String, String)],
     feedback: &Feedback,
+    found: &[Found],
 ) -> Row {
     let value = feedback
         .typed
         .get(&key)
         .map_or_else(|| subject.situation.settings.get(&key), String::as_str)
         .to_owned();
-    let gone = !value.is_empty() && !options.iter().any(|(option, _)| *option == value);
+    let gone = !value.is_empty()
+        && !options.is_empty()
+        && !options.iter().any(|(option, _)| *option == value);
     let error = feedback
         .problems
         .iter()
         .find(|problem| problem.field == key)
         .map(told);
+    let findings = found
+        .iter()
+        .map(|found| &found.finding)
+        .filter(|finding| finding.field == key)
+        .cloned()
+        .collect();
     Row {
         key,
         title,
         value,
         gone,
         error,
+        findings,
     }
 }
 

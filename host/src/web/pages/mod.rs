@@ -1,11 +1,14 @@
 //! The pages: one file each. A file reads what its page shows into a plain struct and gives it to its template; the
 //! templates hold no logic but loops and conditions.
 
+pub mod act;
 pub mod activity;
 mod check_part;
 mod fields;
 mod form;
+mod inputs;
 pub mod installations;
+pub mod job;
 pub mod mappings;
 pub mod overview;
 pub mod rows;

@@ -2,17 +2,15 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
-use serde::Deserialize;
+use axum::response::{Redirect, Response};
 
 use super::check_part::CheckPart;
 use super::run_line::RunLine;
 use super::subject::{Connected, Next, Place, Subject};
 use super::waiting::{self, Waiting};
-use crate::host::RunRequest;
-use crate::store::{Run, RunState, Trigger};
+use crate::store::{Run, RunState};
 use crate::web::App;
 use crate::web::failure::Failure;
 use crate::web::findings;
@@ -45,13 +43,8 @@ struct JobPart {
     help: String,
     href: String,
     preview: bool,
-}
-
-#[derive(Deserialize)]
-pub struct StartForm {
-    /// `1`: only list what would be done.
-    #[serde(default)]
-    preview: String,
+    /// It has options: the button leads to a form.
+    asks: bool,
 }
 
 /// `GET /installations/{name}`
@@ -63,31 +56,6 @@ pub async fn show(
     draw(&app, &visitor, &name, StatusCode::OK, None).await
 }
 
-/// `POST /installations/{name}/jobs/{job}`
-pub async fn start(
-    State(app): State<App>,
-    Extension(visitor): Extension<Visitor>,
-    Path((name, job)): Path<(String, String)>,
-    Form(form): Form<StartForm>,
-) -> Result<Response, Failure> {
-    let request = RunRequest {
-        preview: form.preview == "1",
-        trigger: Trigger::Person,
-        options: Vec::new(),
-        actor: visitor.account.clone(),
-    };
-    let (host, installation) = (app.host.clone(), name.clone());
-    let started =
-        App::detached(async move { host.start_run(&installation, &job, request).await }).await?;
-    match started {
-        Ok(run) => Ok(Redirect::to(&app.href(&format!("/runs/{}", run.id()))).into_response()),
-        Err(error) => {
-            let Failure { status, message } = error.into();
-            draw(&app, &visitor, &name, status, Some(message)).await
-        }
-    }
-}
-
 /// `POST /installations/{name}/check`
 pub async fn check(State(app): State<App>, Path(name): Path<String>) -> Result<Redirect, Failure> {
     let subject = Subject::load(&app, &name).await?;
@@ -96,7 +64,8 @@ pub async fn check(State(app): State<App>, Path(name): Path<String>) -> Result<R
     Ok(Redirect::to(&subject.href(&app, Place::Overview)))
 }
 
-async fn draw(
+/// The page, also where something was refused that was asked for on it.
+pub async fn draw(
     app: &App,
     visitor: &Visitor,
     name: &str,
@@ -112,6 +81,7 @@ async fn draw(
         help: job.help.clone(),
         href: format!("{href}/jobs/{}", job.id),
         preview: job.preview,
+        asks: !job.options.is_empty(),
     });
     Ok(page_with(
         status,

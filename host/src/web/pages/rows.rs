@@ -1,16 +1,20 @@
-//! A page of the manifest: rows that the add-on answers, with search and paging.
+//! A page of the manifest: rows that the add-on answers, with filters, search, paging, and what people can do with them.
 
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Deserialize;
 
 use super::activity::Filter;
+use super::fields::{Choice, options};
 use super::subject::{Place, Subject};
-use crate::host;
+use crate::exports::{Export, Format, PageExport};
+use crate::host::{self, answer};
+use crate::manifest::{ActRows, FilterSpec, PageSpec};
+use crate::store::{ReportRow, RunId};
 use crate::web::App;
+use crate::web::download;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, page_with};
 use crate::web::login::session::Visitor;
@@ -21,33 +25,139 @@ const PAGE: u32 = 100;
 /// Name of the value with which a row says whose it is (`storage.wit`, `activity`).
 const CUSTOMER: &str = "customer-id";
 
+/// In front of a filter's key, in addresses and forms.
+const FILTER: &str = "filter.";
+
 #[derive(Template)]
 #[template(path = "rows.html")]
 struct RowsPage {
     frame: Frame,
     href: String,
     title: String,
-    search: String,
+    /// None: the page has no search.
+    search: Option<String>,
+    filters: Vec<FilterPart>,
+    narrowed: bool,
     columns: Vec<String>,
     rows: Vec<Line>,
+    acts: Vec<ActPart>,
+    /// Whether rows can be ticked.
+    ticks: bool,
+    /// Where the person is, for coming back to it after an act.
+    kept: Vec<(String, String)>,
     first: Option<String>,
     next: Option<String>,
+    csv: String,
+    told: Option<String>,
     problem: Option<String>,
 }
 
+struct FilterPart {
+    name: String,
+    title: String,
+    options: Vec<Choice>,
+}
+
+struct ActPart {
+    id: String,
+    title: String,
+    help: String,
+}
+
 struct Line {
+    id: String,
     /// With the titles of their columns.
     cells: Vec<(String, String)>,
     /// Address of what happened to that customer.
     activity: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+/// What a person wants to see, as addresses and forms carry it.
+#[derive(Default)]
 pub struct Wish {
     search: String,
     /// A place that the add-on named.
     after: String,
+    /// Keys and values.
+    filters: Vec<(String, String)>,
+}
+
+/// What is to be said about an act that was just done or refused.
+pub enum Notice {
+    None,
+    /// The run tells what the add-on answered.
+    Done(RunId),
+    Refused(StatusCode, String),
+}
+
+impl Wish {
+    pub fn of(fields: &[(String, String)]) -> Self {
+        let mut wish = Self::default();
+        for (name, value) in fields {
+            match name.as_str() {
+                "search" => wish.search.clone_from(value),
+                "after" => wish.after.clone_from(value),
+                name => {
+                    if let Some(key) = name.strip_prefix(FILTER).filter(|_| !value.is_empty()) {
+                        wish.filters.push((key.to_owned(), value.clone()));
+                    }
+                }
+            }
+        }
+        wish
+    }
+
+    /// As fields of an address or a form.
+    pub fn fields(&self) -> Vec<(String, String)> {
+        let own = [("search", &self.search), ("after", &self.after)]
+            .map(|(name, value)| (name.to_owned(), value.clone()));
+        let filters = self.filters.iter();
+        let filters = filters.map(|(key, value)| (format!("{FILTER}{key}"), value.clone()));
+        own.into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .chain(filters)
+            .collect()
+    }
+
+    /// The page as it was.
+    pub fn again(&self, href: &str) -> String {
+        address(href, self.fields())
+    }
+
+    /// The same, with what came of an act.
+    pub fn address(&self, href: &str, done: RunId) -> String {
+        let mut fields = self.fields();
+        fields.push(("done".to_owned(), done.to_string()));
+        address(href, fields)
+    }
+
+    fn at(&self, href: &str, after: &str) -> String {
+        let mut fields = self.fields();
+        fields.retain(|(name, _)| name != "after");
+        if !after.is_empty() {
+            fields.push(("after".to_owned(), after.to_owned()));
+        }
+        address(href, fields)
+    }
+
+    fn query(&self) -> host::Query {
+        host::Query {
+            search: self.search.clone(),
+            filters: self.filters.clone(),
+            after: self.after.clone(),
+            limit: PAGE,
+            ..host::Query::default()
+        }
+    }
+}
+
+fn address(href: &str, fields: Vec<(String, String)>) -> String {
+    if fields.is_empty() {
+        return href.to_owned();
+    }
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(fields);
+    format!("{href}?{}", query.finish())
 }
 
 /// `GET /installations/{name}/pages/{page}`
@@ -55,59 +165,132 @@ pub async fn show(
     State(app): State<App>,
     Extension(visitor): Extension<Visitor>,
     Path((name, id)): Path<(String, String)>,
-    Query(wish): Query<Wish>,
+    Query(fields): Query<Vec<(String, String)>>,
 ) -> Result<Response, Failure> {
     let subject = Subject::load(&app, &name).await?;
-    let spec = subject
-        .situation
-        .manifest
-        .page(&id)
-        .ok_or_else(|| Failure::not_found("page"))?;
-    let query = host::Query {
-        search: wish.search.clone(),
-        after: wish.after.clone(),
-        limit: PAGE,
-        ..host::Query::default()
+    let done = fields.iter().find(|(name, _)| name == "done");
+    let notice = match done.and_then(|(_, run)| run.parse().ok()) {
+        Some(run) => Notice::Done(run),
+        None => Notice::None,
     };
-    let (status, rows, problem) = match app.host.view(&name, &id, query).await {
-        Ok(rows) => (StatusCode::OK, Some(rows), None),
-        Err(error) => {
-            let Failure { status, message } = error.into();
-            (status, None, Some(message))
+    draw(&app, &visitor, &subject, &id, &Wish::of(&fields), notice).await
+}
+
+/// `GET /installations/{name}/pages/{page}/csv`: all rows that fit.
+pub async fn download(
+    State(app): State<App>,
+    Path((name, id)): Path<(String, String)>,
+    Query(fields): Query<Vec<(String, String)>>,
+) -> Result<Response, Failure> {
+    let subject = Subject::load(&app, &name).await?;
+    let spec = page(&subject, &id)?;
+    let query = Wish::of(&fields).query();
+    let export = PageExport::new(app.host.clone(), &name, &id, spec.columns.clone(), query);
+    download::file(Export::Page(export), Format::Csv, &format!("{name}-{id}")).await
+}
+
+/// The page, with what is to be said.
+pub async fn draw(
+    app: &App,
+    visitor: &Visitor,
+    subject: &Subject,
+    id: &str,
+    wish: &Wish,
+    notice: Notice,
+) -> Result<Response, Failure> {
+    let spec = page(subject, id)?;
+    let (mut status, rows, mut problem) =
+        match app.host.view(subject.name(), id, wish.query()).await {
+            Ok(rows) => (StatusCode::OK, Some(rows), None),
+            Err(error) => {
+                let Failure { status, message } = error.into();
+                (status, None, Some(message))
+            }
+        };
+    let mut told = None;
+    match notice {
+        Notice::None => {}
+        Notice::Done(run) => told = answered(app, subject, id, run).await,
+        Notice::Refused(refused, message) => {
+            (status, problem) = (refused, Some(message));
         }
-    };
+    }
     let (rows, next) = rows.map(|rows| (rows.rows, rows.next)).unwrap_or_default();
-    let href = subject.href(&app, Place::Page(&id));
-    let address = |after: &str| {
-        let fields = [("search", wish.search.as_str()), ("after", after)];
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(fields.into_iter().filter(|(_, value)| !value.is_empty()));
-        format!("{href}?{}", query.finish())
-    };
-    let line = |row: crate::store::ReportRow| {
-        let customer = row
-            .more
-            .iter()
-            .find(|(name, value)| name == CUSTOMER && !value.is_empty());
-        let activity = customer
-            .map(|(_, id)| Filter::of_customer(id).address(&subject.href(&app, Place::Activity)));
-        Line {
-            cells: titled(&spec.columns, row.cells),
-            activity,
-        }
-    };
+    let href = subject.href(app, Place::Page(id));
+    let log = subject.href(app, Place::Activity);
+    let narrowed = !wish.search.is_empty() || !wish.filters.is_empty();
     let template = RowsPage {
-        frame: subject.frame(&app, &visitor, Place::Page(&id), &spec.title),
+        frame: subject.frame(app, visitor, Place::Page(id), &spec.title),
         title: spec.title.clone(),
+        search: spec.search.then(|| wish.search.clone()),
+        filters: spec.filters.iter().map(|spec| filter(spec, wish)).collect(),
+        narrowed,
         columns: spec.columns.clone(),
-        rows: rows.into_iter().map(line).collect(),
-        first: (!wish.after.is_empty()).then(|| address("")),
-        next: (!next.is_empty()).then(|| address(&next)),
-        search: wish.search.clone(),
+        rows: rows.into_iter().map(|row| line(spec, row, &log)).collect(),
+        acts: acts(spec),
+        ticks: spec.acts.iter().any(|act| act.rows != ActRows::None),
+        kept: wish.fields(),
+        first: (!wish.after.is_empty()).then(|| wish.at(&href, "")),
+        next: (!next.is_empty()).then(|| wish.at(&href, &next)),
+        csv: wish.at(&format!("{href}/csv"), ""),
+        told,
         problem,
-        href: href.clone(),
+        href,
     };
     Ok(page_with(status, &template))
+}
+
+fn page<'s>(subject: &'s Subject, id: &str) -> Result<&'s PageSpec, Failure> {
+    let found = subject.situation.manifest.page(id);
+    found.ok_or_else(|| Failure::not_found("page"))
+}
+
+/// What the add-on answered to an act on this page. From the run itself: an address must not put words into its mouth.
+async fn answered(app: &App, subject: &Subject, page: &str, run: RunId) -> Option<String> {
+    let run = app.host.store().run(run).await.ok()?;
+    let is_ours = run.installation == subject.name()
+        && run
+            .job
+            .strip_prefix(page)
+            .is_some_and(|act| act.starts_with('/'));
+    let text = answer(run.outcome.as_ref().filter(|_| is_ours)?).ok()?;
+    Some(text).filter(|text| !text.is_empty())
+}
+
+fn filter(spec: &FilterSpec, wish: &Wish) -> FilterPart {
+    let offered: Vec<(String, String)> = spec
+        .options
+        .iter()
+        .map(|option| (option.value.clone(), option.title.clone()))
+        .collect();
+    let chosen = wish.filters.iter().find(|(key, _)| *key == spec.key);
+    let chosen: Vec<&str> = chosen.iter().map(|(_, value)| value.as_str()).collect();
+    FilterPart {
+        name: format!("{FILTER}{}", spec.key),
+        title: spec.title.clone(),
+        options: options(&offered, &chosen),
+    }
+}
+
+fn acts(spec: &PageSpec) -> Vec<ActPart> {
+    let part = |act: &crate::manifest::ActSpec| ActPart {
+        id: act.id.clone(),
+        title: act.title.clone(),
+        help: act.help.clone(),
+    };
+    spec.acts.iter().map(part).collect()
+}
+
+fn line(spec: &PageSpec, row: ReportRow, log: &str) -> Line {
+    let customer = row
+        .more
+        .iter()
+        .find(|(name, value)| name == CUSTOMER && !value.is_empty());
+    Line {
+        activity: customer.map(|(_, id)| Filter::of_customer(id).address(log)),
+        id: row.id,
+        cells: titled(&spec.columns, row.cells),
+    }
 }
 
 /// Cells with the titles of their columns; an add-on may send more cells than its manifest has columns.

@@ -6,14 +6,17 @@ use axum::extract::{Path, Query, State};
 use axum::http::HeaderName;
 use axum::response::{IntoResponse, Redirect, Response};
 use chrono::{DateTime, Utc};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::activity::Filter;
 use super::rows::titled;
 use super::run_line::{self, RunLine};
 use super::subject::{Place, Subject};
+use crate::exports::{Export, Format, ReportExport};
 use crate::store::{LogRow, Run, RunId, RunState};
 use crate::web::App;
+use crate::web::download;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, Moment, page};
 use crate::web::login::session::Visitor;
@@ -33,6 +36,8 @@ struct RunPage {
     live: Live,
     preview: bool,
     by: String,
+    /// What it was started with.
+    options: Vec<(String, String)>,
     started: Moment,
     ended: Option<Moment>,
     resumes: Option<Moment>,
@@ -75,6 +80,7 @@ struct Report {
     /// Cells with the titles of their columns.
     rows: Vec<Vec<(String, String)>>,
     next: Option<String>,
+    csv: String,
 }
 
 struct LogPart {
@@ -125,6 +131,7 @@ pub async fn show(
         live: Live::new(&app, &subject, &run),
         preview: run.preview,
         by: run_line::by(&run),
+        options: run.options.clone(),
         started: subject.moment(run.started_at),
         ended: run.ended_at.map(|at| subject.moment(at)),
         resumes: outcome
@@ -159,6 +166,29 @@ pub async fn live(State(app): State<App>, Path(run): Path<RunId>) -> Result<Resp
         "yes"
     };
     Ok(([(OVER, over)], page(&Live::new(&app, &subject, &run))).into_response())
+}
+
+/// `GET /runs/{run}/reports/{report}/csv`: all rows of one report.
+pub async fn download(
+    State(app): State<App>,
+    Path((run, kind)): Path<(RunId, String)>,
+) -> Result<Response, Failure> {
+    let store = app.host.store();
+    let run = store.run(run).await?;
+    if !store
+        .report_kinds(run.id)
+        .await?
+        .iter()
+        .any(|(known, _)| *known == kind)
+    {
+        return Err(Failure::not_found("report"));
+    }
+    let subject = Subject::load(&app, &run.installation).await?;
+    let spec = subject.situation.manifest.report(&kind);
+    let columns = spec.map(|spec| spec.columns.clone()).unwrap_or_default();
+    let name = format!("{}-run-{}-{kind}", run.installation, run.id);
+    let export = ReportExport::new(store.clone(), run.id, &kind, columns);
+    download::file(Export::Report(export), Format::Csv, &name).await
 }
 
 /// `POST /runs/{run}/stop`
@@ -199,10 +229,12 @@ async fn reports(
         let after = if at.report == kind { at.after } else { 0 };
         let rows = store.report_rows(run.id, &kind, after, PAGE).await?;
         let full = rows.len() == PAGE as usize;
-        let next = rows.last().filter(|_| full).map(|(number, _)| {
-            let kind: String = url::form_urlencoded::byte_serialize(kind.as_bytes()).collect();
-            format!("{href}?report={kind}&after={number}#report-{kind}")
-        });
+        let place = utf8_percent_encode(&kind, NON_ALPHANUMERIC);
+        let next = rows
+            .last()
+            .filter(|_| full)
+            .map(|(number, _)| format!("{href}?report={place}&after={number}#report-{place}"));
+        let csv = format!("{href}/reports/{place}/csv");
         let columns = spec.map(|spec| spec.columns.clone()).unwrap_or_default();
         reports.push(Report {
             title: spec.map_or_else(|| kind.clone(), |spec| spec.title.clone()),
@@ -214,6 +246,7 @@ async fn reports(
             kind,
             amount,
             next,
+            csv,
         });
     }
     Ok(reports)

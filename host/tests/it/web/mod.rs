@@ -7,3 +7,4 @@ mod protection;
 mod runs;
 mod settings;
 pub mod site;
+pub mod tables;

@@ -1,9 +1,12 @@
 //! Forms of settings and mappings.
 
-use addon_host::store::StoredValue;
+use addon_host::store::{SettingChange, StoredValue};
 use reqwest::StatusCode;
 
 use super::site::Site;
+use super::tables;
+use crate::fixtures::at;
+use crate::guest::table_guest;
 
 #[tokio::test]
 async fn settings_are_saved_whole_or_not_at_all_and_secrets_never_come_back() {
@@ -146,5 +149,132 @@ async fn settings_are_saved_whole_or_not_at_all_and_secrets_never_come_back() {
         "Nothing was saved: tax.1: is not a setting of this add-on",
         r#"value="1002""#,
     ]);
+    site.stop().await;
+}
+
+/// F9, F24, F38, F47, F55, F56, I13, I14, D4: what cannot be is refused with its field and its cure; what is gone since is shown as
+/// stale.
+#[tokio::test]
+async fn a_choice_must_be_in_its_list_and_a_stale_one_is_shown_as_such() {
+    let site = Site::with("", tables::MANIFEST, table_guest()).await;
+    let mut ann = site.ann().await;
+    let (settings, mappings) = ("/installations/isp/settings", "/installations/isp/mappings");
+    for (path, form, says) in [
+        (
+            settings,
+            [("method", "77")],
+            "Method `77` is not among the 2 of `items`.",
+        ),
+        (
+            settings,
+            [("method", "77")],
+            "press Import mapping settings and choose again",
+        ),
+        (
+            settings,
+            [("methods", "1001,9")],
+            "Methods `9` is not among",
+        ),
+        (
+            settings,
+            [("pattern", "{name} {nmae}")],
+            "Pattern has `{nmae}`, which stands for nothing. Known: {id}, {name}.",
+        ),
+        (
+            settings,
+            [("pattern", "{name")],
+            "Pattern has a `{` without its `}`",
+        ),
+        (
+            settings,
+            [("pattern", "{name} and 20 more characters")],
+            "Pattern has 29 characters. At most 20",
+        ),
+        (
+            settings,
+            [("month_days", "32")],
+            "`32` is no day of the month",
+        ),
+        (
+            mappings,
+            [("item.5", "77")],
+            "`77` is not among the 2 of `items`",
+        ),
+    ] {
+        let page = ann.post(path, &form).await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{form:?}");
+        page.shows(&[says]);
+        assert!(site.store.settings("isp").await.unwrap().is_empty());
+    }
+    // A list that cannot be had keeps nobody from saving. Days come as ticks.
+    let form = [
+        ("method", "1001"),
+        ("methods", ""),
+        ("methods", "1002"),
+        ("elsewhere", "12"),
+        ("pattern", "{id} {name}"),
+        ("month_days", ""),
+        ("month_days", "31"),
+        ("month_days", "1"),
+        ("domain", "https://isp.example/crm"),
+    ];
+    let page = ann.post(settings, &form).await;
+    assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.text);
+    let page = ann.get(&page.location).await;
+    page.shows(&[
+        // The note about the slash stands beside its field.
+        r#"<p class="ok">Settings: Domain is stored as https://isp.example/crm/.</p>"#,
+        r#"name="month_days" value="31" checked"#,
+    ]);
+    let stored = |key: &'static str| {
+        let store = site.store.clone();
+        async move {
+            let all = store.settings("isp").await.unwrap();
+            let found = all.into_iter().find(|one| one.key == key).unwrap();
+            (found.value, found.changed_by)
+        }
+    };
+    let plain = |text: &str| (StoredValue::Plain(text.to_owned()), "ann".to_owned());
+    assert_eq!(stored("month_days").await, plain("1,31"));
+    assert_eq!(stored("domain").await, plain("https://isp.example/crm/"));
+
+    let page = ann.post(mappings, &[("item.5", "1002")]).await;
+    assert_eq!(page.location, "/installations/isp/mappings?saved=1");
+    let page = ann.get(&page.location).await;
+    page.shows(&[
+        r#"<option value="1002" selected>Voice</option>"#,
+        // The finding that names the row stands in the row.
+        r#"<p class="notes"><span class="warning">Internet is mapped oddly."#,
+    ]);
+    assert!(!page.has("stale"));
+
+    // Gone since: shown with its id, kept when something else is saved, and not to be chosen again.
+    for (key, value) in [("item.5", "900"), ("methods", "900,1002")] {
+        let change = SettingChange {
+            key: key.to_owned(),
+            value: Some(StoredValue::Plain(value.to_owned())),
+        };
+        site.store
+            .save_settings("isp", &[change], "ann", at(1))
+            .await
+            .unwrap();
+    }
+    ann.get(mappings).await.shows(&[
+        r#"<option value="900" selected>900 (not in the list)</option>"#,
+        r#"<span class="badge warning">stale</span> 900 is not in the list any more"#,
+    ]);
+    ann.get(settings).await.shows(&["900 (not in the list)"]);
+    let form = [
+        ("methods", ""),
+        ("methods", "900"),
+        ("methods", "1001"),
+        ("methods", "1002"),
+    ];
+    let page = ann.post(settings, &form).await;
+    assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.text);
+    assert_eq!(
+        stored("methods").await.0,
+        StoredValue::Plain("900,1001,1002".into())
+    );
     site.stop().await;
 }

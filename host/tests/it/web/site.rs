@@ -119,6 +119,7 @@ when_any = ["automatic"]
 id = "outbox"
 title = "Held and waiting"
 columns = ["Kind", "State"]
+search = true
 
 [[reports]]
 id = "plan"
@@ -175,6 +176,11 @@ pub struct Page {
 
 impl Site {
     pub async fn new(base: &str) -> Self {
+        Self::with(base, MANIFEST, guest()).await
+    }
+
+    /// With another add-on; its id is `guest`.
+    pub async fn with(base: &str, manifest: &str, component: &[u8]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(Stopped::at(at(0)));
         let (data_dir, database_url) =
@@ -186,7 +192,7 @@ impl Site {
         let host = Host::open_with(config, clock.clone(), Limits::default())
             .await
             .unwrap();
-        host.install_package(&package(MANIFEST, guest()), "ann")
+        host.install_package(&package(manifest, component), "ann")
             .await
             .unwrap();
         let store = host.store().clone();
@@ -248,6 +254,7 @@ impl Site {
             actor: "ann",
             preview,
             package_sha256: "x",
+            options: &[],
         };
         self.store.insert_run(new, at(0)).await.unwrap()
     }

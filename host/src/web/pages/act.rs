@@ -1,0 +1,166 @@
+//! A person's act on rows of a page. One that needs values or a confirmation shows a page first, and does nothing until that is
+//! sent; what the add-on answers is shown on the page that it was asked from.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::inputs::{Input, given, inputs, unplaced};
+use super::rows::{self, Notice, Wish};
+use super::subject::{Place, Subject};
+use crate::host::{ActRequest, HostError, answer};
+use crate::manifest::{ActSpec, InputKind};
+use crate::settings::FieldProblem;
+use crate::web::App;
+use crate::web::failure::Failure;
+use crate::web::frame::{Frame, page_with};
+use crate::web::login::session::Visitor;
+
+/// How long a page waits for an act; after it, the page of its run tells the rest.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Rows that are named before they are only counted.
+const NAMED: usize = 20;
+
+#[derive(Template)]
+#[template(path = "act.html")]
+struct ActPage {
+    frame: Frame,
+    /// The form's address.
+    href: String,
+    back: String,
+    act: String,
+    title: String,
+    help: String,
+    confirm: Option<String>,
+    rows: Vec<String>,
+    named: String,
+    /// Where the person was on the page.
+    kept: Vec<(String, String)>,
+    inputs: Vec<Input>,
+    problem: Option<String>,
+}
+
+/// `POST /installations/{name}/pages/{page}/act`: `act`, `row` (several), values, and where the person was; `confirmed` = `1`
+/// where it was confirmed.
+pub async fn submit(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Path((name, page)): Path<(String, String)>,
+    Form(form): Form<Vec<(String, String)>>,
+) -> Result<Response, Failure> {
+    let subject = Subject::load(&app, &name).await?;
+    let all = |wanted: &'static str| {
+        form.iter()
+            .filter(move |(name, _)| name == wanted)
+            .map(|(_, value)| value.clone())
+    };
+    let request = ActRequest {
+        page: page.clone(),
+        act: all("act").next().unwrap_or_default(),
+        rows: all("row").collect(),
+        values: given(&form),
+        actor: visitor.account.clone(),
+    };
+    let spec = subject.situation.manifest.page(&page);
+    let spec = spec
+        .and_then(|spec| spec.act(&request.act))
+        .ok_or_else(|| Failure::not_found("act"))?;
+    let wish = Wish::of(&form);
+    let asks = spec.confirm.is_some() || !spec.values.is_empty();
+    let confirmed = all("confirmed").any(|value| value == "1");
+    if asks && !confirmed && spec.rows.fits(request.rows.len()) {
+        let draft = Draft::new(spec, &request, &wish);
+        return Ok(draft.draw(&app, &visitor, &subject, StatusCode::OK));
+    }
+    let (host, installation, wanted) = (app.host.clone(), name.clone(), request.clone());
+    let started = App::detached(async move { host.start_act(&installation, wanted).await }).await?;
+    let error = match started {
+        Err(error) => error,
+        Ok(handle) => {
+            let run = handle.id();
+            let Ok(outcome) = tokio::time::timeout(PATIENCE, handle.wait()).await else {
+                return Ok(Redirect::to(&app.href(&format!("/runs/{run}"))).into_response());
+            };
+            match answer(&outcome) {
+                Err(error) => error,
+                Ok(_) => {
+                    let address = wish.address(&subject.href(&app, Place::Page(&page)), run);
+                    return Ok(Redirect::to(&address).into_response());
+                }
+            }
+        }
+    };
+    let problems = match &error {
+        HostError::Inputs(problems) => problems.clone(),
+        _ => Vec::new(),
+    };
+    let is_no = matches!(&error, HostError::Addon(_));
+    let Failure { status, message } = error.into();
+    // The add-on works, and what it answered is no.
+    let status = if is_no {
+        StatusCode::UNPROCESSABLE_ENTITY
+    } else {
+        status
+    };
+    if asks && spec.rows.fits(request.rows.len()) {
+        let mut draft = Draft::new(spec, &request, &wish);
+        draft.problem = problems.is_empty().then_some(message);
+        draft.problems = problems;
+        return Ok(draft.draw(&app, &visitor, &subject, status));
+    }
+    let notice = Notice::Refused(status, message);
+    rows::draw(&app, &visitor, &subject, &page, &wish, notice).await
+}
+
+/// An act that is not done yet.
+struct Draft<'a> {
+    spec: &'a ActSpec,
+    request: &'a ActRequest,
+    wish: &'a Wish,
+    problems: Vec<FieldProblem>,
+    problem: Option<String>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(spec: &'a ActSpec, request: &'a ActRequest, wish: &'a Wish) -> Self {
+        Self {
+            spec,
+            request,
+            wish,
+            problems: Vec::new(),
+            problem: None,
+        }
+    }
+
+    fn draw(self, app: &App, visitor: &Visitor, subject: &Subject, status: StatusCode) -> Response {
+        let place = Place::Page(&self.request.page);
+        let href = subject.href(app, place);
+        let rows = &self.request.rows;
+        let mut named = rows[..rows.len().min(NAMED)].join(", ");
+        if rows.len() > NAMED {
+            named.push_str(&format!(" and {} more", rows.len() - NAMED));
+        }
+        let template = ActPage {
+            frame: subject.frame(app, visitor, place, &self.spec.title),
+            back: self.wish.again(&href),
+            href: format!("{href}/act"),
+            act: self.spec.id.clone(),
+            title: self.spec.title.clone(),
+            help: self.spec.help.clone(),
+            confirm: self.spec.confirm.clone(),
+            rows: rows.clone(),
+            named,
+            kept: self.wish.fields(),
+            inputs: inputs(&self.spec.values, &self.request.values, &self.problems),
+            problem: self
+                .problem
+                .or_else(|| unplaced(&self.spec.values, &self.problems)),
+        };
+        page_with(status, &template)
+    }
+}
