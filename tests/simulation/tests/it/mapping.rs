@@ -353,7 +353,8 @@ fn every_record_is_on_the_page_of_records() {
     let mut installation = Installation::new(&isp, false);
     installation.set("tax.1", "");
     installation.run_through("sync");
-    let all = installation.rows("records", &[]);
+    let mut all = installation.rows("records", &[]);
+    all.retain(|row| row[0] != "allocation");
     assert_eq!(
         all.len(),
         isp.customers.len() + isp.invoices.len() + isp.credit_notes.len() + isp.payments.len()
