@@ -9,7 +9,9 @@ use crate::sage::{self, Service};
 use crate::sync::credit_notes::CreditNotes;
 use crate::sync::customers::Customers;
 use crate::sync::invoices::Invoices;
+use crate::sync::made;
 use crate::sync::mapping::{self, List, Mapping};
+use crate::sync::payments_in::{self, Scope};
 use crate::sync::payments_out::Payments;
 use crate::sync::pipeline;
 use crate::write::ledger::{Halt, Job, META, Run};
@@ -71,6 +73,8 @@ fn perform(run: &mut Run, job: &str) -> Job<Option<Failure>> {
         "export-invoices" => export(run, Kind::Invoice)?,
         "export-credit-notes" => export(run, Kind::CreditNote)?,
         "export-payments" => export(run, Kind::Payment)?,
+        "import-payments" => return payments_in::import(run, Scope::New),
+        "import-all-payments" => return payments_in::import(run, Scope::All),
         "sync" => return sync(run),
         unknown => {
             return Err(Halt::Failed(Failure::new(
@@ -117,10 +121,13 @@ fn export(run: &mut Run, kind: Kind) -> Job<()> {
             pipeline::sync(run, &CreditNotes { mapping })
         }
         Kind::Payment => {
+            made::recognise(run)?;
             let mapping = Mapping::load(run)?;
             pipeline::sync(run, &Payments { mapping })
         }
-        Kind::Receipt | Kind::Allocation => Ok(()),
+        // A direction without import is nothing that a sync need tell.
+        Kind::Receipt => payments_in::import(run, Scope::New).map(|_| ()),
+        Kind::Allocation => Ok(()),
     }
 }
 
@@ -189,6 +196,7 @@ pub fn view(cap: &mut dyn Capabilities, page: &str, query: &Query) -> Result<Row
     let mut run = Run::new(cap)?;
     match page {
         "outbox" => pages::outbox::view(&mut run, query).map_err(Halt::into_failure),
+        "statements" => pages::statements::view(&mut run, query).map_err(Halt::into_failure),
         unknown => Err(Failure::new(
             "unknown-page",
             format!("There is no page {unknown:?}."),
@@ -210,6 +218,9 @@ pub fn act(
     let mut run = Run::new(cap)?;
     match page {
         "outbox" => pages::outbox::act(&mut run, act, rows, values).map_err(Halt::into_failure),
+        "statements" => {
+            pages::statements::act(&mut run, act, rows, values).map_err(Halt::into_failure)
+        }
         unknown => Err(Failure::new(
             "unknown-page",
             format!("There is no page {unknown:?}."),

@@ -11,6 +11,7 @@ use crate::capability::{
     Activity, Answer, Capabilities, Change, Effect, Entry, Failure, Pair, Request, Response, Row,
 };
 use crate::json;
+use crate::splynx;
 
 /// Rows handed to the host at once.
 const REPORT_PAGE: usize = 100;
@@ -46,6 +47,21 @@ impl<'a> Preview<'a> {
             return Ok(());
         }
         self.real.report("plan", std::mem::take(&mut self.plan))
+    }
+
+    /// Splynx's answer to a POST or PUT (Splynx API 2.1).
+    fn accepted(&mut self, request: &Request) -> Answer {
+        let (status, body) = if request.method == "POST" {
+            self.next_id += 1;
+            (201, format!(r#"{{"id":{}}}"#, self.next_id))
+        } else {
+            (202, String::new())
+        };
+        Ok(Response {
+            status,
+            headers: Vec::new(),
+            body,
+        })
     }
 
     /// Sage's answer to a Save: the object with its id, number and total.
@@ -93,6 +109,8 @@ impl<'a> Preview<'a> {
             "skipped" => "skip",
             "held" => "hold",
             "owed" => "owe",
+            "imported" => "import",
+            "listed" => "list",
             other => other,
         };
         Row {
@@ -118,7 +136,10 @@ impl Capabilities for Preview<'_> {
         }
         requests
             .iter()
-            .map(|request| self.stored(request))
+            .map(|request| match request.connection {
+                splynx::CONNECTION => self.accepted(request),
+                _ => self.stored(request),
+            })
             .collect()
     }
 

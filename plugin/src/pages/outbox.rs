@@ -118,7 +118,8 @@ fn refuse(message: String) -> Halt {
 }
 
 fn retried(key: RecordKey, record: Record) -> Job<Record> {
-    if record.remote.is_some() && key.kind != Kind::Customer {
+    // A receipt was made in Sage: what is tried again is its way into Splynx.
+    if record.remote.is_some() && !matches!(key.kind, Kind::Customer | Kind::Receipt) {
         return Err(refuse(format!(
             "{} {} is in Sage already and is never sent a second time. Correct it in Sage, then mark it as done.",
             key.kind.name(),

@@ -36,7 +36,7 @@ impl Window {
     }
 }
 
-fn condition(field: &str, operator: &str, value: &str) -> [Pair; 2] {
+pub(super) fn condition(field: &str, operator: &str, value: &str) -> [Pair; 2] {
     [
         (format!("main_attributes[{field}][0]"), operator.to_owned()),
         (format!("main_attributes[{field}][1]"), value.to_owned()),
@@ -180,7 +180,7 @@ pub fn list_all(run: &mut Run, path: &str) -> Job<Value> {
     body(&response, path)
 }
 
-fn fetch_list(run: &mut Run, path: &str, query: Vec<Pair>) -> Job<Vec<Value>> {
+pub(super) fn fetch_list(run: &mut Run, path: &str, query: Vec<Pair>) -> Job<Vec<Value>> {
     let response = fetch(run, get(path, query))?;
     match body(&response, path)? {
         Value::Array(list) => Ok(list),
@@ -195,7 +195,7 @@ fn fetch(run: &mut Run, request: Request) -> Job<Response> {
 }
 
 /// Anything but success ends the job, with the cure.
-fn check(response: Response, path: &str) -> Job<Response> {
+pub(super) fn check(response: Response, path: &str) -> Job<Response> {
     let said = said(&response.body);
     Err(match response.status {
         200..=299 => return Ok(response),
@@ -222,7 +222,7 @@ fn check(response: Response, path: &str) -> Job<Response> {
 }
 
 /// The message in an error body, whatever its shape.
-fn said(text: &str) -> String {
+pub(super) fn said(text: &str) -> String {
     let message = serde_json::from_str::<Value>(text)
         .ok()
         .and_then(|value| Some(value.get("error")?.get("message")?.as_str()?.to_owned()))
