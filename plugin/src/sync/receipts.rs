@@ -414,6 +414,9 @@ pub fn plan(
 ) -> Vec<Reason> {
     let mut reasons: Vec<Reason> = Vec::new();
     let sage_customer = sheet.customer;
+    let by_hand = sheet.lines.iter().find_map(|line| line.by_hand.as_ref());
+    // For people who read the statement: whom somebody named for the rest of the money.
+    let named = known.customer.or(by_hand.map(|chosen| chosen.customer));
     for line in &mut sheet.lines {
         if line.closed || line.plan.fate == Fate::Cancel {
             continue;
@@ -436,7 +439,7 @@ pub fn plan(
             }
         };
         line.plan = Plan {
-            customer: known.customer,
+            customer: named,
             // Splynx takes no payment for a deleted invoice: its money goes to the balance.
             invoice: invoice
                 .filter(|invoice| invoice.standing != Standing::Deleted)

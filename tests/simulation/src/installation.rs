@@ -109,10 +109,30 @@ impl Installation {
 
     /// A person's act on records in the outbox; `remote` for a link.
     pub fn decide(&mut self, act: &str, records: &[&str], remote: &str) -> Result<String, Failure> {
-        let rows: Vec<String> = records.iter().map(|record| (*record).to_owned()).collect();
-        let values = [("remote-id".to_owned(), remote.to_owned())];
+        self.act("outbox", act, records, &[("remote-id", remote)])
+    }
+
+    /// A person's act on rows of a page.
+    pub fn act(
+        &mut self,
+        page: &str,
+        act: &str,
+        rows: &[&str],
+        values: &[(&str, &str)],
+    ) -> Result<String, Failure> {
+        let rows: Vec<String> = rows.iter().map(|row| (*row).to_owned()).collect();
+        let values: Vec<_> = values
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         self.host().begin(Rights::Write);
-        native::act(self.host(), "outbox", act, &rows, &values)
+        native::act(self.host(), page, act, &rows, &values)
+    }
+
+    /// The rows of a page, all of them.
+    pub fn view(&mut self, page: &str) -> Result<Vec<Row>, Failure> {
+        self.host().begin(Rights::View);
+        native::view(self.host(), page)
     }
 
     fn perform(&mut self, job: &str, preview: bool) -> Result<Result<Outcome, Failure>, Crash> {

@@ -41,6 +41,30 @@ pub fn act(
     addon::act(&mut Native(host), page, act, rows, values).map_err(failure_out)
 }
 
+/// The rows of a page, however many pages that takes.
+pub fn view(
+    host: &mut MockHost<World>,
+    page: &str,
+) -> Result<Vec<contract::Row>, contract::Failure> {
+    let mut query = addon::Query {
+        limit: 2,
+        ..addon::Query::default()
+    };
+    let mut all = Vec::new();
+    loop {
+        let rows = addon::view(&mut Native(host), page, &query).map_err(failure_out)?;
+        all.extend(rows.rows.into_iter().map(|row| contract::Row {
+            id: row.id,
+            cells: row.cells,
+            more: row.more,
+        }));
+        if rows.next.is_empty() {
+            return Ok(all);
+        }
+        query.after = rows.next;
+    }
+}
+
 struct Native<'h>(&'h mut MockHost<World>);
 
 /// Ends the run at once where it dies, as the trap of a component does.

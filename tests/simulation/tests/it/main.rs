@@ -2,5 +2,6 @@
 
 mod cures;
 mod doubts;
+mod imports;
 mod judge;
 mod whole;
