@@ -11,9 +11,11 @@ use crate::sync::credit_notes::CreditNotes;
 use crate::sync::customers::{self, Customers};
 use crate::sync::documents::Office;
 use crate::sync::invoices::Invoices;
+use crate::sync::made;
 use crate::sync::mapping::{self, List, Mapping};
 use crate::sync::pairing;
 use crate::sync::pairing_file;
+use crate::sync::payments_in::{self, Scope};
 use crate::sync::payments_out::Payments;
 use crate::sync::pipeline::{self, Entity};
 use crate::sync::same_number;
@@ -101,6 +103,8 @@ fn perform(run: &mut Run, job: &str, options: &[Pair]) -> Job<Option<Failure>> {
             let mapping = Mapping::load(run)?;
             return calibration::calibrate(run, &mapping);
         }
+        "import-payments" => return payments_in::import(run, Scope::New),
+        "import-all-payments" => return payments_in::import(run, Scope::All),
         "sync" => return sync(run),
         unknown => {
             return Err(Halt::Failed(Failure::new(
@@ -174,10 +178,12 @@ fn bring_into_step(run: &mut Run, kind: Kind, look: Look) -> Job<()> {
             look.perform(run, &CreditNotes { office })
         }
         Kind::Payment => {
+            made::recognise(run)?;
             let mapping = Mapping::load(run)?;
             look.perform(run, &Payments { mapping })
         }
-        Kind::Receipt => Ok(()),
+        // A direction without import is nothing that a sync need tell.
+        Kind::Receipt => payments_in::import(run, Scope::New).map(|_| ()),
         Kind::Allocation => allocations::sync(run),
     }
 }
@@ -284,6 +290,7 @@ pub fn view(cap: &mut dyn Capabilities, page: &str, query: &Query) -> Result<Row
             .map_err(Halt::into_failure),
         "pairing" => pages::pairing::view(&mut run, query).map_err(Halt::into_failure),
         "records" => pages::records::view(&mut run, query).map_err(Halt::into_failure),
+        "statements" => pages::statements::view(&mut run, query).map_err(Halt::into_failure),
         unknown => Err(Failure::new(
             "unknown-page",
             format!("There is no page {unknown:?}."),
@@ -306,6 +313,9 @@ pub fn act(
     match page {
         "outbox" => pages::outbox::act(&mut run, act, rows, values).map_err(Halt::into_failure),
         "pairing" => pages::pairing::act(&mut run, act, rows, values).map_err(Halt::into_failure),
+        "statements" => {
+            pages::statements::act(&mut run, act, rows, values).map_err(Halt::into_failure)
+        }
         unknown => Err(Failure::new(
             "unknown-page",
             format!("There is no page {unknown:?}."),

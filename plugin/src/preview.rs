@@ -14,6 +14,7 @@ use crate::capability::{
 };
 use crate::collect::ToMap;
 use crate::json;
+use crate::splynx;
 use crate::sync::{calibration, mapping};
 
 /// Rows handed to the host at once.
@@ -50,6 +51,21 @@ impl<'a> Preview<'a> {
             return Ok(());
         }
         self.real.report("plan", std::mem::take(&mut self.plan))
+    }
+
+    /// Splynx's answer to a POST or PUT (Splynx API 2.1).
+    fn accepted(&mut self, request: &Request) -> Answer {
+        let (status, body) = if request.method == "POST" {
+            self.next_id += 1;
+            (201, format!(r#"{{"id":{}}}"#, self.next_id))
+        } else {
+            (202, String::new())
+        };
+        Ok(Response {
+            status,
+            headers: Vec::new(),
+            body,
+        })
     }
 
     /// Sage's answer to a Save: the object with its id and totals; to a batch, a list of them; to a Delete, nothing.
@@ -123,6 +139,8 @@ impl<'a> Preview<'a> {
             "skipped" => "skip",
             "held" => "hold",
             "owed" => "owe",
+            "imported" => "import",
+            "listed" => "list",
             other => other,
         };
         Row {
@@ -148,7 +166,10 @@ impl Capabilities for Preview<'_> {
         }
         requests
             .iter()
-            .map(|request| self.stored(request))
+            .map(|request| match request.connection {
+                splynx::CONNECTION => self.accepted(request),
+                _ => self.stored(request),
+            })
             .collect()
     }
 

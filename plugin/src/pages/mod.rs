@@ -3,6 +3,7 @@
 pub mod outbox;
 pub mod pairing;
 pub mod records;
+pub mod statements;
 
 use crate::addon::{Query, Rows};
 use crate::capability::{Entry, Failure, Pair, Row};

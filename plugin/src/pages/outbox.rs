@@ -115,9 +115,10 @@ pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<St
 }
 
 fn retried(key: RecordKey, record: Record) -> Job<Record> {
-    // Customers and documents are saved again as an update of what Sage has; money is not.
-    let is_updated = matches!(key.kind, Kind::Customer | Kind::Invoice | Kind::CreditNote);
-    if record.remote.is_some() && !is_updated {
+    // Customers and documents are saved again as an update of what Sage has, and a receipt was made there: what is tried again is
+    // its way into Splynx. Other money is sent once.
+    let is_sent_once = matches!(key.kind, Kind::Payment | Kind::Allocation);
+    if record.remote.is_some() && is_sent_once {
         return Err(refuse(format!(
             "{} {} is in Sage already and is never sent a second time. Correct it in Sage, then mark it as done.",
             key.kind.name(),

@@ -36,7 +36,7 @@ impl Window {
     }
 }
 
-fn condition(field: &str, operator: &str, value: &str) -> [Pair; 2] {
+pub(super) fn condition(field: &str, operator: &str, value: &str) -> [Pair; 2] {
     [
         (format!("main_attributes[{field}][0]"), operator.to_owned()),
         (format!("main_attributes[{field}][1]"), value.to_owned()),
@@ -154,19 +154,6 @@ pub fn by_ids<T: Resource>(run: &mut Run, ids: &[i64]) -> Job<Page<T>> {
     Ok(found)
 }
 
-/// Rows whose field has one of these ids. What the server added because it ignored the search is left out.
-pub fn search(run: &mut Run, path: &str, field: &str, ids: &[i64]) -> Job<Vec<Value>> {
-    let mut found = Vec::new();
-    for chunk in ids.chunks(IDS) {
-        let mut query = one_of(field, chunk);
-        query.push(("order[id]".to_owned(), "ASC".to_owned()));
-        let mut list = fetch_list(run, path, query)?;
-        list.retain(|row| json::integer(row, field).is_some_and(|id| chunk.contains(&id)));
-        found.extend(list);
-    }
-    Ok(found)
-}
-
 fn one_of(field: &str, ids: &[i64]) -> Vec<Pair> {
     let mut query = vec![(format!("main_attributes[{field}][0]"), "IN".to_owned())];
     query.extend(
@@ -208,7 +195,7 @@ pub fn list_all(run: &mut Run, path: &str) -> Job<Value> {
     body(&response, path)
 }
 
-fn fetch_list(run: &mut Run, path: &str, query: Vec<Pair>) -> Job<Vec<Value>> {
+pub(super) fn fetch_list(run: &mut Run, path: &str, query: Vec<Pair>) -> Job<Vec<Value>> {
     let response = fetch(run, get(path, query))?;
     match body(&response, path)? {
         Value::Array(list) => Ok(list),
@@ -223,7 +210,7 @@ fn fetch(run: &mut Run, request: Request) -> Job<Response> {
 }
 
 /// Anything but success ends the job, with the cure.
-fn check(response: Response, path: &str) -> Job<Response> {
+pub(super) fn check(response: Response, path: &str) -> Job<Response> {
     let said = said(&response.body);
     Err(match response.status {
         200..=299 => return Ok(response),
@@ -250,7 +237,7 @@ fn check(response: Response, path: &str) -> Job<Response> {
 }
 
 /// The message in an error body, whatever its shape.
-fn said(text: &str) -> String {
+pub(super) fn said(text: &str) -> String {
     let message = serde_json::from_str::<Value>(text)
         .ok()
         .and_then(|value| Some(value.get("error")?.get("message")?.as_str()?.to_owned()))

@@ -4,9 +4,12 @@
 //! refused, so every answer is checked against what was asked for (Splynx API, search).
 
 mod client;
+mod money_in;
 mod types;
+pub mod writes;
 
-pub use client::{Page, Window, by_ids, changed, count, list_all, relations, search};
+pub use client::{Page, Window, by_ids, changed, count, list_all, relations};
+pub use money_in::{Receivable, Standing, StatementRecord};
 pub use types::{
     CreditNote, Customer, CustomerInfo, Document, DocumentStatus, Invoice, Line, Payment, Relation,
     Transaction,

@@ -9,11 +9,13 @@ use crate::collect::ToSet;
 use crate::json;
 use crate::sage::{DocumentLikeness, Found, Likeness, Service, key_in, reference};
 use crate::settings::{Direction, Settings};
-use crate::splynx::{self, Payment};
+use crate::splynx::Payment;
 use crate::sync::customers::cut;
 use crate::sync::documents::{changed_after_sync, customer_in_sage};
 use crate::sync::mapping::Mapping;
 use crate::sync::pipeline::{Aside, Decision, Description, Entity, possible_duplicate};
+use crate::sync::receipts::KEY_PREFIX;
+use crate::sync::statements::{FROM_SAGE, id_key};
 use crate::write::ledger::{Job, Run};
 use crate::write::protocol::{Act, Expected};
 use crate::write::record::{Kind, Reason, Record, RecordKey, Stored};
@@ -22,10 +24,6 @@ use crate::write::verdict;
 
 const SERVICE: Service = Service::CustomerReceipt;
 const DESCRIPTION_LENGTH: usize = 100;
-/// Payments that were made from a receipt of Sage's → that receipt's key.
-pub const FROM_SAGE: &str = "from-sage";
-/// How the numbers of such payments begin (`SAGE-660001-1`).
-pub const FROM_SAGE_PREFIX: &str = "SAGE-";
 
 pub struct Payments {
     pub mapping: Mapping,
@@ -157,35 +155,22 @@ impl Entity for Payments {
     }
 }
 
-/// D10: which of these payments came from Sage: made from a receipt by the add-on, or named by a statement record of ours because
-/// somebody paired it on Splynx's own screen.
+/// D10: which of these payments came from Sage: made from a receipt by the add-on, or paired with one by a person.
 fn from_sage(run: &mut Run, fresh: &[&(Payment, Stored)]) -> Job<BTreeSet<i64>> {
     let mut found = fresh
         .iter()
-        .filter(|(payment, _)| payment.receipt_number.starts_with(FROM_SAGE_PREFIX))
+        .filter(|(payment, _)| payment.receipt_number.starts_with(KEY_PREFIX))
         .map(|(payment, _)| payment.id)
         .to_set();
-    let keys: Vec<String> = fresh.iter().map(|(p, _)| format!("{:012}", p.id)).collect();
+    let keys: Vec<String> = fresh.iter().map(|(p, _)| id_key(p.id)).collect();
     let noted = run.cap.get(FROM_SAGE, &keys)?;
     found.extend(
         noted
             .iter()
             .filter_map(|entry| entry.key.parse::<i64>().ok()),
     );
-    let was_imported =
-        run.settings.direction.from_sage() || !run.cap.scan(FROM_SAGE, "", "", 1)?.is_empty();
-    if was_imported {
-        let ids: Vec<i64> = fresh.iter().map(|(payment, _)| payment.id).collect();
-        let records = splynx::search(run, STATEMENT_RECORDS, "payment_id", &ids)?;
-        let ours = records
-            .iter()
-            .filter(|r| json::text(r, "additional_1").starts_with(FROM_SAGE_PREFIX));
-        found.extend(ours.filter_map(|record| json::relation(record, "payment_id")));
-    }
     Ok(found)
 }
-
-const STATEMENT_RECORDS: &str = "admin/finance/bank-statements-records";
 
 /// Whether a receipt found by its number can be this payment's: not if it carries another record's key.
 fn belongs(found: &Found, key: RecordKey) -> bool {

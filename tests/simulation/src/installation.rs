@@ -9,7 +9,7 @@ use sandbox::http::Service;
 use sandbox::isp::Isp;
 use serde_json::Value;
 use splynx_sageone::addon::{Finding, Query, Rows};
-use splynx_sageone::capability::Pair;
+use splynx_sageone::capability::{Pair, Row as PageRow};
 
 use crate::native;
 use crate::world::{MANIFEST, World, settings};
@@ -161,8 +161,14 @@ impl Installation {
         native::view(self.host(), page, query)
     }
 
-    /// All rows of a page that a person filters, page by page.
+    /// The cells of all rows of a page that a person filters.
     pub fn rows(&mut self, page: &str, filters: &[(&str, &str)]) -> Vec<Vec<String>> {
+        let rows = self.whole_page(page, filters);
+        rows.into_iter().map(|row| row.cells).collect()
+    }
+
+    /// All rows of a page that a person filters, page by page.
+    pub fn whole_page(&mut self, page: &str, filters: &[(&str, &str)]) -> Vec<PageRow> {
         let mut query = Query {
             filters: filters
                 .iter()
@@ -176,7 +182,7 @@ impl Installation {
             let rows = self
                 .view(page, &query)
                 .unwrap_or_else(|failure| panic!("{page} does not show: {failure:?}"));
-            all.extend(rows.rows.into_iter().map(|row| row.cells));
+            all.extend(rows.rows);
             if rows.next.is_empty() {
                 return all;
             }

@@ -3,6 +3,7 @@
 mod cures;
 mod customers;
 mod doubts;
+mod imports;
 mod judge;
 mod mapping;
 mod money;

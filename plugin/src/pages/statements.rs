@@ -1,0 +1,208 @@
+//! The page Statements: every receipt from Sage that waits, and pairing one with invoices by hand (F76, F77).
+//!
+//! Pairing makes payments through the same protocol as an import. The trap (F78, I10): a payment type that is sent to Sage brings the
+//! money back to where it came from, so it has to be asked for by name.
+
+use rust_decimal::Decimal;
+
+use super::{filter, page, refuse, value};
+use crate::addon::{Query, Rows};
+use crate::capability::{Entry, Pair, Row};
+use crate::collect::ToSet;
+use crate::json;
+use crate::settings::{Direction, Settings};
+use crate::splynx::{Receivable, Resource, Standing, writes};
+use crate::sync::made;
+use crate::sync::receipts::Sheet;
+use crate::sync::statements::{Work, carry_out, sheets};
+use crate::write::ledger::{Job, Run};
+use crate::write::record::{ATTENTION, Kind, Record, RecordKey, State};
+
+/// The receipts of which money waits for a person.
+pub fn view(run: &mut Run, query: &Query) -> Job<Rows> {
+    let shows = filter(query, &[])?;
+    let prefix = format!("{}/", Kind::Receipt.name());
+    page(run, query, (ATTENTION, &prefix), &shows, rows)
+}
+
+fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<Row>> {
+    let keys: Vec<RecordKey> = entries
+        .iter()
+        .filter_map(|entry| RecordKey::parse(&entry.key))
+        .collect();
+    let ids: Vec<i64> = keys.iter().map(|key| key.id).collect();
+    let sheets = sheets(run, &ids)?;
+    let records = run.records(keys)?;
+    let customers = records
+        .values()
+        .filter_map(|stored| Some(stored.record.as_ref()?.customer))
+        .map(|id| RecordKey::new(Kind::Customer, id));
+    let customers = run.records(customers.to_set())?;
+    let mut rows = Vec::new();
+    for (key, stored) in records {
+        let (Some(record), Some(sheet)) = (stored.record, sheets.get(&key.id)) else {
+            continue;
+        };
+        if sheet.waiting().is_zero() {
+            continue;
+        }
+        let customer = customers
+            .get(&RecordKey::new(Kind::Customer, record.customer))
+            .and_then(|stored| stored.record.as_ref())
+            .map_or_else(
+                || format!("Sage customer {}", sheet.customer),
+                |customer| customer.label.clone(),
+            );
+        rows.push(Row {
+            id: key.to_string(),
+            cells: vec![
+                record.label,
+                sheet.date.to_string(),
+                customer,
+                format!("{:.2}", sheet.total),
+                format!("{:.2}", sheet.waiting()),
+                sheet.title.clone(),
+                record.reason.message,
+            ],
+            more: vec![("code".to_owned(), record.reason.code)],
+        });
+    }
+    Ok(rows)
+}
+
+/// `pair`: one receipt's waiting money with Splynx invoices by their numbers (`invoices`), as payments of a type (`payment_type`).
+pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<String> {
+    let ("pair", [row]) = (act, rows) else {
+        return Err(refuse("Statements has one act: pair, for one receipt."));
+    };
+    let value = |name| value(values, name);
+    let method = method(&run.settings, value("payment_type"), value("push_back"))?;
+    let key = RecordKey::parse(row)
+        .filter(|key| key.kind == Kind::Receipt)
+        .ok_or_else(|| refuse("Take the receipt's id from the page Statements."))?;
+    // Somebody may have paired it on Splynx's own screen meanwhile (D10).
+    made::look_again(run, &[key.id])?;
+    let stored = run.records([key])?.remove(&key).unwrap_or_default();
+    let (record, saved) = match (
+        stored.record.clone(),
+        sheets(run, &[key.id])?.remove(&key.id),
+    ) {
+        (Some(record), Some(sheet)) if is_open(&record, &sheet) => (record, sheet),
+        _ => {
+            return Err(refuse(
+                "No money of this receipt waits for a person: it was paired already, or the next run decides about it.",
+            ));
+        }
+    };
+    let invoices = invoices(run, value("invoices"), record.customer)?;
+    let customer = invoices[0].customer_id;
+    let mut sheet = saved.clone();
+    let due: Vec<(i64, Decimal)> = invoices.iter().map(|i| (i.id, i.due)).collect();
+    sheet.pair(&due, customer, method);
+    let is_rest = sheet
+        .lines
+        .iter()
+        .any(|line| line.waits() && line.by_hand.is_none());
+    let waits = Vec::from_iter(is_rest.then(|| record.reason.clone()));
+    let before = sheet.waiting();
+    let work = Work::new(
+        key.id,
+        stored,
+        Record { customer, ..record },
+        saved,
+        sheet,
+        waits,
+    );
+    carry_out(run, vec![work])?;
+    let left = sheets(run, &[key.id])?
+        .get(&key.id)
+        .map_or(Decimal::ZERO, Sheet::waiting);
+    let now = run
+        .records([key])?
+        .remove(&key)
+        .and_then(|stored| stored.record);
+    match now.filter(|record| record.state == State::Held && record.reason.code == "refused") {
+        Some(record) => Err(refuse(&record.reason.message)),
+        None => Ok(format!(
+            "{:.2} is paid; {left:.2} goes on waiting.",
+            before - left
+        )),
+    }
+}
+
+fn is_open(record: &Record, sheet: &Sheet) -> bool {
+    matches!(record.state, State::Held | State::Owed)
+        && !sheet.is_in_doubt()
+        && sheet.statement.is_some()
+        && sheet.waiting() > Decimal::ZERO
+}
+
+/// The payment type: that of imported payments unless another is named.
+fn method(settings: &Settings, named: &str, push_back: &str) -> Job<i64> {
+    let method = match named {
+        "" => settings.imported_method,
+        text => Some(
+            text.parse()
+                .map_err(|_| refuse("A payment type is a number."))?,
+        ),
+    };
+    let Some(method) = method else {
+        return Err(refuse(
+            "Name a payment type, or choose \"Method of payments that came from Sage\" under Settings.",
+        ));
+    };
+    let is_pushed = match settings.direction {
+        Direction::FromSage => false,
+        Direction::ToSage => settings.push_methods.contains(&method),
+        Direction::Both => true,
+    };
+    if is_pushed && settings.imported_method != Some(method) && push_back != "yes" {
+        return Err(refuse(
+            "Payments of that type are sent to Sage, where this money is already: only its pair would keep it back. Take the type of payments that came from Sage, or add push_back=yes.",
+        ));
+    }
+    Ok(method)
+}
+
+/// The invoices of these numbers, oldest first: all there, open, and of one customer.
+fn invoices(run: &mut Run, numbers: &str, customer: i64) -> Job<Vec<Receivable>> {
+    let numbers: Vec<String> = numbers
+        .split([',', ';', ' '])
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect();
+    let rows = writes::find(run, Receivable::PATH, "number", &numbers)?;
+    let mut found: Vec<Receivable> = rows
+        .iter()
+        .filter_map(|row| Receivable::parse(json::integer(row, "id")?, row).ok())
+        .filter(|invoice| invoice.standing != Standing::Deleted)
+        .collect();
+    for number in &numbers {
+        // Numbers need not be unique over partners (Splynx API 8.4): the receipt's customer tells them apart, where known.
+        let of_number = || found.iter().filter(|invoice| invoice.number == *number);
+        let matching = of_number().filter(|i| customer == 0 || i.customer_id == customer);
+        let message = match (matching.count(), of_number().count()) {
+            (1, _) => continue,
+            (0, 0) => format!("Splynx has no invoice {number}, or it is deleted."),
+            (0, _) => format!("Invoice {number} belongs to another customer."),
+            _ => format!("Splynx has several invoices {number}."),
+        };
+        return Err(refuse(&message));
+    }
+    found.retain(|invoice| customer == 0 || invoice.customer_id == customer);
+    found.sort_by_key(|invoice| (invoice.date, invoice.id));
+    let Some(first) = found.first() else {
+        return Err(refuse("Name the numbers of one or several invoices."));
+    };
+    if found
+        .iter()
+        .any(|other| other.customer_id != first.customer_id)
+    {
+        return Err(refuse("The invoices belong to different customers."));
+    }
+    found.retain(|invoice| invoice.due > Decimal::ZERO);
+    if found.is_empty() {
+        return Err(refuse("Nothing is due on these invoices."));
+    }
+    Ok(found)
+}

@@ -1,0 +1,407 @@
+//! What Splynx holds of receipts already: made by an earlier run whose answer was lost or whose state is gone, or paired by people
+//! on Splynx's own screen.
+//!
+//! Reads only, but for what it notes. The trap: absence counts only once nothing can be in flight any more, and a payment that
+//! is overlooked here would be made twice.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::json;
+use crate::splynx::writes::{self, PAYMENTS};
+use crate::splynx::{self, Payment, Resource, StatementRecord, Window};
+use crate::sync::receipts::{Creation, KEY_PREFIX, Paid, Sheet};
+use crate::sync::statements::{
+    FROM_SAGE, UNPAIRED, enter, entered_news, id_key, save_sheet, sheets,
+};
+use crate::write::ledger::{Job, META, Run, activity};
+use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
+
+/// Key of a line, `/record` or `/payment` → what was found in Splynx before this state knew of it.
+const MADE: &str = "made";
+/// The earliest date from which payments were looked through; its presence: all statement records were.
+const LOOKED_THROUGH: &str = "looked-through/splynx-payments";
+
+/// Looks once through what an installation of earlier days may have made (architecture section 4, an emptier state).
+pub fn take_over(run: &mut Run) -> Job<()> {
+    let from = run.settings.from(Kind::Receipt);
+    let from_text = from.map_or_else(String::new, |date| date.to_string());
+    let done = run.meta(LOOKED_THROUGH)?;
+    if done.as_ref().is_some_and(|done| *done <= from_text) {
+        return Ok(());
+    }
+    let mut window = Window {
+        changed_since: None,
+        dated_from: from,
+    };
+    let mut after = Some(0);
+    while let Some(above) = after {
+        run.progress("Reading Splynx: payments", 0, 0)?;
+        let page = splynx::changed::<Payment>(run, &window, above)?;
+        after = page.last;
+        let mut batch = Batch::default();
+        for payment in page.records {
+            if payment.receipt_number.starts_with(KEY_PREFIX) {
+                batch.set(
+                    FROM_SAGE,
+                    id_key(payment.id),
+                    payment.receipt_number.clone(),
+                );
+                let key = format!("{}/payment", payment.receipt_number);
+                batch.set(MADE, key, payment.id.to_string());
+            }
+        }
+        run.commit(batch)?;
+    }
+    window.dated_from = None;
+    after = done.is_none().then_some(0);
+    while let Some(above) = after {
+        run.progress("Reading Splynx: statements", 0, 0)?;
+        let page = splynx::changed::<StatementRecord>(run, &window, above)?;
+        after = page.last;
+        let mut batch = Batch::default();
+        for record in page.records {
+            if record.key.starts_with(KEY_PREFIX) {
+                let key = format!("{}/record", record.key);
+                batch.set(MADE, key, record.id.to_string());
+            }
+        }
+        run.commit(batch)?;
+    }
+    let mut batch = Batch::default();
+    batch.set(META, LOOKED_THROUGH, from_text);
+    run.commit(batch)
+}
+
+/// The lines of a receipt that is new to this state, from what Splynx was found to hold of it.
+pub fn adopt(run: &mut Run, receipt: i64) -> Job<Sheet> {
+    const MOST_LINES: u32 = 200;
+    let mut sheet = Sheet::default();
+    let prefix = format!("{KEY_PREFIX}{receipt}-");
+    let mut found: BTreeMap<u32, [Option<i64>; 2]> = BTreeMap::new();
+    for entry in run.cap.scan(MADE, &prefix, "", MOST_LINES)? {
+        let place = entry.key.strip_prefix(&prefix).and_then(|rest| {
+            let (number, what) = rest.split_once('/')?;
+            Some((number.parse().ok()?, usize::from(what == "payment")))
+        });
+        if let Some((number, what)) = place {
+            found.entry(number).or_default()[what] = entry.value.parse().ok();
+        }
+    }
+    for (number, [record, payment]) in found {
+        let record = splynx::by_ids::<StatementRecord>(run, &Vec::from_iter(record))?;
+        let payment = splynx::by_ids::<Payment>(run, &Vec::from_iter(payment))?;
+        let (record, payment) = (record.records.first(), payment.records.first());
+        if payment.is_none() && record.is_none_or(|record| record.status == "canceled") {
+            sheet.last_number = number;
+            continue;
+        }
+        let Some(amount) = payment
+            .map(|payment| payment.amount)
+            .or(record.map(|record| record.amount))
+        else {
+            continue;
+        };
+        sheet.last_number = number - 1;
+        let line = sheet.add_line(None, amount);
+        line.record = record.map(|record| record.id);
+        line.closed = record.is_some_and(|record| record.status != "new");
+        // Customer and date are Sage's business, and known only once the receipt is read.
+        line.paid = payment
+            .map(|payment| payment.id)
+            .or(record.and_then(|record| record.payment))
+            .map(|payment| Paid {
+                payment,
+                ..Paid::default()
+            });
+        sheet.statement = sheet.statement.or(record.map(|record| record.statement));
+    }
+    Ok(sheet)
+}
+
+/// Notes what people paired on Splynx's own screen since (D10): at once, before payments go to Sage.
+pub fn recognise(run: &mut Run) -> Job<()> {
+    const PAGE: u32 = 200;
+    let mut statements = BTreeSet::new();
+    let mut after = String::new();
+    loop {
+        let page = run.cap.scan(UNPAIRED, "", &after, PAGE)?;
+        let Some(last) = page.last() else { break };
+        after.clone_from(&last.key);
+        let of = |key: &str| key.split('/').next().and_then(|id| id.parse::<i64>().ok());
+        statements.extend(page.iter().filter_map(|entry| of(&entry.key)));
+    }
+    if statements.is_empty() {
+        return Ok(());
+    }
+    let statements: Vec<String> = statements.iter().map(ToString::to_string).collect();
+    let rows = writes::find_with(
+        run,
+        StatementRecord::PATH,
+        "bank_statements_process_id",
+        &statements,
+        Some(("status", "manual_paired")),
+    )?;
+    let paired = rows.iter().filter_map(|row| {
+        let record = StatementRecord::parse(json::integer(row, "id")?, row).ok()?;
+        Some((
+            format!("{}/{}", id_key(record.statement), id_key(record.id)),
+            record,
+        ))
+    });
+    note_pairs(run, paired.collect())
+}
+
+/// Reads the records of waiting lines again, and notes what became of them (D10).
+pub fn look_again(run: &mut Run, receipts: &[i64]) -> Job<()> {
+    let mut places = BTreeMap::new();
+    for (_, sheet) in sheets(run, receipts)? {
+        let Some(statement) = sheet.statement else {
+            continue;
+        };
+        for line in sheet.lines.iter().filter(|line| line.waits()) {
+            if let Some(record) = line.record {
+                places.insert(record, format!("{}/{}", id_key(statement), id_key(record)));
+            }
+        }
+    }
+    let ids: Vec<i64> = places.keys().copied().collect();
+    let page = splynx::by_ids::<StatementRecord>(run, &ids)?;
+    let decided = page
+        .records
+        .into_iter()
+        .filter(|record| record.payment.is_some() || record.status != "new");
+    let decided = decided
+        .filter_map(|record| Some((places.get(&record.id)?.clone(), record)))
+        .collect();
+    note_pairs(run, decided)
+}
+
+/// Takes the payments of records that people decided about as their lines', by the records' index keys.
+fn note_pairs(run: &mut Run, decided: BTreeMap<String, StatementRecord>) -> Job<()> {
+    let keys: Vec<String> = decided.keys().cloned().collect();
+    let mut found: BTreeMap<i64, Vec<(u32, &StatementRecord)>> = BTreeMap::new();
+    for entry in run.cap.get(UNPAIRED, &keys)? {
+        let place = entry.value.split_once('/');
+        let place = place.and_then(|(id, line)| Some((id.parse().ok()?, line.parse().ok()?)));
+        if let (Some((receipt, line)), Some(record)) = (place, decided.get(&entry.key)) {
+            found.entry(receipt).or_default().push((line, record));
+        }
+    }
+    let ids: Vec<i64> = found.keys().copied().collect();
+    let sheets = sheets(run, &ids)?;
+    let mut records = run.records(ids.iter().map(|id| RecordKey::new(Kind::Receipt, *id)))?;
+    let mut batch = Batch::default();
+    for (receipt, pairs) in found {
+        let key = RecordKey::new(Kind::Receipt, receipt);
+        let stored = records.remove(&key).unwrap_or_default();
+        let (Some(before), Some(record)) = (sheets.get(&receipt), stored.record.clone()) else {
+            continue;
+        };
+        let mut sheet = before.clone();
+        let (date, customer) = (sheet.date, sheet.customer);
+        let mut reason = None;
+        for (number, found) in pairs {
+            let Some(line) = sheet.line_mut(number) else {
+                continue;
+            };
+            match found.payment {
+                Some(payment) => {
+                    line.paid = Some(Paid {
+                        payment,
+                        customer,
+                        date,
+                    });
+                    line.closed = true;
+                    line.flight = None;
+                    let line = line.clone();
+                    let news = entered_news(
+                        receipt,
+                        &record.label,
+                        record.customer,
+                        &line,
+                        Creation::Payment,
+                        payment,
+                    );
+                    enter(
+                        run,
+                        &mut batch,
+                        receipt,
+                        number,
+                        Creation::Payment,
+                        payment,
+                        news,
+                    );
+                }
+                None => reason = Some(decided_otherwise(&found.status)),
+            }
+        }
+        save_sheet(&mut batch, receipt, before, &sheet);
+        if matches!(
+            record.state,
+            State::Sending | State::Uncertain | State::DoNotSend | State::DoneByHand
+        ) {
+            continue;
+        }
+        let new = match reason {
+            Some(reason) => Record {
+                state: State::Held,
+                reason,
+                ..record.clone()
+            },
+            None => Record {
+                state: State::Planned,
+                ..record.clone()
+            },
+        };
+        if new.state == State::Held && record.reason.code != new.reason.code {
+            batch.activities.push(activity(key, &new, "held"));
+        }
+        batch.put(key, &stored, new);
+    }
+    run.commit(batch)
+}
+
+fn decided_otherwise(status: &str) -> Reason {
+    Reason::new(
+        DECIDED,
+        format!("Somebody gave its line in Splynx's statement the status {status}."),
+        "Set the line back to New in Splynx and retry, or mark this as done.",
+    )
+}
+
+/// Held because a person decided about its statement line in Splynx.
+pub const DECIDED: &str = "decided-in-splynx";
+
+/// Looks up what an earlier run may have made before it died or lost an answer.
+pub fn recover(run: &mut Run) -> Job<()> {
+    let mut after = String::new();
+    loop {
+        let page = run.open(Kind::Receipt.name(), &after)?;
+        let Some((last, _)) = page.last() else {
+            return Ok(());
+        };
+        after = last.to_string();
+        let in_doubt = page
+            .into_iter()
+            .filter(|(_, state)| state != State::Planned.name())
+            .map(|(key, _)| key);
+        let in_doubt: Vec<RecordKey> = in_doubt.collect();
+        if !in_doubt.is_empty() {
+            settle_doubts(run, in_doubt)?;
+        }
+    }
+}
+
+fn settle_doubts(run: &mut Run, keys: Vec<RecordKey>) -> Job<()> {
+    run.progress("Looking up what an earlier run left open", 0, 0)?;
+    let ids: Vec<i64> = keys.iter().map(|key| key.id).collect();
+    let mut sheets = sheets(run, &ids)?;
+    let mut records = run.records(keys)?;
+    died(run, &mut sheets, &mut records)?;
+
+    let began = run.cap.now();
+    let mut wanted: [Vec<String>; 2] = Default::default();
+    for (receipt, sheet) in &sheets {
+        for line in &sheet.lines {
+            if let Some(flight) = &line.flight {
+                let place = usize::from(flight.of == Creation::Payment);
+                wanted[place].push(Sheet::key(*receipt, line.number));
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    for (path, field, keys) in [
+        (StatementRecord::PATH, "additional_1", &wanted[0]),
+        (PAYMENTS, "receipt_number", &wanted[1]),
+    ] {
+        for row in writes::find(run, path, field, keys)? {
+            if let Some(id) = json::integer(&row, "id") {
+                found.insert((path, json::text(&row, field)), id);
+            }
+        }
+    }
+    let mut batch = Batch::default();
+    for (receipt, before) in sheets {
+        let key = RecordKey::new(Kind::Receipt, receipt);
+        let stored = records.remove(&key).unwrap_or_default();
+        let Some(record) = stored.record.clone() else {
+            continue;
+        };
+        let mut sheet = before.clone();
+        let (date, customer) = (sheet.date, sheet.customer);
+        for line in &mut sheet.lines {
+            let Some(flight) = line.flight.clone() else {
+                continue;
+            };
+            let path = match flight.of {
+                Creation::Record => StatementRecord::PATH,
+                Creation::Payment => PAYMENTS,
+            };
+            let made = found
+                .get(&(path, Sheet::key(receipt, line.number)))
+                .copied();
+            match (made, flight.of) {
+                (Some(id), Creation::Record) => line.record = Some(id),
+                (Some(payment), Creation::Payment) => {
+                    line.paid = Some(Paid {
+                        payment,
+                        customer,
+                        date,
+                    });
+                }
+                (None, _) if began < flight.until + run.settings.settle => continue,
+                (None, _) => {}
+            }
+            line.flight = None;
+            if let Some(id) = made {
+                let news =
+                    entered_news(receipt, &record.label, record.customer, line, flight.of, id);
+                enter(run, &mut batch, receipt, line.number, flight.of, id, news);
+            }
+        }
+        save_sheet(&mut batch, receipt, &before, &sheet);
+        if !sheet.is_in_doubt() {
+            let new = Record {
+                state: State::Planned,
+                ..record
+            };
+            batch.put(key, &stored, new);
+        }
+    }
+    run.commit(batch)
+}
+
+/// A run that died while sending may have had its requests in flight until now, when its successor holds the lease.
+fn died(
+    run: &mut Run,
+    sheets: &mut BTreeMap<i64, Sheet>,
+    records: &mut BTreeMap<RecordKey, Stored>,
+) -> Job<()> {
+    let now = run.cap.now();
+    let mut batch = Batch::default();
+    for (key, stored) in records.iter_mut() {
+        let Some(record) = stored.record.clone() else {
+            continue;
+        };
+        if record.state != State::Sending {
+            continue;
+        }
+        if let Some(sheet) = sheets.get_mut(&key.id) {
+            let before = sheet.clone();
+            for flight in sheet
+                .lines
+                .iter_mut()
+                .filter_map(|line| line.flight.as_mut())
+            {
+                flight.until = now;
+            }
+            save_sheet(&mut batch, key.id, &before, sheet);
+        }
+        let new = Record {
+            state: State::Uncertain,
+            ..record
+        };
+        *stored = batch.put(*key, stored, new);
+    }
+    run.commit(batch)
+}

@@ -1,0 +1,510 @@
+//! Carrying out in Splynx what was decided about receipts: statements, their records, and payments.
+//!
+//! The same protocol as towards Sage: an intent is committed before each POST and its answer after it, in batches; a line whose
+//! answer is not known is left to [`crate::sync::made`]. Nothing else in the crate changes Splynx. The trap: a step may be repeated
+//! only if it changes nothing the second time, which holds for PUTs alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::capability::{Activity, Request};
+use crate::json;
+use crate::splynx::writes::{self, Reply};
+use crate::splynx::{Resource, StatementRecord};
+use crate::sync::receipts::{Creation, Fate, Flight, Line, Paid, Sheet, Step, standing};
+use crate::write::ledger::{Halt, Job, Run, activity};
+use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
+
+/// Receipt id → [`Sheet`] as JSON.
+pub const LINES: &str = "line";
+/// Splynx payment id → our key: money that came from Sage never goes back there, whatever its method (D10).
+pub const FROM_SAGE: &str = "from-sage";
+/// `statement/record` → `receipt/line`: the records that people can pair on Splynx's own screen.
+pub const UNPAIRED: &str = "unpaired";
+/// Title of a statement → its id, [`SENDING`], or the second until which its POST may have been in flight, behind a `?`.
+const STATEMENTS: &str = "statement";
+const SENDING: &str = "sending";
+/// What Splynx shows of every payment and record of ours (F75).
+const COMMENT: &str = "SageOne";
+/// Requests under one intent commit.
+const BATCH: usize = 25;
+
+/// How ids are written where they are keys.
+pub fn id_key(id: i64) -> String {
+    format!("{id:012}")
+}
+
+/// One receipt on its way into Splynx.
+pub struct Work {
+    pub receipt: i64,
+    stored: Stored,
+    record: Record,
+    pub sheet: Sheet,
+    saved: Sheet,
+    /// The reason that people were told last.
+    told: Option<String>,
+    waits: Vec<Reason>,
+    trouble: Option<Trouble>,
+}
+
+/// Why a receipt gets no further in this run.
+enum Trouble {
+    Refused(Reason),
+    /// Something is not known yet; a later run goes on.
+    Later,
+}
+
+impl Work {
+    /// `record`: as it is to be stored, but for its state; `saved`: the lines as they are stored; `sheet`: as planned;
+    /// `waits`: why some of them are not paid.
+    pub fn new(
+        receipt: i64,
+        stored: Stored,
+        record: Record,
+        saved: Sheet,
+        sheet: Sheet,
+        waits: Vec<Reason>,
+    ) -> Self {
+        let told = stored.record.as_ref().map(|old| old.reason.code.clone());
+        Self {
+            receipt,
+            stored,
+            record,
+            sheet,
+            saved,
+            told,
+            waits,
+            trouble: None,
+        }
+    }
+
+    fn key(&self) -> RecordKey {
+        RecordKey::new(Kind::Receipt, self.receipt)
+    }
+
+    /// The next changes of Splynx that it needs, one a line.
+    fn steps(&self) -> Vec<(u32, Step)> {
+        if self.trouble.is_some() {
+            return Vec::new();
+        }
+        let date = self.sheet.date;
+        let steps = self.sheet.lines.iter();
+        steps
+            .filter_map(|line| Some((line.number, line.next_step(date)?)))
+            .collect()
+    }
+
+    fn save(&mut self, batch: &mut Batch) {
+        save_sheet(batch, self.receipt, &self.saved, &self.sheet);
+        self.saved = self.sheet.clone();
+        self.stored = batch.put(self.key(), &self.stored, self.record.clone());
+    }
+
+    /// The state in which it stays for now.
+    fn settle(&mut self, run: &mut Run, batch: &mut Batch) {
+        let unfinished = !self.steps().is_empty();
+        let (state, reason) = if self.sheet.is_in_doubt() {
+            let reason = Reason::new(
+                "answer-lost",
+                "Something was sent to Splynx for it, and what became of that is not known.",
+                "Nothing to do: a later run looks it up in Splynx before anything is sent again.",
+            );
+            (State::Uncertain, reason)
+        } else {
+            match self.trouble.take() {
+                Some(Trouble::Refused(reason)) => (State::Held, reason),
+                Some(Trouble::Later) => (State::Planned, self.record.reason.clone()),
+                None if unfinished => (State::Planned, self.record.reason.clone()),
+                None if self.sheet.total.is_zero() && self.sheet.overpaid.is_zero() => (
+                    State::Skipped,
+                    Reason::new("deleted", "It was deleted in Sage.", ""),
+                ),
+                None => standing(&self.sheet, std::mem::take(&mut self.waits)),
+            }
+        };
+        self.record.state = state;
+        self.record.reason = reason;
+        let code = &self.record.reason.code;
+        if !code.is_empty() && self.told.as_ref() != Some(code) && state != State::Planned {
+            run.count(format!("receipts {}", state.name()));
+            let news = activity(self.key(), &self.record, state.name());
+            batch.activities.push(news);
+        }
+        self.save(batch);
+    }
+}
+
+/// The lines of receipts; those without any are left out.
+pub fn sheets(run: &mut Run, receipts: &[i64]) -> Job<BTreeMap<i64, Sheet>> {
+    let keys: Vec<String> = receipts.iter().map(|id| id_key(*id)).collect();
+    let entries = run.cap.get(LINES, &keys)?;
+    entries
+        .into_iter()
+        .map(|entry| {
+            let id = entry.key.parse().ok();
+            let sheet = serde_json::from_str(&entry.value).ok();
+            id.zip(sheet).ok_or_else(|| {
+                Halt::Failed(crate::capability::Failure::new(
+                    "damaged",
+                    format!(
+                        "The stored lines of receipt {} cannot be read. Restore the latest backup, or ask support.",
+                        entry.key
+                    ),
+                ))
+            })
+        })
+        .collect()
+}
+
+/// Stores a receipt's lines with their index.
+pub fn save_sheet(batch: &mut Batch, receipt: i64, old: &Sheet, new: &Sheet) {
+    let text = |sheet: &Sheet| serde_json::to_string(sheet).expect("lines are plain data");
+    let (before, after) = (text(old), text(new));
+    if before == after {
+        return;
+    }
+    batch.set(LINES, id_key(receipt), after);
+    let (before, after) = (unpaired(receipt, old), unpaired(receipt, new));
+    for key in before.keys().filter(|key| !after.contains_key(*key)) {
+        batch.delete(UNPAIRED, key.clone());
+    }
+    for (key, place) in after {
+        if !before.contains_key(&key) {
+            batch.set(UNPAIRED, key, place);
+        }
+    }
+}
+
+fn unpaired(receipt: i64, sheet: &Sheet) -> BTreeMap<String, String> {
+    let Some(statement) = sheet.statement else {
+        return BTreeMap::new();
+    };
+    let waiting = sheet.lines.iter().filter(|line| line.waits());
+    waiting
+        .filter_map(|line| {
+            let key = format!("{}/{}", id_key(statement), id_key(line.record?));
+            Some((key, format!("{receipt}/{}", line.number)))
+        })
+        .collect()
+}
+
+/// Does what was planned for these receipts, and stores where they stand then, also where it has to end early.
+pub fn carry_out(run: &mut Run, mut works: Vec<Work>) -> Job<()> {
+    let ended = perform(run, &mut works);
+    let mut batch = Batch::default();
+    for work in &mut works {
+        work.settle(run, &mut batch);
+    }
+    run.commit(batch)?;
+    ended
+}
+
+fn perform(run: &mut Run, works: &mut [Work]) -> Job<()> {
+    let mut idle = works.len();
+    open_statements(run, works)?;
+    loop {
+        let steps: Vec<(usize, u32, Step)> = works
+            .iter()
+            .enumerate()
+            .flat_map(|(place, work)| work.steps().into_iter().map(move |(n, s)| (place, n, s)))
+            .take(BATCH)
+            .collect();
+        if steps.is_empty() {
+            return run.advance(idle);
+        }
+        send(run, works, &steps)?;
+        let done = works.iter().filter(|work| work.steps().is_empty()).count();
+        let open = works.len() - done;
+        run.advance(idle.saturating_sub(open))?;
+        idle = open;
+    }
+}
+
+/// Every receipt that needs a new record gets its statement, or waits for it.
+fn open_statements(run: &mut Run, works: &mut [Work]) -> Job<()> {
+    let mut known: BTreeMap<String, Option<i64>> = BTreeMap::new();
+    for work in works {
+        let lists = work.steps().iter().any(|(_, step)| *step == Step::List);
+        if !lists || work.sheet.statement.is_some() {
+            continue;
+        }
+        let title = work.sheet.title.clone();
+        if !known.contains_key(&title) {
+            let id = statement(run, &title)?;
+            known.insert(title.clone(), id);
+        }
+        work.sheet.statement = known.get(&title).copied().flatten();
+        if work.sheet.statement.is_none() {
+            work.trouble = Some(Trouble::Later);
+        }
+    }
+    Ok(())
+}
+
+/// The statement of that title, made where there is none; none: that is in doubt.
+fn statement(run: &mut Run, title: &str) -> Job<Option<i64>> {
+    let keep = |run: &mut Run, value: Option<String>| {
+        let mut batch = Batch::default();
+        match value {
+            Some(value) => batch.set(STATEMENTS, title, value),
+            None => batch.delete(STATEMENTS, title.to_owned()),
+        }
+        run.commit(batch)
+    };
+    let row = run.cap.get(STATEMENTS, &[title.to_owned()])?.pop();
+    let began = run.cap.now();
+    let mut in_flight_until = None;
+    match row.map(|row| row.value) {
+        // A run that died may have had its request in flight until now.
+        Some(value) if value == SENDING => {
+            in_flight_until = Some(began);
+            keep(run, Some(format!("?{began}")))?;
+        }
+        Some(value) => match value.strip_prefix('?') {
+            Some(until) => in_flight_until = until.parse().ok(),
+            None => return Ok(value.parse().ok()),
+        },
+        None => {}
+    }
+    if let Some(id) = writes::statement(run, title)? {
+        keep(run, Some(id.to_string()))?;
+        return Ok(Some(id));
+    }
+    if in_flight_until.is_some_and(|until: u64| began < until + run.settings.settle) {
+        return Ok(None);
+    }
+    keep(run, Some(SENDING.to_owned()))?;
+    let answer = run.cap.send(vec![writes::statement_request(title)]).pop();
+    match answer.map(|answer| writes::reply_of(answer, true)) {
+        Some(Reply::Done(id)) => {
+            keep(run, Some(id.to_string()))?;
+            Ok(Some(id))
+        }
+        Some(Reply::NotSent(halt)) => {
+            keep(run, None)?;
+            Err(halt)
+        }
+        Some(Reply::Refused(said)) => {
+            keep(run, None)?;
+            Err(Halt::Failed(crate::capability::Failure::new(
+                "splynx-trouble",
+                format!("Splynx refused to make the statement {title} ({said})."),
+            )))
+        }
+        Some(Reply::Uncertain(_)) | None => {
+            let now = run.cap.now();
+            keep(run, Some(format!("?{now}")))?;
+            Ok(None)
+        }
+    }
+}
+
+/// One batch: intents, requests, answers.
+fn send(run: &mut Run, works: &mut [Work], steps: &[(usize, u32, Step)]) -> Job<()> {
+    let now = run.cap.now();
+    let touched: BTreeSet<usize> = steps.iter().map(|(place, ..)| *place).collect();
+    let mut requests = Vec::with_capacity(steps.len());
+    for (place, number, step) in steps {
+        let work = &mut works[*place];
+        requests.push(request(work, *number, *step));
+        if let (Some(of), Some(line)) = (step.creates(), work.sheet.line_mut(*number)) {
+            line.flight = Some(Flight { of, until: now });
+        }
+    }
+    let mut batch = Batch::default();
+    for place in &touched {
+        works[*place].record.state = State::Sending;
+        works[*place].save(&mut batch);
+    }
+    run.commit(batch)?;
+
+    let answers = run.cap.send(requests);
+    let now = run.cap.now();
+    let mut batch = Batch::default();
+    let mut halted = None;
+    for ((place, number, step), answer) in steps.iter().zip(answers) {
+        let work = &mut works[*place];
+        match writes::reply_of(answer, step.creates().is_some()) {
+            Reply::Done(id) => done(run, &mut batch, work, *number, *step, id),
+            Reply::Refused(said) => {
+                forget_flight(work, *number);
+                work.trouble = Some(Trouble::Refused(Reason::new(
+                    "refused",
+                    format!("Splynx refused it: {said}"),
+                    "Correct what Splynx names, then retry.",
+                )));
+            }
+            Reply::Uncertain(_) => match work.sheet.line_mut(*number) {
+                Some(Line {
+                    flight: Some(flight),
+                    ..
+                }) => flight.until = now,
+                // It says the same thing however often it is sent.
+                _ => work.trouble = Some(Trouble::Later),
+            },
+            Reply::NotSent(halt) => {
+                forget_flight(work, *number);
+                halted.get_or_insert(halt);
+            }
+        }
+    }
+    for place in touched {
+        works[place].save(&mut batch);
+    }
+    run.commit(batch)?;
+    halted.map_or(Ok(()), Err)
+}
+
+fn forget_flight(work: &mut Work, number: u32) {
+    if let Some(line) = work.sheet.line_mut(number) {
+        line.flight = None;
+    }
+}
+
+impl Step {
+    fn creates(self) -> Option<Creation> {
+        match self {
+            Self::List => Some(Creation::Record),
+            Self::Pay => Some(Creation::Payment),
+            Self::Amend | Self::Close | Self::Cancel => None,
+        }
+    }
+}
+
+fn request(work: &Work, number: u32, step: Step) -> Request {
+    let (sheet, key) = (&work.sheet, Sheet::key(work.receipt, number));
+    let line = sheet.lines.iter().find(|line| line.number == number);
+    let line = line.expect("a step is a line's own");
+    let record = line.record.unwrap_or_default();
+    let change = |object: &Value| writes::put(StatementRecord::PATH, record, object);
+    match (step, &line.plan.fate) {
+        (Step::Pay, Fate::Pay { method }) => writes::post(
+            writes::PAYMENTS,
+            &json!({
+                "customer_id": line.plan.customer,
+                "invoice_id": line.plan.invoice,
+                "payment_statement_id": sheet.statement,
+                "payment_type": method,
+                "receipt_number": key,
+                "date": sheet.date.to_string(),
+                "amount": json::number(line.amount),
+                "comment": COMMENT,
+            }),
+        ),
+        (Step::Close, _) => change(&json!({
+            "status": "processed",
+            "payment_id": line.paid.as_ref().map(|paid| paid.payment),
+            "customer_id": line.plan.customer,
+            "invoice_id": line.plan.invoice,
+            "amount": json::number(line.amount),
+        })),
+        (Step::Cancel, _) => change(&json!({"status": "canceled"})),
+        (Step::Amend, _) => change(&json!({
+            "amount": json::number(line.amount),
+            "payment_date": sheet.date.to_string(),
+            "customer_id": line.plan.customer,
+            "invoice_id": line.plan.invoice,
+        })),
+        (Step::List | Step::Pay, _) => writes::post(
+            StatementRecord::PATH,
+            &json!({
+                "bank_statements_process_id": sheet.statement,
+                "payment_date": sheet.date.to_string(),
+                "amount": json::number(line.amount),
+                "status": "new",
+                "comment": COMMENT,
+                "additional_1": key,
+                "additional_2": work.record.label,
+                "customer_id": line.plan.customer,
+                "invoice_id": line.plan.invoice,
+            }),
+        ),
+    }
+}
+
+/// Splynx has done it.
+fn done(run: &mut Run, batch: &mut Batch, work: &mut Work, number: u32, step: Step, id: i64) {
+    let (date, customer) = (work.sheet.date, work.sheet.customer);
+    let Some(line) = work.sheet.line_mut(number) else {
+        return;
+    };
+    line.flight = None;
+    match step {
+        Step::List => {
+            line.record = Some(id);
+            line.written = line.content(date);
+        }
+        Step::Amend => line.written = line.content(date),
+        Step::Close => line.closed = true,
+        Step::Cancel => work.sheet.lines.retain(|line| line.number != number),
+        Step::Pay => {
+            line.paid = Some(Paid {
+                payment: id,
+                customer,
+                date,
+            });
+        }
+    }
+    let entered = match step {
+        Step::List => Creation::Record,
+        Step::Pay => Creation::Payment,
+        Step::Amend | Step::Close | Step::Cancel => return,
+    };
+    let line = work.sheet.line_mut(number).cloned().unwrap_or_default();
+    let customer = line.plan.customer.unwrap_or(work.record.customer);
+    let news = entered_news(
+        work.receipt,
+        &work.record.label,
+        customer,
+        &line,
+        entered,
+        id,
+    );
+    enter(run, batch, work.receipt, number, entered, id, news);
+}
+
+/// What people are told of a new record or payment.
+pub fn entered_news(
+    receipt: i64,
+    label: &str,
+    customer: i64,
+    line: &Line,
+    entered: Creation,
+    id: i64,
+) -> Activity {
+    let (entity, action) = match entered {
+        Creation::Record => ("statement", "listed"),
+        Creation::Payment => (Kind::Receipt.name(), "imported"),
+    };
+    Activity {
+        entity: entity.to_owned(),
+        action: action.to_owned(),
+        local_id: receipt.to_string(),
+        remote_id: id.to_string(),
+        customer_id: customer.to_string(),
+        label: label.to_owned(),
+        more: vec![("amount".to_owned(), format!("{:.2}", line.amount))],
+        ..Activity::default()
+    }
+}
+
+/// Counts what is in Splynx now, tells it, and notes a payment as Sage's money.
+pub fn enter(
+    run: &mut Run,
+    batch: &mut Batch,
+    receipt: i64,
+    line: u32,
+    entered: Creation,
+    id: i64,
+    news: Activity,
+) {
+    match entered {
+        Creation::Record => run.count("statement lines listed".to_owned()),
+        Creation::Payment => {
+            run.count("receipts imported".to_owned());
+            batch.set(FROM_SAGE, id_key(id), Sheet::key(receipt, line));
+        }
+    }
+    batch.activities.push(news);
+}
