@@ -12,7 +12,8 @@ use crate::capability::{Activity, Request};
 use crate::json;
 use crate::splynx::writes::{self, Reply};
 use crate::splynx::{Resource, StatementRecord};
-use crate::sync::receipts::{Creation, Fate, Flight, Line, Paid, Sheet, Step, standing};
+use crate::sync::lines::{Creation, Fate, Flight, Line, Paid, Sheet, Step};
+use crate::sync::receipts::standing;
 use crate::write::ledger::{Halt, Job, Run, activity};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
 
