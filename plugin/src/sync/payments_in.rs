@@ -271,7 +271,7 @@ fn all_receipts(run: &mut Run) -> Job<()> {
     }
 }
 
-/// The receipts with such ids that have lines in Splynx, and so would be missed in Sage.
+/// The receipts with such ids that have lines in Splynx and were dated from F14 on, and so would be missed in Sage's list.
 fn known_between(run: &mut Run, above: i64, up_to: i64) -> Job<BTreeSet<i64>> {
     let mut known = BTreeSet::new();
     let mut after = id_key(above);
@@ -288,7 +288,10 @@ fn known_between(run: &mut Run, above: i64, up_to: i64) -> Job<BTreeSet<i64>> {
             }
             let sheet: Option<Sheet> = serde_json::from_str(&entry.value).ok();
             // Of a total of 0 are those whose receipt is known to be gone.
-            if sheet.is_some_and(|sheet| !sheet.total.is_zero()) {
+            let from = run.settings.from(Kind::Receipt);
+            let is_missed =
+                |sheet: Sheet| !sheet.total.is_zero() && from.is_none_or(|from| from <= sheet.date);
+            if sheet.is_some_and(is_missed) {
                 known.insert(id);
             }
         }
