@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::addon::{Query, Rows};
 use crate::capability::{Entry, Pair, Row as PageRow};
+use crate::collect::{ToMap, ToSet};
 use crate::pages::{refuse, value};
 use crate::sage::{self, Service};
 use crate::sync::pairing::{self, Choice, PAIRING, Row};
@@ -26,10 +27,10 @@ fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<PageRow>> {
         .collect();
     let known = open_rows(run, &ids)?;
     let records = run.records(ids.iter().map(|id| RecordKey::new(Kind::Customer, *id)))?;
-    let remotes: BTreeMap<i64, i64> = records
+    let remotes = records
         .iter()
         .filter_map(|(key, stored)| Some((key.id, stored.record.as_ref()?.remote.as_ref()?.id)))
-        .collect();
+        .to_map();
     let listed = customers_listed(run, remotes.values().copied())?;
     Ok(known
         .into_iter()
@@ -81,7 +82,7 @@ fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<PageRow>> {
 fn open_rows(run: &mut Run, ids: &[i64]) -> Job<BTreeMap<i64, Row>> {
     let mut rows = pairing::rows(run, ids)?;
     let proposed = rows.values().flat_map(|row| &row.candidates);
-    let proposed: BTreeSet<i64> = proposed.map(|candidate| candidate.id).collect();
+    let proposed = proposed.map(|candidate| candidate.id).to_set();
     let paired = pairing::paired(run, &proposed)?;
     for row in rows.values_mut() {
         row.candidates
@@ -125,7 +126,7 @@ pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<St
                         key.id
                     )));
                 }
-                let taken = pairing::paired(run, &BTreeSet::from([sage]))?;
+                let taken = pairing::paired(run, &[sage].into_iter().to_set())?;
                 if let Some(other) = taken.get(&sage) {
                     return Err(refuse(format!(
                         "Sage customer {sage} is paired with Splynx customer {}. Unpair that one first.",

@@ -49,6 +49,6 @@ fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<Row>> {
         });
     }
     // In the order of the table, which is that of the keys' texts.
-    rows.sort_by(|a, b| a.id.cmp(&b.id));
+    rows.sort_unstable_by(|a, b| a.id.cmp(&b.id));
     Ok(rows)
 }

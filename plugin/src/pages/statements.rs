@@ -12,8 +12,8 @@ use crate::collect::ToSet;
 use crate::json;
 use crate::settings::{Direction, Settings};
 use crate::splynx::{Receivable, Resource, Standing, writes};
+use crate::sync::lines::Sheet;
 use crate::sync::made;
-use crate::sync::receipts::Sheet;
 use crate::sync::statements::{Work, carry_out, sheets};
 use crate::write::ledger::{Job, Run};
 use crate::write::record::{ATTENTION, Kind, Record, RecordKey, State};
@@ -190,7 +190,7 @@ fn invoices(run: &mut Run, numbers: &str, customer: i64) -> Job<Vec<Receivable>>
         return Err(refuse(&message));
     }
     found.retain(|invoice| customer == 0 || invoice.customer_id == customer);
-    found.sort_by_key(|invoice| (invoice.date, invoice.id));
+    found.sort_unstable_by_key(|invoice| (invoice.date, invoice.id));
     let Some(first) = found.first() else {
         return Err(refuse("Name the numbers of one or several invoices."));
     };

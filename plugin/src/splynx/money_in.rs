@@ -65,6 +65,7 @@ pub struct StatementRecord {
     /// `new` while nobody has decided about it.
     pub status: String,
     pub payment: Option<i64>,
+    pub invoice: Option<i64>,
     pub amount: Decimal,
 }
 
@@ -81,6 +82,7 @@ impl Resource for StatementRecord {
             key: json::text(value, "additional_1"),
             status: json::text(value, "status"),
             payment: json::relation(value, "payment_id"),
+            invoice: json::relation(value, "invoice_id"),
             amount: json::decimal(value, "amount").unwrap_or_default(),
         })
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde_json::Value;
 
+use crate::collect::{ToMap, ToSet};
 use crate::sage::{CustomerLikeness, Found, Likeness, Service, fold};
 use crate::splynx::{self, Customer, CustomerInfo, Page, Window};
 use crate::sync::customer_fields::{fields, name_of, unique_name};
@@ -72,7 +73,7 @@ impl Entity for Customers {
             })
             .collect();
         let found = remote::survey(run, questions)?;
-        let paired = pairing::paired(run, &found.values().map(|found| found.id).collect())?;
+        let paired = pairing::paired(run, &found.values().map(|found| found.id).to_set())?;
         let fresh = page
             .iter()
             .filter(|(customer, stored)| is_new(stored) && left_out(run, customer).is_none())
@@ -311,12 +312,12 @@ pub fn notice_vat_changes(run: &mut Run) -> Job<()> {
         after = last;
         let key = |info: &CustomerInfo| format!("{:012}", info.id);
         let keys: Vec<String> = page.records.iter().map(key).collect();
-        let seen: BTreeMap<String, String> = run
+        let seen = run
             .cap
             .get(SEEN, &keys)?
             .into_iter()
             .map(|entry| (entry.key, entry.value))
-            .collect();
+            .to_map();
         let changed: Vec<&CustomerInfo> = page
             .records
             .iter()

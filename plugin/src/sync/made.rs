@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::collect::ToMap;
 use crate::json;
 use crate::splynx::writes::{self, PAYMENTS};
 use crate::splynx::{self, Payment, Resource, StatementRecord, Window};
-use crate::sync::receipts::{Creation, KEY_PREFIX, Paid, Sheet};
+use crate::sync::lines::{Creation, KEY_PREFIX, Paid, Sheet};
 use crate::sync::statements::{
     FROM_SAGE, UNPAIRED, enter, entered_news, id_key, save_sheet, sheets,
 };
@@ -101,8 +102,12 @@ pub fn adopt(run: &mut Run, receipt: i64) -> Job<Sheet> {
         else {
             continue;
         };
+        let invoice = payment
+            .and_then(|payment| payment.invoice_id)
+            .or(record.and_then(|record| record.invoice));
+        let target = in_sage(run, invoice)?;
         sheet.last_number = number - 1;
-        let line = sheet.add_line(None, amount);
+        let line = sheet.add_line(target, amount);
         line.record = record.map(|record| record.id);
         line.closed = record.is_some_and(|record| record.status != "new");
         // Customer and date are Sage's business, and known only once the receipt is read.
@@ -116,6 +121,19 @@ pub fn adopt(run: &mut Run, receipt: i64) -> Job<Sheet> {
         sheet.statement = sheet.statement.or(record.map(|record| record.statement));
     }
     Ok(sheet)
+}
+
+/// Sage's document of a Splynx invoice.
+fn in_sage(run: &mut Run, invoice: Option<i64>) -> Job<Option<i64>> {
+    let keys = invoice.map(|id| RecordKey::new(Kind::Invoice, id));
+    let records = run.records(keys)?;
+    let record = records
+        .into_values()
+        .next()
+        .and_then(|stored| stored.record);
+    Ok(record
+        .and_then(|record| record.remote)
+        .map(|remote| remote.id))
 }
 
 /// Notes what people paired on Splynx's own screen since (D10): at once, before payments go to Sage.
@@ -148,7 +166,7 @@ pub fn recognise(run: &mut Run) -> Job<()> {
             record,
         ))
     });
-    note_pairs(run, paired.collect())
+    note_pairs(run, paired.to_map())
 }
 
 /// Reads the records of waiting lines again, and notes what became of them (D10).
@@ -172,7 +190,7 @@ pub fn look_again(run: &mut Run, receipts: &[i64]) -> Job<()> {
         .filter(|record| record.payment.is_some() || record.status != "new");
     let decided = decided
         .filter_map(|record| Some((places.get(&record.id)?.clone(), record)))
-        .collect();
+        .to_map();
     note_pairs(run, decided)
 }
 

@@ -321,15 +321,15 @@ pub fn choices(run: &mut Run, list: List) -> Job<Vec<Pair>> {
             "Press \"Import mapping settings\" first: it loads what there is to choose from.",
         )));
     }
-    let rows: BTreeMap<i64, Row> = stored(run, list)?
+    let rows = stored(run, list)?
         .into_iter()
         .map(|(_, row)| (row.id, row))
-        .collect();
-    let mut choices: BTreeMap<i64, String> = rows
+        .to_map();
+    let mut choices = rows
         .values()
         .filter(|row| row.active)
         .map(|row| (row.id, row.title.clone()))
-        .collect();
+        .to_map();
     for (_, of, id) in chosen(&run.settings) {
         let row = rows.get(&id);
         if let (true, Some(what)) = (of == list, staleness(list, row)) {

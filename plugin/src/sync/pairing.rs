@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::capability::Activity;
+use crate::collect::{ToMap, ToSet};
 use crate::sage::{Likeness, Service};
 use crate::splynx::{self, Customer, CustomerInfo, Page, Window};
 use crate::sync::customer_fields;
@@ -104,7 +105,7 @@ pub fn rows(run: &mut Run, customers: &[i64]) -> Job<BTreeMap<i64, Row>> {
                 serde_json::from_str(&entry.value).ok()?,
             ))
         })
-        .collect())
+        .to_map())
 }
 
 pub fn put_row(batch: &mut Batch, customer: i64, row: &Row) {
@@ -117,17 +118,17 @@ pub fn paired(run: &mut Run, sage: &BTreeSet<i64>) -> Job<BTreeMap<i64, RecordKe
     if sage.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let by_text: BTreeMap<String, i64> = sage
+    let by_text = sage
         .iter()
         .map(|id| (in_sage(*id).to_string(), *id))
-        .collect();
+        .to_map();
     let keys: Vec<String> = by_text.keys().cloned().collect();
     Ok(run
         .cap
         .get(REMOTE, &keys)?
         .into_iter()
         .filter_map(|entry| Some((*by_text.get(&entry.key)?, RecordKey::parse(&entry.value)?)))
-        .collect())
+        .to_map())
 }
 
 pub fn in_sage(id: i64) -> Remote {
@@ -184,7 +185,7 @@ fn candidates(run: &mut Run, id: i64, row: &Row) -> Job<Vec<Candidate>> {
             reasons.push(what.to_owned());
         }
     }
-    let taken = paired(run, &why.keys().copied().collect())?;
+    let taken = paired(run, &why.keys().copied().to_set())?;
     why.retain(|id, _| !taken.contains_key(id));
     let listed = customers_listed(run, why.keys().copied())?;
     Ok(why
@@ -347,12 +348,12 @@ pub fn load(run: &mut Run) -> Job<()> {
         let page: Page<Customer> = splynx::changed(run, &window, after)?;
         done += page.size() as u64;
         let (last, size) = (page.last, page.size());
-        let listed: BTreeSet<i64> = page
+        let listed = page
             .records
             .iter()
             .map(|customer| customer.id)
             .chain(page.unreadable.iter().map(|(id, _)| *id))
-            .collect();
+            .to_set();
         drop_unlisted(run, after, last, &listed)?;
         let Some(last) = last.filter(|_| size > 0) else {
             return Ok(());
@@ -434,7 +435,7 @@ pub fn vat_numbers<'c>(
         .records
         .into_iter()
         .map(|info| (info.id, info.vat_id.trim().to_owned()))
-        .collect())
+        .to_map())
 }
 
 /// Between two ids that Splynx listed one after the other there is nobody: rows there are dropped, and records looked at again.

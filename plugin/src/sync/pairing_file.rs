@@ -3,9 +3,10 @@
 //! Each line is checked on its own against both services; good ones are paired, bad ones become rows of the report `rejected` with
 //! the cure. An id that two lines name says nothing certain, so both lines are rejected.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::capability::{Failure, Pair, Row as ReportRow};
+use crate::collect::{ToMap, ToSet};
 use crate::splynx::{self, Customer};
 use crate::sync::customer_fields;
 use crate::sync::customers;
@@ -73,7 +74,7 @@ pub fn import(run: &mut Run, options: &[Pair]) -> Job<Option<Failure>> {
         }
         report.extend(pair(run, checked)?);
         rejected += report.len();
-        report.sort_by_key(|row| row.id.parse::<usize>().unwrap_or_default());
+        report.sort_unstable_by_key(|row| row.id.parse::<usize>().unwrap_or_default());
         if !report.is_empty() {
             run.cap.report("rejected", report)?;
         }
@@ -120,12 +121,12 @@ fn pair(run: &mut Run, lines: Vec<(&Line, i64, i64)>) -> Job<Vec<ReportRow>> {
         })
         .collect();
     let ids: Vec<i64> = open.iter().map(|(_, splynx, _)| *splynx).collect();
-    let sage: BTreeSet<i64> = open.iter().map(|(_, _, sage)| *sage).collect();
-    let people: BTreeMap<i64, Customer> = splynx::by_ids::<Customer>(run, &ids)?
+    let sage = open.iter().map(|(_, _, sage)| *sage).to_set();
+    let people = splynx::by_ids::<Customer>(run, &ids)?
         .records
         .into_iter()
         .map(|customer| (customer.id, customer))
-        .collect();
+        .to_map();
     let vat = pairing::vat_numbers(run, people.values())?;
     let listed = customers_listed(run, sage.iter().copied())?;
     let paired = pairing::paired(run, &sage)?;

@@ -1,31 +1,27 @@
-//! Payments from Sage: receipts and their allocations are read, judged by [`receipts`], and carried out by [`statements`].
+//! Payments from Sage: which receipts are looked at in a run. What becomes of them is [`crate::sync::arrivals`]'s.
 //!
 //! Receipts and allocations are found by `ID gt` the highest one seen, each with a cursor of its own; a new allocation brings its
 //! receipt back. The trap: people date receipts back and allocate them later, so a date never decides what is read again, only
 //! (F14) what is imported.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::capability::{Entry, Failure};
+use crate::collect::{ToMap, ToSet};
 use crate::json;
-use crate::sage::{Service, get_one, key_in, newer};
-use crate::splynx::{self, Receivable};
+use crate::sage::{Service, get_one, newer};
+use crate::sync::allocated::{self, Allocation, IDS, list, one_of};
+use crate::sync::arrivals::{handle, is_ours_to_decide, paired};
+use crate::sync::lines::Sheet;
 use crate::sync::made;
-use crate::sync::receipts::{self, Allocated, Known, PAIRING, Receipt, Sheet};
-use crate::sync::statements::{self, Work, id_key, sheets};
-use crate::write::ledger::{Halt, Job, META, Run, activity, cursor_key};
-use crate::write::record::{
-    Batch, Kind, REMOTE, Reason, Record, RecordKey, Remote, State, Stored, WAITING,
-};
+use crate::sync::receipts::PAIRING;
+use crate::sync::statements::{LINES, id_key};
+use crate::write::ledger::{Halt, Job, META, Run, cursor_key};
+use crate::write::record::{Batch, Kind, REMOTE, Record, RecordKey, Remote, State, WAITING};
 
-/// `source/allocation` → `invoice|total|discount`, as Sage listed it.
-const ALLOCATED: &str = "allocated";
-/// Ids in one filter: keeps the address below what web servers take.
-const IDS: usize = 50;
 /// Rows read from storage at once.
 const PAGE: u32 = 200;
 
@@ -104,27 +100,6 @@ fn set_cursor(run: &mut Run, batch: &mut Batch, cursor: &Cursor) -> Job<()> {
     Ok(())
 }
 
-/// A filter for rows in which a field has one of these ids (Sage API 1.7: numbers can be relied on).
-fn one_of(field: &str, ids: &[i64]) -> String {
-    let terms: Vec<String> = ids.iter().map(|id| format!("{field} eq {id}")).collect();
-    format!("({})", terms.join(" or "))
-}
-
-/// Every row of a service that a filter lets through.
-fn list(run: &mut Run, service: Service, filter: &str) -> Job<Vec<Value>> {
-    let mut all: Vec<Value> = Vec::new();
-    loop {
-        let above = all.last().and_then(|row| json::integer(row, "ID"));
-        let (rows, complete) = newer(run, service.name(), above.unwrap_or(0), Some(filter))?;
-        all.extend(rows);
-        if complete {
-            return Ok(all);
-        }
-    }
-}
-
-// --- Which receipts ---
-
 /// Receipts that wait for somebody or something to be paired which is paired by now.
 fn wake_the_paired(run: &mut Run) -> Job<()> {
     let mut after = String::new();
@@ -140,14 +115,14 @@ fn wake_the_paired(run: &mut Run) -> Job<()> {
         };
         let waits: Vec<(String, RecordKey)> = page.iter().filter_map(waits).collect();
         let remotes: Vec<String> = waits.iter().map(|(remote, _)| remote.clone()).collect();
-        let paired: BTreeSet<String> = run
+        let paired = run
             .cap
             .get(REMOTE, &remotes)?
             .into_iter()
             .map(|entry| entry.key)
-            .collect();
+            .to_set();
         let woken = waits.into_iter().filter(|(r, _)| paired.contains(r));
-        plan_again(run, Batch::default(), woken.map(|(_, key)| key).collect())?;
+        plan_again(run, Batch::default(), woken.map(|(_, key)| key).to_set())?;
     }
 }
 
@@ -167,13 +142,6 @@ fn plan_again(run: &mut Run, mut batch: Batch, keys: BTreeSet<RecordKey>) -> Job
     run.commit(batch)
 }
 
-fn is_ours_to_decide(state: State) -> bool {
-    !matches!(
-        state,
-        State::Sending | State::Uncertain | State::DoNotSend | State::DoneByHand
-    )
-}
-
 /// Keeps the allocations that are new, and plans their receipts again in the same commit.
 fn new_allocations(run: &mut Run, cursor: &mut Cursor, scope: Scope) -> Job<()> {
     let mut above = match scope {
@@ -189,12 +157,12 @@ fn new_allocations(run: &mut Run, cursor: &mut Cursor, scope: Scope) -> Job<()> 
             .and_then(|row| json::integer(row, "ID"))
             .unwrap_or(above);
         let keys: Vec<String> = allocations.iter().map(Allocation::key).collect();
-        let known: BTreeMap<String, String> = run
+        let known = run
             .cap
-            .get(ALLOCATED, &keys)?
+            .get(allocated::TABLE, &keys)?
             .into_iter()
             .map(|entry| (entry.key, entry.value))
-            .collect();
+            .to_map();
         let sources: Vec<Remote> = allocations.iter().map(Allocation::receipt).collect();
         let paired = paired(run, &sources)?;
         let mut batch = Batch::default();
@@ -206,7 +174,7 @@ fn new_allocations(run: &mut Run, cursor: &mut Cursor, scope: Scope) -> Job<()> 
             if is_ours || known.get(&allocation.key()) == Some(&allocation.value()) {
                 continue;
             }
-            batch.set(ALLOCATED, allocation.key(), allocation.value());
+            batch.set(allocated::TABLE, allocation.key(), allocation.value());
             touched.extend(key);
         }
         cursor.allocation = cursor.allocation.max(above);
@@ -235,7 +203,7 @@ fn planned(run: &mut Run) -> Job<()> {
         for ids in ids.chunks(IDS) {
             run.progress("Receipts from earlier runs", 0, 0)?;
             let rows = list(run, Service::CustomerReceipt, &one_of("ID", ids))?;
-            let gone = missing(run, ids.iter().copied().collect(), &rows)?;
+            let gone = missing(run, ids.iter().copied().to_set(), &rows)?;
             handle(run, rows, gone)?;
         }
     }
@@ -304,12 +272,12 @@ fn all_receipts(run: &mut Run) -> Job<()> {
     }
 }
 
-/// The receipts with such ids that have lines in Splynx, and so would be missed in Sage.
+/// The receipts with such ids that have lines in Splynx and were dated from F14 on, and so would be missed in Sage's list.
 fn known_between(run: &mut Run, above: i64, up_to: i64) -> Job<BTreeSet<i64>> {
     let mut known = BTreeSet::new();
     let mut after = id_key(above);
     loop {
-        let page = run.cap.scan(statements::LINES, "", &after, PAGE)?;
+        let page = run.cap.scan(LINES, "", &after, PAGE)?;
         let Some(last) = page.last() else {
             return Ok(known);
         };
@@ -321,388 +289,12 @@ fn known_between(run: &mut Run, above: i64, up_to: i64) -> Job<BTreeSet<i64>> {
             }
             let sheet: Option<Sheet> = serde_json::from_str(&entry.value).ok();
             // Of a total of 0 are those whose receipt is known to be gone.
-            if sheet.is_some_and(|sheet| !sheet.total.is_zero()) {
+            let from = run.settings.from(Kind::Receipt);
+            let is_missed =
+                |sheet: Sheet| !sheet.total.is_zero() && from.is_none_or(|from| from <= sheet.date);
+            if sheet.is_some_and(is_missed) {
                 known.insert(id);
             }
         }
     }
-}
-
-// --- What becomes of them ---
-
-/// Judges receipts as Sage has them now, and some that it no longer has; carries the judgement out.
-fn handle(run: &mut Run, rows: Vec<Value>, gone: Vec<i64>) -> Job<()> {
-    let mut page = Vec::new();
-    let mut batch = Batch::default();
-    for row in rows {
-        match Receipt::parse(&row) {
-            Some(receipt) => page.push(receipt),
-            None => hold_unreadable(run, &mut batch, &row)?,
-        }
-    }
-    run.commit(batch)?;
-    page.retain(|receipt| key_in(&receipt.reference).is_none());
-    let remotes: Vec<Remote> = page.iter().map(|receipt| remote_of(receipt.id)).collect();
-    let paired = paired(run, &remotes)?;
-    // A receipt that is a payment's pair came from us.
-    page.retain(|receipt| {
-        let key = paired.get(&remote_of(receipt.id).to_string());
-        key.is_none_or(|key| key.kind == Kind::Receipt)
-    });
-    let ids: Vec<i64> = page
-        .iter()
-        .map(|r| r.id)
-        .chain(gone.iter().copied())
-        .collect();
-    let mut records = run.records(ids.iter().map(|id| RecordKey::new(Kind::Receipt, *id)))?;
-    let is_ours = |records: &BTreeMap<RecordKey, Stored>, id: i64| {
-        let stored = records.get(&RecordKey::new(Kind::Receipt, id));
-        let record = stored.and_then(|stored| stored.record.as_ref());
-        record.is_none_or(|record| is_ours_to_decide(record.state))
-    };
-    page.retain(|receipt| is_ours(&records, receipt.id));
-    let allocated = allocated(run, &page)?;
-    // Nothing has changed since all of it was settled.
-    page.retain(|receipt| {
-        let record = records.get(&RecordKey::new(Kind::Receipt, receipt.id));
-        let record = record.and_then(|stored| stored.record.as_ref());
-        record.is_none_or(|record| {
-            !matches!(record.state, State::Synced | State::Owed)
-                || record.hash != receipt.hash(&allocated[&receipt.id])
-        })
-    });
-    let mut works = Vec::new();
-    let gone: Vec<i64> = gone
-        .into_iter()
-        .filter(|id| is_ours(&records, *id))
-        .collect();
-    let facts = Facts::gather(run, &page, &allocated)?;
-    let ids: Vec<i64> = page
-        .iter()
-        .map(|r| r.id)
-        .chain(gone.iter().copied())
-        .collect();
-    made::look_again(run, &ids)?;
-    // Looking again may have changed them.
-    records.extend(run.records(ids.iter().map(|id| RecordKey::new(Kind::Receipt, *id)))?);
-    let mut sheets = sheets(run, &ids)?;
-    let mut batch = Batch::default();
-    for receipt in &page {
-        let key = RecordKey::new(Kind::Receipt, receipt.id);
-        let stored = records.remove(&key).unwrap_or_default();
-        if is_decided(&stored) {
-            continue;
-        }
-        let saved = match sheets.remove(&receipt.id) {
-            Some(sheet) => sheet,
-            None => made::adopt(run, receipt.id)?,
-        };
-        let record = facts.record(receipt, &allocated[&receipt.id], stored.record.as_ref());
-        match facts.left_out(run, receipt, &saved) {
-            Some(reason) => skip(run, &mut batch, key, &stored, record, reason),
-            None => works.push(facts.work(run, receipt, &allocated, stored, record, saved)),
-        }
-    }
-    for id in gone {
-        let stored = records
-            .remove(&RecordKey::new(Kind::Receipt, id))
-            .unwrap_or_default();
-        let (Some(record), Some(saved)) = (stored.record.clone(), sheets.remove(&id)) else {
-            continue;
-        };
-        let mut sheet = saved.clone();
-        sheet.redistribute(None);
-        let record = Record {
-            hash: String::new(),
-            ..record
-        };
-        works.push(Work::new(id, stored, record, saved, sheet, Vec::new()));
-    }
-    run.commit(batch)?;
-    statements::carry_out(run, works)
-}
-
-/// A person decided in Splynx about a line of it: nothing is done before that is cleared up.
-fn is_decided(stored: &Stored) -> bool {
-    let record = stored.record.as_ref();
-    record.is_some_and(|r| r.state == State::Held && r.reason.code == made::DECIDED)
-}
-
-fn remote_of(receipt: i64) -> Remote {
-    Remote {
-        service: Service::CustomerReceipt,
-        id: receipt,
-    }
-}
-
-/// The records that these objects in Sage are paired with, by the objects' texts.
-fn paired(run: &mut Run, remotes: &[Remote]) -> Job<BTreeMap<String, RecordKey>> {
-    let keys: Vec<String> = remotes.iter().map(ToString::to_string).collect();
-    let entries = run.cap.get(REMOTE, &keys)?;
-    Ok(entries
-        .into_iter()
-        .filter_map(|entry| Some((entry.key, RecordKey::parse(&entry.value)?)))
-        .collect())
-}
-
-fn skip(
-    run: &mut Run,
-    batch: &mut Batch,
-    key: RecordKey,
-    stored: &Stored,
-    record: Record,
-    reason: Reason,
-) {
-    let told = stored.record.as_ref().map(|old| &old.reason.code);
-    let is_news = told != Some(&reason.code);
-    let new = Record {
-        state: State::Skipped,
-        reason,
-        ..record
-    };
-    if is_news {
-        run.count("receipts skipped".to_owned());
-        batch
-            .activities
-            .push(activity(key, &new, State::Skipped.name()));
-    }
-    batch.put(key, stored, new);
-}
-
-/// What Sage says of it is not understood; everything else goes on.
-fn hold_unreadable(run: &mut Run, batch: &mut Batch, row: &Value) -> Job<()> {
-    let Some(id) = json::integer(row, "ID") else {
-        return Ok(());
-    };
-    let key = RecordKey::new(Kind::Receipt, id);
-    let stored = run.records([key])?.remove(&key).unwrap_or_default();
-    if stored
-        .record
-        .as_ref()
-        .is_some_and(|record| !is_ours_to_decide(record.state))
-        || paired(run, &[remote_of(id)])?
-            .values()
-            .any(|key| key.kind != Kind::Receipt)
-    {
-        return Ok(());
-    }
-    let new = Record {
-        state: State::Held,
-        label: json::text(row, "DocumentNumber"),
-        remote: Some(remote_of(id)),
-        amount: json::decimal(row, "Total"),
-        reason: Reason::new(
-            "unreadable",
-            "What Sage says of it is not understood: it lacks a customer, a date, or a total above zero.",
-            "Correct it in Sage; \"Import all payments\" looks at it again.",
-        ),
-        ..Record::default()
-    };
-    if stored
-        .record
-        .as_ref()
-        .is_none_or(|old| old.reason.code != new.reason.code)
-    {
-        batch.activities.push(activity(key, &new, "held"));
-    }
-    batch.put(key, &stored, new);
-    Ok(())
-}
-
-/// What is needed to judge a page of receipts.
-struct Facts {
-    /// Sage's customer → the record of the one in Splynx.
-    customers: BTreeMap<i64, (i64, Option<Record>)>,
-    /// By Sage's invoice id.
-    invoices: BTreeMap<i64, Receivable>,
-}
-
-impl Facts {
-    fn gather(run: &mut Run, page: &[Receipt], allocated: &BTreeMap<i64, Allocated>) -> Job<Self> {
-        let remote = |service: Service| move |id: i64| Remote { service, id };
-        let remotes: BTreeSet<i64> = page.iter().map(|receipt| receipt.customer).collect();
-        let remotes: Vec<Remote> = remotes.into_iter().map(remote(Service::Customer)).collect();
-        let paired_customers = paired(run, &remotes)?;
-        let mut records = run.records(paired_customers.values().copied())?;
-        let customers = remotes.iter().filter_map(|remote| {
-            let key = paired_customers.get(&remote.to_string())?;
-            let record = records.remove(key).and_then(|stored| stored.record);
-            Some((remote.id, (key.id, record)))
-        });
-        let customers = customers.collect();
-
-        let targets: BTreeSet<i64> = page
-            .iter()
-            .flat_map(|receipt| allocated[&receipt.id].keys().copied())
-            .collect();
-        let remotes: Vec<Remote> = targets
-            .into_iter()
-            .map(remote(Service::TaxInvoice))
-            .collect();
-        let pairs = paired(run, &remotes)?;
-        let ids: BTreeSet<i64> = pairs.values().map(|key| key.id).collect();
-        let found = splynx::by_ids::<Receivable>(run, &Vec::from_iter(ids))?;
-        let invoices = remotes.iter().filter_map(|remote| {
-            let key = pairs.get(&remote.to_string())?;
-            let invoice = found.records.iter().find(|invoice| invoice.id == key.id)?;
-            Some((remote.id, invoice.clone()))
-        });
-        Ok(Self {
-            invoices: invoices.collect(),
-            customers,
-        })
-    }
-
-    /// Why a receipt is not imported at all (F13, F14); what is in Splynx already stays.
-    fn left_out(&self, run: &Run, receipt: &Receipt, sheet: &Sheet) -> Option<Reason> {
-        let customer = self.customers.get(&receipt.customer);
-        let ignored = customer
-            .and_then(|(_, record)| record.as_ref())
-            .filter(|record| record.reason.code == "partner-ignored");
-        if ignored.is_some() {
-            let reason = Reason::new(
-                "partner-ignored",
-                "Its customer's partner is left out.",
-                "Take the partner out of \"Partners to leave out\" to import it.",
-            );
-            return Some(reason.until_setting("partners_ignore"));
-        }
-        let is_settled = !sheet.lines.is_empty() && sheet.waiting().is_zero();
-        run.settings
-            .too_early(Kind::Receipt, receipt.date)
-            .filter(|_| !is_settled)
-    }
-
-    fn record(&self, receipt: &Receipt, allocated: &Allocated, old: Option<&Record>) -> Record {
-        let customer = self.customers.get(&receipt.customer);
-        Record {
-            state: State::Planned,
-            label: receipt.number.clone(),
-            customer: customer.map_or(0, |(id, _)| *id),
-            remote: Some(remote_of(receipt.id)),
-            hash: receipt.hash(allocated),
-            amount: Some(receipt.total),
-            reason: old.map(|old| old.reason.clone()).unwrap_or_default(),
-            ..Record::default()
-        }
-    }
-
-    fn work(
-        &self,
-        run: &Run,
-        receipt: &Receipt,
-        allocated: &BTreeMap<i64, Allocated>,
-        stored: Stored,
-        record: Record,
-        saved: Sheet,
-    ) -> Work {
-        let allocated = &allocated[&receipt.id];
-        let mut sheet = saved.clone();
-        sheet.redistribute(Some((receipt, allocated)));
-        if sheet.statement.is_none() {
-            sheet.title = receipt.statement_title(run.settings.statements_by);
-        }
-        let known = Known {
-            customer: self.customers.get(&receipt.customer).map(|(id, _)| *id),
-            invoices: &self.invoices,
-        };
-        let waits = receipts::plan(&mut sheet, allocated, &known, &run.settings);
-        Work::new(receipt.id, stored, record, saved, sheet, waits)
-    }
-}
-
-// --- Allocations ---
-
-/// What of a receipt settles an invoice, as Sage lists it (Sage API 2.7).
-struct Allocation {
-    id: i64,
-    source: i64,
-    target: i64,
-    total: Decimal,
-    discount: Decimal,
-}
-
-impl Allocation {
-    fn parse(row: &Value) -> Option<Self> {
-        Some(Self {
-            id: json::integer(row, "ID")?,
-            source: json::integer(row, "SourceDocumentId")?,
-            target: json::integer(row, "AllocatedToDocumentId")?,
-            total: json::decimal(row, "Total")?,
-            discount: json::decimal(row, "Discount").unwrap_or_default(),
-        })
-    }
-
-    fn receipt(&self) -> Remote {
-        remote_of(self.source)
-    }
-
-    fn key(&self) -> String {
-        format!("{}/{}", id_key(self.source), id_key(self.id))
-    }
-
-    fn value(&self) -> String {
-        let (total, discount) = (self.total.normalize(), self.discount.normalize());
-        format!("{}|{total}|{discount}", self.target)
-    }
-
-    fn stored(entry: &Entry) -> Option<(i64, Decimal, Decimal)> {
-        let mut parts = entry.value.split('|');
-        let target = parts.next()?.parse().ok()?;
-        let mut amount = || Decimal::from_str_exact(parts.next()?).ok();
-        Some((target, amount()?, amount()?))
-    }
-}
-
-/// What each receipt is allocated to. Where that is not what the receipt itself says is allocated, its allocations are read again: they
-/// may have been changed, deleted, or made a moment ago.
-fn allocated(run: &mut Run, page: &[Receipt]) -> Job<BTreeMap<i64, Allocated>> {
-    let mut known = BTreeMap::new();
-    let mut doubtful = Vec::new();
-    for receipt in page {
-        let allocated = stored_allocations(run, receipt.id)?;
-        let spent: Decimal = allocated.values().map(|share| share.total).sum();
-        if spent != receipt.total - receipt.unallocated {
-            doubtful.push(receipt.id);
-        }
-        known.insert(receipt.id, allocated);
-    }
-    for ids in doubtful.chunks(IDS) {
-        let rows = list(run, Service::Allocation, &one_of("SourceDocumentId", ids))?;
-        let now: BTreeMap<String, String> = rows
-            .iter()
-            .filter_map(Allocation::parse)
-            .map(|allocation| (allocation.key(), allocation.value()))
-            .collect();
-        let mut batch = Batch::default();
-        for id in ids {
-            let prefix = format!("{}/", id_key(*id));
-            for entry in run.cap.scan(ALLOCATED, &prefix, "", PAGE)? {
-                if !now.contains_key(&entry.key) {
-                    batch.delete(ALLOCATED, entry.key);
-                }
-            }
-        }
-        for (key, value) in now {
-            batch.set(ALLOCATED, key, value);
-        }
-        run.commit(batch)?;
-        for id in ids {
-            known.insert(*id, stored_allocations(run, *id)?);
-        }
-    }
-    Ok(known)
-}
-
-fn stored_allocations(run: &mut Run, receipt: i64) -> Job<Allocated> {
-    let mut allocated = Allocated::new();
-    let prefix = format!("{}/", id_key(receipt));
-    for entry in run.cap.scan(ALLOCATED, &prefix, "", PAGE)? {
-        if let Some((target, total, discount)) = Allocation::stored(&entry) {
-            let share = allocated.entry(target).or_default();
-            share.total += total;
-            share.discount += discount;
-        }
-    }
-    Ok(allocated)
 }

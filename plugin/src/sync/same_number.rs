@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::capability::{Failure, Row as ReportRow};
+use crate::collect::ToMap;
 use crate::sage::{self, DocumentLikeness, Found, Likeness, Service};
 use crate::splynx::{self, Document, DocumentStatus, Page, Resource, Window};
 use crate::sync::documents;
@@ -160,7 +161,7 @@ fn find<'d>(
         .iter()
         .flat_map(|(document, _, service)| index_keys(kind, document, *service))
         .collect();
-    let found: BTreeMap<String, Found> = remote::lookup(run, &keys)?.into_iter().collect();
+    let found = remote::lookup(run, &keys)?.into_iter().to_map();
     Ok(wanted
         .into_iter()
         .filter_map(|(document, stored, service)| {
@@ -239,7 +240,7 @@ fn owners(run: &mut Run, matches: &[Match]) -> Job<BTreeMap<String, RecordKey>> 
         .get(REMOTE, &keys)?
         .into_iter()
         .filter_map(|entry| Some((entry.key, RecordKey::parse(&entry.value)?)))
-        .collect())
+        .to_map())
 }
 
 /// What the document must be in Sage; none while its customer has no pair. Found by our key, it may have Sage's own number.

@@ -4,15 +4,17 @@
 //! answer is not known is left to [`crate::sync::made`]. Nothing else in the crate changes Splynx. The trap: a step may be repeated
 //! only if it changes nothing the second time, which holds for PUTs alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use crate::capability::{Activity, Request};
+use crate::collect::{ToMap, ToSet};
 use crate::json;
 use crate::splynx::writes::{self, Reply};
 use crate::splynx::{Resource, StatementRecord};
-use crate::sync::receipts::{Creation, Fate, Flight, Line, Paid, Sheet, Step, standing};
+use crate::sync::lines::{Creation, Fate, Flight, Line, Paid, Sheet, Step};
+use crate::sync::receipts::standing;
 use crate::write::ledger::{Halt, Job, Run, activity};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
 
@@ -139,22 +141,22 @@ impl Work {
 pub fn sheets(run: &mut Run, receipts: &[i64]) -> Job<BTreeMap<i64, Sheet>> {
     let keys: Vec<String> = receipts.iter().map(|id| id_key(*id)).collect();
     let entries = run.cap.get(LINES, &keys)?;
-    entries
-        .into_iter()
-        .map(|entry| {
-            let id = entry.key.parse().ok();
-            let sheet = serde_json::from_str(&entry.value).ok();
-            id.zip(sheet).ok_or_else(|| {
-                Halt::Failed(crate::capability::Failure::new(
-                    "damaged",
-                    format!(
-                        "The stored lines of receipt {} cannot be read. Restore the latest backup, or ask support.",
-                        entry.key
-                    ),
-                ))
-            })
-        })
-        .collect()
+    let mut sheets = BTreeMap::new();
+    for entry in entries {
+        let id = entry.key.parse().ok();
+        let sheet = serde_json::from_str(&entry.value).ok();
+        let (id, sheet) = id.zip(sheet).ok_or_else(|| {
+            Halt::Failed(crate::capability::Failure::new(
+                "damaged",
+                format!(
+                    "The stored lines of receipt {} cannot be read. Restore the latest backup, or ask support.",
+                    entry.key
+                ),
+            ))
+        })?;
+        sheets.insert(id, sheet);
+    }
+    Ok(sheets)
 }
 
 /// Stores a receipt's lines with their index.
@@ -186,7 +188,7 @@ fn unpaired(receipt: i64, sheet: &Sheet) -> BTreeMap<String, String> {
             let key = format!("{}/{}", id_key(statement), id_key(line.record?));
             Some((key, format!("{receipt}/{}", line.number)))
         })
-        .collect()
+        .to_map()
 }
 
 /// Does what was planned for these receipts, and stores where they stand then, also where it has to end early.
@@ -303,7 +305,7 @@ fn statement(run: &mut Run, title: &str) -> Job<Option<i64>> {
 /// One batch: intents, requests, answers.
 fn send(run: &mut Run, works: &mut [Work], steps: &[(usize, u32, Step)]) -> Job<()> {
     let now = run.cap.now();
-    let touched: BTreeSet<usize> = steps.iter().map(|(place, ..)| *place).collect();
+    let touched = steps.iter().map(|(place, ..)| *place).to_set();
     let mut requests = Vec::with_capacity(steps.len());
     for (place, number, step) in steps {
         let work = &mut works[*place];

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::collect::ToSet;
 use crate::json;
 use crate::sage::{CustomerLikeness, Found, Service, fold, newer};
 use crate::write::ledger::{Job, META, Run};
@@ -58,7 +59,7 @@ pub fn customer_keys(id: i64, customer: &CustomerLikeness) -> Vec<String> {
         .collect();
     keys.push(by_name(Service::Customer, &customer.name));
     keys.push(by_customer(id));
-    keys.sort();
+    keys.sort_unstable();
     keys.dedup();
     keys
 }
@@ -72,11 +73,12 @@ pub fn customers_listed(
     if keys.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let entries = run.cap.get(FOUND, &keys)?;
-    entries
-        .into_iter()
-        .map(|entry| parse_entry(entry).map(|(_, found)| (found.id, found)))
-        .collect()
+    let mut listed = BTreeMap::new();
+    for entry in run.cap.get(FOUND, &keys)? {
+        let (_, found) = parse_entry(entry)?;
+        listed.insert(found.id, found);
+    }
+    Ok(listed)
 }
 
 /// Ids of Sage's customers that were listed with a trait; at most as many as help a person to choose.
@@ -109,10 +111,10 @@ pub fn reload_customers(run: &mut Run) -> Job<()> {
         seen += rows.len() as u64;
         let mut batch = Batch::default();
         let last = index(run, &mut batch, service, &rows, above)?;
-        let listed: BTreeSet<i64> = rows
+        let listed = rows
             .iter()
             .filter_map(|row| json::integer(row, "ID"))
-            .collect();
+            .to_set();
         forget_unlisted(run, &mut batch, above, &listed, complete)?;
         above = last;
         if complete {

@@ -4,13 +4,13 @@
 //! a duplicate (architecture section 4: a lost database, a company that another add-on fed). From then on only ids above the
 //! highest known one are listed, and only when there is a doubt to settle.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use serde_json::Value;
 
 use crate::capability::Failure;
-use crate::collect::ToMap;
+use crate::collect::{ToMap, ToSet};
 use crate::sage::{Found, Likeness, Service, fold, get_one, key_in, newer};
 use crate::write::known_customers::{customer_keys, customers_listed};
 use crate::write::ledger::{Halt, Job, META, Run};
@@ -85,11 +85,11 @@ pub fn lookup(run: &mut Run, keys: &[String]) -> Job<Vec<(String, Found)>> {
     let entries = run.cap.get(FOUND, keys)?;
     let mut found: Vec<(String, Found)> =
         entries.into_iter().map(parse_entry).collect::<Job<_>>()?;
-    let customers: BTreeSet<i64> = found
+    let customers = found
         .iter()
         .filter(|(_, found)| matches!(found.likeness, Likeness::Customer(_)))
         .map(|(_, found)| found.id)
-        .collect();
+        .to_set();
     // A customer that was renamed since still stands under its old name.
     let now = customers_listed(run, customers)?;
     found.retain_mut(|(key, found)| match now.get(&found.id) {

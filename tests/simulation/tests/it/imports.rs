@@ -96,7 +96,7 @@ impl Desk {
         id_of(&made, "id")
     }
 
-    fn to_sage(&mut self) {
+    fn export_invoices(&mut self) {
         self.installation.run_through("export-invoices");
     }
 

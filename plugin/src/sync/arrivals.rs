@@ -1,0 +1,326 @@
+//! Receipts as they come in from Sage: what is needed to judge a page of them is gathered, and the judgement is carried out.
+//!
+//! Whoever lists receipts hands them over here, however they were found. The trap: receipts that came from us are among them, and
+//! are known by their key or their pair; they never become payments again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::collect::{ToMap, ToSet};
+use crate::json;
+use crate::sage::{Service, key_in};
+use crate::splynx::{self, Receivable};
+use crate::sync::allocated::allocated;
+use crate::sync::lines::Sheet;
+use crate::sync::made;
+use crate::sync::receipts::{self, Allocated, Known, Receipt};
+use crate::sync::statements::{Work, carry_out, sheets};
+use crate::write::ledger::{Job, Run, activity};
+use crate::write::record::{Batch, Kind, REMOTE, Reason, Record, RecordKey, Remote, State, Stored};
+
+/// Judges receipts as Sage has them now, and some that it no longer has; carries the judgement out.
+pub fn handle(run: &mut Run, rows: Vec<Value>, gone: Vec<i64>) -> Job<()> {
+    let page = understood(run, rows)?;
+    let mut page = from_sage(run, page)?;
+    let allocated = allocated(run, &page)?;
+    let ids: Vec<i64> = page.iter().map(|r| r.id).chain(gone).collect();
+    let settled = settled(run, &ids, &page, &allocated)?;
+    page.retain(|receipt| !settled.contains(&receipt.id));
+    let ids: Vec<i64> = ids.into_iter().filter(|id| !settled.contains(id)).collect();
+    made::look_again(run, &ids)?;
+    let facts = Facts::gather(run, &page, &allocated)?;
+    let mut records = run.records(ids.iter().map(|id| RecordKey::new(Kind::Receipt, *id)))?;
+    let mut sheets = sheets(run, &ids)?;
+    let mut works = Vec::new();
+    let mut batch = Batch::default();
+    for id in ids {
+        let key = RecordKey::new(Kind::Receipt, id);
+        let stored = records.remove(&key).unwrap_or_default();
+        let saved = sheets.remove(&id);
+        if is_decided(&stored) {
+            continue;
+        }
+        match (page.iter().find(|receipt| receipt.id == id), saved) {
+            (Some(receipt), saved) => {
+                let saved = match saved {
+                    Some(sheet) => sheet,
+                    None => made::adopt(run, id)?,
+                };
+                let record = facts.record(receipt, &allocated[&id], stored.record.as_ref());
+                match facts.left_out(run, receipt, &saved) {
+                    Some(reason) => skip(run, &mut batch, key, &stored, record, reason),
+                    None => {
+                        works.push(facts.work(
+                            run,
+                            receipt,
+                            &allocated[&id],
+                            stored,
+                            record,
+                            saved,
+                        ));
+                    }
+                }
+            }
+            (None, Some(saved)) => works.extend(gone_from_sage(id, stored, saved)),
+            (None, None) => {}
+        }
+    }
+    run.commit(batch)?;
+    carry_out(run, works)
+}
+
+/// The rows as receipts; one that cannot be read is held.
+fn understood(run: &mut Run, rows: Vec<Value>) -> Job<Vec<Receipt>> {
+    let mut page = Vec::new();
+    let mut batch = Batch::default();
+    for row in rows {
+        match Receipt::parse(&row) {
+            Some(receipt) => page.push(receipt),
+            None => hold_unreadable(run, &mut batch, &row)?,
+        }
+    }
+    run.commit(batch)?;
+    Ok(page)
+}
+
+/// Those that were made in Sage: the others carry our key, or are a payment's pair.
+fn from_sage(run: &mut Run, mut page: Vec<Receipt>) -> Job<Vec<Receipt>> {
+    page.retain(|receipt| key_in(&receipt.reference).is_none());
+    let remotes: Vec<Remote> = page.iter().map(|receipt| remote_of(receipt.id)).collect();
+    let paired = paired(run, &remotes)?;
+    page.retain(|receipt| {
+        let key = paired.get(&remote_of(receipt.id).to_string());
+        key.is_none_or(|key| key.kind == Kind::Receipt)
+    });
+    Ok(page)
+}
+
+/// The receipts about which nothing is to be decided: a person or a look-up has the say, or nothing has changed since all was done.
+fn settled(
+    run: &mut Run,
+    ids: &[i64],
+    page: &[Receipt],
+    allocated: &BTreeMap<i64, Allocated>,
+) -> Job<BTreeSet<i64>> {
+    let records = run.records(ids.iter().map(|id| RecordKey::new(Kind::Receipt, *id)))?;
+    let unchanged = |id: i64, hash: &str| {
+        let receipt = page.iter().find(|receipt| receipt.id == id);
+        receipt.is_some_and(|receipt| receipt.hash(&allocated[&id]) == hash)
+    };
+    let settled = records.into_iter().filter(|(key, stored)| {
+        stored.record.as_ref().is_some_and(|record| {
+            !is_ours_to_decide(record.state)
+                || (matches!(record.state, State::Synced | State::Owed)
+                    && unchanged(key.id, &record.hash))
+        })
+    });
+    Ok(settled.map(|(key, _)| key.id).to_set())
+}
+
+/// What waits of a receipt that Sage no longer has is cancelled.
+fn gone_from_sage(id: i64, stored: Stored, saved: Sheet) -> Option<Work> {
+    let record = Record {
+        hash: String::new(),
+        ..stored.record.clone()?
+    };
+    let mut sheet = saved.clone();
+    sheet.redistribute(None);
+    Some(Work::new(id, stored, record, saved, sheet, Vec::new()))
+}
+
+/// Whether neither a person nor a look-up has the say about a receipt.
+pub fn is_ours_to_decide(state: State) -> bool {
+    !matches!(
+        state,
+        State::Sending | State::Uncertain | State::DoNotSend | State::DoneByHand
+    )
+}
+
+/// A person decided in Splynx about a line of it: nothing is done before that is cleared up.
+fn is_decided(stored: &Stored) -> bool {
+    let record = stored.record.as_ref();
+    record.is_some_and(|r| r.state == State::Held && r.reason.code == made::DECIDED)
+}
+
+pub fn remote_of(receipt: i64) -> Remote {
+    Remote {
+        service: Service::CustomerReceipt,
+        id: receipt,
+    }
+}
+
+/// The records that these objects in Sage are paired with, by the objects' texts.
+pub fn paired(run: &mut Run, remotes: &[Remote]) -> Job<BTreeMap<String, RecordKey>> {
+    let keys: Vec<String> = remotes.iter().map(ToString::to_string).collect();
+    let entries = run.cap.get(REMOTE, &keys)?;
+    Ok(entries
+        .into_iter()
+        .filter_map(|entry| Some((entry.key, RecordKey::parse(&entry.value)?)))
+        .to_map())
+}
+
+fn skip(
+    run: &mut Run,
+    batch: &mut Batch,
+    key: RecordKey,
+    stored: &Stored,
+    record: Record,
+    reason: Reason,
+) {
+    let told = stored.record.as_ref().map(|old| &old.reason.code);
+    let is_news = told != Some(&reason.code);
+    let new = Record {
+        state: State::Skipped,
+        reason,
+        ..record
+    };
+    if is_news {
+        run.count("receipts skipped".to_owned());
+        batch
+            .activities
+            .push(activity(key, &new, State::Skipped.name()));
+    }
+    batch.put(key, stored, new);
+}
+
+/// What Sage says of it is not understood; everything else goes on.
+fn hold_unreadable(run: &mut Run, batch: &mut Batch, row: &Value) -> Job<()> {
+    let Some(id) = json::integer(row, "ID") else {
+        return Ok(());
+    };
+    let key = RecordKey::new(Kind::Receipt, id);
+    let stored = run.records([key])?.remove(&key).unwrap_or_default();
+    if stored
+        .record
+        .as_ref()
+        .is_some_and(|record| !is_ours_to_decide(record.state))
+        || paired(run, &[remote_of(id)])?
+            .values()
+            .any(|key| key.kind != Kind::Receipt)
+    {
+        return Ok(());
+    }
+    let new = Record {
+        state: State::Held,
+        label: json::text(row, "DocumentNumber"),
+        remote: Some(remote_of(id)),
+        amount: json::decimal(row, "Total"),
+        reason: Reason::new(
+            "unreadable",
+            "What Sage says of it is not understood: it lacks a customer, a date, or a total above zero.",
+            "Correct it in Sage; \"Import all payments\" looks at it again.",
+        ),
+        ..Record::default()
+    };
+    if stored
+        .record
+        .as_ref()
+        .is_none_or(|old| old.reason.code != new.reason.code)
+    {
+        batch.activities.push(activity(key, &new, "held"));
+    }
+    batch.put(key, &stored, new);
+    Ok(())
+}
+
+/// What is needed to judge a page of receipts.
+struct Facts {
+    /// Sage's customer → the record of the one in Splynx.
+    customers: BTreeMap<i64, (i64, Option<Record>)>,
+    /// By Sage's invoice id.
+    invoices: BTreeMap<i64, Receivable>,
+}
+
+impl Facts {
+    fn gather(run: &mut Run, page: &[Receipt], allocated: &BTreeMap<i64, Allocated>) -> Job<Self> {
+        let remote = |service: Service| move |id: i64| Remote { service, id };
+        let remotes = page.iter().map(|receipt| receipt.customer).to_set();
+        let remotes: Vec<Remote> = remotes.into_iter().map(remote(Service::Customer)).collect();
+        let paired_customers = paired(run, &remotes)?;
+        let mut records = run.records(paired_customers.values().copied())?;
+        let customers = remotes.iter().filter_map(|remote| {
+            let key = paired_customers.get(&remote.to_string())?;
+            let record = records.remove(key).and_then(|stored| stored.record);
+            Some((remote.id, (key.id, record)))
+        });
+        let customers = customers.to_map();
+
+        let targets = page
+            .iter()
+            .flat_map(|receipt| allocated[&receipt.id].keys().copied())
+            .to_set();
+        let remotes: Vec<Remote> = targets
+            .into_iter()
+            .map(remote(Service::TaxInvoice))
+            .collect();
+        let pairs = paired(run, &remotes)?;
+        let ids = pairs.values().map(|key| key.id).to_set();
+        let found = splynx::by_ids::<Receivable>(run, &Vec::from_iter(ids))?;
+        let invoices = remotes.iter().filter_map(|remote| {
+            let key = pairs.get(&remote.to_string())?;
+            let invoice = found.records.iter().find(|invoice| invoice.id == key.id)?;
+            Some((remote.id, invoice.clone()))
+        });
+        Ok(Self {
+            invoices: invoices.to_map(),
+            customers,
+        })
+    }
+
+    /// Why a receipt is not imported at all (F13, F14); what is in Splynx already stays.
+    fn left_out(&self, run: &Run, receipt: &Receipt, sheet: &Sheet) -> Option<Reason> {
+        let customer = self.customers.get(&receipt.customer);
+        let ignored = customer
+            .and_then(|(_, record)| record.as_ref())
+            .filter(|record| record.reason.code == "partner-ignored");
+        if ignored.is_some() {
+            let reason = Reason::new(
+                "partner-ignored",
+                "Its customer's partner is left out.",
+                "Take the partner out of \"Partners to leave out\" to import it.",
+            );
+            return Some(reason.until_setting("partners_ignore"));
+        }
+        let is_settled = !sheet.lines.is_empty() && sheet.waiting().is_zero();
+        run.settings
+            .too_early(Kind::Receipt, receipt.date)
+            .filter(|_| !is_settled)
+    }
+
+    fn record(&self, receipt: &Receipt, allocated: &Allocated, old: Option<&Record>) -> Record {
+        let customer = self.customers.get(&receipt.customer);
+        Record {
+            state: State::Planned,
+            label: receipt.number.clone(),
+            customer: customer.map_or(0, |(id, _)| *id),
+            remote: Some(remote_of(receipt.id)),
+            hash: receipt.hash(allocated),
+            amount: Some(receipt.total),
+            reason: old.map(|old| old.reason.clone()).unwrap_or_default(),
+            ..Record::default()
+        }
+    }
+
+    fn work(
+        &self,
+        run: &Run,
+        receipt: &Receipt,
+        allocated: &Allocated,
+        stored: Stored,
+        record: Record,
+        saved: Sheet,
+    ) -> Work {
+        let mut sheet = saved.clone();
+        sheet.redistribute(Some((receipt, allocated)));
+        if sheet.statement.is_none() {
+            sheet.title = receipt.statement_title(run.settings.statements_by);
+        }
+        let known = Known {
+            customer: self.customers.get(&receipt.customer).map(|(id, _)| *id),
+            invoices: &self.invoices,
+        };
+        let waits = receipts::plan(&mut sheet, allocated, &known, &run.settings);
+        Work::new(receipt.id, stored, record, saved, sheet, waits)
+    }
+}
