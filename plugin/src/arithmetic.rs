@@ -3,10 +3,10 @@
 //!
 //! The trap: nobody outside knows this for sure. So a plan is made by the model, and what Sage then stored is compared all the same.
 
-use std::collections::BTreeMap;
-
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
+
+use crate::collect::Map;
 
 /// Amounts have as many decimals as the currency.
 const CENTS: u32 = 2;
@@ -92,7 +92,7 @@ impl Arithmetic {
 
     /// The totals that Sage will store for these lines.
     pub fn totals(&self, inclusive: bool, lines: impl IntoIterator<Item = Priced>) -> Totals {
-        let mut sums: BTreeMap<Decimal, Totals> = BTreeMap::new();
+        let mut sums: Map<Decimal, Totals> = Map::new_vec();
         for line in lines {
             let amount = self.amount(line.quantity, line.price);
             sums.entry(line.rate)

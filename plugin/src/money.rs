@@ -2,6 +2,8 @@
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
+use crate::collect::ToSet;
+
 /// To cents, ties away from zero.
 pub fn cents(amount: Decimal) -> Decimal {
     amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero)
@@ -28,11 +30,12 @@ pub fn apportion(exact: &[Decimal], total: Decimal) -> Option<Vec<Decimal>> {
     if !steps.is_integer() || steps > Decimal::from(shares.len()) {
         return None;
     }
-    let mut order: Vec<usize> = (0..exact.len()).collect();
     // What rounding took from the amount, counted in the direction of the correction; ties go to the earlier line.
-    order.sort_unstable_by_key(|&i| (std::cmp::Reverse((exact[i] - shares[i]) * step), i));
+    let order = (0..exact.len())
+        .map(|i| (std::cmp::Reverse((exact[i] - shares[i]) * step), i))
+        .to_set();
     let mut left = steps;
-    for &i in &order {
+    for (_, i) in order {
         if left.is_zero() {
             break;
         }

@@ -7,6 +7,7 @@
 use rust_decimal::Decimal;
 
 use crate::arithmetic::{Arithmetic, Priced, Totals};
+use crate::collect::ToSet;
 use crate::money;
 
 /// One line of Splynx's, in the direction of the document (a charge of a credit note is positive).
@@ -118,11 +119,11 @@ fn fold_discounts(shares: &mut Vec<Share>) -> Result<(), Trouble> {
         .partition(|share| share.amount < Decimal::ZERO);
     for discount in discounts {
         let mut left = -discount.amount;
-        let mut order: Vec<usize> = (0..rest.len())
+        let order = (0..rest.len())
             .filter(|&i| rest[i].of.tax == discount.of.tax)
-            .collect();
-        order.sort_unstable_by_key(|&i| (std::cmp::Reverse(rest[i].amount), i));
-        for i in order {
+            .map(|i| (std::cmp::Reverse(rest[i].amount), i))
+            .to_set();
+        for (_, i) in order {
             let part = left.min(rest[i].amount);
             if part > Decimal::ZERO {
                 rest[i].amount -= part;
@@ -187,11 +188,12 @@ fn fixed(lines: Vec<Line>, total: Decimal, mode: &Mode) -> Plan {
         return plan;
     }
     // D15: where the fix would have to be negative, a line is lowered until a positive one makes up for it.
-    let mut order: Vec<usize> = (0..plain.lines.len()).collect();
     let amount = |i: usize| plain.lines[i].price * plain.lines[i].quantity;
-    order.sort_unstable_by_key(|&i| (std::cmp::Reverse(amount(i)), i));
+    let order = (0..plain.lines.len())
+        .map(|i| (std::cmp::Reverse(amount(i)), i))
+        .to_set();
     let most = (plain.totals.total - total).abs() + Decimal::new(3, 2);
-    for line in order {
+    for (_, line) in order {
         for lower in cents_up_to(most) {
             let Some(lowered) = lower_line(&plain.lines, line, lower, mode) else {
                 break;

@@ -1,12 +1,10 @@
 //! The settings and mappings of an installation, typed. Names as in `addon.toml`; defaults are the manifest's, applied by the
 //! host, so an absent value here is an empty one.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use chrono::{Datelike, NaiveDate};
 
 use crate::capability::{Capabilities, Failure, Pair};
-use crate::collect::{ToMap, ToSet};
+use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::json;
 use crate::write::record::{Kind, Reason};
 
@@ -51,9 +49,9 @@ pub enum Grouping {
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// As saved: what a skipped or held record compares to see whether its reason still stands.
-    raw: BTreeMap<String, String>,
+    raw: Map<String, String>,
     pub company_id: String,
-    pub partners_ignore: BTreeSet<i64>,
+    pub partners_ignore: Set<i64>,
     pub name_pattern: String,
     pub make_names_unique: bool,
     pub ticks: CustomerTicks,
@@ -69,7 +67,7 @@ pub struct Settings {
     /// Line texts tell the service period.
     pub line_periods: bool,
     pub direction: Direction,
-    pub push_methods: BTreeSet<i64>,
+    pub push_methods: Set<i64>,
     /// Which field of a payment stands before our key in the receipt's reference.
     pub payment_reference: String,
     /// Receipts go to Sage as reconciled.
@@ -83,10 +81,10 @@ pub struct Settings {
     pub follow_inactive: bool,
     /// F10: the method of payments that came from Sage.
     pub imported_method: Option<i64>,
-    from: BTreeMap<Kind, NaiveDate>,
+    from: Map<Kind, NaiveDate>,
     /// The kinds whose automatic run is switched on.
-    due: BTreeSet<Kind>,
-    payment_days: BTreeSet<i64>,
+    due: Set<Kind>,
+    payment_days: Set<i64>,
     pub today: NaiveDate,
     /// Seconds after which a request to Sage cannot still be in flight.
     pub settle: u64,
@@ -127,7 +125,7 @@ impl Settings {
                 )
             }),
         };
-        let mut from = BTreeMap::new();
+        let mut from = Map::new_vec();
         for kind in Kind::ALL {
             if let Some(key) = from_key(kind) {
                 from.insert(kind, from_date(key)?);
@@ -230,7 +228,7 @@ impl Settings {
     }
 
     /// All settings and mappings as saved.
-    pub fn values(&self) -> &BTreeMap<String, String> {
+    pub fn values(&self) -> &Map<String, String> {
         &self.raw
     }
 
@@ -338,8 +336,8 @@ fn one_of<T: Copy>(key: &str, text: &str, words: &[(&str, T)]) -> Result<T, Fail
     })
 }
 
-fn ids(key: &str, text: &str) -> Result<BTreeSet<i64>, Failure> {
-    let mut ids = BTreeSet::new();
+fn ids(key: &str, text: &str) -> Result<Set<i64>, Failure> {
+    let mut ids = Set::new();
     for part in text.split([',', ' ', ';']).filter(|part| !part.is_empty()) {
         ids.insert(part.parse().map_err(|_| {
             invalid(

@@ -1,8 +1,7 @@
 //! Settings that are each valid and together do not do what somebody expects. Nothing here talks to a service.
 
-use chrono::NaiveDate;
-
 use super::{Finding, finding};
+use crate::json;
 use crate::settings::Direction;
 use crate::sync::mapping::{List, Mapping};
 use crate::write::ledger::{Job, Run, cursor_key};
@@ -164,7 +163,7 @@ fn history(run: &mut Run, findings: &mut Vec<Finding>) -> Job<()> {
     let installed = context
         .iter()
         .find(|(name, _)| name == "installed-on")
-        .and_then(|(_, day)| day.parse::<NaiveDate>().ok());
+        .and_then(|(_, day)| json::day(day));
     for (kind, field, first) in [
         (
             Kind::Invoice,

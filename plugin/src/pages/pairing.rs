@@ -2,11 +2,9 @@
 //!
 //! An act on several rows is done for all of them or for none. A pair is exclusive in both directions; the commit sees to that too.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::addon::{Query, Rows};
 use crate::capability::{Entry, Pair, Row as PageRow};
-use crate::collect::{ToMap, ToSet};
+use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::pages::{refuse, value};
 use crate::sage::{self, Service};
 use crate::sync::pairing::{self, Choice, PAIRING, Row};
@@ -31,7 +29,7 @@ fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<PageRow>> {
         .iter()
         .filter_map(|(key, stored)| Some((key.id, stored.record.as_ref()?.remote.as_ref()?.id)))
         .to_map();
-    let listed = customers_listed(run, remotes.values().copied())?;
+    let listed = customers_listed(run, &remotes.values().copied().collect::<Vec<_>>())?;
     Ok(known
         .into_iter()
         .map(|(id, row)| {
@@ -79,12 +77,12 @@ fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<PageRow>> {
 }
 
 /// Rows without the proposals that belong to somebody by now.
-fn open_rows(run: &mut Run, ids: &[i64]) -> Job<BTreeMap<i64, Row>> {
+fn open_rows(run: &mut Run, ids: &[i64]) -> Job<Map<i64, Row>> {
     let mut rows = pairing::rows(run, ids)?;
     let proposed = rows.values().flat_map(|row| &row.candidates);
     let proposed = proposed.map(|candidate| candidate.id).to_set();
     let paired = pairing::paired(run, &proposed)?;
-    for row in rows.values_mut() {
+    for (_, row) in &mut rows {
         row.candidates
             .retain(|candidate| !paired.contains_key(&candidate.id));
     }
@@ -93,17 +91,17 @@ fn open_rows(run: &mut Run, ids: &[i64]) -> Job<BTreeMap<i64, Row>> {
 
 /// Decides about customers: `pair` (each with its one proposal, or one with the value `remote-id`), `unpair`, `create`.
 pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<String> {
-    let ids: BTreeSet<i64> = rows
-        .iter()
-        .map(|row| {
-            row.parse()
-                .map_err(|_| refuse(format!("{row:?} is no Splynx customer's id.")))
-        })
-        .collect::<Job<_>>()?;
+    let mut ids = Set::new();
+    for row in rows {
+        let id = row
+            .parse()
+            .map_err(|_| refuse(format!("{row:?} is no Splynx customer's id.")))?;
+        ids.insert(id);
+    }
     let mut known = open_rows(run, &ids.iter().copied().collect::<Vec<_>>())?;
     let records = run.records(ids.iter().map(|id| RecordKey::new(Kind::Customer, *id)))?;
     let named = named_in_sage(run, value(values, "remote-id"), ids.len())?;
-    let mut given = BTreeMap::new();
+    let mut given = Map::new_vec();
     let mut batch = Batch::default();
     let count = ids.len();
     for (key, stored) in records {

@@ -2,6 +2,7 @@
 
 use crate::addon::{Query, Rows};
 use crate::capability::{Entry, Row};
+use crate::collect::ToMap;
 use crate::write::ledger::{Job, Run};
 use crate::write::record::{Kind, RECORDS, RecordKey};
 
@@ -49,6 +50,6 @@ fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<Row>> {
         });
     }
     // In the order of the table, which is that of the keys' texts.
-    rows.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-    Ok(rows)
+    let rows = rows.into_iter().map(|row| (row.id.clone(), row)).to_map();
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
 }

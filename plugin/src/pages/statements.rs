@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use super::{filter, page, refuse, value};
 use crate::addon::{Query, Rows};
 use crate::capability::{Entry, Pair, Row};
-use crate::collect::ToSet;
+use crate::collect::{ToMap, ToSet};
 use crate::json;
 use crate::settings::{Direction, Settings};
 use crate::splynx::{Receivable, Resource, Standing, writes};
@@ -190,7 +190,10 @@ fn invoices(run: &mut Run, numbers: &str, customer: i64) -> Job<Vec<Receivable>>
         return Err(refuse(&message));
     }
     found.retain(|invoice| customer == 0 || invoice.customer_id == customer);
-    found.sort_unstable_by_key(|invoice| (invoice.date, invoice.id));
+    let oldest_first = found
+        .into_iter()
+        .map(|invoice| ((invoice.date, invoice.id), invoice));
+    let mut found: Vec<Receivable> = oldest_first.to_map().into_iter().map(|(_, i)| i).collect();
     let Some(first) = found.first() else {
         return Err(refuse("Name the numbers of one or several invoices."));
     };

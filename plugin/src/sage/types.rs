@@ -95,6 +95,7 @@ pub struct CustomerLikeness {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentLikeness {
     pub customer: i64,
+    #[serde(with = "json::stored_day")]
     pub date: NaiveDate,
     /// Empty in what was sent: Sage numbers it.
     pub number: String,

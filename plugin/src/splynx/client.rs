@@ -65,28 +65,19 @@ pub struct Page<T> {
 }
 
 impl<T: Resource> Page<T> {
-    fn parse(list: &[Value], path: &str) -> Job<Self> {
+    fn parse(rows: &[(i64, Value)]) -> Self {
         let mut page = Self {
             records: Vec::new(),
             unreadable: Vec::new(),
-            last: None,
+            last: rows.iter().map(|(id, _)| *id).max(),
         };
-        for value in list {
-            let id = T::id_of(value).ok_or_else(|| unexpected(path, "a record has no id"))?;
-            match T::parse(id, value) {
+        for (id, value) in rows {
+            match T::parse(*id, value) {
                 Ok(record) => page.records.push(record),
-                Err(what) => page.unreadable.push((id, what)),
+                Err(what) => page.unreadable.push((*id, what)),
             }
-            // A server that ignored the search would send the same page for ever.
-            if page.last.is_some_and(|last| id <= last) {
-                return Err(unexpected(
-                    path,
-                    "the list is not in the order that was asked for",
-                ));
-            }
-            page.last = Some(id);
         }
-        Ok(page)
+        page
     }
 
     /// How many there are.
@@ -98,25 +89,49 @@ impl<T: Resource> Page<T> {
         self.records.iter().any(|record| record.id() == id)
             || self.unreadable.iter().any(|(other, _)| *other == id)
     }
-
-    fn extend(&mut self, other: Self) {
-        self.records.extend(other.records);
-        self.unreadable.extend(other.unreadable);
-        self.last = self.last.max(other.last);
-    }
 }
 
 /// The next page of records in the window whose id is above `after`, in the order of their ids. Empty: there are no more.
 pub fn changed<T: Resource>(run: &mut Run, window: &Window, after: i64) -> Job<Page<T>> {
-    let mut query = window.query::<T>();
+    let rows = rows_above(run, T::PATH, T::id_of, window.query::<T>(), after)?;
+    Ok(Page::parse(&rows))
+}
+
+/// A row's id, as a resource finds it.
+type IdOf = fn(&Value) -> Option<i64>;
+
+fn rows_above(
+    run: &mut Run,
+    path: &str,
+    id_of: IdOf,
+    mut query: Vec<Pair>,
+    after: i64,
+) -> Job<Vec<(i64, Value)>> {
     query.extend(condition("id", ">", &after.to_string()));
     query.push(("order[id]".to_owned(), "ASC".to_owned()));
     query.push(("limit".to_owned(), PAGE.to_string()));
-    let list = fetch_list(run, T::PATH, query)?;
-    if list.iter().filter_map(T::id_of).any(|id| id <= after) {
-        return Err(unexpected(T::PATH, "the list is not what was asked for"));
+    let rows = with_ids(fetch_list(run, path, query)?, path, id_of)?;
+    let mut last = after;
+    for (id, _) in &rows {
+        // A server that ignored the search would send the same page for ever.
+        if *id <= last {
+            return Err(unexpected(
+                path,
+                "the list is not what was asked for, or not in that order",
+            ));
+        }
+        last = *id;
     }
-    Page::parse(&list, T::PATH)
+    Ok(rows)
+}
+
+fn with_ids(list: Vec<Value>, path: &str, id_of: IdOf) -> Job<Vec<(i64, Value)>> {
+    let mut rows = Vec::new();
+    for value in list {
+        let id = id_of(&value).ok_or_else(|| unexpected(path, "a record has no id"))?;
+        rows.push((id, value));
+    }
+    Ok(rows)
 }
 
 /// How many records are in the window (0 where the server does not tell). For progress only.
@@ -137,19 +152,25 @@ pub fn count<T: Resource>(run: &mut Run, window: &Window) -> Job<u64> {
 /// The records of these ids that exist. What is not in the answer is asked for once more on its own, so that a failed or
 /// ignored search is never taken for a deletion.
 pub fn by_ids<T: Resource>(run: &mut Run, ids: &[i64]) -> Job<Page<T>> {
-    let mut found = Page::parse(&[], T::PATH)?;
+    let rows = rows_of(run, T::PATH, T::id_of, ids)?;
+    Ok(Page::parse(&rows))
+}
+
+fn rows_of(run: &mut Run, path: &str, id_of: IdOf, ids: &[i64]) -> Job<Vec<(i64, Value)>> {
+    let mut found = Vec::new();
     for chunk in ids.chunks(IDS) {
         let mut query = one_of("id", chunk);
         query.push(("order[id]".to_owned(), "ASC".to_owned()));
         query.push(("limit".to_owned(), chunk.len().to_string()));
-        let wanted = chunk.iter().copied().to_set();
-        let mut list = fetch_list(run, T::PATH, query)?;
-        list.retain(|value| T::id_of(value).is_some_and(|id| wanted.contains(&id)));
-        let page = Page::<T>::parse(&list, T::PATH)?;
-        for id in wanted.into_iter().filter(|id| !page.holds(*id)) {
-            found.extend(one(run, id)?);
+        let mut missing = chunk.iter().copied().to_set();
+        for (id, row) in with_ids(fetch_list(run, path, query)?, path, id_of)? {
+            if missing.remove(&id) {
+                found.push((id, row));
+            }
         }
-        found.extend(page);
+        for id in missing {
+            found.extend(one(run, path, id)?.map(|row| (id, row)));
+        }
     }
     Ok(found)
 }
@@ -164,18 +185,18 @@ fn one_of(field: &str, ids: &[i64]) -> Vec<Pair> {
     query
 }
 
-/// The record of that id; an empty page where Splynx says that there is none (404).
-fn one<T: Resource>(run: &mut Run, id: i64) -> Job<Page<T>> {
-    let path = format!("{}/{id}", T::PATH);
+/// The record of that id; none where Splynx says that there is none (404).
+fn one(run: &mut Run, path: &str, id: i64) -> Job<Option<Value>> {
+    let path = format!("{path}/{id}");
     let response = run.send(get(&path, Vec::new()))?;
     if response.status == 404 {
-        return Page::parse(&[], &path);
+        return Ok(None);
     }
     // Some versions answer one object as a list of one.
-    match body(&check(response, &path)?, &path)? {
-        Value::Array(list) => Page::parse(&list, &path),
-        object => Page::parse(&[object], &path),
-    }
+    Ok(match body(&check(response, &path)?, &path)? {
+        Value::Array(list) => list.into_iter().next(),
+        object => Some(object),
+    })
 }
 
 /// What settles what, of one customer. The parameter is one of the two that the list is documented to take (Splynx API 3.9).

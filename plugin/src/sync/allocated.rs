@@ -1,12 +1,10 @@
 //! What receipts are allocated to, as Sage listed it: read once, kept, and checked against each receipt's own unallocated rest.
 
-use std::collections::BTreeMap;
-
 use rust_decimal::Decimal;
 use serde_json::Value;
 
 use crate::capability::Entry;
-use crate::collect::ToMap;
+use crate::collect::{Map, ToMap};
 use crate::json;
 use crate::sage::{Service, newer};
 use crate::sync::arrivals::remote_of;
@@ -65,8 +63,8 @@ impl Allocation {
 
 /// What each receipt is allocated to. Where that is not what the receipt itself says is allocated, its allocations are read again: they
 /// may have been changed, deleted, or made a moment ago.
-pub fn allocated(run: &mut Run, page: &[Receipt]) -> Job<BTreeMap<i64, Allocated>> {
-    let mut known = BTreeMap::new();
+pub fn allocated(run: &mut Run, page: &[Receipt]) -> Job<Map<i64, Allocated>> {
+    let mut known = Map::new_vec();
     let mut doubtful = Vec::new();
     for receipt in page {
         let allocated = stored_allocations(run, receipt.id)?;

@@ -4,12 +4,10 @@
 //! ([`Batch::look_at_allocations`]), and here its relations are read and compared with what Sage was told. An allocation is made
 //! once both its ends are in Sage, many in one request, and taken back when the relation goes.
 
-use std::collections::BTreeMap;
-
 use rust_decimal::Decimal;
 use serde_json::json;
 
-use crate::collect::{ToMap, ToSet};
+use crate::collect::{Map, ToMap, ToSet};
 use crate::json;
 use crate::sage::{self, AllocationLikeness, Likeness, Service};
 use crate::splynx::{self, Relation};
@@ -163,8 +161,8 @@ impl Work {
 }
 
 /// One relation for each payer and invoice; several of one pair count as their sum, under the lowest id.
-fn wanted(relations: Vec<Relation>) -> BTreeMap<i64, Relation> {
-    let mut by_pair: BTreeMap<(RecordKey, RecordKey), Relation> = BTreeMap::new();
+fn wanted(relations: Vec<Relation>) -> Map<i64, Relation> {
+    let mut by_pair: Map<(RecordKey, RecordKey), Relation> = Map::new_vec();
     for relation in relations {
         by_pair
             .entry((relation.payer, relation.invoice))
@@ -175,7 +173,8 @@ fn wanted(relations: Vec<Relation>) -> BTreeMap<i64, Relation> {
             .or_insert(relation);
     }
     by_pair
-        .into_values()
+        .into_iter()
+        .map(|(_, relation)| relation)
         .filter(|relation| relation.amount > Decimal::ZERO)
         .map(|relation| (relation.id, relation))
         .to_map()
@@ -200,7 +199,7 @@ fn known(run: &mut Run, customer: i64) -> Job<Vec<i64>> {
 }
 
 /// The records at both ends of relations.
-struct Ends(BTreeMap<RecordKey, Stored>);
+struct Ends(Map<RecordKey, Stored>);
 
 impl Ends {
     fn load<'r>(run: &mut Run, relations: impl Iterator<Item = &'r Relation>) -> Job<Self> {

@@ -3,11 +3,9 @@
 //! Whoever lists receipts hands them over here, however they were found. The trap: receipts that came from us are among them, and
 //! are known by their key or their pair; they never become payments again.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde_json::Value;
 
-use crate::collect::{ToMap, ToSet};
+use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::json;
 use crate::sage::{Service, key_in};
 use crate::splynx::{self, Receivable};
@@ -101,8 +99,8 @@ fn settled(
     run: &mut Run,
     ids: &[i64],
     page: &[Receipt],
-    allocated: &BTreeMap<i64, Allocated>,
-) -> Job<BTreeSet<i64>> {
+    allocated: &Map<i64, Allocated>,
+) -> Job<Set<i64>> {
     let records = run.records(ids.iter().map(|id| RecordKey::new(Kind::Receipt, *id)))?;
     let unchanged = |id: i64, hash: &str| {
         let receipt = page.iter().find(|receipt| receipt.id == id);
@@ -151,7 +149,7 @@ pub fn remote_of(receipt: i64) -> Remote {
 }
 
 /// The records that these objects in Sage are paired with, by the objects' texts.
-pub fn paired(run: &mut Run, remotes: &[Remote]) -> Job<BTreeMap<String, RecordKey>> {
+pub fn paired(run: &mut Run, remotes: &[Remote]) -> Job<Map<String, RecordKey>> {
     let keys: Vec<String> = remotes.iter().map(ToString::to_string).collect();
     let entries = run.cap.get(REMOTE, &keys)?;
     Ok(entries
@@ -227,13 +225,13 @@ fn hold_unreadable(run: &mut Run, batch: &mut Batch, row: &Value) -> Job<()> {
 /// What is needed to judge a page of receipts.
 struct Facts {
     /// Sage's customer → the record of the one in Splynx.
-    customers: BTreeMap<i64, (i64, Option<Record>)>,
+    customers: Map<i64, (i64, Option<Record>)>,
     /// By Sage's invoice id.
-    invoices: BTreeMap<i64, Receivable>,
+    invoices: Map<i64, Receivable>,
 }
 
 impl Facts {
-    fn gather(run: &mut Run, page: &[Receipt], allocated: &BTreeMap<i64, Allocated>) -> Job<Self> {
+    fn gather(run: &mut Run, page: &[Receipt], allocated: &Map<i64, Allocated>) -> Job<Self> {
         let remote = |service: Service| move |id: i64| Remote { service, id };
         let remotes = page.iter().map(|receipt| receipt.customer).to_set();
         let remotes: Vec<Remote> = remotes.into_iter().map(remote(Service::Customer)).collect();

@@ -1,11 +1,10 @@
 //! Customers: Splynx → Sage. The name is Sage's only unique key, so names decide who is who.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use crate::collect::{ToMap, ToSet};
+use crate::collect::{Map, Set, ToMap, ToSet};
+use crate::json;
 use crate::sage::{CustomerLikeness, Found, Likeness, Service, fold};
 use crate::splynx::{self, Customer, CustomerInfo, Page, Window};
 use crate::sync::customer_fields::{fields, name_of, unique_name};
@@ -26,17 +25,17 @@ pub struct Customers {
 
 pub struct Facts {
     /// VAT numbers of companies.
-    vat: BTreeMap<i64, String>,
+    vat: Map<i64, String>,
     /// What Sage has, by index key.
-    found: BTreeMap<String, Found>,
+    found: Map<String, Found>,
     /// Which of those belong to a record already.
-    paired: BTreeMap<i64, RecordKey>,
+    paired: Map<i64, RecordKey>,
     /// Proposals and people's choices for customers without a pair.
-    rows: BTreeMap<i64, Row>,
+    rows: Map<i64, Row>,
     /// Sage customers that ones of this page turn out to be: proposals for no other.
-    recognised: BTreeSet<i64>,
+    recognised: Set<i64>,
     /// Folded names that this page gives out: two of them never share a batch.
-    given: BTreeSet<String>,
+    given: Set<String>,
 }
 
 impl Entity for Customers {
@@ -89,8 +88,8 @@ impl Entity for Customers {
             found,
             paired,
             rows,
-            recognised: BTreeSet::new(),
-            given: BTreeSet::new(),
+            recognised: Set::new(),
+            given: Set::new(),
         };
         for (customer, stored) in page {
             if is_new(stored)
@@ -297,7 +296,7 @@ pub fn notice_vat_changes(run: &mut Run) -> Job<()> {
     const PLACE: &str = "cursor/customer-info";
     // Stamps are Splynx's local time: a day's overlap covers any zone.
     let next = run.settings.today.pred_opt().unwrap_or(run.settings.today);
-    let since: Option<NaiveDate> = run.meta(PLACE)?.and_then(|text| text.parse().ok());
+    let since: Option<NaiveDate> = run.meta(PLACE)?.and_then(|text| json::day(&text));
     let window = Window {
         changed_since: since,
         dated_from: None,

@@ -3,13 +3,11 @@
 //! The amounts are [`crate::pricing`]'s business. A document is sent once; changed in Splynx, it is sent again as an update of the
 //! same object in Sage (D7), and only a person has one saved again whose total came out wrong (D14).
 
-use std::collections::BTreeMap;
-
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::arithmetic::{Arithmetic, Totals};
-use crate::collect::ToMap;
+use crate::collect::{Map, ToMap};
 use crate::json;
 use crate::pricing::{self, Charge, Mode, Trouble};
 use crate::sage::{DocumentLikeness, Found, Likeness, Service, reference};
@@ -33,13 +31,13 @@ pub struct Office {
 /// What a decision on a page of documents needs to know.
 pub struct Facts {
     /// The records of the documents' customers.
-    customers: BTreeMap<RecordKey, Stored>,
+    customers: Map<RecordKey, Stored>,
     /// What Sage has, by index key.
-    found: BTreeMap<String, Found>,
+    found: Map<String, Found>,
     /// Documents of Sage's without a key of ours, of the same customer, day and amount.
-    lookalikes: BTreeMap<i64, Found>,
+    lookalikes: Map<i64, Found>,
     /// Categories of the transactions behind lines that have none of their own.
-    categories: BTreeMap<i64, i64>,
+    categories: Map<i64, i64>,
 }
 
 /// The service that a document goes to: the sign of an invoice decides (F34, D8).
@@ -106,7 +104,7 @@ pub fn facts<'p>(
         })
         .collect();
     let found = remote::survey(run, questions)?;
-    let mut lookalikes = BTreeMap::new();
+    let mut lookalikes = Map::new_vec();
     for (document, _) in fresh {
         if let Ok(customer) = customer_in_sage(&customers, document.customer_id)
             && let Some(found) = remote::lookalike(
@@ -350,10 +348,7 @@ fn left_out(settings: &Settings, kind: Kind, document: &Document) -> Option<Reas
 }
 
 /// The Sage id of a record's customer, or what becomes of the record meanwhile.
-pub fn customer_in_sage(
-    customers: &BTreeMap<RecordKey, Stored>,
-    customer: i64,
-) -> Result<i64, Aside> {
+pub fn customer_in_sage(customers: &Map<RecordKey, Stored>, customer: i64) -> Result<i64, Aside> {
     let key = RecordKey::new(Kind::Customer, customer);
     let record = customers
         .get(&key)

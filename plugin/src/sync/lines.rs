@@ -9,6 +9,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::collect::ToMap;
 use crate::json;
 use crate::sync::receipts::{Allocated, Receipt};
 
@@ -18,6 +19,7 @@ pub const KEY_PREFIX: &str = "SAGE-";
 /// What we keep of a receipt beside its record.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Sheet {
+    #[serde(with = "crate::json::stored_day")]
     pub date: NaiveDate,
     /// Sage's customer.
     pub customer: i64,
@@ -81,6 +83,7 @@ pub struct Paid {
     pub payment: i64,
     /// Sage's customer then: what a later edit of the receipt is compared with; 0: not known, because it was found in Splynx.
     pub customer: i64,
+    #[serde(with = "crate::json::stored_day")]
     pub date: NaiveDate,
 }
 
@@ -245,8 +248,8 @@ impl Sheet {
             line
         });
         lines.extend(obsolete);
-        lines.sort_unstable_by_key(|line| line.number);
-        self.lines = lines;
+        let by_number = lines.into_iter().map(|line| (line.number, line)).to_map();
+        self.lines = by_number.into_iter().map(|(_, line)| line).collect();
         for (target, amount) in new {
             self.add_line(target, amount);
         }

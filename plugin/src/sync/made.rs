@@ -4,9 +4,7 @@
 //! Reads only, but for what it notes. The trap: absence counts only once nothing can be in flight any more, and a payment that
 //! is overlooked here would be made twice.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use crate::collect::ToMap;
+use crate::collect::{Map, Set, ToMap};
 use crate::json;
 use crate::splynx::writes::{self, PAYMENTS};
 use crate::splynx::{self, Payment, Resource, StatementRecord, Window};
@@ -78,7 +76,7 @@ pub fn adopt(run: &mut Run, receipt: i64) -> Job<Sheet> {
     const MOST_LINES: u32 = 200;
     let mut sheet = Sheet::default();
     let prefix = format!("{KEY_PREFIX}{receipt}-");
-    let mut found: BTreeMap<u32, [Option<i64>; 2]> = BTreeMap::new();
+    let mut found: Map<u32, [Option<i64>; 2]> = Map::new_vec();
     for entry in run.cap.scan(MADE, &prefix, "", MOST_LINES)? {
         let place = entry.key.strip_prefix(&prefix).and_then(|rest| {
             let (number, what) = rest.split_once('/')?;
@@ -128,9 +126,9 @@ fn in_sage(run: &mut Run, invoice: Option<i64>) -> Job<Option<i64>> {
     let keys = invoice.map(|id| RecordKey::new(Kind::Invoice, id));
     let records = run.records(keys)?;
     let record = records
-        .into_values()
+        .into_iter()
         .next()
-        .and_then(|stored| stored.record);
+        .and_then(|(_, stored)| stored.record);
     Ok(record
         .and_then(|record| record.remote)
         .map(|remote| remote.id))
@@ -139,7 +137,7 @@ fn in_sage(run: &mut Run, invoice: Option<i64>) -> Job<Option<i64>> {
 /// Notes what people paired on Splynx's own screen since (D10): at once, before payments go to Sage.
 pub fn recognise(run: &mut Run) -> Job<()> {
     const PAGE: u32 = 200;
-    let mut statements = BTreeSet::new();
+    let mut statements = Set::new();
     let mut after = String::new();
     loop {
         let page = run.cap.scan(UNPAIRED, "", &after, PAGE)?;
@@ -171,7 +169,7 @@ pub fn recognise(run: &mut Run) -> Job<()> {
 
 /// Reads the records of waiting lines again, and notes what became of them (D10).
 pub fn look_again(run: &mut Run, receipts: &[i64]) -> Job<()> {
-    let mut places = BTreeMap::new();
+    let mut places = Map::new_vec();
     for (_, sheet) in sheets(run, receipts)? {
         let Some(statement) = sheet.statement else {
             continue;
@@ -195,9 +193,9 @@ pub fn look_again(run: &mut Run, receipts: &[i64]) -> Job<()> {
 }
 
 /// Takes the payments of records that people decided about as their lines', by the records' index keys.
-fn note_pairs(run: &mut Run, decided: BTreeMap<String, StatementRecord>) -> Job<()> {
+fn note_pairs(run: &mut Run, decided: Map<String, StatementRecord>) -> Job<()> {
     let keys: Vec<String> = decided.keys().cloned().collect();
-    let mut found: BTreeMap<i64, Vec<(u32, &StatementRecord)>> = BTreeMap::new();
+    let mut found: Map<i64, Vec<(u32, &StatementRecord)>> = Map::new_vec();
     for entry in run.cap.get(UNPAIRED, &keys)? {
         let place = entry.value.split_once('/');
         let place = place.and_then(|(id, line)| Some((id.parse().ok()?, line.parse().ok()?)));
@@ -327,7 +325,7 @@ fn settle_doubts(run: &mut Run, keys: Vec<RecordKey>) -> Job<()> {
             }
         }
     }
-    let mut found = BTreeMap::new();
+    let mut found = Map::new_vec();
     for (path, field, keys) in [
         (StatementRecord::PATH, "additional_1", &wanted[0]),
         (PAYMENTS, "receipt_number", &wanted[1]),
@@ -392,8 +390,8 @@ fn settle_doubts(run: &mut Run, keys: Vec<RecordKey>) -> Job<()> {
 /// A run that died while sending may have had its requests in flight until now, when its successor holds the lease.
 fn died(
     run: &mut Run,
-    sheets: &mut BTreeMap<i64, Sheet>,
-    records: &mut BTreeMap<RecordKey, Stored>,
+    sheets: &mut Map<i64, Sheet>,
+    records: &mut Map<RecordKey, Stored>,
 ) -> Job<()> {
     let now = run.cap.now();
     let mut batch = Batch::default();

@@ -3,14 +3,12 @@
 //! `import-mapping` loads both sides' lists into storage; the choice of a row is a setting (`item.7`). Nothing unmapped is ever
 //! sent: a missing, stale or contradictory mapping holds the record, with the row to set.
 
-use std::collections::BTreeMap;
-
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::capability::{Activity, Capabilities, Failure, Pair};
-use crate::collect::ToMap;
+use crate::collect::{Map, ToMap};
 use crate::json;
 use crate::sage;
 use crate::settings::Settings;
@@ -190,7 +188,7 @@ pub fn import(run: &mut Run) -> Job<()> {
                 (row_key(list, row.id), text)
             })
             .to_map();
-        let mut before = BTreeMap::new();
+        let mut before = Map::new_vec();
         for (key, row) in stored(run, list)? {
             if !fresh.contains_key(&key) {
                 batch.delete(LISTS, key);
@@ -228,13 +226,7 @@ fn row_key(list: List, id: i64) -> String {
 }
 
 /// Counts the mappings to what is gone or inactive, and tells people about those that became so.
-fn note_stale(
-    run: &mut Run,
-    batch: &mut Batch,
-    list: List,
-    before: &BTreeMap<i64, Row>,
-    rows: &[Row],
-) {
+fn note_stale(run: &mut Run, batch: &mut Batch, list: List, before: &Map<i64, Row>, rows: &[Row]) {
     let stale: Vec<(String, i64, String)> = chosen(&run.settings)
         .filter(|(_, of, _)| *of == list)
         .filter_map(|(key, _, id)| {
@@ -345,7 +337,7 @@ pub fn choices(run: &mut Run, list: List) -> Job<Vec<Pair>> {
 
 /// The lists in memory, for decisions.
 pub struct Mapping {
-    rows: BTreeMap<List, BTreeMap<i64, Row>>,
+    rows: Map<List, Map<i64, Row>>,
 }
 
 impl Mapping {
@@ -359,7 +351,7 @@ impl Mapping {
 
     /// The lists as they were loaded last.
     pub fn loaded(run: &mut Run) -> Job<Self> {
-        let mut rows = BTreeMap::new();
+        let mut rows = Map::new_vec();
         for list in List::ALL {
             let of_list = stored(run, list)?
                 .into_iter()

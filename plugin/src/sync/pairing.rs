@@ -3,12 +3,10 @@
 //! A row of the table [`PAIRING`] holds what is known of a Splynx customer, the proposals, and what a person said. A proposal never
 //! becomes a pair by itself. The trap: rows are as old as the last look, so what is paired meanwhile is left out at reading.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::{Deserialize, Serialize};
 
 use crate::capability::Activity;
-use crate::collect::{ToMap, ToSet};
+use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::sage::{Likeness, Service};
 use crate::splynx::{self, Customer, CustomerInfo, Page, Window};
 use crate::sync::customer_fields;
@@ -91,9 +89,9 @@ pub fn row_id(key: &str) -> Option<i64> {
 }
 
 /// What is known of these Splynx customers.
-pub fn rows(run: &mut Run, customers: &[i64]) -> Job<BTreeMap<i64, Row>> {
+pub fn rows(run: &mut Run, customers: &[i64]) -> Job<Map<i64, Row>> {
     if customers.is_empty() {
-        return Ok(BTreeMap::new());
+        return Ok(Map::new_vec());
     }
     let keys: Vec<String> = customers.iter().copied().map(row_key).collect();
     let entries = run.cap.get(PAIRING, &keys)?;
@@ -114,9 +112,9 @@ pub fn put_row(batch: &mut Batch, customer: i64, row: &Row) {
 }
 
 /// Which of these Sage customers are paired, and with whom.
-pub fn paired(run: &mut Run, sage: &BTreeSet<i64>) -> Job<BTreeMap<i64, RecordKey>> {
+pub fn paired(run: &mut Run, sage: &Set<i64>) -> Job<Map<i64, RecordKey>> {
     if sage.is_empty() {
-        return Ok(BTreeMap::new());
+        return Ok(Map::new_vec());
     }
     let by_text = sage
         .iter()
@@ -139,11 +137,11 @@ pub fn in_sage(id: i64) -> Remote {
 }
 
 /// Looks for Sage customers that may be these, and stores what was found; what a person said stays.
-pub fn propose(run: &mut Run, customers: Vec<(i64, Row)>) -> Job<BTreeMap<i64, Row>> {
+pub fn propose(run: &mut Run, customers: Vec<(i64, Row)>) -> Job<Map<i64, Row>> {
     let ids: Vec<i64> = customers.iter().map(|(id, _)| *id).collect();
     let known = rows(run, &ids)?;
     let mut batch = Batch::default();
-    let mut proposed = BTreeMap::new();
+    let mut proposed = Map::new_vec();
     for (id, mut row) in customers {
         let before = known.get(&id);
         row.choice = before.map(|row| row.choice).unwrap_or_default();
@@ -160,7 +158,7 @@ pub fn propose(run: &mut Run, customers: Vec<(i64, Row)>) -> Job<BTreeMap<i64, R
 /// Sage customers without a pair that share an e-mail address, the VAT number or the name with a Splynx customer, or have its
 /// id in their name as a word of its own (F67).
 fn candidates(run: &mut Run, id: i64, row: &Row) -> Job<Vec<Candidate>> {
-    let mut why: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+    let mut why: Map<i64, Vec<String>> = Map::new_vec();
     let mut traits: Vec<(Trait, &str)> = row
         .email
         .split(", ")
@@ -187,7 +185,7 @@ fn candidates(run: &mut Run, id: i64, row: &Row) -> Job<Vec<Candidate>> {
     }
     let taken = paired(run, &why.keys().copied().to_set())?;
     why.retain(|id, _| !taken.contains_key(id));
-    let listed = customers_listed(run, why.keys().copied())?;
+    let listed = customers_listed(run, &why.keys().copied().collect::<Vec<_>>())?;
     Ok(why
         .into_iter()
         .map(|(id, why)| Candidate {
@@ -286,7 +284,7 @@ pub fn part(
     let mut row = row.clone();
     row.choice = Choice::Unpaired;
     if let Some(remote) = stored.record.as_ref().and_then(|r| r.remote.as_ref()) {
-        let listed = customers_listed(run, [remote.id])?;
+        let listed = customers_listed(run, &[remote.id])?;
         row.candidates = vec![Candidate {
             id: remote.id,
             name: listed.get(&remote.id).map(name_of).unwrap_or_default(),
@@ -425,7 +423,7 @@ pub fn standing(candidates: &[Candidate]) -> &'static str {
 pub fn vat_numbers<'c>(
     run: &mut Run,
     customers: impl IntoIterator<Item = &'c Customer>,
-) -> Job<BTreeMap<i64, String>> {
+) -> Job<Map<i64, String>> {
     let companies: Vec<i64> = customers
         .into_iter()
         .filter(|customer| customer.category == "company")
@@ -439,7 +437,7 @@ pub fn vat_numbers<'c>(
 }
 
 /// Between two ids that Splynx listed one after the other there is nobody: rows there are dropped, and records looked at again.
-fn drop_unlisted(run: &mut Run, above: i64, last: Option<i64>, listed: &BTreeSet<i64>) -> Job<()> {
+fn drop_unlisted(run: &mut Run, above: i64, last: Option<i64>, listed: &Set<i64>) -> Job<()> {
     let gone = |id: i64| !listed.contains(&id) && last.is_none_or(|last| id <= last);
     let mut after = row_key(above);
     loop {

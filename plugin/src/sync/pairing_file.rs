@@ -3,10 +3,8 @@
 //! Each line is checked on its own against both services; good ones are paired, bad ones become rows of the report `rejected` with
 //! the cure. An id that two lines name says nothing certain, so both lines are rejected.
 
-use std::collections::BTreeMap;
-
 use crate::capability::{Failure, Pair, Row as ReportRow};
-use crate::collect::{ToMap, ToSet};
+use crate::collect::{Map, ToMap, ToSet};
 use crate::splynx::{self, Customer};
 use crate::sync::customer_fields;
 use crate::sync::customers;
@@ -42,7 +40,7 @@ pub fn import(run: &mut Run, options: &[Pair]) -> Job<Option<Failure>> {
     let lines = read(csv).map_err(Halt::Failed)?;
     reload_customers(run)?;
     let uses = |id: fn(&Line) -> &str| {
-        let mut count: BTreeMap<String, usize> = BTreeMap::new();
+        let mut count: Map<String, usize> = Map::new_vec();
         for line in &lines {
             *count.entry(id(line).to_owned()).or_default() += 1;
         }
@@ -74,7 +72,9 @@ pub fn import(run: &mut Run, options: &[Pair]) -> Job<Option<Failure>> {
         }
         report.extend(pair(run, checked)?);
         rejected += report.len();
-        report.sort_unstable_by_key(|row| row.id.parse::<usize>().unwrap_or_default());
+        let line = |row: ReportRow| (row.id.parse::<usize>().unwrap_or_default(), row);
+        let report = report.into_iter().map(line).to_map();
+        let report: Vec<ReportRow> = report.into_iter().map(|(_, row)| row).collect();
         if !report.is_empty() {
             run.cap.report("rejected", report)?;
         }
@@ -128,7 +128,7 @@ fn pair(run: &mut Run, lines: Vec<(&Line, i64, i64)>) -> Job<Vec<ReportRow>> {
         .map(|customer| (customer.id, customer))
         .to_map();
     let vat = pairing::vat_numbers(run, people.values())?;
-    let listed = customers_listed(run, sage.iter().copied())?;
+    let listed = customers_listed(run, &sage.iter().copied().collect::<Vec<_>>())?;
     let paired = pairing::paired(run, &sage)?;
     let known = pairing::rows(run, &ids)?;
     let mut batch = Batch::default();

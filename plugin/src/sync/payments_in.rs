@@ -4,13 +4,11 @@
 //! receipt back. The trap: people date receipts back and allocate them later, so a date never decides what is read again, only
 //! (F14) what is imported.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::capability::{Entry, Failure};
-use crate::collect::{ToMap, ToSet};
+use crate::collect::{Set, ToMap, ToSet};
 use crate::json;
 use crate::sage::{Service, get_one, newer};
 use crate::sync::allocated::{self, Allocation, IDS, list, one_of};
@@ -38,6 +36,7 @@ pub enum Scope {
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Cursor {
     /// The earliest F14 that they were read with; with an earlier one, all is read again.
+    #[serde(default, with = "json::stored_day_if_any")]
     from: Option<chrono::NaiveDate>,
     receipt: i64,
     allocation: i64,
@@ -127,7 +126,7 @@ fn wake_the_paired(run: &mut Run) -> Job<()> {
 }
 
 /// Plans receipts again that are known and whose state is ours to change; commits the batch.
-fn plan_again(run: &mut Run, mut batch: Batch, keys: BTreeSet<RecordKey>) -> Job<()> {
+fn plan_again(run: &mut Run, mut batch: Batch, keys: Set<RecordKey>) -> Job<()> {
     for (key, stored) in run.records(keys)? {
         let Some(record) = stored.record.clone().filter(|r| is_ours_to_decide(r.state)) else {
             continue;
@@ -166,7 +165,7 @@ fn new_allocations(run: &mut Run, cursor: &mut Cursor, scope: Scope) -> Job<()> 
         let sources: Vec<Remote> = allocations.iter().map(Allocation::receipt).collect();
         let paired = paired(run, &sources)?;
         let mut batch = Batch::default();
-        let mut touched = BTreeSet::new();
+        let mut touched = Set::new();
         for (allocation, source) in allocations.iter().zip(&sources) {
             let key = paired.get(&source.to_string());
             // Those of our own payments are another job's.
@@ -175,7 +174,7 @@ fn new_allocations(run: &mut Run, cursor: &mut Cursor, scope: Scope) -> Job<()> 
                 continue;
             }
             batch.set(allocated::TABLE, allocation.key(), allocation.value());
-            touched.extend(key);
+            touched.extend(key.copied());
         }
         cursor.allocation = cursor.allocation.max(above);
         set_cursor(run, &mut batch, cursor)?;
@@ -210,7 +209,7 @@ fn planned(run: &mut Run) -> Job<()> {
 }
 
 /// Of these receipts the ones that a list lacks and that Sage, asked for each, no longer has. The others join the rows.
-fn missing(run: &mut Run, mut ids: BTreeSet<i64>, rows: &[Value]) -> Job<Vec<i64>> {
+fn missing(run: &mut Run, mut ids: Set<i64>, rows: &[Value]) -> Job<Vec<i64>> {
     for row in rows {
         ids.remove(&json::integer(row, "ID").unwrap_or_default());
     }
@@ -273,8 +272,8 @@ fn all_receipts(run: &mut Run) -> Job<()> {
 }
 
 /// The receipts with such ids that have lines in Splynx and were dated from F14 on, and so would be missed in Sage's list.
-fn known_between(run: &mut Run, above: i64, up_to: i64) -> Job<BTreeSet<i64>> {
-    let mut known = BTreeSet::new();
+fn known_between(run: &mut Run, above: i64, up_to: i64) -> Job<Set<i64>> {
+    let mut known = Set::new();
     let mut after = id_key(above);
     loop {
         let page = run.cap.scan(LINES, "", &after, PAGE)?;

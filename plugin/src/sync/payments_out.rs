@@ -1,11 +1,9 @@
 //! Payments: Splynx → Sage, as customer receipts. Which invoices they settle is told apart (`allocations`); what settles none
 //! stays on the customer's account.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde_json::json;
 
-use crate::collect::ToSet;
+use crate::collect::{Map, Set, ToSet};
 use crate::json;
 use crate::sage::{DocumentLikeness, Found, Likeness, Service, key_in, reference};
 use crate::settings::{Direction, Settings};
@@ -30,14 +28,14 @@ pub struct Payments {
 }
 
 pub struct Facts {
-    customers: BTreeMap<RecordKey, Stored>,
-    invoices: BTreeMap<RecordKey, Stored>,
+    customers: Map<RecordKey, Stored>,
+    invoices: Map<RecordKey, Stored>,
     /// What Sage has, by index key.
-    found: BTreeMap<String, Found>,
+    found: Map<String, Found>,
     /// Receipts without a key of ours, of the same customer, day and amount.
-    lookalikes: BTreeMap<i64, Found>,
+    lookalikes: Map<i64, Found>,
     /// Payments whose money came from Sage, by whatever sign.
-    from_sage: BTreeSet<i64>,
+    from_sage: Set<i64>,
 }
 
 impl Entity for Payments {
@@ -75,7 +73,7 @@ impl Entity for Payments {
             .collect();
         let found = remote::survey(run, questions)?;
         let from_sage = from_sage(run, &fresh)?;
-        let mut lookalikes = BTreeMap::new();
+        let mut lookalikes = Map::new_vec();
         for (payment, _) in fresh {
             if let Ok(customer) = customer_in_sage(&customers, payment.customer_id)
                 && let Some(found) =
@@ -156,7 +154,7 @@ impl Entity for Payments {
 }
 
 /// D10: which of these payments came from Sage: made from a receipt by the add-on, or paired with one by a person.
-fn from_sage(run: &mut Run, fresh: &[&(Payment, Stored)]) -> Job<BTreeSet<i64>> {
+fn from_sage(run: &mut Run, fresh: &[&(Payment, Stored)]) -> Job<Set<i64>> {
     let mut found = fresh
         .iter()
         .filter(|(payment, _)| payment.receipt_number.starts_with(KEY_PREFIX))

@@ -5,6 +5,7 @@
 use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 
+use crate::json;
 use crate::sage::{Found, Service};
 use crate::splynx::{self, Page, Resource, Window};
 use crate::write::ledger::{Job, META, Run, activity, cursor_key};
@@ -136,10 +137,13 @@ pub struct Description {
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Cursor {
     /// The from-date that it was read with; with an earlier one, everything is read again.
+    #[serde(default, with = "json::stored_day_if_any")]
     from: Option<NaiveDate>,
     /// Changed on this day or later; none: everything.
+    #[serde(default, with = "json::stored_day_if_any")]
     since: Option<NaiveDate>,
     /// The day on which the scan under way began.
+    #[serde(default, with = "json::stored_day_if_any")]
     began: Option<NaiveDate>,
     /// The last id that the scan under way has handled.
     after: i64,

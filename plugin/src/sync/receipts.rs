@@ -2,12 +2,11 @@
 //!
 //! The trap: "in full" is a matter of the allocation and its invoice, never of the line, which may hold only what is left of it.
 
-use std::collections::BTreeMap;
-
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
+use crate::collect::{Map, ToSet};
 use crate::json;
 use crate::sage::Service;
 use crate::settings::{Grouping, Settings};
@@ -84,13 +83,13 @@ pub struct Share {
 }
 
 /// By Sage's invoice id.
-pub type Allocated = BTreeMap<i64, Share>;
+pub type Allocated = Map<i64, Share>;
 
 /// What Splynx knows of a receipt's customer and invoices.
 pub struct Known<'k> {
     pub customer: Option<i64>,
     /// By Sage's invoice id.
-    pub invoices: &'k BTreeMap<i64, Receivable>,
+    pub invoices: &'k Map<i64, Receivable>,
 }
 
 /// Decides what becomes of each line; answers why some wait.
@@ -254,9 +253,7 @@ pub fn standing(sheet: &Sheet, waits: Vec<Reason>) -> (State, Reason) {
             None => (State::Synced, Reason::default()),
         },
     };
-    reason.depends = depends;
-    reason.depends.sort_unstable();
-    reason.depends.dedup();
+    reason.depends = depends.into_iter().to_set().into_iter().collect();
     (state, reason)
 }
 

@@ -3,10 +3,8 @@
 //! A number alone proves nothing (I11): customer, date and total must agree, in Sage as it is now. What differs is reported and left
 //! alone. Documents of any date are paired, so that a company's history counts as synchronised (D5).
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::capability::{Failure, Row as ReportRow};
-use crate::collect::ToMap;
+use crate::collect::{Map, Set, ToMap};
 use crate::sage::{self, DocumentLikeness, Found, Likeness, Service};
 use crate::splynx::{self, Document, DocumentStatus, Page, Resource, Window};
 use crate::sync::documents;
@@ -89,7 +87,7 @@ fn pair_page(run: &mut Run, kind: Kind, documents: &[&Document]) -> Job<Vec<Repo
     let matches = find(run, kind, documents, &records)?;
     let now = as_it_is_now(run, &matches)?;
     let taken = owners(run, &matches)?;
-    let mut given = BTreeSet::new();
+    let mut given = Set::new();
     let mut batch = Batch::default();
     let mut report = Vec::new();
     for found in matches {
@@ -147,7 +145,7 @@ fn find<'d>(
     run: &mut Run,
     kind: Kind,
     documents: &[&'d Document],
-    records: &BTreeMap<RecordKey, Stored>,
+    records: &Map<RecordKey, Stored>,
 ) -> Job<Vec<Match<'d>>> {
     let mut wanted = Vec::new();
     for document in documents {
@@ -209,12 +207,12 @@ fn is_left_out(customer: &Stored) -> bool {
 }
 
 /// What was matched, as Sage has it at this moment; absent: it is gone.
-fn as_it_is_now(run: &mut Run, matches: &[Match]) -> Job<BTreeMap<String, Found>> {
-    let mut ids: BTreeMap<Service, Vec<i64>> = BTreeMap::new();
+fn as_it_is_now(run: &mut Run, matches: &[Match]) -> Job<Map<String, Found>> {
+    let mut ids: Map<Service, Vec<i64>> = Map::new_vec();
     for found in matches {
         ids.entry(found.service).or_default().push(found.id);
     }
-    let mut now = BTreeMap::new();
+    let mut now = Map::new_vec();
     for (service, ids) in ids {
         for row in sage::by_ids(run, service, &ids)? {
             let id = crate::json::integer(&row, "ID");
@@ -227,7 +225,7 @@ fn as_it_is_now(run: &mut Run, matches: &[Match]) -> Job<BTreeMap<String, Found>
 }
 
 /// The records that matched documents belong to already.
-fn owners(run: &mut Run, matches: &[Match]) -> Job<BTreeMap<String, RecordKey>> {
+fn owners(run: &mut Run, matches: &[Match]) -> Job<Map<String, RecordKey>> {
     let keys: Vec<String> = matches
         .iter()
         .map(|found| {

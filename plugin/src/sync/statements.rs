@@ -4,12 +4,10 @@
 //! answer is not known is left to [`crate::sync::made`]. Nothing else in the crate changes Splynx. The trap: a step may be repeated
 //! only if it changes nothing the second time, which holds for PUTs alone.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use crate::capability::{Activity, Request};
-use crate::collect::{ToMap, ToSet};
+use crate::collect::{Map, ToMap, ToSet};
 use crate::json;
 use crate::splynx::writes::{self, Reply};
 use crate::splynx::{Resource, StatementRecord};
@@ -138,10 +136,10 @@ impl Work {
 }
 
 /// The lines of receipts; those without any are left out.
-pub fn sheets(run: &mut Run, receipts: &[i64]) -> Job<BTreeMap<i64, Sheet>> {
+pub fn sheets(run: &mut Run, receipts: &[i64]) -> Job<Map<i64, Sheet>> {
     let keys: Vec<String> = receipts.iter().map(|id| id_key(*id)).collect();
     let entries = run.cap.get(LINES, &keys)?;
-    let mut sheets = BTreeMap::new();
+    let mut sheets = Map::new_vec();
     for entry in entries {
         let id = entry.key.parse().ok();
         let sheet = serde_json::from_str(&entry.value).ok();
@@ -178,9 +176,9 @@ pub fn save_sheet(batch: &mut Batch, receipt: i64, old: &Sheet, new: &Sheet) {
     }
 }
 
-fn unpaired(receipt: i64, sheet: &Sheet) -> BTreeMap<String, String> {
+fn unpaired(receipt: i64, sheet: &Sheet) -> Map<String, String> {
     let Some(statement) = sheet.statement else {
-        return BTreeMap::new();
+        return Map::new_vec();
     };
     let waiting = sheet.lines.iter().filter(|line| line.waits());
     waiting
@@ -225,7 +223,7 @@ fn perform(run: &mut Run, works: &mut [Work]) -> Job<()> {
 
 /// Every receipt that needs a new record gets its statement, or waits for it.
 fn open_statements(run: &mut Run, works: &mut [Work]) -> Job<()> {
-    let mut known: BTreeMap<String, Option<i64>> = BTreeMap::new();
+    let mut known: Map<String, Option<i64>> = Map::new_vec();
     for work in works {
         let lists = work.steps().iter().any(|(_, step)| *step == Step::List);
         if !lists || work.sheet.statement.is_some() {
@@ -315,7 +313,7 @@ fn send(run: &mut Run, works: &mut [Work], steps: &[(usize, u32, Step)]) -> Job<
         }
     }
     let mut batch = Batch::default();
-    for place in &touched {
+    for place in touched.iter() {
         works[*place].record.state = State::Sending;
         works[*place].save(&mut batch);
     }

@@ -3,9 +3,7 @@
 //! The entry by id is the customer as it was listed last. The trap: entries under a name or trait that it had before stay
 //! behind, so each of them counts only as far as the entry by id agrees.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use crate::collect::ToSet;
+use crate::collect::{Map, Set, ToSet};
 use crate::json;
 use crate::sage::{CustomerLikeness, Found, Service, fold, newer};
 use crate::write::ledger::{Job, META, Run};
@@ -59,21 +57,16 @@ pub fn customer_keys(id: i64, customer: &CustomerLikeness) -> Vec<String> {
         .collect();
     keys.push(by_name(Service::Customer, &customer.name));
     keys.push(by_customer(id));
-    keys.sort_unstable();
-    keys.dedup();
-    keys
+    keys.into_iter().to_set().into_iter().collect()
 }
 
 /// Sage's customers of these ids, as far as they were listed.
-pub fn customers_listed(
-    run: &mut Run,
-    ids: impl IntoIterator<Item = i64>,
-) -> Job<BTreeMap<i64, Found>> {
-    let keys: Vec<String> = ids.into_iter().map(by_customer).collect();
+pub fn customers_listed(run: &mut Run, ids: &[i64]) -> Job<Map<i64, Found>> {
+    let keys: Vec<String> = ids.iter().copied().map(by_customer).collect();
     if keys.is_empty() {
-        return Ok(BTreeMap::new());
+        return Ok(Map::new_vec());
     }
-    let mut listed = BTreeMap::new();
+    let mut listed = Map::new_vec();
     for entry in run.cap.get(FOUND, &keys)? {
         let (_, found) = parse_entry(entry)?;
         listed.insert(found.id, found);
@@ -90,7 +83,7 @@ pub fn customers_with(run: &mut Run, like: Trait) -> Job<Vec<i64>> {
         .iter()
         .filter_map(|entry| entry.key.strip_prefix(&prefix)?.parse().ok())
         .collect();
-    let listed = customers_listed(run, ids)?;
+    let listed = customers_listed(run, &ids)?;
     Ok(listed
         .into_iter()
         .filter(|(id, found)| {
@@ -132,7 +125,7 @@ fn forget_unlisted(
     run: &mut Run,
     batch: &mut Batch,
     above: i64,
-    listed: &BTreeSet<i64>,
+    listed: &Set<i64>,
     complete: bool,
 ) -> Job<()> {
     const PAGE: u32 = 200;

@@ -1,9 +1,7 @@
 //! The run's view of the stored records, and its only way to change them.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use crate::capability::{Activity, Capabilities, Entry, Failure, Request, Response};
-use crate::collect::{ToMap, ToSet};
+use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::settings::Settings;
 use crate::write::record::{
     Batch, Kind, OPEN, RECORDS, Reason, Record, RecordKey, State, Stored, WAITING,
@@ -60,7 +58,7 @@ pub struct Run<'a> {
     pub cap: &'a mut dyn Capabilities,
     pub settings: Settings,
     /// For the run's summary: `invoices created` → 12.
-    pub counts: BTreeMap<String, u64>,
+    pub counts: Map<String, u64>,
     stage: Stage,
 }
 
@@ -81,7 +79,7 @@ impl<'a> Run<'a> {
         Ok(Self {
             cap,
             settings,
-            counts: BTreeMap::new(),
+            counts: Map::new_vec(),
             stage: Stage::default(),
         })
     }
@@ -140,11 +138,11 @@ impl<'a> Run<'a> {
     pub fn records(
         &mut self,
         keys: impl IntoIterator<Item = RecordKey>,
-    ) -> Job<BTreeMap<RecordKey, Stored>> {
+    ) -> Job<Map<RecordKey, Stored>> {
         self.records_of(&keys.into_iter().to_set())
     }
 
-    fn records_of(&mut self, keys: &BTreeSet<RecordKey>) -> Job<BTreeMap<RecordKey, Stored>> {
+    fn records_of(&mut self, keys: &Set<RecordKey>) -> Job<Map<RecordKey, Stored>> {
         let mut records = keys.iter().map(|key| (*key, Stored::default())).to_map();
         let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
         for entry in self.cap.get(RECORDS, &texts)? {
@@ -254,7 +252,7 @@ impl<'a> Run<'a> {
         if stored.as_ref() == Some(&current) {
             return Ok(());
         }
-        let before: BTreeMap<String, String> = stored
+        let before: Map<String, String> = stored
             .as_deref()
             .and_then(|text| serde_json::from_str(text).ok())
             .unwrap_or_default();

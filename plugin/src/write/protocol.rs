@@ -3,13 +3,11 @@
 //! The trap to know: an answer can be lost after Sage has acted. So the intent is durable before the request leaves, and a
 //! record whose answer is unknown is left to [`crate::write::recovery`].
 
-use std::collections::BTreeMap;
-
 use rust_decimal::Decimal;
 use serde_json::Value;
 
 use crate::capability::Request;
-use crate::collect::ToSet;
+use crate::collect::{Map, ToSet};
 use crate::json;
 use crate::sage::{self, Found, Likeness, Reply, Service};
 use crate::write::ledger::{CALIBRATION_DUE, Job, META, Run, activity};
@@ -119,7 +117,7 @@ fn execute_batch(run: &mut Run, mut writes: Vec<Write>) -> Job<()> {
     let as_one = sent.len() > 1 && sent.iter().all(Write::is_batched);
     let replies = replies(run, requests, as_one);
     let now = run.cap.now();
-    let mut highest: BTreeMap<Service, i64> = BTreeMap::new();
+    let mut highest: Map<Service, i64> = Map::new_vec();
     let mut refused = Vec::new();
     for (mut write, reply) in sent.into_iter().zip(replies) {
         match reply {

@@ -3,13 +3,12 @@
 //! One row per record, in the table [`RECORDS`]; every other table of this module is an index that [`Batch::put`] keeps in
 //! step within the same commit.
 
-use std::collections::BTreeSet;
-
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::capability::{Activity, Change};
+use crate::collect::Set;
 use crate::json;
 use crate::sage::{Likeness, Service};
 
@@ -313,7 +312,7 @@ pub struct Batch {
     pub changes: Vec<Change>,
     pub activities: Vec<Activity>,
     /// Customers whose allocations are to be looked at.
-    allocating: BTreeSet<i64>,
+    allocating: Set<i64>,
 }
 
 impl Batch {

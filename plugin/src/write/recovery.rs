@@ -1,7 +1,6 @@
 //! What an earlier run left in doubt: looked up in Sage, completely and late enough, before anything is sent for it again.
 
-use std::collections::BTreeMap;
-
+use crate::collect::Map;
 use crate::sage::Service;
 use crate::write::ledger::{Job, Run, activity};
 use crate::write::record::{Batch, Intent, Kind, Reason, Record, RecordKey, State, Stored};
@@ -29,7 +28,7 @@ pub fn recover(run: &mut Run, kind: Kind) -> Job<()> {
     }
     run.progress("Looking up what an earlier run left open", 0, 0)?;
     let began = run.cap.now();
-    let mut lowest: BTreeMap<Service, i64> = BTreeMap::new();
+    let mut lowest: Map<Service, i64> = Map::new_vec();
     for (_, _, intent) in &doubtful {
         let above = lowest.entry(intent.service).or_insert(intent.above);
         *above = intent.above.min(*above);

@@ -4,13 +4,11 @@
 //! a duplicate (architecture section 4: a lost database, a company that another add-on fed). From then on only ids above the
 //! highest known one are listed, and only when there is a doubt to settle.
 
-use std::collections::BTreeMap;
-
 use chrono::NaiveDate;
 use serde_json::Value;
 
 use crate::capability::Failure;
-use crate::collect::{ToMap, ToSet};
+use crate::collect::{Map, ToMap, ToSet};
 use crate::sage::{Found, Likeness, Service, fold, get_one, key_in, newer};
 use crate::write::known_customers::{customer_keys, customers_listed};
 use crate::write::ledger::{Halt, Job, META, Run};
@@ -65,9 +63,7 @@ pub(super) fn index_keys(service: Service, found: &Found) -> Vec<String> {
                 let money = by_money(service, document.customer, document.date, document.total);
                 keys.push(format!("{money}{}", found.id));
             }
-            keys.sort_unstable();
-            keys.dedup();
-            keys
+            keys.into_iter().to_set().into_iter().collect()
         }
     }
 }
@@ -91,7 +87,7 @@ pub fn lookup(run: &mut Run, keys: &[String]) -> Job<Vec<(String, Found)>> {
         .map(|(_, found)| found.id)
         .to_set();
     // A customer that was renamed since still stands under its old name.
-    let now = customers_listed(run, customers)?;
+    let now = customers_listed(run, &customers.into_iter().collect::<Vec<_>>())?;
     found.retain_mut(|(key, found)| match now.get(&found.id) {
         Some(now) => {
             found.clone_from(now);
@@ -112,7 +108,7 @@ pub struct Question {
 }
 
 /// What Sage has under the index keys of all questions.
-pub fn survey(run: &mut Run, questions: Vec<Question>) -> Job<BTreeMap<String, Found>> {
+pub fn survey(run: &mut Run, questions: Vec<Question>) -> Job<Map<String, Found>> {
     let keys: Vec<String> = questions.iter().flat_map(|q| q.keys.clone()).collect();
     let mut found = lookup(run, &keys)?.into_iter().to_map();
     let mut batch = Batch::default();
@@ -266,7 +262,7 @@ pub(super) fn index(
     above: i64,
 ) -> Job<i64> {
     let mut last = above;
-    let mut keys = BTreeMap::new();
+    let mut keys = Map::new_vec();
     for row in rows {
         let Some(id) = crate::json::integer(row, "ID") else {
             continue;
