@@ -17,7 +17,7 @@ use crate::sync::pairing;
 use crate::sync::pairing_file;
 use crate::sync::payments_in::{self, Scope};
 use crate::sync::payments_out::Payments;
-use crate::sync::pipeline::{self, Entity};
+use crate::sync::pipeline::{self, Walked};
 use crate::sync::same_number;
 use crate::sync::{allocations, calibration};
 use crate::write::ledger::{Halt, Job, META, Run};
@@ -148,10 +148,10 @@ enum Look {
 }
 
 impl Look {
-    fn perform<E: Entity>(self, run: &mut Run, entity: &E) -> Job<()> {
+    fn perform(self, run: &mut Run, of: &dyn Walked) -> Job<()> {
         match self {
-            Self::AtChanges => pipeline::sync(run, entity),
-            Self::AtAll => pipeline::sweep(run, entity),
+            Self::AtChanges => pipeline::sync(run, of),
+            Self::AtAll => pipeline::sweep(run, of),
         }
     }
 }

@@ -23,18 +23,106 @@ pub struct Window {
     pub dated_from: Option<NaiveDate>,
 }
 
-impl Window {
-    fn query<T: Resource>(&self) -> Vec<Pair> {
-        let mut query = Vec::new();
-        if let Some(since) = self.changed_since {
-            query.extend(condition(T::CHANGED, ">=", &since.to_string()));
+/// A resource's list, without its type: one copy of the code reads all of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Listing {
+    path: &'static str,
+    changed: &'static str,
+    date: Option<&'static str>,
+    id_of: fn(&Value) -> Option<i64>,
+}
+
+impl Listing {
+    pub fn of<T: Resource>() -> Self {
+        Self {
+            path: T::PATH,
+            changed: T::CHANGED,
+            date: T::DATE,
+            id_of: T::id_of,
         }
-        if let (Some(field), Some(from)) = (T::DATE, self.dated_from) {
+    }
+
+    fn query(&self, window: &Window) -> Vec<Pair> {
+        let mut query = Vec::new();
+        if let Some(since) = window.changed_since {
+            query.extend(condition(self.changed, ">=", &since.to_string()));
+        }
+        if let (Some(field), Some(from)) = (self.date, window.dated_from) {
             query.extend(condition(field, ">=", &from.to_string()));
         }
         query
     }
+
+    /// The next rows in the window whose id is above `after`, in the order of their ids. Empty: there are no more.
+    pub fn above(&self, run: &mut Run, window: &Window, after: i64) -> Job<Vec<Row>> {
+        let mut query = self.query(window);
+        query.extend(condition("id", ">", &after.to_string()));
+        query.push(("order[id]".to_owned(), "ASC".to_owned()));
+        query.push(("limit".to_owned(), PAGE.to_string()));
+        let rows = self.rows(fetch_list(run, self.path, query)?)?;
+        let mut last = after;
+        for (id, _) in &rows {
+            // A server that ignored the search would send the same page for ever.
+            if *id <= last {
+                return Err(unexpected(
+                    self.path,
+                    "the list is not what was asked for, or not in that order",
+                ));
+            }
+            last = *id;
+        }
+        Ok(rows)
+    }
+
+    /// The rows of these ids that exist. What is not in the answer is asked for once more on its own, so that a failed or
+    /// ignored search is never taken for a deletion.
+    pub fn of_ids(&self, run: &mut Run, ids: &[i64]) -> Job<Vec<Row>> {
+        let mut found = Vec::new();
+        for chunk in ids.chunks(IDS) {
+            let mut query = one_of("id", chunk);
+            query.push(("order[id]".to_owned(), "ASC".to_owned()));
+            query.push(("limit".to_owned(), chunk.len().to_string()));
+            let mut missing = chunk.iter().copied().to_set();
+            for (id, row) in self.rows(fetch_list(run, self.path, query)?)? {
+                if missing.remove(&id) {
+                    found.push((id, row));
+                }
+            }
+            for id in missing {
+                found.extend(one(run, self.path, id)?.map(|row| (id, row)));
+            }
+        }
+        Ok(found)
+    }
+
+    /// How many rows are in the window (0 where the server does not tell). For progress only.
+    pub fn count(&self, run: &mut Run, window: &Window) -> Job<u64> {
+        let request = Request {
+            method: "HEAD",
+            ..get(self.path, self.query(window))
+        };
+        let response = run.send(request)?;
+        Ok(response
+            .headers
+            .iter()
+            .find(|(name, _)| name == "x-total-count")
+            .and_then(|(_, value)| value.parse().ok())
+            .unwrap_or(0))
+    }
+
+    fn rows(&self, list: Vec<Value>) -> Job<Vec<Row>> {
+        let mut rows = Vec::new();
+        for value in list {
+            let id =
+                (self.id_of)(&value).ok_or_else(|| unexpected(self.path, "a record has no id"))?;
+            rows.push((id, value));
+        }
+        Ok(rows)
+    }
 }
+
+/// A record as it was sent, with its id.
+pub type Row = (i64, Value);
 
 pub(super) fn condition(field: &str, operator: &str, value: &str) -> [Pair; 2] {
     [
@@ -65,7 +153,7 @@ pub struct Page<T> {
 }
 
 impl<T: Resource> Page<T> {
-    fn parse(rows: &[(i64, Value)]) -> Self {
+    pub fn parse(rows: &[Row]) -> Self {
         let mut page = Self {
             records: Vec::new(),
             unreadable: Vec::new(),
@@ -84,95 +172,23 @@ impl<T: Resource> Page<T> {
     pub fn size(&self) -> usize {
         self.records.len() + self.unreadable.len()
     }
-
-    pub fn holds(&self, id: i64) -> bool {
-        self.records.iter().any(|record| record.id() == id)
-            || self.unreadable.iter().any(|(other, _)| *other == id)
-    }
 }
 
 /// The next page of records in the window whose id is above `after`, in the order of their ids. Empty: there are no more.
 pub fn changed<T: Resource>(run: &mut Run, window: &Window, after: i64) -> Job<Page<T>> {
-    let rows = rows_above(run, T::PATH, T::id_of, window.query::<T>(), after)?;
+    let rows = Listing::of::<T>().above(run, window, after)?;
     Ok(Page::parse(&rows))
-}
-
-/// A row's id, as a resource finds it.
-type IdOf = fn(&Value) -> Option<i64>;
-
-fn rows_above(
-    run: &mut Run,
-    path: &str,
-    id_of: IdOf,
-    mut query: Vec<Pair>,
-    after: i64,
-) -> Job<Vec<(i64, Value)>> {
-    query.extend(condition("id", ">", &after.to_string()));
-    query.push(("order[id]".to_owned(), "ASC".to_owned()));
-    query.push(("limit".to_owned(), PAGE.to_string()));
-    let rows = with_ids(fetch_list(run, path, query)?, path, id_of)?;
-    let mut last = after;
-    for (id, _) in &rows {
-        // A server that ignored the search would send the same page for ever.
-        if *id <= last {
-            return Err(unexpected(
-                path,
-                "the list is not what was asked for, or not in that order",
-            ));
-        }
-        last = *id;
-    }
-    Ok(rows)
-}
-
-fn with_ids(list: Vec<Value>, path: &str, id_of: IdOf) -> Job<Vec<(i64, Value)>> {
-    let mut rows = Vec::new();
-    for value in list {
-        let id = id_of(&value).ok_or_else(|| unexpected(path, "a record has no id"))?;
-        rows.push((id, value));
-    }
-    Ok(rows)
 }
 
 /// How many records are in the window (0 where the server does not tell). For progress only.
 pub fn count<T: Resource>(run: &mut Run, window: &Window) -> Job<u64> {
-    let request = Request {
-        method: "HEAD",
-        ..get(T::PATH, window.query::<T>())
-    };
-    let response = run.send(request)?;
-    Ok(response
-        .headers
-        .iter()
-        .find(|(name, _)| name == "x-total-count")
-        .and_then(|(_, value)| value.parse().ok())
-        .unwrap_or(0))
+    Listing::of::<T>().count(run, window)
 }
 
-/// The records of these ids that exist. What is not in the answer is asked for once more on its own, so that a failed or
-/// ignored search is never taken for a deletion.
+/// The records of these ids that exist.
 pub fn by_ids<T: Resource>(run: &mut Run, ids: &[i64]) -> Job<Page<T>> {
-    let rows = rows_of(run, T::PATH, T::id_of, ids)?;
+    let rows = Listing::of::<T>().of_ids(run, ids)?;
     Ok(Page::parse(&rows))
-}
-
-fn rows_of(run: &mut Run, path: &str, id_of: IdOf, ids: &[i64]) -> Job<Vec<(i64, Value)>> {
-    let mut found = Vec::new();
-    for chunk in ids.chunks(IDS) {
-        let mut query = one_of("id", chunk);
-        query.push(("order[id]".to_owned(), "ASC".to_owned()));
-        query.push(("limit".to_owned(), chunk.len().to_string()));
-        let mut missing = chunk.iter().copied().to_set();
-        for (id, row) in with_ids(fetch_list(run, path, query)?, path, id_of)? {
-            if missing.remove(&id) {
-                found.push((id, row));
-            }
-        }
-        for id in missing {
-            found.extend(one(run, path, id)?.map(|row| (id, row)));
-        }
-    }
-    Ok(found)
 }
 
 fn one_of(field: &str, ids: &[i64]) -> Vec<Pair> {

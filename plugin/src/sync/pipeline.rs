@@ -5,9 +5,10 @@
 use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 
+use crate::collect::{Map, ToMap, ToSet};
 use crate::json;
 use crate::sage::{Found, Service};
-use crate::splynx::{self, Page, Resource, Window};
+use crate::splynx::{Listing, Page, Resource, Row, Window};
 use crate::write::ledger::{Job, META, Run, activity, cursor_key};
 use crate::write::protocol::{self, Act, Write};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
@@ -151,53 +152,101 @@ struct Cursor {
     total: u64,
 }
 
+/// A kind of record with its type folded away: the walks below exist once for all kinds.
+pub trait Walked {
+    fn kind(&self) -> Kind;
+    fn services(&self) -> &'static [Service];
+    fn listing(&self) -> Listing;
+    /// Decides on a page of rows and carries the decisions out.
+    fn handle(&self, run: &mut Run, rows: Vec<Row>) -> Job<()>;
+}
+
+impl<E: Entity> Walked for E {
+    fn kind(&self) -> Kind {
+        E::KIND
+    }
+
+    fn services(&self) -> &'static [Service] {
+        E::SERVICES
+    }
+
+    fn listing(&self) -> Listing {
+        Listing::of::<E::Source>()
+    }
+
+    fn handle(&self, run: &mut Run, rows: Vec<Row>) -> Job<()> {
+        let sources = Page::<E::Source>::parse(&rows);
+        hold_unreadable(run, E::KIND, sources.unreadable)?;
+        let mut open = ours_to_decide(run, E::KIND, &rows)?;
+        let page: Vec<(E::Source, Stored)> = sources
+            .records
+            .into_iter()
+            .filter_map(|source| {
+                let stored = open.remove(&source.id())?;
+                Some((source, stored))
+            })
+            .collect();
+        if page.is_empty() {
+            return Ok(());
+        }
+        let mut facts = self.facts(run, &page)?;
+        let mut judged = Vec::new();
+        for (source, stored) in page {
+            judged.push(Judged {
+                key: RecordKey::new(E::KIND, source.id()),
+                decision: self.decide(run, &mut facts, &source, stored.record.as_ref()),
+                description: self.describe(run, &source),
+                stored,
+            });
+        }
+        carry_out(run, judged)
+    }
+}
+
 /// Brings one kind of record into step.
-pub fn sync<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
-    recovery::recover(run, E::KIND)?;
+pub fn sync(run: &mut Run, of: &dyn Walked) -> Job<()> {
+    recovery::recover(run, of.kind())?;
     run.wake_changed_settings()?;
-    let from = run.settings.from(E::KIND);
-    for service in E::SERVICES {
+    let from = run.settings.from(of.kind());
+    for service in of.services() {
         remote::take_over(run, *service, from)?;
     }
-    open_records(run, entity)?;
-    changed_records(run, entity)
+    open_records(run, of)?;
+    changed_records(run, of)
 }
 
 /// Records that were planned by an earlier run, a person, or something that they waited for.
-fn open_records<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
+fn open_records(run: &mut Run, of: &dyn Walked) -> Job<()> {
+    let kind = of.kind();
     let mut after = String::new();
     loop {
-        let page = run.open(E::KIND.name(), &after)?;
+        let page = run.open(kind.name(), &after)?;
         let Some((last, _)) = page.last() else {
             return Ok(());
         };
-        run.progress(&format!("{} from earlier runs", E::KIND.title()), 0, 0)?;
+        run.progress(&format!("{} from earlier runs", kind.title()), 0, 0)?;
         after = last.to_string();
         let ids: Vec<i64> = page
             .iter()
             .filter(|(_, state)| state == State::Planned.name())
             .map(|(key, _)| key.id)
             .collect();
-        let sources: Page<E::Source> = splynx::by_ids(run, &ids)?;
-        forget_the_gone::<E>(run, &ids, &sources)?;
-        handle(run, entity, sources)?;
+        look_at(run, of, &ids)?;
     }
 }
 
 /// Looks at records that nothing says have changed: what vanished from Splynx leaves no trace in its lists, and change stamps are
 /// not to be trusted alone. Goes round, so many records a time; costs Sage nothing.
-pub fn sweep<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
+pub fn sweep(run: &mut Run, of: &dyn Walked) -> Job<()> {
     const AT_ONCE: usize = 50_000;
-    let place = format!("swept/{}", E::KIND.name());
+    let kind = of.kind();
+    let place = format!("swept/{}", kind.name());
     let mut after = run.meta(&place)?.unwrap_or_default();
     let mut seen = 0;
     while seen < AT_ONCE {
-        run.progress(
-            &format!("{}: still there?", E::KIND.title()),
-            seen as u64,
-            0,
-        )?;
-        let page = run.known(E::KIND, &after)?;
+        let stage = format!("{}: still there?", kind.title());
+        run.progress(&stage, seen as u64, 0)?;
+        let page = run.known(kind, &after)?;
         let Some((last, _)) = page.last() else {
             after.clear();
             break;
@@ -209,23 +258,26 @@ pub fn sweep<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
             .filter(|(_, stored)| is_ours_to_decide(stored))
             .map(|(key, _)| key.id)
             .collect();
-        let sources: Page<E::Source> = splynx::by_ids(run, &ids)?;
-        forget_the_gone::<E>(run, &ids, &sources)?;
-        handle(run, entity, sources)?;
+        look_at(run, of, &ids)?;
     }
     let mut batch = Batch::default();
     batch.set(META, place, after);
     run.commit(batch)
 }
 
+/// Looks at the records of these ids, whether Splynx still has them or not.
+fn look_at(run: &mut Run, of: &dyn Walked, ids: &[i64]) -> Job<()> {
+    let rows = of.listing().of_ids(run, ids)?;
+    let there = rows.iter().map(|(id, _)| *id).to_set();
+    let gone = ids.iter().filter(|id| !there.contains(id));
+    forget_the_gone(run, gone.map(|id| RecordKey::new(of.kind(), *id)).collect())?;
+    of.handle(run, rows)
+}
+
 /// Splynx says (404) that these no longer exist.
-fn forget_the_gone<E: Entity>(run: &mut Run, ids: &[i64], sources: &Page<E::Source>) -> Job<()> {
-    let gone = ids
-        .iter()
-        .filter(|id| !sources.holds(**id))
-        .map(|id| RecordKey::new(E::KIND, *id));
+fn forget_the_gone(run: &mut Run, gone: Vec<RecordKey>) -> Job<()> {
     let mut batch = Batch::default();
-    for (key, stored) in run.records(gone.collect::<Vec<_>>())? {
+    for (key, stored) in run.records(gone)? {
         let Some(record) = stored.record.clone() else {
             continue;
         };
@@ -249,9 +301,10 @@ pub fn deleted_after_sync() -> Reason {
     )
 }
 
-fn changed_records<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
-    let key = cursor_key(E::KIND);
-    let from = run.settings.from(E::KIND);
+fn changed_records(run: &mut Run, of: &dyn Walked) -> Job<()> {
+    let (kind, listing) = (of.kind(), of.listing());
+    let key = cursor_key(kind);
+    let from = run.settings.from(kind);
     let mut stored = run.meta(&key)?;
     let mut cursor: Cursor = stored
         .as_deref()
@@ -267,16 +320,16 @@ fn changed_records<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
         dated_from: from,
     };
     if cursor.since.is_none() && cursor.total == 0 {
-        cursor.total = splynx::count::<E::Source>(run, &window)?;
+        cursor.total = listing.count(run, &window)?;
     }
     loop {
-        run.progress(E::KIND.title(), cursor.done, cursor.total)?;
-        let page: Page<E::Source> = splynx::changed(run, &window, cursor.after)?;
+        run.progress(kind.title(), cursor.done, cursor.total)?;
+        let rows = listing.above(run, &window, cursor.after)?;
         let mut batch = Batch::default();
-        match page.last {
-            Some(last) => {
-                cursor.after = last;
-                cursor.done += page.size() as u64;
+        match rows.last() {
+            Some((last, _)) => {
+                cursor.after = *last;
+                cursor.done += rows.len() as u64;
             }
             None => {
                 cursor = Cursor {
@@ -287,12 +340,12 @@ fn changed_records<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
             }
         }
         let text = serde_json::to_string(&cursor).expect("a cursor is plain data");
-        let complete = page.last.is_none();
+        let complete = rows.is_empty();
         if stored.as_ref() != Some(&text) {
             batch.set(META, key.clone(), text.clone());
             stored = Some(text);
         }
-        handle(run, entity, page)?;
+        of.handle(run, rows)?;
         // Only now: the place moves over records that are in the ledger.
         run.commit(batch)?;
         if complete {
@@ -301,41 +354,45 @@ fn changed_records<E: Entity>(run: &mut Run, entity: &E) -> Job<()> {
     }
 }
 
-/// Decides on a page of records and carries the decisions out.
-fn handle<E: Entity>(run: &mut Run, entity: &E, sources: Page<E::Source>) -> Job<()> {
-    hold_unreadable::<E>(run, sources.unreadable)?;
-    let keys: Vec<RecordKey> = sources
-        .records
+/// The records of these rows that are not settled otherwise; one that we do not know yet is empty.
+fn ours_to_decide(run: &mut Run, kind: Kind, rows: &[Row]) -> Job<Map<i64, Stored>> {
+    let keys: Vec<RecordKey> = rows
         .iter()
-        .map(|source| RecordKey::new(E::KIND, source.id()))
+        .map(|(id, _)| RecordKey::new(kind, *id))
         .collect();
-    let mut records = run.records(keys)?;
-    let page: Vec<(E::Source, Stored)> = sources
-        .records
+    let records = run.records(keys)?;
+    Ok(records
         .into_iter()
-        .map(|source| {
-            let key = RecordKey::new(E::KIND, source.id());
-            let stored = records.remove(&key).unwrap_or_default();
-            (source, stored)
-        })
         .filter(|(_, stored)| is_ours_to_decide(stored))
-        .collect();
-    if page.is_empty() {
-        return Ok(());
-    }
-    let decided = page.len();
-    let mut facts = entity.facts(run, &page)?;
+        .map(|(key, stored)| (key.id, stored))
+        .to_map())
+}
+
+/// What was decided of one record.
+struct Judged {
+    key: RecordKey,
+    stored: Stored,
+    decision: Decision,
+    description: Description,
+}
+
+fn carry_out(run: &mut Run, judged: Vec<Judged>) -> Job<()> {
+    let decided = judged.len();
     let mut writes = Vec::new();
     let mut batch = Batch::default();
-    for (source, stored) in page {
-        let key = RecordKey::new(E::KIND, source.id());
-        let decision = entity.decide(run, &mut facts, &source, stored.record.as_ref());
+    for Judged {
+        key,
+        stored,
+        decision,
+        description,
+    } in judged
+    {
         let Description {
             label,
             customer,
             amount,
             open,
-        } = entity.describe(run, &source);
+        } = description;
         let before = stored.record.clone().unwrap_or_default();
         if open != before.open {
             batch.look_at_allocations(customer);
@@ -387,10 +444,10 @@ pub fn is_ours_to_decide(stored: &Stored) -> bool {
 }
 
 /// What Splynx says of these is not understood; everything else goes on.
-fn hold_unreadable<E: Entity>(run: &mut Run, unreadable: Vec<(i64, String)>) -> Job<()> {
+fn hold_unreadable(run: &mut Run, kind: Kind, unreadable: Vec<(i64, String)>) -> Job<()> {
     let mut batch = Batch::default();
     for (id, what) in unreadable {
-        let key = RecordKey::new(E::KIND, id);
+        let key = RecordKey::new(kind, id);
         let stored = run.records([key])?.remove(&key).unwrap_or_default();
         if !is_ours_to_decide(&stored) {
             continue;
