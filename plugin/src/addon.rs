@@ -288,6 +288,7 @@ pub fn view(cap: &mut dyn Capabilities, page: &str, query: &Query) -> Result<Row
                 next: String::new(),
             })
             .map_err(Halt::into_failure),
+        "vat" => pages::vat::view(&mut run).map_err(Halt::into_failure),
         "pairing" => pages::pairing::view(&mut run, query).map_err(Halt::into_failure),
         "records" => pages::records::view(&mut run, query).map_err(Halt::into_failure),
         "statements" => pages::statements::view(&mut run, query).map_err(Halt::into_failure),

@@ -4,6 +4,7 @@ pub mod outbox;
 pub mod pairing;
 pub mod records;
 pub mod statements;
+pub mod vat;
 
 use crate::addon::{Query, Rows};
 use crate::capability::{Entry, Failure, Pair, Row};

@@ -13,6 +13,7 @@ use crate::json;
 use crate::sage::{Service, get_one, newer};
 use crate::sync::allocated::{self, Allocation, IDS, list, one_of};
 use crate::sync::arrivals::{handle, is_ours_to_decide, paired};
+use crate::sync::calibration::Calibration;
 use crate::sync::lines::Sheet;
 use crate::sync::made;
 use crate::sync::receipts::PAIRING;
@@ -42,6 +43,22 @@ struct Cursor {
     allocation: i64,
     /// Everything since `from` was listed once: what comes now is looked at whatever its date, because people date back.
     caught_up: bool,
+    /// The latest stamp of a change that was seen, in Sage's own words: it is compared with Sage's stamps only.
+    #[serde(default)]
+    changed: String,
+}
+
+impl Cursor {
+    fn note_changes(&mut self, rows: &[Value]) {
+        for row in rows {
+            let modified = json::text(row, "Modified");
+            let created = json::text(row, "Created");
+            let latest = modified.max(created);
+            if latest > self.changed {
+                self.changed = latest;
+            }
+        }
+    }
 }
 
 /// Imports receipts as payments; answers what people should know where there is nothing to do.
@@ -70,7 +87,11 @@ pub fn import(run: &mut Run, scope: Scope) -> Job<Option<Failure>> {
     new_allocations(run, &mut cursor, scope)?;
     planned(run)?;
     match scope {
-        Scope::New => new_receipts(run, &mut cursor)?,
+        Scope::New => {
+            let before = cursor.changed.clone();
+            new_receipts(run, &mut cursor)?;
+            changed_receipts(run, &mut cursor, &before)?;
+        }
         Scope::All => all_receipts(run)?,
     }
     Ok(None)
@@ -233,6 +254,7 @@ fn new_receipts(run: &mut Run, cursor: &mut Cursor) -> Job<()> {
         let service = Service::CustomerReceipt.name();
         let (rows, complete) = newer(run, service, cursor.receipt, filter.as_deref())?;
         let last = rows.last().and_then(|row| json::integer(row, "ID"));
+        cursor.note_changes(&rows);
         handle(run, rows, Vec::new())?;
         // Only now: the place moves over receipts that are in the ledger.
         cursor.receipt = last.unwrap_or(cursor.receipt);
@@ -244,6 +266,33 @@ fn new_receipts(run: &mut Run, cursor: &mut Cursor) -> Job<()> {
             return Ok(());
         }
     }
+}
+
+/// Receipts that were edited since the last time, where Sage's lists can be searched by that (Sage API 5, Q10); elsewhere "import
+/// all" finds them.
+fn changed_receipts(run: &mut Run, cursor: &mut Cursor, before: &str) -> Job<()> {
+    if before.is_empty() || !Calibration::stored(run.cap)?.modified_filters {
+        return Ok(());
+    }
+    let filter = format!("Modified ge datetime'{before}'");
+    let service = Service::CustomerReceipt.name();
+    let mut above = 0;
+    loop {
+        run.progress("Receipts that were changed", 0, 0)?;
+        let (rows, complete) = newer(run, service, above, Some(&filter))?;
+        above = rows
+            .last()
+            .and_then(|row| json::integer(row, "ID"))
+            .unwrap_or(above);
+        cursor.note_changes(&rows);
+        handle(run, rows, Vec::new())?;
+        if complete {
+            break;
+        }
+    }
+    let mut batch = Batch::default();
+    set_cursor(run, &mut batch, cursor)?;
+    run.commit(batch)
 }
 
 /// Sage's receipts from F14 on beside those that are known, in the order of their ids.

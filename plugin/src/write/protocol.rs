@@ -10,7 +10,7 @@ use crate::capability::Request;
 use crate::collect::{Map, ToSet};
 use crate::json;
 use crate::sage::{self, Found, Likeness, Reply, Service};
-use crate::write::ledger::{CALIBRATION_DUE, Job, META, Run, activity};
+use crate::write::ledger::{Job, Run, activity};
 use crate::write::record::{Batch, Intent, Reason, Record, RecordKey, Remote, State, Stored};
 use crate::write::remote;
 use crate::write::verdict::{adopt_or_hold, find, judge};
@@ -253,7 +253,7 @@ fn stored(batch: &mut Batch, run: &mut Run, write: &mut Write, object: &Value) -
         ..write.record.clone()
     };
     if let Some(expected) = expected {
-        record.reason = compare(batch, write.key, expected, object);
+        record.reason = compare(batch, write, expected, object);
     }
     if !record.reason.code.is_empty() {
         record.state = State::Held;
@@ -273,17 +273,21 @@ fn stored(batch: &mut Batch, run: &mut Run, write: &mut Write, object: &Value) -
 }
 
 /// Why what Sage stored needs a person; empty: it is right. VAT that is a cent off while the totals agree is recorded only (D14).
-fn compare(batch: &mut Batch, key: RecordKey, expected: &Expected, object: &Value) -> Reason {
+fn compare(batch: &mut Batch, write: &Write, expected: &Expected, object: &Value) -> Reason {
     let has = json::decimal(object, "Total");
     if has.is_some_and(|has| has != expected.predicted) {
-        batch.set(META, CALIBRATION_DUE, "1");
+        batch.doubt_arithmetic();
     }
     if let (Some(tax), Some(has), Some(date)) = (
         expected.tax,
         json::decimal(object, "Tax"),
         json::date(object, "Date"),
     ) {
-        batch.note_vat(key, date, has - tax);
+        let off = has - tax;
+        // A new document has nothing noted yet that would have to go.
+        if !off.is_zero() || matches!(write.act, Act::Update { .. }) {
+            batch.note_vat(write.key, date, off);
+        }
     }
     if has == Some(expected.total) {
         return Reason::default();

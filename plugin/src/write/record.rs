@@ -11,6 +11,7 @@ use crate::capability::{Activity, Change};
 use crate::collect::Set;
 use crate::json;
 use crate::sage::{Likeness, Service};
+use crate::write::ledger::{CALIBRATION_DUE, META};
 
 /// `invoice/000000000501` → [`Record`] as JSON.
 pub const RECORDS: &str = "record";
@@ -313,6 +314,7 @@ pub struct Batch {
     pub activities: Vec<Activity>,
     /// Customers whose allocations are to be looked at.
     allocating: Set<i64>,
+    doubts_arithmetic: bool,
 }
 
 impl Batch {
@@ -320,10 +322,18 @@ impl Batch {
         self.changes.is_empty() && self.activities.is_empty() && self.allocating.is_empty()
     }
 
+    /// Sage stored another total than was predicted: it is to be asked again how it computes.
+    pub fn doubt_arithmetic(&mut self) {
+        self.doubts_arithmetic = true;
+    }
+
     /// What must still stand, what changes, and what is told of it.
     pub fn into_parts(mut self) -> (Vec<Change>, Vec<Change>, Vec<Activity>) {
         for customer in std::mem::take(&mut self.allocating) {
             self.set(ALLOCATING, format!("{customer:012}"), "");
+        }
+        if self.doubts_arithmetic {
+            self.set(META, CALIBRATION_DUE, "1");
         }
         (self.expect, self.changes, self.activities)
     }
