@@ -56,12 +56,7 @@ pub fn sync(run: &mut Run) -> Job<()> {
 /// Allocations that an earlier run, a person or one of their ends has planned again.
 fn note_open(run: &mut Run) -> Job<()> {
     let mut after = String::new();
-    loop {
-        let page = run.open(Kind::Allocation.name(), &after)?;
-        let Some((last, _)) = page.last() else {
-            return Ok(());
-        };
-        after = last.to_string();
+    while let Some(page) = run.next_open(Kind::Allocation, &mut after)? {
         let mut batch = Batch::default();
         for (_, stored) in run.records(page.into_iter().map(|(key, _)| key))? {
             if let Some(record) = stored.record {
@@ -70,6 +65,7 @@ fn note_open(run: &mut Run) -> Job<()> {
         }
         run.commit(batch)?;
     }
+    Ok(())
 }
 
 /// What was found out about some customers and is not carried out yet.

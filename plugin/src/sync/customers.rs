@@ -13,7 +13,7 @@ use crate::sync::pairing::{self, Candidate, Choice, Row, SAME_NAME};
 use crate::sync::pipeline::{Decision, Description, Entity};
 use crate::write::ledger::{Job, META, Run};
 use crate::write::protocol::Act;
-use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, Remote, State, Stored};
+use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, Remote, Stored};
 use crate::write::remote::{self, Question};
 use crate::write::verdict::{self, Verdict};
 
@@ -329,17 +329,7 @@ pub fn notice_vat_changes(run: &mut Run) -> Job<()> {
         let keys = changed
             .iter()
             .map(|info| RecordKey::new(Kind::Customer, info.id));
-        for (key, stored) in run.records(keys.collect::<Vec<_>>())? {
-            if let Some(record) = stored.record.clone()
-                && matches!(record.state, State::Synced | State::Held)
-            {
-                let record = Record {
-                    state: State::Planned,
-                    ..record
-                };
-                run.put(&mut batch, key, &stored, record)?;
-            }
-        }
+        run.look_again(&mut batch, keys.collect())?;
         run.commit(batch)?;
     }
     let mut batch = Batch::default();

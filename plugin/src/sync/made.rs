@@ -291,12 +291,7 @@ pub const DECIDED: &str = "decided-in-splynx";
 /// Looks up what an earlier run may have made before it died or lost an answer.
 pub fn recover(run: &mut Run) -> Job<()> {
     let mut after = String::new();
-    loop {
-        let page = run.open(Kind::Receipt.name(), &after)?;
-        let Some((last, _)) = page.last() else {
-            return Ok(());
-        };
-        after = last.to_string();
+    while let Some(page) = run.next_open(Kind::Receipt, &mut after)? {
         let in_doubt = page
             .into_iter()
             .filter(|(_, state)| state != State::Planned.name())
@@ -306,6 +301,7 @@ pub fn recover(run: &mut Run) -> Job<()> {
             settle_doubts(run, in_doubt)?;
         }
     }
+    Ok(())
 }
 
 fn settle_doubts(run: &mut Run, keys: Vec<RecordKey>) -> Job<()> {

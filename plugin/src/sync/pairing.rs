@@ -466,17 +466,8 @@ fn drop_unlisted(run: &mut Run, above: i64, last: Option<i64>, listed: &Set<i64>
             .collect();
         let next = keys.last().copied();
         let mut batch = Batch::default();
-        for (key, stored) in run.records(keys.into_iter().filter(|key| gone(key.id)))? {
-            if let Some(record) = stored.record.clone()
-                && matches!(record.state, State::Synced | State::Held)
-            {
-                let record = Record {
-                    state: State::Planned,
-                    ..record
-                };
-                run.put(&mut batch, key, &stored, record)?;
-            }
-        }
+        let lost = keys.into_iter().filter(|key| gone(key.id)).collect();
+        run.look_again(&mut batch, lost)?;
         run.commit(batch)?;
         match next {
             Some(next) if more && Some(next.id) < last => after = next.to_string(),

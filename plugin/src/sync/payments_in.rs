@@ -209,12 +209,7 @@ fn new_allocations(run: &mut Run, cursor: &mut Cursor, scope: Scope) -> Job<()> 
 /// Receipts that were planned by an earlier run, a person, a setting, or an allocation.
 fn planned(run: &mut Run) -> Job<()> {
     let mut after = String::new();
-    loop {
-        let page = run.open(Kind::Receipt.name(), &after)?;
-        let Some((last, _)) = page.last() else {
-            return Ok(());
-        };
-        after = last.to_string();
+    while let Some(page) = run.next_open(Kind::Receipt, &mut after)? {
         let ids: Vec<i64> = page
             .iter()
             .filter(|(_, state)| state == State::Planned.name())
@@ -227,6 +222,7 @@ fn planned(run: &mut Run) -> Job<()> {
             handle(run, rows, gone)?;
         }
     }
+    Ok(())
 }
 
 /// Of these receipts the ones that a list lacks and that Sage, asked for each, no longer has. The others join the rows.

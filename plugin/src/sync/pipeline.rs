@@ -219,13 +219,8 @@ pub fn sync(run: &mut Run, of: &dyn Walked) -> Job<()> {
 fn open_records(run: &mut Run, of: &dyn Walked) -> Job<()> {
     let kind = of.kind();
     let mut after = String::new();
-    loop {
-        let page = run.open(kind.name(), &after)?;
-        let Some((last, _)) = page.last() else {
-            return Ok(());
-        };
+    while let Some(page) = run.next_open(kind, &mut after)? {
         run.progress(&format!("{} from earlier runs", kind.title()), 0, 0)?;
-        after = last.to_string();
         let ids: Vec<i64> = page
             .iter()
             .filter(|(_, state)| state == State::Planned.name())
@@ -233,6 +228,7 @@ fn open_records(run: &mut Run, of: &dyn Walked) -> Job<()> {
             .collect();
         look_at(run, of, &ids)?;
     }
+    Ok(())
 }
 
 /// Looks at records that nothing says have changed: what vanished from Splynx leaves no trace in its lists, and change stamps are

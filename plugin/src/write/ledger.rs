@@ -152,13 +152,41 @@ impl<'a> Run<'a> {
         Ok(records)
     }
 
-    /// Keys of records of one kind that the next run has to look at, in pages, with their state's name.
-    pub fn open(&mut self, kind: &str, after: &str) -> Job<Vec<(RecordKey, String)>> {
-        let entries = self.cap.scan(OPEN, &format!("{kind}/"), after, PAGE)?;
-        Ok(entries
-            .into_iter()
-            .filter_map(|entry| Some((RecordKey::parse(&entry.key)?, entry.value)))
-            .collect())
+    /// The next page of records of a kind that a run has to look at, with their state's name, and moves the place behind it. None:
+    /// there are no more.
+    pub fn next_open(
+        &mut self,
+        kind: Kind,
+        after: &mut String,
+    ) -> Job<Option<Vec<(RecordKey, String)>>> {
+        let prefix = format!("{}/", kind.name());
+        let entries = self.cap.scan(OPEN, &prefix, after, PAGE)?;
+        let Some(last) = entries.last() else {
+            return Ok(None);
+        };
+        after.clone_from(&last.key);
+        Ok(Some(
+            entries
+                .into_iter()
+                .filter_map(|entry| Some((RecordKey::parse(&entry.key)?, entry.value)))
+                .collect(),
+        ))
+    }
+
+    /// Has records that are synced or held looked at again: something that they hang on has moved.
+    pub fn look_again(&mut self, batch: &mut Batch, keys: Vec<RecordKey>) -> Job<()> {
+        for (key, stored) in self.records(keys)? {
+            if let Some(record) = stored.record.clone()
+                && matches!(record.state, State::Synced | State::Held)
+            {
+                let record = Record {
+                    state: State::Planned,
+                    ..record
+                };
+                self.put(batch, key, &stored, record)?;
+            }
+        }
+        Ok(())
     }
 
     /// The records of a kind, in pages.

@@ -11,12 +11,7 @@ use crate::write::verdict::{adopt_or_hold, find, judge};
 pub fn recover(run: &mut Run, kind: Kind) -> Job<()> {
     let mut after = String::new();
     let mut doubtful = Vec::new();
-    loop {
-        let page = run.open(kind.name(), &after)?;
-        let Some((last, _)) = page.last() else {
-            break;
-        };
-        after = last.to_string();
+    while let Some(page) = run.next_open(kind, &mut after)? {
         let in_doubt = page
             .iter()
             .filter(|(_, state)| state != State::Planned.name())
