@@ -95,11 +95,27 @@ impl Listing {
         Ok(found)
     }
 
-    /// How many rows are in the window (0 where the server does not tell). For progress only.
+    /// How many rows are in the window (0 where the server does not tell).
     pub fn count(&self, run: &mut Run, window: &Window) -> Job<u64> {
+        self.counted(run, self.query(window))
+    }
+
+    /// How many of them have ids in a range, both ends included.
+    pub fn count_between(&self, run: &mut Run, window: &Window, low: i64, high: i64) -> Job<u64> {
+        let mut query = self.query(window);
+        for (place, value) in ["BETWEEN", &low.to_string(), &high.to_string()]
+            .into_iter()
+            .enumerate()
+        {
+            query.push((format!("main_attributes[id][{place}]"), value.to_owned()));
+        }
+        self.counted(run, query)
+    }
+
+    fn counted(&self, run: &mut Run, query: Vec<Pair>) -> Job<u64> {
         let request = Request {
             method: "HEAD",
-            ..get(self.path, self.query(window))
+            ..get(self.path, query)
         };
         let response = run.send(request)?;
         Ok(response

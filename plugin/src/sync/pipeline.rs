@@ -232,33 +232,52 @@ fn open_records(run: &mut Run, of: &dyn Walked) -> Job<()> {
 }
 
 /// Looks at records that nothing says have changed: what vanished from Splynx leaves no trace in its lists, and change stamps are
-/// not to be trusted alone. Goes round, so many records a time; costs Sage nothing.
+/// not to be trusted alone. Splynx counts a page of ids for one request, so only where the count is another one the page is read; a
+/// few are read in full each time. Goes round, so many records a time; costs Sage nothing.
 pub fn sweep(run: &mut Run, of: &dyn Walked) -> Job<()> {
-    const AT_ONCE: usize = 50_000;
-    let kind = of.kind();
-    let place = format!("swept/{}", kind.name());
-    let mut after = run.meta(&place)?.unwrap_or_default();
-    let mut seen = 0;
-    while seen < AT_ONCE {
-        let stage = format!("{}: still there?", kind.title());
-        run.progress(&stage, seen as u64, 0)?;
-        let page = run.known(kind, &after)?;
-        let Some((last, _)) = page.last() else {
-            after.clear();
-            break;
-        };
-        after = last.to_string();
-        seen += page.len();
-        let ids: Vec<i64> = page
-            .iter()
-            .filter(|(_, stored)| is_ours_to_decide(stored))
-            .map(|(key, _)| key.id)
-            .collect();
-        look_at(run, of, &ids)?;
+    const COUNTED: usize = 50_000;
+    const READ: usize = 400;
+    for (what, at_once) in [("counted", COUNTED), ("read", READ)] {
+        let kind = of.kind();
+        let place = format!("{what}/{}", kind.name());
+        let mut after = run.meta(&place)?.unwrap_or_default();
+        let mut seen = 0;
+        while seen < at_once {
+            let stage = format!("{}: still there?", kind.title());
+            run.progress(&stage, seen as u64, 0)?;
+            let page = run.known(kind, &after)?;
+            let Some((last, _)) = page.last() else {
+                after.clear();
+                break;
+            };
+            after = last.to_string();
+            seen += page.len();
+            if at_once == READ || !is_complete(run, of, &page)? {
+                let open = page.iter().filter(|(_, stored)| is_ours_to_decide(stored));
+                let ids: Vec<i64> = open.map(|(key, _)| key.id).collect();
+                look_at(run, of, &ids)?;
+            }
+        }
+        let mut batch = Batch::default();
+        batch.set(META, place, after);
+        run.commit(batch)?;
     }
-    let mut batch = Batch::default();
-    batch.set(META, place, after);
-    run.commit(batch)
+    Ok(())
+}
+
+/// Whether Splynx has as many records with ids in the page's range as we know.
+fn is_complete(run: &mut Run, of: &dyn Walked, page: &[(RecordKey, Stored)]) -> Job<bool> {
+    let (Some((first, _)), Some((last, _))) = (page.first(), page.last()) else {
+        return Ok(true);
+    };
+    let window = Window {
+        changed_since: None,
+        dated_from: run.settings.from(of.kind()),
+    };
+    let there = of
+        .listing()
+        .count_between(run, &window, first.id, last.id)?;
+    Ok(there == page.len() as u64)
 }
 
 /// Looks at the records of these ids, whether Splynx still has them or not.
