@@ -2,6 +2,7 @@
 
 mod allocations;
 mod calibration;
+mod cron;
 mod cures;
 mod customers;
 mod desk;

@@ -184,6 +184,7 @@ fn what_is_deleted_after_it_went_to_sage_is_owed_and_a_failed_read_is_no_deletio
     for act in [
         json!({"status": {"code": 500}}),
         json!({"status": {"code": 403}}),
+        json!({"status": {"code": 200, "body": "null"}}),
         json!("drop-after"),
         json!("html"),
         json!("refuse"),
