@@ -89,7 +89,12 @@ impl Listing {
                 }
             }
             for id in missing {
-                found.extend(one(run, self.path, id)?.map(|row| (id, row)));
+                let Some(list) = one(run, self.path, id)? else {
+                    continue;
+                };
+                let mut rows = self.rows(list)?.into_iter();
+                let row = rows.find(|(other, _)| *other == id);
+                found.push(row.ok_or_else(|| unexpected(self.path, "it is another record"))?);
             }
         }
         Ok(found)
@@ -218,17 +223,17 @@ fn one_of(field: &str, ids: &[i64]) -> Vec<Pair> {
 }
 
 /// The record of that id; none where Splynx says that there is none (404).
-fn one(run: &mut Run, path: &str, id: i64) -> Job<Option<Value>> {
+fn one(run: &mut Run, path: &str, id: i64) -> Job<Option<Vec<Value>>> {
     let path = format!("{path}/{id}");
     let response = run.send(get(&path, Vec::new()))?;
     if response.status == 404 {
         return Ok(None);
     }
     // Some versions answer one object as a list of one.
-    Ok(match body(&check(response, &path)?, &path)? {
-        Value::Array(list) => list.into_iter().next(),
-        object => Some(object),
-    })
+    Ok(Some(match body(&check(response, &path)?, &path)? {
+        Value::Array(list) => list,
+        object => vec![object],
+    }))
 }
 
 /// What settles what, of one customer. The parameter is one of the two that the list is documented to take (Splynx API 3.9).

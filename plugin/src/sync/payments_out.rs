@@ -239,16 +239,22 @@ fn plan(
     Ok((object, likeness))
 }
 
-/// The field that the company wants to see in the reference.
+/// The field that the company wants to see in the reference; the receipt number where it is empty, because a key alone could be
+/// anybody's text.
 fn reference_text<'p>(settings: &Settings, payment: &'p Payment) -> &'p str {
     let field = settings.payment_reference.as_str();
     let number = field
         .strip_prefix("field_")
         .and_then(|n| n.parse::<usize>().ok());
-    match (field, number) {
+    let text = match (field, number) {
         ("comment", _) => &payment.comment,
         (_, Some(number @ 1..=5)) => &payment.fields[number - 1],
         _ => &payment.receipt_number,
+    };
+    if text.trim().is_empty() {
+        &payment.receipt_number
+    } else {
+        text
     }
 }
 

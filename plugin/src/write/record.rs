@@ -196,9 +196,12 @@ impl Reason {
         }
     }
 
-    /// Saving that setting or mapping brings the record back.
+    /// Saving that setting or mapping brings the record back. Named twice, it counts once.
     pub fn until_setting(mut self, key: &str) -> Self {
-        self.depends.push(format!("setting:{key}"));
+        let token = format!("setting:{key}");
+        if !self.depends.contains(&token) {
+            self.depends.push(token);
+        }
         self
     }
 

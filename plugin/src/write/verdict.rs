@@ -144,7 +144,7 @@ pub fn adopt_or_hold(
                 other.kind.name(),
                 other.id
             ),
-            "Look at both in Splynx: one of them may be a duplicate.",
+            "Look at both in Splynx: one of them may be a duplicate. Where the other was deleted there and this one made again: Delete the document in Sage; if that is impossible, make it again in Splynx under a new number. Then retry.",
         );
     }
     let action = if new.state == State::Synced {

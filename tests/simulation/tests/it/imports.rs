@@ -1,26 +1,15 @@
 //! Payments from Sage, judged by what Splynx holds afterwards.
 //!
-//! Each test sets up its own bookkeeper's desk: invoices that went to Sage, and receipts that people make there.
+//! Each test sets up its own bookkeeper's [`Desk`]: invoices that went to Sage, and receipts that people make there.
 
-use chrono::TimeDelta;
 use rust_decimal::Decimal;
-use sandbox::http::Service;
-use sandbox::isp::{Isp, Size};
 use serde_json::{Value, json};
-use simulation::books::rows;
-use simulation::installation::Installation;
+
+use crate::desk::{Desk, dec, id_of, money};
 
 mod cases;
 mod life;
 mod safety;
-
-/// A provider whose Splynx and Sage are worked in by hand.
-struct Desk {
-    installation: Installation,
-    isp: Isp,
-    /// Bank slips so far: Sage wants references to differ.
-    slips: u32,
-}
 
 /// What Splynx holds of one receipt line.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,154 +21,6 @@ struct Held {
 }
 
 impl Desk {
-    /// So many customers without any history, all in Sage; imports run in both directions unless a setting says otherwise.
-    fn new(customers: usize) -> Self {
-        let mut isp = Isp::seeded(Size::Tiny, 7);
-        let first = isp.customers[0].clone();
-        isp.invoices.clear();
-        isp.payments.clear();
-        isp.credit_notes.clear();
-        isp.customers = (0..customers)
-            .map(|place| {
-                let mut customer = first.clone();
-                customer.id += i64::try_from(place).expect("a few");
-                customer.login = format!("{:06}", customer.id);
-                customer.name = format!("Customer {place}");
-                customer.partner_id = 1;
-                customer
-            })
-            .collect();
-        let installation = Installation::new(&isp, false);
-        let mut desk = Self {
-            installation,
-            isp,
-            slips: 0,
-        };
-        desk.set("payments_direction", "both");
-        desk.installation.run_through("export-customers");
-        desk
-    }
-
-    fn set(&mut self, key: &str, value: &str) {
-        self.installation.set(key, value);
-    }
-
-    fn customer(&self, place: usize) -> i64 {
-        self.isp.customers[place].id
-    }
-
-    fn splynx(&mut self, entity: &str, act: &str, id: i64, fields: Value) -> Value {
-        let change = json!({"entity": entity, "act": act, "id": id, "fields": fields});
-        let world = self.installation.world();
-        let now = world.now;
-        world.splynx.edit(&change, now).expect("the staff may")
-    }
-
-    fn sage(&mut self, entity: &str, act: &str, id: i64, fields: Value) -> Value {
-        let change = json!({"entity": entity, "act": act, "id": id, "fields": fields});
-        let world = self.installation.world();
-        let now = world.now;
-        world.sage.edit(&change, now).expect("the bookkeeper may")
-    }
-
-    /// An unpaid invoice of 115.00, not yet in Sage.
-    fn invoice(&mut self, customer: i64) -> i64 {
-        let item = json!({"description": "Fibre", "quantity": 1, "price": "100.0000", "tax": "15.0000", "tax_id": 1,
-            "categoryIdForTransaction": 7});
-        let made = self.splynx(
-            "invoices",
-            "create",
-            0,
-            json!({"customer_id": customer, "date_created": "2026-02-01", "date_till": "2026-02-15",
-                "status": "not_paid", "items": [item]}),
-        );
-        id_of(&made, "id")
-    }
-
-    fn export_invoices(&mut self) {
-        self.installation.run_through("export-invoices");
-    }
-
-    fn state(&mut self, of_sage: bool, entity: &str) -> Vec<Value> {
-        let world = self.installation.world();
-        let state = if of_sage {
-            world.sage.state()
-        } else {
-            world.splynx.state()
-        };
-        rows(&state, entity).to_vec()
-    }
-
-    /// Sage's document of an invoice.
-    fn in_sage(&mut self, invoice: i64) -> Value {
-        let tail = format!(" I{invoice}");
-        let mut invoices = self.state(true, "invoices").into_iter();
-        invoices
-            .find(|row| {
-                row["Reference"]
-                    .as_str()
-                    .is_some_and(|r| r.ends_with(&tail))
-            })
-            .expect("the invoice is in Sage")
-    }
-
-    fn sage_customer(&mut self, customer: i64) -> i64 {
-        let name = self.isp.customers.iter().find(|c| c.id == customer);
-        let name = name.expect("one of ours").name.clone();
-        let customers = self.state(true, "customers");
-        let row = customers.iter().find(|row| row["Name"] == json!(name));
-        id_of(row.expect("the customer is in Sage"), "ID")
-    }
-
-    /// A receipt of a Splynx customer, allocated to Splynx's invoices (id, amount, discount).
-    fn receipt(
-        &mut self,
-        customer: i64,
-        date: &str,
-        total: &str,
-        allocations: &[(i64, &str, &str)],
-    ) -> i64 {
-        let customer = self.sage_customer(customer);
-        self.receipt_of(customer, date, total, allocations)
-    }
-
-    fn receipt_of(
-        &mut self,
-        customer: i64,
-        date: &str,
-        total: &str,
-        allocations: &[(i64, &str, &str)],
-    ) -> i64 {
-        let bank = self.isp.sage.bank_accounts[0].id;
-        self.slips += 1;
-        let slip = format!("slip {}", self.slips);
-        let made = self.sage(
-            "receipts",
-            "create",
-            0,
-            json!({"CustomerId": customer, "Date": date, "Total": total,
-            "BankAccountId": bank, "PaymentMethod": 4, "Reference": slip}),
-        );
-        let receipt = id_of(&made, "ID");
-        for (invoice, total, discount) in allocations {
-            self.allocate(receipt, *invoice, total, discount);
-        }
-        receipt
-    }
-
-    fn allocate(&mut self, receipt: i64, invoice: i64, total: &str, discount: &str) -> i64 {
-        let target = id_of(&self.in_sage(invoice), "ID");
-        let made = self.sage(
-            "allocations",
-            "create",
-            0,
-            json!({"SourceDocumentId": receipt,
-            "AllocatedToDocumentId": target, "Total": total, "Discount": discount}),
-        );
-        // What it answers is the allocation itself, or the receipt that it belongs to.
-        id_of(&made, "ID")
-    }
-
     fn import(&mut self) {
         self.installation.run_through("import-payments");
     }
@@ -263,36 +104,8 @@ impl Desk {
 
     /// State and code of a receipt's record.
     fn record(&mut self, receipt: i64) -> (String, String) {
-        let storage = &self.installation.host().storage;
-        let key = format!("receipt/{receipt:012}");
-        let text = storage
-            .tables()
-            .find(|(name, _)| *name == "record")
-            .and_then(|(_, rows)| rows.get(&key).cloned());
-        let record: Value = serde_json::from_str(&text.unwrap_or_default()).unwrap_or_default();
-        let text = |value: &Value| value.as_str().unwrap_or("none").to_owned();
-        (text(&record["state"]), text(&record["reason"]["code"]))
+        self.standing("receipt", receipt)
     }
-
-    fn pass(&mut self, minutes: i64) {
-        self.installation.advance(TimeDelta::minutes(minutes));
-    }
-}
-
-fn id_of(row: &Value, field: &str) -> i64 {
-    row[field].as_i64().expect("an id")
-}
-
-fn money(value: &Value) -> Decimal {
-    let text = value.to_string();
-    text.trim_matches('"')
-        .parse::<Decimal>()
-        .expect("an amount")
-        .normalize()
-}
-
-fn dec(text: &str) -> Decimal {
-    text.parse::<Decimal>().expect("an amount").normalize()
 }
 
 /// A line as Splynx shows it: `115 paid`, `15 new`, `15 canceled`.

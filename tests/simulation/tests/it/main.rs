@@ -1,7 +1,12 @@
 //! Syncs of whole providers, judged by what the two services hold afterwards.
 
+mod allocations;
+mod calibration;
+mod cron;
 mod cures;
 mod customers;
+mod desk;
+mod documents;
 mod doubts;
 mod imports;
 mod judge;
@@ -9,5 +14,6 @@ mod mapping;
 mod money;
 mod pairing;
 mod pairing_file;
+mod payments;
 mod same_number;
 mod whole;
