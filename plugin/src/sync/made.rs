@@ -4,7 +4,7 @@
 //! Reads only, but for what it notes. The trap: absence counts only once nothing can be in flight any more, and a payment that
 //! is overlooked here would be made twice.
 
-use crate::collect::{Map, Set, ToMap};
+use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::json;
 use crate::splynx::writes::{self, PAYMENTS};
 use crate::splynx::{self, Payment, Resource, StatementRecord, Window};
@@ -132,6 +132,39 @@ fn in_sage(run: &mut Run, invoice: Option<i64>) -> Job<Option<i64>> {
     Ok(record
         .and_then(|record| record.remote)
         .map(|remote| remote.id))
+}
+
+/// Payments that were made from receipts and that Splynx no longer has: the receipts' money is no longer in Splynx, and a person has to
+/// say what is to become of it.
+pub fn owe_deleted_payments(run: &mut Run, batch: &mut Batch, payments: Vec<i64>) -> Job<()> {
+    let keys: Vec<String> = payments.into_iter().map(id_key).collect();
+    let receipts = run
+        .cap
+        .get(FROM_SAGE, &keys)?
+        .into_iter()
+        .filter_map(|entry| {
+            let id = entry.value.strip_prefix(KEY_PREFIX)?.split('-').next()?;
+            Some(RecordKey::new(Kind::Receipt, id.parse().ok()?))
+        });
+    for (key, stored) in run.records(receipts.to_set())? {
+        let Some(record) = stored.record.clone().filter(|r| r.state == State::Synced) else {
+            continue;
+        };
+        let record = Record {
+            state: State::Owed,
+            reason: Reason::new(
+                "payment-deleted",
+                "Its payment was deleted in Splynx, and the receipt is still in Sage.",
+                "Enter the payment in Splynx again, or delete the receipt in Sage; then mark this as done.",
+            ),
+            ..record
+        };
+        batch
+            .activities
+            .push(activity(key, &record, State::Owed.name()));
+        run.put(batch, key, &stored, record)?;
+    }
+    Ok(())
 }
 
 /// Notes what people paired on Splynx's own screen since (D10): at once, before payments go to Sage.

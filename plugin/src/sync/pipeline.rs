@@ -9,6 +9,7 @@ use crate::collect::{Map, ToMap, ToSet};
 use crate::json;
 use crate::sage::{Found, Service};
 use crate::splynx::{Listing, Page, Resource, Row, Window};
+use crate::sync::made;
 use crate::write::ledger::{Job, META, Run, activity, cursor_key};
 use crate::write::protocol::{self, Act, Write};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
@@ -236,7 +237,7 @@ fn open_records(run: &mut Run, of: &dyn Walked) -> Job<()> {
 /// few are read in full each time. Goes round, so many records a time; costs Sage nothing.
 pub fn sweep(run: &mut Run, of: &dyn Walked) -> Job<()> {
     const COUNTED: usize = 50_000;
-    const READ: usize = 400;
+    const READ: usize = 200;
     for (what, at_once) in [("counted", COUNTED), ("read", READ)] {
         let kind = of.kind();
         let place = format!("{what}/{}", kind.name());
@@ -292,6 +293,8 @@ fn look_at(run: &mut Run, of: &dyn Walked, ids: &[i64]) -> Job<()> {
 /// Splynx says (404) that these no longer exist.
 fn forget_the_gone(run: &mut Run, gone: Vec<RecordKey>) -> Job<()> {
     let mut batch = Batch::default();
+    let imported = gone.iter().filter(|key| key.kind == Kind::Payment);
+    made::owe_deleted_payments(run, &mut batch, imported.map(|key| key.id).collect())?;
     for (key, stored) in run.records(gone)? {
         let Some(record) = stored.record.clone() else {
             continue;

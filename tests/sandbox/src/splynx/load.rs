@@ -1,6 +1,8 @@
 //! A provider as Splynx holds it: its furniture as it is, its year of documents run through the ledger in the
 //! order in which they happened, so that statuses, rests, relations and balances come out as they would have.
 
+use std::ops::RangeInclusive;
+
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 use serde_json::{Map, Value, json};
 
@@ -35,12 +37,16 @@ impl Splynx {
     /// A server that holds this provider. Records that the ledger refuses are left out and named under
     /// `not_loaded` in the state.
     pub fn from_isp(isp: &Isp) -> Self {
+        let mut splynx = Self::opened(isp);
+        splynx.live(isp, NaiveDate::MIN..=NaiveDate::MAX);
+        splynx
+    }
+
+    /// The same server before its first day: furniture, but neither customers nor documents.
+    pub fn opened(isp: &Isp) -> Self {
         let mut splynx = Splynx::default();
         splynx.load_access(isp);
         splynx.load_furniture(isp);
-        for customer in &isp.customers {
-            splynx.load_customer(customer);
-        }
         // What the ledger makes by itself gets ids beyond those of the provider.
         splynx
             .ledger
@@ -54,20 +60,32 @@ impl Splynx {
             .ledger
             .credit_notes
             .reserve(isp.credit_notes.iter().map(|n| n.id));
+        splynx
+    }
+
+    /// What happened to the provider on these days: customers that came, and documents.
+    pub fn live(&mut self, isp: &Isp, days: RangeInclusive<NaiveDate>) {
+        for customer in &isp.customers {
+            if days.contains(&customer.added) {
+                self.load_customer(customer);
+            }
+        }
         // History holds invoices that this version would refuse to make.
-        splynx.ledger.rules.negative_invoices = true;
+        self.ledger.rules.negative_invoices = true;
         for (at, happening) in happenings(isp) {
+            if !days.contains(&at.date()) {
+                continue;
+            }
             let stamp = Stamp {
                 at,
                 by: "system",
                 by_id: 0,
             };
-            if let Err((what, refusal)) = splynx.replay(&happening, &stamp) {
-                splynx.not_loaded.push(format!("{what}: {refusal}"));
+            if let Err((what, refusal)) = self.replay(&happening, &stamp) {
+                self.not_loaded.push(format!("{what}: {refusal}"));
             }
         }
-        splynx.ledger.rules.negative_invoices = splynx.behaviour.ledger.negative_invoices;
-        splynx
+        self.ledger.rules.negative_invoices = self.behaviour.ledger.negative_invoices;
     }
 
     fn load_access(&mut self, isp: &Isp) {

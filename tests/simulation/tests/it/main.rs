@@ -10,6 +10,7 @@ mod documents;
 mod doubts;
 mod imports;
 mod judge;
+mod life;
 mod mapping;
 mod money;
 mod pairing;
