@@ -48,8 +48,8 @@ pub enum Act {
         fields: Value,
         expected: Option<Expected>,
     },
-    /// Takes an allocation back; nothing else is ever deleted.
-    Remove { id: i64 },
+    /// Takes an allocation back; nothing else is ever deleted. `listed`: its key in the index of Sage's lists, forgotten with it.
+    Remove { id: i64, listed: String },
 }
 
 /// What Sage should have stored; a customer has no such thing.
@@ -208,7 +208,7 @@ fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reason>> {
             let request = sage::save_request(run, write.service, object, *own_number);
             return Ok(Ok(request));
         }
-        Act::Remove { id } => return Ok(Ok(sage::delete_request(run, write.service, *id))),
+        Act::Remove { id, .. } => return Ok(Ok(sage::delete_request(run, write.service, *id))),
         Act::Update { id, fields, .. } => (*id, fields),
     };
     // Sage resets what a Save leaves out, so the object is read at once before and edited as it is.
@@ -312,6 +312,9 @@ fn removed(batch: &mut Batch, run: &mut Run, write: &mut Write) -> Job<()> {
         intent: None,
         ..write.record.clone()
     };
+    if let Act::Remove { listed, .. } = &write.act {
+        remote::forget(batch, listed);
+    }
     run.count(format!("{} removed", write.key.kind.title()));
     batch
         .activities

@@ -80,6 +80,13 @@ pub fn note(batch: &mut Batch, service: Service, found: &Found) {
     }
 }
 
+/// It is no longer in Sage.
+pub fn forget(batch: &mut Batch, key: &str) {
+    if !key.is_empty() {
+        batch.delete(FOUND, key.to_owned());
+    }
+}
+
 /// What was listed under these index keys.
 pub fn lookup(run: &mut Run, keys: &[String]) -> Job<Vec<(String, Found)>> {
     let entries = run.cap.get(FOUND, keys)?;
