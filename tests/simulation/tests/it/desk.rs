@@ -118,7 +118,7 @@ impl Desk {
         );
     }
 
-    pub fn to_sage(&mut self) {
+    pub fn export_invoices(&mut self) {
         self.installation.run_through("export-invoices");
     }
 

@@ -227,10 +227,10 @@ fn documents_bear_splynxs_number_or_sages_and_always_a_reference_with_number_and
     let customer = desk.customer(0);
     let unnumbered = desk.invoice(customer);
     desk.splynx("invoices", "update", unnumbered, json!({"number": ""}));
-    desk.to_sage();
+    desk.export_invoices();
     assert_eq!(desk.standing("invoice", unnumbered).1, "no-number");
     desk.set("use_system_document_number", "off");
-    desk.to_sage();
+    desk.export_invoices();
     assert!(desk.keyed(&format!("I{unnumbered}")).is_some());
 }
 
@@ -257,7 +257,7 @@ fn texts_carry_what_numbers_cannot() {
     let more = json!({"note": "Thank you.", "date_till": "2026-01-15"});
     let invoice = desk.invoice_of(customer, &items, more);
     let later = desk.invoice(customer);
-    desk.to_sage();
+    desk.export_invoices();
     let in_sage = desk.in_sage(invoice);
     let lines: Vec<Vec<String>> = in_sage["Lines"]
         .as_array()
@@ -381,17 +381,17 @@ fn another_mapping_counts_for_later_documents_and_a_charge_made_again_takes_the_
     let mut desk = Desk::new(1);
     let customer = desk.customer(0);
     let old = desk.invoice(customer);
-    desk.to_sage();
+    desk.export_invoices();
     desk.set("item.7", "2009");
     let new = desk.invoice(customer);
-    desk.to_sage();
+    desk.export_invoices();
     let item = |desk: &mut Desk, invoice| id_of(&desk.in_sage(invoice)["Lines"][0], "SelectionId");
     assert_eq!([item(&mut desk, old), item(&mut desk, new)], [2007, 2009]);
 
     desk.splynx("invoices", "delete", old, json!({}));
     let again = desk.invoice(customer);
     desk.run("sweep");
-    desk.to_sage();
+    desk.export_invoices();
     assert_eq!(item(&mut desk, again), 2009);
     let owed = ("owed".to_owned(), "deleted-after-sync".to_owned());
     assert_eq!(desk.standing("invoice", old), owed);
@@ -440,7 +440,7 @@ fn a_negative_invoice_is_a_credit_note_or_skipped_with_the_setting_that_brings_i
         // Splynx counts credit notes apart; in Sage both kinds would be number 1 of the returns.
         let note = desk.credit_note(customer, json!({"number": "CN 1"}));
         desk.set("use_credit_notes", "off");
-        desk.to_sage();
+        desk.export_invoices();
         desk.run("export-credit-notes");
         let skipped = ("skipped".to_owned(), "credit-notes-off".to_owned());
         assert_eq!(desk.standing("invoice", negative), skipped);
@@ -448,7 +448,7 @@ fn a_negative_invoice_is_a_credit_note_or_skipped_with_the_setting_that_brings_i
         assert_eq!(desk.standing("invoice", too_much).1, "discount-too-large");
         assert!(desk.keyed(&format!("C{note}")).is_some());
         desk.set("use_credit_notes", "on");
-        desk.to_sage();
+        desk.export_invoices();
         let total = |desk: &mut Desk, invoice: i64| -> Decimal {
             let invoices = desk.state(false, "invoices");
             let row = invoices.iter().find(|row| row["id"] == json!(invoice));

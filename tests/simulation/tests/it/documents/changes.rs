@@ -12,7 +12,7 @@ const READ: &str = "GET TaxInvoice/Get/{id}";
 fn sent() -> (Desk, i64) {
     let mut desk = Desk::new(1);
     let invoice = desk.invoice(desk.customer(0));
-    desk.to_sage();
+    desk.export_invoices();
     (desk, invoice)
 }
 
@@ -35,7 +35,7 @@ fn a_changed_invoice_updates_its_document_and_keeps_what_sages_users_wrote() {
         invoice,
         json!({"date_till": "2026-03-01"}),
     );
-    desk.to_sage();
+    desk.export_invoices();
     let after = desk.in_sage(invoice);
     assert_eq!(after["ID"], before["ID"]);
     assert_eq!(money(&after["Total"]), dec("230"));
@@ -51,7 +51,7 @@ fn a_changed_invoice_updates_its_document_and_keeps_what_sages_users_wrote() {
     }
     assert_eq!(desk.standing("invoice", invoice), standing("synced", ""));
     let wrote = writes(&mut desk.installation);
-    desk.to_sage();
+    desk.export_invoices();
     assert_eq!(writes(&mut desk.installation), wrote);
 
     // An answer that is lost says nothing new: the same is sent again.
@@ -62,7 +62,7 @@ fn a_changed_invoice_updates_its_document_and_keeps_what_sages_users_wrote() {
         &json!("drop-after"),
     );
     for _ in 0..2 {
-        desk.to_sage();
+        desk.export_invoices();
         desk.pass(6);
     }
     assert_eq!(money(&desk.in_sage(invoice)["Total"]), dec("345"));
@@ -72,11 +72,11 @@ fn a_changed_invoice_updates_its_document_and_keeps_what_sages_users_wrote() {
     let rules = json!({"pay_from_balance": true, "tie_equal_payments": true, "closed_status": false, "negative_invoices": true});
     desk.splynx("behaviour", "update", 0, json!({"ledger": rules}));
     desk.reprice(invoice, "-300");
-    desk.to_sage();
+    desk.export_invoices();
     let owed = standing("owed", "changed-after-sync");
     assert_eq!(desk.standing("invoice", invoice), owed);
     desk.decide("done", "invoice", invoice, "");
-    desk.to_sage();
+    desk.export_invoices();
     assert_eq!(desk.standing("invoice", invoice).0, "done-by-hand");
 }
 
@@ -88,7 +88,7 @@ fn a_change_that_sage_refuses_is_held_and_tried_again_only_for_a_reason() {
     let customer = desk.customer(0);
     let receipt = desk.receipt(customer, "2026-02-02", "115", &[(invoice, "115", "0")]);
     desk.reprice(invoice, "50");
-    desk.to_sage();
+    desk.export_invoices();
     assert_eq!(
         desk.standing("invoice", invoice),
         standing("held", "refused")
@@ -97,7 +97,7 @@ fn a_change_that_sage_refuses_is_held_and_tried_again_only_for_a_reason() {
     assert!(said.contains("less than what is allocated"), "{said}");
     let asked = [desk.asked(SAVE), desk.asked(READ)];
     for _ in 0..4 {
-        desk.to_sage();
+        desk.export_invoices();
         desk.run("sync");
         desk.pass(24 * 60);
     }
@@ -109,13 +109,13 @@ fn a_change_that_sage_refuses_is_held_and_tried_again_only_for_a_reason() {
     assert_eq!(money(&desk.in_sage(invoice)["Total"]), dec("115"));
 
     desk.reprice(invoice, "60");
-    desk.to_sage();
+    desk.export_invoices();
     assert_eq!(desk.asked(SAVE), asked[0] + 1, "it has changed");
     desk.sage("receipts", "delete", receipt, json!({}));
-    desk.to_sage();
+    desk.export_invoices();
     assert_eq!(desk.asked(SAVE), asked[0] + 1);
     desk.decide("retry", "invoice", invoice, "");
-    desk.to_sage();
+    desk.export_invoices();
     assert_eq!(money(&desk.in_sage(invoice)["Total"]), dec("69"));
     assert_eq!(desk.standing("invoice", invoice), standing("synced", ""));
 }
@@ -131,28 +131,28 @@ fn a_change_of_a_document_in_a_closed_period_is_held_until_the_period_is_open() 
     lock(&mut desk, true);
     desk.reprice(invoice, "50");
     let saved = desk.asked(SAVE);
-    desk.to_sage();
+    desk.export_invoices();
     let locked = standing("held", "locked-in-sage");
     assert_eq!(desk.standing("invoice", invoice), locked);
     let read = desk.asked(READ);
     for _ in 0..3 {
-        desk.to_sage();
+        desk.export_invoices();
         desk.pass(60);
     }
     assert_eq!([desk.asked(SAVE), desk.asked(READ)], [saved, read]);
     lock(&mut desk, false);
     desk.decide("retry", "invoice", invoice, "");
-    desk.to_sage();
+    desk.export_invoices();
     assert_eq!(money(&desk.in_sage(invoice)["Total"]), dec("57.5"));
 
     // A new document of a closed period is refused by Sage itself.
     lock(&mut desk, true);
     let late = desk.invoice(desk.customer(0));
-    desk.to_sage();
+    desk.export_invoices();
     assert_eq!(desk.standing("invoice", late), standing("held", "refused"));
     lock(&mut desk, false);
     desk.decide("retry", "invoice", late, "");
-    desk.to_sage();
+    desk.export_invoices();
     assert_eq!(desk.standing("invoice", late), standing("synced", ""));
 }
 
@@ -166,7 +166,7 @@ fn what_is_deleted_after_it_went_to_sage_is_owed_and_a_failed_read_is_no_deletio
     let note = desk.credit_note(other, json!({}));
     let unsent = desk.invoice_of(customer, &[line("Fibre", "1", "5")], json!({}));
     desk.set("item.7", "");
-    desk.to_sage();
+    desk.export_invoices();
     desk.splynx("invoices", "delete", unsent, json!({}));
     desk.set("item.7", "2007");
     desk.run("sync");

@@ -154,7 +154,7 @@ fn a_number_that_was_burnt_is_held_with_both_cures_and_each_of_them_works() {
             let mut desk = Desk::new(1);
             let customer = desk.customer(0);
             let old = desk.invoice(customer);
-            desk.to_sage();
+            desk.export_invoices();
             let number = number_of(&mut desk, "invoices", old);
             desk.splynx("invoices", "delete", old, json!({}));
             let price = if same { "100" } else { "200" };
@@ -207,7 +207,7 @@ fn a_number_that_was_burnt_is_held_with_both_cures_and_each_of_them_works() {
         &json!({"late": 70_000}),
     );
     for _ in 0..3 {
-        desk.to_sage();
+        desk.export_invoices();
         desk.pass(6);
     }
     assert_eq!(desk.standing("invoice", invoice), standing("synced", ""));

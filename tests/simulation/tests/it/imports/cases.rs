@@ -68,7 +68,7 @@ fn cases(desk: &mut Desk) -> Vec<Case> {
     );
     desk.set("payments_direction", "to_sage");
     desk.set("payments_push_methods", "3");
-    desk.to_sage();
+    desk.export_invoices();
     desk.installation.run_through("export-payments");
     for (place, (customer, invoice)) in invoices.iter().enumerate() {
         let status = STATES[place % 4].0;

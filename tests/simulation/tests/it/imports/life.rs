@@ -94,7 +94,7 @@ fn a_line_is_decided_anew_when_its_allocations_or_the_settings_change() {
     let customer = desk.customer(0);
     let invoice = desk.invoice(customer);
     let other = desk.invoice(customer);
-    desk.to_sage();
+    desk.export_invoices();
     let receipt = desk.receipt(customer, "2026-02-17", "200", &[]);
     desk.import();
     assert_eq!(shown(&desk.lines(receipt)), ["1: 200 new"]);
@@ -151,7 +151,7 @@ fn a_line_is_decided_anew_when_its_allocations_or_the_settings_change() {
     // F20 alone brings back what waits for it.
     let customer = desk.customer(1);
     let invoice = desk.invoice(customer);
-    desk.to_sage();
+    desk.export_invoices();
     desk.splynx(
         "payments",
         "create",
@@ -172,7 +172,7 @@ fn a_line_is_decided_anew_when_its_allocations_or_the_settings_change() {
     // A discount settles in full with less money, and is told once.
     let customer = desk.customer(0);
     let invoice = desk.invoice(customer);
-    desk.to_sage();
+    desk.export_invoices();
     let receipt = desk.receipt(customer, "2026-02-19", "110", &[(invoice, "110", "5")]);
     desk.set("create_payment_without_invoice", "off");
     for _ in 0..2 {
@@ -265,7 +265,7 @@ fn a_line_that_somebody_pairs_on_splynxs_screen_is_paid_by_that_payment() {
         let mut desk = Desk::new(1);
         let customer = desk.customer(0);
         let invoice = desk.invoice(customer);
-        desk.to_sage();
+        desk.export_invoices();
         let receipt = desk.receipt(customer, "2026-02-17", "115", &[]);
         let ignored = desk.receipt(customer, "2026-02-17", "7", &[]);
         desk.import();
@@ -341,7 +341,7 @@ fn a_person_pairs_a_waiting_receipt_with_invoices_by_their_numbers() {
     let mut desk = Desk::new(3);
     let (customer, other, third) = (desk.customer(0), desk.customer(1), desk.customer(2));
     let invoices = [customer, customer, other, third].map(|customer| desk.invoice(customer));
-    desk.to_sage();
+    desk.export_invoices();
     desk.splynx(
         "invoices",
         "update",

@@ -14,7 +14,7 @@ fn desk() -> (Desk, [i64; 3]) {
     let mut desk = Desk::new(1);
     let customer = desk.customer(0);
     let invoices = [desk.invoice(customer), desk.invoice(customer)];
-    desk.to_sage();
+    desk.export_invoices();
     let waiting = desk.receipt(customer, "2026-02-17", "60", &[(invoices[1], "50", "0")]);
     let unlinked = desk.receipt(customer, "2026-02-17", "40", &[]);
     desk.import();
