@@ -13,7 +13,7 @@ use crate::collect::{ToMap, ToSet};
 use crate::json;
 use crate::sage::{self, AllocationLikeness, Likeness, Service};
 use crate::splynx::{self, Relation};
-use crate::sync::pipeline::{Aside, Decision, is_ours_to_decide, settle};
+use crate::sync::pipeline::{Decision, is_ours_to_decide, settle};
 use crate::write::ledger::{Job, Run};
 use crate::write::protocol::{self, Act, Expected, Write};
 use crate::write::record::{
@@ -253,16 +253,17 @@ impl Ends {
         }
     }
 
-    /// The object in Sage that an end became, or what becomes of the allocation meanwhile.
-    fn remote(&self, key: RecordKey) -> Result<(&Record, &Remote), Aside> {
+    /// The object in Sage that an end became, or what becomes of the allocation meanwhile. An end that has no record is not ours to
+    /// tell of (yet): dated before the from-date, just come from Sage, not read so far. Once it has one, its customer is noted.
+    fn remote(&self, key: RecordKey) -> Result<(&Record, &Remote), Decision> {
         let what = key.kind.name();
-        let record = self.record(key);
-        if let Some((record, remote)) = record.and_then(|r| Some((r, r.remote.as_ref()?))) {
+        let record = self.record(key).ok_or(Decision::Keep)?;
+        if let Some(remote) = &record.remote {
             return Ok((record, remote));
         }
-        let label = record.map_or_else(|| key.id.to_string(), |record| record.label.clone());
-        match record {
-            Some(record) if record.state.is_settled() => Err(Aside::Skip(
+        let label = &record.label;
+        Err(if record.state.is_settled() {
+            Decision::skip(
                 Reason::new(
                     "end-skipped",
                     format!(
@@ -272,16 +273,17 @@ impl Ends {
                     record.reason.cure.clone(),
                 )
                 .until_record(key),
-            )),
-            _ => Err(Aside::Hold(
+            )
+        } else {
+            Decision::hold(
                 Reason::new(
                     "end-not-synced",
                     format!("Its {what} {label} is not in Sage yet."),
                     "Export the documents and payments; if this one is held, cure that first.",
                 )
                 .until_record(key),
-            )),
-        }
+            )
+        })
     }
 }
 
@@ -296,7 +298,7 @@ fn decide(
     let record = stored.record.as_ref();
     let (payer, invoice) = match (ends.remote(relation.payer), ends.remote(relation.invoice)) {
         (Ok(payer), Ok(invoice)) => (payer, invoice),
-        (Err(aside), _) | (_, Err(aside)) => return Ok(Decision::SetAside(aside)),
+        (Err(decision), _) | (_, Err(decision)) => return Ok(decision),
     };
     let (source, target) = (payer.1, invoice.1);
     let likeness = AllocationLikeness {
@@ -333,18 +335,33 @@ fn decide(
         remote::refresh(run, SERVICE, above)?;
         found = remote::lookup(run, &[pair])?;
     }
-    for (end, remote) in [payer, invoice] {
-        if found.is_empty() && end.allocated_in_sage && rest(run, remote)? < relation.amount {
-            return Ok(Decision::skip(Reason::new(
+    for (key, (end, remote)) in [(relation.payer, payer), (relation.invoice, invoice)] {
+        let differs = matches!(end.state, State::Held | State::Owed);
+        if !found.is_empty()
+            || !(differs || end.allocated_in_sage)
+            || rest(run, remote)? >= relation.amount
+        {
+            continue;
+        }
+        let (what, label) = (remote.service.title(), &end.label);
+        return Ok(if differs {
+            Decision::hold(
+                Reason::new(
+                    "end-differs",
+                    format!("Not enough is left in Sage of the {what} {label}, which is not as Splynx says: {}", end.reason.message),
+                    "Cure that first.",
+                )
+                .until_record(key),
+            )
+        } else {
+            Decision::skip(Reason::new(
                 "allocated-in-sage",
                 format!(
-                    "In Sage the {} {} is allocated otherwise, and not enough of it is left.",
-                    remote.service.title(),
-                    end.label
+                    "In Sage the {what} {label} is allocated otherwise, and not enough of it is left."
                 ),
                 "Where the invoices should be Splynx's, switch \"Auto allocate receipts to oldest invoice\" off and correct the allocations in Sage.",
-            )));
-        }
+            ))
+        });
     }
     Ok(match found.pop() {
         Some((_, found)) => Decision::Found {
