@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::capability::{Activity, Capabilities, Entry, Failure, Request, Response};
 use crate::collect::{ToMap, ToSet};
+use crate::sage::Service;
 use crate::settings::Settings;
 use crate::write::record::{
     Batch, Kind, OPEN, RECORDS, Reason, Record, RecordKey, State, Stored, WAITING,
@@ -61,6 +62,8 @@ pub struct Run<'a> {
     pub settings: Settings,
     /// For the run's summary: `invoices created` → 12.
     pub counts: BTreeMap<String, u64>,
+    /// Whose news in Sage this run has listed ([`crate::write::remote::catch_up`]).
+    pub caught_up: Vec<Service>,
     stage: Stage,
 }
 
@@ -82,6 +85,7 @@ impl<'a> Run<'a> {
             cap,
             settings,
             counts: BTreeMap::new(),
+            caught_up: Vec::new(),
             stage: Stage::default(),
         })
     }

@@ -201,7 +201,7 @@ fn commit_intents(run: &mut Run, writes: &mut [Write]) -> Job<()> {
 
 /// The request for a write, or why it is held instead.
 fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reason>> {
-    let (id, fields) = match &write.act {
+    let (id, fields, expected) = match &write.act {
         Act::Create {
             object, own_number, ..
         } => {
@@ -209,7 +209,11 @@ fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reason>> {
             return Ok(Ok(request));
         }
         Act::Remove { id, .. } => return Ok(Ok(sage::delete_request(run, write.service, *id))),
-        Act::Update { id, fields, .. } => (*id, fields),
+        Act::Update {
+            id,
+            fields,
+            expected,
+        } => (*id, fields, expected),
     };
     // Sage resets what a Save leaves out, so the object is read at once before and edited as it is.
     let Some(mut object) = sage::get_one(run, write.service, id)? else {
@@ -225,6 +229,21 @@ fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reason>> {
             "locked-in-sage",
             "It was changed in Splynx, and Sage has locked it: its period is closed, or it is reconciled.",
             "Open the period in Sage and retry; or undo the change in Splynx and correct it with a credit note.",
+        )));
+    }
+    let allocated = json::decimal(&object, "Total")
+        .zip(sage::rest(&object))
+        .map(|(total, rest)| total - rest);
+    if let (Some(expected), Some(allocated)) = (expected, allocated)
+        && expected.total < allocated
+    {
+        return Ok(Err(Reason::new(
+            "more-allocated",
+            format!(
+                "It is {:.2} in Splynx now, and in Sage {allocated:.2} of it is allocated already.",
+                expected.total
+            ),
+            "Take the allocation back in Sage and retry; or undo the change in Splynx and correct it with a credit note.",
         )));
     }
     if let (Some(object), Some(fields)) = (object.as_object_mut(), fields.as_object()) {

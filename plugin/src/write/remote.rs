@@ -264,6 +264,16 @@ pub fn refresh(run: &mut Run, service: Service, mut above: i64) -> Job<()> {
     }
 }
 
+/// Lists what people typed into Sage since it was listed last: once a run, before anything is made, so that it is met and not doubled.
+pub fn catch_up(run: &mut Run, service: Service) -> Job<()> {
+    if run.caught_up.contains(&service) {
+        return Ok(());
+    }
+    run.caught_up.push(service);
+    let above = highest(run, service)?;
+    refresh(run, service, above)
+}
+
 /// Indexes a page of rows; answers the highest id seen.
 pub(super) fn index(
     run: &mut Run,
