@@ -15,5 +15,6 @@ mod money;
 mod pairing;
 mod pairing_file;
 mod payments;
+mod previews;
 mod same_number;
 mod whole;
