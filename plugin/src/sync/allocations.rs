@@ -13,7 +13,7 @@ use crate::collect::{ToMap, ToSet};
 use crate::json;
 use crate::sage::{self, AllocationLikeness, Likeness, Service};
 use crate::splynx::{self, Relation};
-use crate::sync::pipeline::{Decision, is_ours_to_decide, settle};
+use crate::sync::pipeline::{Aside, Decision, is_ours_to_decide, settle};
 use crate::write::ledger::{Job, Run};
 use crate::write::protocol::{self, Act, Expected, Write};
 use crate::write::record::{
@@ -253,17 +253,17 @@ impl Ends {
         }
     }
 
-    /// The object in Sage that an end became, or what becomes of the allocation meanwhile. An end that has no record is not ours to
+    /// The object in Sage that an end became, or what becomes of the allocation meanwhile; none: nothing. An end that has no record is not ours to
     /// tell of (yet): dated before the from-date, just come from Sage, not read so far. Once it has one, its customer is noted.
-    fn remote(&self, key: RecordKey) -> Result<(&Record, &Remote), Decision> {
+    fn remote(&self, key: RecordKey) -> Result<(&Record, &Remote), Option<Aside>> {
         let what = key.kind.name();
-        let record = self.record(key).ok_or(Decision::Keep)?;
+        let record = self.record(key).ok_or(None)?;
         if let Some(remote) = &record.remote {
             return Ok((record, remote));
         }
         let label = &record.label;
-        Err(if record.state.is_settled() {
-            Decision::skip(
+        Err(Some(if record.state.is_settled() {
+            Aside::Skip(
                 Reason::new(
                     "end-skipped",
                     format!(
@@ -275,7 +275,7 @@ impl Ends {
                 .until_record(key),
             )
         } else {
-            Decision::hold(
+            Aside::Hold(
                 Reason::new(
                     "end-not-synced",
                     format!("Its {what} {label} is not in Sage yet."),
@@ -283,7 +283,7 @@ impl Ends {
                 )
                 .until_record(key),
             )
-        })
+        }))
     }
 }
 
@@ -298,7 +298,9 @@ fn decide(
     let record = stored.record.as_ref();
     let (payer, invoice) = match (ends.remote(relation.payer), ends.remote(relation.invoice)) {
         (Ok(payer), Ok(invoice)) => (payer, invoice),
-        (Err(decision), _) | (_, Err(decision)) => return Ok(decision),
+        (Err(aside), _) | (_, Err(aside)) => {
+            return Ok(aside.map_or(Decision::Keep, Decision::SetAside));
+        }
     };
     let (source, target) = (payer.1, invoice.1);
     let likeness = AllocationLikeness {

@@ -10,6 +10,7 @@ mod documents;
 mod doubts;
 mod imports;
 mod judge;
+mod manual;
 mod mapping;
 mod money;
 mod pairing;
