@@ -22,7 +22,8 @@ use crate::write::remote;
 use crate::write::verdict;
 
 const SERVICE: Service = Service::Allocation;
-/// `000000000088/000000003001`: the allocations of a customer that we have a record of.
+/// `000000000088/000000003001`: the allocations of a customer that we have a record of → their pair in Sage's list, once both ends
+/// are there.
 const OF_CUSTOMER: &str = "allocation-of";
 /// Customers read from storage at once.
 const PAGE: u32 = 100;
@@ -43,14 +44,15 @@ pub fn sync(run: &mut Run) -> Job<()> {
         after.clone_from(&last.key);
         for entry in &noted {
             if let Ok(customer) = entry.key.parse() {
-                work.plan(run, customer)?;
+                work.customers.push(customer);
+                work.plan(run, customer, false)?;
             }
-            if work.writes.len() >= sage::LARGEST_BATCH {
-                work.carry_out(run)?;
+            if work.writes.len() + work.removals.len() >= sage::LARGEST_BATCH {
+                work.carry_out(run, false)?;
             }
         }
     }
-    work.carry_out(run)
+    work.carry_out(run, true)
 }
 
 /// Allocations that an earlier run, a person or one of their ends has planned again.
@@ -77,25 +79,43 @@ struct Work {
 }
 
 impl Work {
-    fn plan(&mut self, run: &mut Run, customer: i64) -> Job<()> {
+    /// Splynx gives relations new ids when a payment is edited. So nothing is made for a customer before what is to go has gone:
+    /// that frees pairs and amounts. `freed`: it has, as far as Sage let it.
+    fn plan(&mut self, run: &mut Run, customer: i64, freed: bool) -> Job<()> {
         run.progress(Kind::Allocation.title(), 0, 0)?;
-        self.customers.push(customer);
         let wanted = wanted(splynx::relations(run, customer)?);
-        let known = known(run, customer)?;
-        let ids = wanted.keys().copied().chain(known).to_set();
-        let records = run.records(ids.iter().map(|id| RecordKey::new(Kind::Allocation, *id)))?;
+        let mut pairs = known(run, customer)?;
         let ends = Ends::load(run, wanted.values())?;
-        let mut batch = Batch::default();
-        for id in ids {
-            batch.set(OF_CUSTOMER, format!("{customer:012}/{id:012}"), "");
+        for (id, relation) in &wanted {
+            pairs.insert(*id, ends.pair(relation));
         }
-        for (key, stored) in records.into_iter().filter(|(_, s)| is_ours_to_decide(s)) {
-            let decision = match wanted.get(&key.id) {
-                Some(relation) => decide(run, &ends, relation, &stored)?,
-                None => gone(&stored),
+        let records = run.records(pairs.keys().map(|id| RecordKey::new(Kind::Allocation, *id)))?;
+        let mut batch = Batch::default();
+        for (id, pair) in &pairs {
+            batch.set(
+                OF_CUSTOMER,
+                format!("{customer:012}/{id:012}"),
+                pair.clone(),
+            );
+        }
+        let (allocated, open): (Vec<_>, Vec<_>) = records
+            .into_iter()
+            .filter(|(_, stored)| is_ours_to_decide(stored))
+            .partition(|(_, stored)| stored.record.as_ref().is_some_and(|r| r.remote.is_some()));
+        let before = self.removals.len();
+        for (key, stored) in allocated.into_iter().chain(open) {
+            let is_open = stored.record.as_ref().is_none_or(|r| r.remote.is_none());
+            if is_open && !freed && self.removals.len() > before {
+                break;
+            }
+            let pair = pairs.get(&key.id).cloned().unwrap_or_default();
+            let relation = wanted.get(&key.id);
+            let decision = match relation {
+                Some(relation) => decide(run, &ends, relation, &stored, pair)?,
+                None => gone(&stored, pair),
             };
             let before = stored.record.clone().unwrap_or_default();
-            let record = match wanted.get(&key.id) {
+            let record = match relation {
                 Some(relation) => Record {
                     state: State::Planned,
                     label: ends.label(relation),
@@ -127,32 +147,36 @@ impl Work {
         run.commit(batch)
     }
 
-    /// Sends what was planned, what is taken back first: it frees the amounts for the others.
-    fn carry_out(&mut self, run: &mut Run) -> Job<()> {
-        let Self {
-            customers,
-            removals,
-            writes,
-        } = std::mem::take(self);
-        let changed = removals.iter().any(|write| write.record.amount.is_some());
+    /// Sends what was planned, in full batches; `all`: the rest of it too.
+    fn carry_out(&mut self, run: &mut Run, all: bool) -> Job<()> {
+        let removals = std::mem::take(&mut self.removals);
+        let freed = removals.iter().map(|write| write.record.customer).to_set();
         protocol::execute(run, removals)?;
-        protocol::execute(run, writes)?;
+        for customer in freed {
+            self.plan(run, customer, true)?;
+        }
+        // What Sage would not let go just now waits for the next look at its customer.
+        self.removals.clear();
+        let full = self.writes.len() / sage::LARGEST_BATCH * sage::LARGEST_BATCH;
+        let rest = match all {
+            true => Vec::new(),
+            false => self.writes.split_off(full),
+        };
+        protocol::execute(run, std::mem::replace(&mut self.writes, rest))?;
+        let waiting = self
+            .writes
+            .iter()
+            .map(|write| write.record.customer)
+            .to_set();
         let mut batch = Batch::default();
-        for customer in &customers {
-            batch.delete(ALLOCATING, format!("{customer:012}"));
-        }
-        run.commit(batch)?;
-        if changed {
-            // What was taken back because its amount had changed is wanted with the new one.
-            for customer in customers {
-                self.plan(run, customer)?;
+        self.customers.retain(|customer| {
+            let waits = waiting.contains(customer);
+            if !waits {
+                batch.delete(ALLOCATING, format!("{customer:012}"));
             }
-            let again = std::mem::take(&mut self.writes);
-            self.customers.clear();
-            self.removals.clear();
-            protocol::execute(run, again)?;
-        }
-        Ok(())
+            waits
+        });
+        run.commit(batch)
     }
 }
 
@@ -176,16 +200,16 @@ fn wanted(relations: Vec<Relation>) -> Map<i64, Relation> {
         .to_map()
 }
 
-/// Ids of the customer's allocations that we have a record of.
-fn known(run: &mut Run, customer: i64) -> Job<Vec<i64>> {
+/// Ids and pairs of the customer's allocations that we have a record of.
+fn known(run: &mut Run, customer: i64) -> Job<Map<i64, String>> {
     let prefix = format!("{customer:012}/");
-    let mut ids = Vec::new();
+    let mut ids = Map::new_vec();
     let mut after = String::new();
     loop {
         let page = run.cap.scan(OF_CUSTOMER, &prefix, &after, PAGE)?;
         ids.extend(page.iter().filter_map(|entry| {
             let id = entry.key.strip_prefix(&prefix)?;
-            id.parse::<i64>().ok()
+            Some((id.parse().ok()?, entry.value.clone()))
         }));
         match page.last() {
             Some(last) if page.len() == PAGE as usize => after.clone_from(&last.key),
@@ -215,16 +239,26 @@ impl Ends {
         format!("{} for {}", name(relation.payer), name(relation.invoice))
     }
 
-    /// The object in Sage that an end became, or what becomes of the allocation meanwhile.
-    fn remote(&self, key: RecordKey) -> Result<(&Record, &Remote), Aside> {
+    /// Where Sage's list has the pair; empty while one of the ends is not there.
+    fn pair(&self, relation: &Relation) -> String {
+        let id = |key: RecordKey| Some(self.record(key)?.remote.as_ref()?.id);
+        match (id(relation.payer), id(relation.invoice)) {
+            (Some(source), Some(target)) => remote::by_pair(source, target),
+            _ => String::new(),
+        }
+    }
+
+    /// The object in Sage that an end became, or what becomes of the allocation meanwhile; none: nothing. An end that has no record is not ours to
+    /// tell of (yet): dated before the from-date, just come from Sage, not read so far. Once it has one, its customer is noted.
+    fn remote(&self, key: RecordKey) -> Result<(&Record, &Remote), Option<Aside>> {
         let what = key.kind.name();
-        let record = self.record(key);
-        if let Some((record, remote)) = record.and_then(|r| Some((r, r.remote.as_ref()?))) {
+        let record = self.record(key).ok_or(None)?;
+        if let Some(remote) = &record.remote {
             return Ok((record, remote));
         }
-        let label = record.map_or_else(|| key.id.to_string(), |record| record.label.clone());
-        match record {
-            Some(record) if record.state.is_settled() => Err(Aside::Skip(
+        let label = &record.label;
+        Err(Some(if record.state.is_settled() {
+            Aside::Skip(
                 Reason::new(
                     "end-skipped",
                     format!(
@@ -234,25 +268,34 @@ impl Ends {
                     record.reason.cure.clone(),
                 )
                 .until_record(key),
-            )),
-            _ => Err(Aside::Hold(
+            )
+        } else {
+            Aside::Hold(
                 Reason::new(
                     "end-not-synced",
                     format!("Its {what} {label} is not in Sage yet."),
                     "Export the documents and payments; if this one is held, cure that first.",
                 )
                 .until_record(key),
-            )),
-        }
+            )
+        }))
     }
 }
 
 /// What becomes of a relation that Splynx has.
-fn decide(run: &mut Run, ends: &Ends, relation: &Relation, stored: &Stored) -> Job<Decision> {
+fn decide(
+    run: &mut Run,
+    ends: &Ends,
+    relation: &Relation,
+    stored: &Stored,
+    pair: String,
+) -> Job<Decision> {
     let record = stored.record.as_ref();
     let (payer, invoice) = match (ends.remote(relation.payer), ends.remote(relation.invoice)) {
         (Ok(payer), Ok(invoice)) => (payer, invoice),
-        (Err(aside), _) | (_, Err(aside)) => return Ok(Decision::SetAside(aside)),
+        (Err(aside), _) | (_, Err(aside)) => {
+            return Ok(aside.map_or(Decision::Keep, Decision::SetAside));
+        }
     };
     let (source, target) = (payer.1, invoice.1);
     let likeness = AllocationLikeness {
@@ -273,12 +316,14 @@ fn decide(run: &mut Run, ends: &Ends, relation: &Relation, stored: &Stored) -> J
         } else {
             Decision::Write {
                 service: SERVICE,
-                act: Act::Remove { id: remote.id },
+                act: Act::Remove {
+                    id: remote.id,
+                    listed: pair,
+                },
                 hash: String::new(),
             }
         });
     }
-    let pair = remote::by_pair(likeness.source, likeness.target);
     let likeness = Likeness::Allocation(likeness);
     let mut found = remote::lookup(run, std::slice::from_ref(&pair))?;
     if found.is_empty() && payer.0.allocated_in_sage {
@@ -287,18 +332,33 @@ fn decide(run: &mut Run, ends: &Ends, relation: &Relation, stored: &Stored) -> J
         remote::refresh(run, SERVICE, above)?;
         found = remote::lookup(run, &[pair])?;
     }
-    for (end, remote) in [payer, invoice] {
-        if found.is_empty() && end.allocated_in_sage && rest(run, remote)? < relation.amount {
-            return Ok(Decision::skip(Reason::new(
+    for (key, (end, remote)) in [(relation.payer, payer), (relation.invoice, invoice)] {
+        let differs = matches!(end.state, State::Held | State::Owed);
+        if !found.is_empty()
+            || !(differs || end.allocated_in_sage)
+            || rest(run, remote)? >= relation.amount
+        {
+            continue;
+        }
+        let (what, label) = (remote.service.title(), &end.label);
+        return Ok(if differs {
+            Decision::hold(
+                Reason::new(
+                    "end-differs",
+                    format!("Not enough is left in Sage of the {what} {label}, which is not as Splynx says: {}", end.reason.message),
+                    "Cure that first.",
+                )
+                .until_record(key),
+            )
+        } else {
+            Decision::skip(Reason::new(
                 "allocated-in-sage",
                 format!(
-                    "In Sage the {} {} is allocated otherwise, and not enough of it is left.",
-                    remote.service.title(),
-                    end.label
+                    "In Sage the {what} {label} is allocated otherwise, and not enough of it is left."
                 ),
                 "Where the invoices should be Splynx's, switch \"Auto allocate receipts to oldest invoice\" off and correct the allocations in Sage.",
-            )));
-        }
+            ))
+        });
     }
     Ok(match found.pop() {
         Some((_, found)) => Decision::Found {
@@ -334,14 +394,17 @@ fn rest(run: &mut Run, remote: &Remote) -> Job<Decimal> {
 }
 
 /// What becomes of an allocation whose relation Splynx no longer has.
-fn gone(stored: &Stored) -> Decision {
+fn gone(stored: &Stored, pair: String) -> Decision {
     match &stored.record {
         Some(Record {
             remote: Some(remote),
             ..
         }) => Decision::Write {
             service: SERVICE,
-            act: Act::Remove { id: remote.id },
+            act: Act::Remove {
+                id: remote.id,
+                listed: pair,
+            },
             hash: String::new(),
         },
         Some(_) => Decision::skip(Reason::new(

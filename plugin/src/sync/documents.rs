@@ -89,6 +89,11 @@ pub fn facts<'p>(
         .into_iter()
         .filter(|(_, stored)| stored.record.as_ref().is_none_or(|r| r.remote.is_none()))
         .collect();
+    for (document, stored) in &fresh {
+        if stored.record.is_none() || stored.is_judged_again() {
+            remote::catch_up(run, service_of(kind, document))?;
+        }
+    }
     let questions = fresh
         .iter()
         .map(|(document, stored)| {

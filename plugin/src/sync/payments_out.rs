@@ -60,6 +60,12 @@ impl Entity for Payments {
                 .filter_map(|(payment, _)| payment.invoice_id)
                 .map(|id| RecordKey::new(Kind::Invoice, id)),
         )?;
+        if fresh
+            .iter()
+            .any(|(_, stored)| stored.record.is_none() || stored.is_judged_again())
+        {
+            remote::catch_up(run, SERVICE)?;
+        }
         let questions = fresh
             .iter()
             .map(|(payment, stored)| Question {

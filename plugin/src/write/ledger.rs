@@ -2,6 +2,7 @@
 
 use crate::capability::{Activity, Capabilities, Entry, Failure, Request, Response};
 use crate::collect::{Map, Set, ToMap, ToSet};
+use crate::sage::Service;
 use crate::settings::Settings;
 use crate::write::record::{
     Batch, Kind, OPEN, RECORDS, Reason, Record, RecordKey, State, Stored, WAITING,
@@ -59,6 +60,8 @@ pub struct Run<'a> {
     pub settings: Settings,
     /// For the run's summary: `invoices created` → 12.
     pub counts: Map<String, u64>,
+    /// Whose news in Sage this run has listed ([`crate::write::remote::catch_up`]).
+    pub caught_up: Vec<Service>,
     stage: Stage,
 }
 
@@ -80,6 +83,7 @@ impl<'a> Run<'a> {
             cap,
             settings,
             counts: Map::new_vec(),
+            caught_up: Vec::new(),
             stage: Stage::default(),
         })
     }

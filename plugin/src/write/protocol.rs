@@ -46,8 +46,8 @@ pub enum Act {
         fields: Value,
         expected: Option<Expected>,
     },
-    /// Takes an allocation back; nothing else is ever deleted.
-    Remove { id: i64 },
+    /// Takes an allocation back; nothing else is ever deleted. `listed`: its key in the index of Sage's lists, forgotten with it.
+    Remove { id: i64, listed: String },
 }
 
 /// What Sage should have stored; a customer has no such thing.
@@ -199,15 +199,19 @@ fn commit_intents(run: &mut Run, writes: &mut [Write]) -> Job<()> {
 
 /// The request for a write, or why it is held instead.
 fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reason>> {
-    let (id, fields) = match &write.act {
+    let (id, fields, expected) = match &write.act {
         Act::Create {
             object, own_number, ..
         } => {
             let request = sage::save_request(run, write.service, object, *own_number);
             return Ok(Ok(request));
         }
-        Act::Remove { id } => return Ok(Ok(sage::delete_request(run, write.service, *id))),
-        Act::Update { id, fields, .. } => (*id, fields),
+        Act::Remove { id, .. } => return Ok(Ok(sage::delete_request(run, write.service, *id))),
+        Act::Update {
+            id,
+            fields,
+            expected,
+        } => (*id, fields, expected),
     };
     // Sage resets what a Save leaves out, so the object is read at once before and edited as it is.
     let Some(mut object) = sage::get_one(run, write.service, id)? else {
@@ -223,6 +227,21 @@ fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reason>> {
             "locked-in-sage",
             "It was changed in Splynx, and Sage has locked it: its period is closed, or it is reconciled.",
             "Open the period in Sage and retry; or undo the change in Splynx and correct it with a credit note.",
+        )));
+    }
+    let allocated = json::decimal(&object, "Total")
+        .zip(sage::rest(&object))
+        .map(|(total, rest)| total - rest);
+    if let (Some(expected), Some(allocated)) = (expected, allocated)
+        && expected.total < allocated
+    {
+        return Ok(Err(Reason::new(
+            "more-allocated",
+            format!(
+                "It is {:.2} in Splynx now, and in Sage {allocated:.2} of it is allocated already.",
+                expected.total
+            ),
+            "Take the allocation back in Sage and retry; or undo the change in Splynx and correct it with a credit note.",
         )));
     }
     if let (Some(object), Some(fields)) = (object.as_object_mut(), fields.as_object()) {
@@ -314,6 +333,9 @@ fn removed(batch: &mut Batch, run: &mut Run, write: &mut Write) -> Job<()> {
         intent: None,
         ..write.record.clone()
     };
+    if let Act::Remove { listed, .. } = &write.act {
+        remote::forget(batch, listed);
+    }
     run.count(format!("{} removed", write.key.kind.title()));
     batch
         .activities

@@ -76,6 +76,13 @@ pub fn note(batch: &mut Batch, service: Service, found: &Found) {
     }
 }
 
+/// It is no longer in Sage.
+pub fn forget(batch: &mut Batch, key: &str) {
+    if !key.is_empty() {
+        batch.delete(FOUND, key.to_owned());
+    }
+}
+
 /// What was listed under these index keys.
 pub fn lookup(run: &mut Run, keys: &[String]) -> Job<Vec<(String, Found)>> {
     let entries = run.cap.get(FOUND, keys)?;
@@ -251,6 +258,16 @@ pub fn refresh(run: &mut Run, service: Service, mut above: i64) -> Job<()> {
             return Ok(());
         }
     }
+}
+
+/// Lists what people typed into Sage since it was listed last: once a run, before anything is made, so that it is met and not doubled.
+pub fn catch_up(run: &mut Run, service: Service) -> Job<()> {
+    if run.caught_up.contains(&service) {
+        return Ok(());
+    }
+    run.caught_up.push(service);
+    let above = highest(run, service)?;
+    refresh(run, service, above)
 }
 
 /// Indexes a page of rows; answers the highest id seen.

@@ -1,17 +1,19 @@
 //! Automatic runs: which kinds, on which days, in which order; and what a changed setting brings back.
 
+use addon_host::manifest::Manifest;
 use chrono::{DateTime, TimeDelta, Utc};
 use sandbox::http::Service;
 use sandbox::isp::{Isp, Size};
 use serde_json::json;
 use simulation::books::{expected, held, rows};
 use simulation::installation::Installation;
+use simulation::world::MANIFEST;
 
 use crate::judge::{assert_in_step, writes};
 
 const TOGGLES: [&str; 4] = ["customers", "invoices", "credit_notes", "payments"];
 
-/// F35, F36, F37, F38, F39, F40, I8, D4, D8, D17: each toggle runs its kind and no other; payments on their days only, a day that a month
+/// F35, F36, F37, F38, F39, I8, D4, D8: each toggle runs its kind and no other; payments on their days only, a day that a month
 /// lacks being its last; all off, a sync says so and does nothing, and every kind can be run by hand all the same.
 #[test]
 fn each_toggle_runs_its_kind_and_payments_on_their_days_only() {
@@ -148,5 +150,28 @@ fn a_setting_that_changes_brings_back_what_it_had_left_out() {
         installation.run_through("sync");
         println!("{key}");
         assert_in_step(&isp, &mut installation);
+    }
+}
+
+/// D17, F40, F18, F20, F30, F33, F34, F15: what an operator gets who sets nothing is the safe choice.
+#[test]
+fn the_defaults_are_the_safe_choices() {
+    let manifest = Manifest::parse(MANIFEST).expect("the add-on's manifest is valid");
+    for (key, default) in [
+        ("cron_customers", "off"),
+        ("cron_invoices", "off"),
+        ("cron_credit_notes", "off"),
+        ("cron_payments", "off"),
+        ("create_payment_without_invoice", "off"),
+        ("create_payment_for_paid_invoice", "off"),
+        ("payments_direction", "to_sage"),
+        ("use_inclusive_amounts", "on"),
+        ("use_system_document_number", "on"),
+        ("use_credit_notes", "on"),
+        ("sync_every_minutes", "15"),
+    ] {
+        let setting = manifest.settings.iter().find(|setting| setting.key == key);
+        let setting = setting.unwrap_or_else(|| panic!("{key} is a setting"));
+        assert_eq!(setting.default.as_deref(), Some(default), "{key}");
     }
 }

@@ -1,7 +1,5 @@
 //! Everything goes over, once, within the limits; natively and as the component.
 
-use std::collections::BTreeSet;
-
 use chrono::TimeDelta;
 use mock_host::MemoryStorage;
 use mock_host::component::Plugin;
@@ -161,51 +159,6 @@ fn a_lost_database_is_rebuilt_from_the_keys_in_sage() {
         before,
         "what was found is as it was sent: nothing to update"
     );
-}
-
-#[test]
-fn a_preview_lists_exactly_what_the_job_then_does_and_changes_nothing() {
-    let isp = Isp::seeded(Size::Small, 5);
-    for in_step in [false, true] {
-        let mut installation = Installation::new(&isp, in_step);
-        // A mapping that is missing, so that the plan holds some records too.
-        installation.set("item.9", "");
-        let plan = installation.preview("sync").expect("the preview works");
-        assert_eq!(writes(&mut installation), 0);
-        assert_eq!(
-            installation.host().storage.tables().count(),
-            0,
-            "nothing was stored"
-        );
-        let planned: BTreeSet<(String, String)> = plan
-            .iter()
-            .map(|row| (row.cells[0].clone(), row.id.clone()))
-            .collect();
-        installation.run_through("sync");
-        let done: BTreeSet<(String, String)> = installation
-            .host()
-            .storage
-            .activities()
-            .iter()
-            .map(|activity| {
-                let act = match activity.action.as_str() {
-                    "created" => "create",
-                    "updated" => "update",
-                    "paired" => "pair",
-                    "skipped" => "skip",
-                    "held" => "hold",
-                    "owed" => "owe",
-                    other => other,
-                };
-                (
-                    act.to_owned(),
-                    format!("{}/{}", activity.entity, activity.local_id),
-                )
-            })
-            .collect();
-        assert!(planned.len() > 500, "there was something to plan");
-        assert_eq!(planned, done);
-    }
 }
 
 /// The built component, where there is one; `scripts/test` insists on it.
