@@ -305,6 +305,14 @@ fn what_may_be_in_sage_already_waits_and_what_came_from_there_never_returns() {
         assert_eq!(desk.standing("payment", payment), standing("synced", ""));
     }
 
+    // A receipt that a bookkeeper makes after all that were there have been listed.
+    desk.set("import_payments_from", "2030-01-01");
+    desk.receipt(customer, "2026-02-06", "66", &[]);
+    let later = desk.payment(customer, "66", json!({"date": "2026-02-06"}));
+    desk.run("export-payments");
+    let doubt = standing("held", "possible-duplicate");
+    assert_eq!(desk.standing("payment", later), doubt);
+
     // A payment that was entered for an invoice goes after it.
     desk.set("tax.1", "");
     let invoice = desk.invoice(other);

@@ -136,6 +136,12 @@ fn a_document_typed_by_hand_is_a_possible_duplicate_until_a_person_decides() {
             3 + 3,
             "one was made beside H2"
         );
+        // Typed in after everything was listed, and before Splynx has it.
+        by_hand(&mut desk, entity, customer, "H4", "2026-02-09");
+        let late = make(&mut desk, customer, "2026-02-09");
+        desk.run("sync");
+        let doubt = standing("held", "possible-duplicate");
+        assert_eq!(desk.standing(kind, late), doubt);
         let number = number_of(&mut desk, in_splynx, retried);
         let rows = desk.state(true, entity);
         assert!(
