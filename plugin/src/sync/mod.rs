@@ -1,7 +1,11 @@
-//! What should happen, one file a kind: read from Splynx, decide (pure), hand over to the write protocol.
+//! What should happen, one file a subject: read, decide (pure), hand over to the write protocol.
 //!
-//! [`pipeline`] is the part that all kinds share. A kind says how its records are read, which facts a decision needs, and
-//! decides; it never sends anything itself.
+//! - Splynx → Sage: [`pipeline`] is what all kinds share; [`customers`] (with `customer_fields`), [`documents`] (as [`invoices`] and
+//!   [`credit_notes`]) and [`payments_out`] say how their records are read and decided. [`allocations`] follow Splynx's relations.
+//! - Sage → Splynx: [`payments_in`] finds receipts, `arrivals` judges them by [`receipts`] and [`lines`], [`statements`] carries out,
+//!   [`made`] recognises what Splynx holds already.
+//! - Who is who: [`pairing`], [`pairing_file`], [`same_number`].
+//! - What both sides call things, and how Sage computes: [`mapping`], [`calibration`].
 
 mod allocated;
 pub mod allocations;
