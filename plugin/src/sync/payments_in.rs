@@ -270,7 +270,9 @@ fn changed_receipts(run: &mut Run, cursor: &mut Cursor, before: &str) -> Job<()>
     if before.is_empty() || !Calibration::stored(run.cap)?.modified_filters {
         return Ok(());
     }
-    let filter = format!("Modified ge datetime'{before}'");
+    // To the second, as the calibration has tried it: stamps have fractions that a search may not take.
+    let second = before.get(..19).unwrap_or(before);
+    let filter = format!("Modified ge datetime'{second}'");
     let service = Service::CustomerReceipt.name();
     let mut above = 0;
     loop {
