@@ -293,9 +293,8 @@ fn decide(
     let record = stored.record.as_ref();
     let (payer, invoice) = match (ends.remote(relation.payer), ends.remote(relation.invoice)) {
         (Ok(payer), Ok(invoice)) => (payer, invoice),
-        (Err(aside), _) | (_, Err(aside)) => {
-            return Ok(aside.map_or(Decision::Keep, Decision::SetAside));
-        }
+        (Err(None), _) | (_, Err(None)) => return Ok(Decision::Keep),
+        (Err(Some(aside)), _) | (_, Err(Some(aside))) => return Ok(Decision::SetAside(aside)),
     };
     let (source, target) = (payer.1, invoice.1);
     let likeness = AllocationLikeness {

@@ -238,6 +238,7 @@ fn open_records(run: &mut Run, of: &dyn Walked) -> Job<()> {
 pub fn sweep(run: &mut Run, of: &dyn Walked) -> Job<()> {
     const COUNTED: usize = 50_000;
     const READ: usize = 200;
+    recovery::recover(run, of.kind())?;
     for (what, at_once) in [("counted", COUNTED), ("read", READ)] {
         let kind = of.kind();
         let place = format!("{what}/{}", kind.name());

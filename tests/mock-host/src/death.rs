@@ -18,6 +18,9 @@ pub enum Side {
     Before,
     /// Of a `send`, so many requests reach the world. Other calls act as a whole, and die after it.
     Within(usize),
+    /// Of a `send`, those requests reach the world whose bit is set, as with a host that sends several at once; the first one's bit is the
+    /// lowest. Other calls as [`Side::Within`].
+    Among(u64),
     /// The call acts, and the guest never hears of it.
     After,
 }
@@ -32,7 +35,21 @@ impl fmt::Display for Side {
         match self {
             Self::Before => f.write_str("before"),
             Self::Within(sent) => write!(f, "after {sent} requests of"),
+            Self::Among(sent) => write!(f, "after the requests {sent:#b} of"),
             Self::After => f.write_str("after"),
+        }
+    }
+}
+
+impl Side {
+    /// Whether the world sees the request at that place of a `send`.
+    pub(crate) fn reaches(self, place: usize) -> bool {
+        match self {
+            Self::Before => false,
+            Self::Within(sent) => place < sent,
+            Self::Among(sent) => u32::try_from(place)
+                .is_ok_and(|place| sent.checked_shr(place).is_some_and(|bits| bits & 1 == 1)),
+            Self::After => true,
         }
     }
 }

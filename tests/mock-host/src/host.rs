@@ -59,6 +59,11 @@ impl<W: World> MockHost<W> {
         self
     }
 
+    /// Keeps what runs do from now on.
+    pub fn keep_trace(&mut self) {
+        self.trace.get_or_insert_default();
+    }
+
     /// Begins a run: calls are numbered from 1 again, the trace and the reports are empty.
     pub fn begin(&mut self, rights: Rights) {
         self.rights = rights;
@@ -95,16 +100,21 @@ impl<W: World> MockHost<W> {
             .iter()
             .map(|request| self.refusal(request))
             .collect();
-        let mut sent: Vec<Request> = requests
+        // A death within a call decides which of its requests get out.
+        let side = self.death_here().unwrap_or(Side::After);
+        let mut places = 0..;
+        let reach: Vec<bool> = refusals
             .iter()
-            .zip(&refusals)
-            .filter(|(_, refusal)| refusal.is_none())
-            .map(|(r, _)| r.clone())
+            .map(|refusal| {
+                refusal.is_none() && places.next().is_some_and(|place| side.reaches(place))
+            })
             .collect();
-        let cut = self.death_within();
-        if let Some(reached) = cut {
-            sent.truncate(reached);
-        }
+        let sent: Vec<Request> = requests
+            .iter()
+            .zip(&reach)
+            .filter(|(_, reaches)| **reaches)
+            .map(|(request, _)| request.clone())
+            .collect();
         let expected = sent.len();
         let answered = if sent.is_empty() {
             Vec::new()
@@ -119,11 +129,15 @@ impl<W: World> MockHost<W> {
         let mut answered = answered.into_iter();
         let mut answers = Vec::with_capacity(requests.len());
         let mut exchanges = Vec::with_capacity(requests.len());
-        for (request, refusal) in requests.into_iter().zip(refusals) {
+        for ((request, refusal), reaches) in requests.into_iter().zip(refusals).zip(reach) {
             let sent = refusal.is_none();
-            let Some(answer) = refusal.map(Err).or_else(|| answered.next()) else {
-                break; // the run died before this one was sent
+            let answer = if reaches {
+                answered.next()
+            } else {
+                refusal.map(Err)
             };
+            // None: the run died before this one was sent.
+            let Some(answer) = answer else { continue };
             if self.trace.is_some() {
                 exchanges.push(Exchange {
                     request,
@@ -330,15 +344,10 @@ impl<W: World> MockHost<W> {
         }
     }
 
-    /// How many requests of this call reach the world, where it dies within.
-    fn death_within(&self) -> Option<usize> {
-        match self.death {
-            Some(DeathPoint {
-                call,
-                side: Side::Within(reached),
-            }) if call == self.calls => Some(reached),
-            _ => None,
-        }
+    /// How this call ends, where the run dies in it.
+    fn death_here(&self) -> Option<Side> {
+        let death = self.death.filter(|point| point.call == self.calls);
+        death.map(|point| point.side)
     }
 }
 

@@ -1,7 +1,9 @@
 //! Syncs of whole providers, judged by what the two services hold afterwards.
 
 mod allocations;
+mod busy;
 mod calibration;
+mod crashes;
 mod cron;
 mod cures;
 mod customers;
@@ -17,6 +19,7 @@ mod money;
 mod pairing;
 mod pairing_file;
 mod payments;
+mod picture;
 mod previews;
 mod same_number;
 mod whole;

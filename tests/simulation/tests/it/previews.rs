@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 use addon_host::manifest::Manifest;
 use mock_host::contract::Row;
 use sandbox::isp::{Isp, Size};
-use serde_json::json;
 use simulation::installation::Installation;
 use simulation::world::MANIFEST;
 use splynx_sageone::capability::Pair;
 
-use crate::desk::{Desk, line, with};
+use crate::busy::{busy, options};
 use crate::judge::writes;
 
 /// A row of a plan, and the activity that it foretells: act, record, name, amount, reason.
@@ -84,83 +83,6 @@ fn foretold_and_done(
     (foretold, done)
 }
 
-/// Two services in which everything has happened since the last sync, the day before.
-fn busy() -> Desk {
-    let mut desk = Desk::new(5);
-    let [first, second, third, fourth] = [0, 1, 2, 3].map(|place| desk.customer(place));
-    desk.set("create_payment_without_invoice", "on");
-    desk.set("import_payments_from", "2026-02-10");
-    let [changed, deleted, open, refused] = [1, 2, 3, 4].map(|_| desk.invoice(first));
-    let note = desk.credit_note(second, json!({"number": "CN 1"}));
-    let pay = |desk: &mut Desk, customer: i64, amount: &str, number: &str, more| {
-        desk.payment(
-            customer,
-            amount,
-            with(json!({"receipt_number": number}), more),
-        )
-    };
-    let edited = pay(&mut desk, third, "40", "R1", json!({}));
-    let gone = pay(&mut desk, fourth, "50", "R2", json!({}));
-    let paid = desk.invoice(fourth);
-    desk.run("sync");
-
-    desk.splynx("customers", "update", first, json!({"city": "Ceres"}));
-    desk.splynx("customers", "update", second, json!({"category": "lead"}));
-    desk.reprice(changed, "200");
-    desk.splynx("invoices", "delete", deleted, json!({}));
-    desk.splynx("credit_notes", "update", note, json!({"status": "deleted"}));
-    desk.splynx("payments", "update", edited, json!({"amount": "41"}));
-    desk.splynx("payments", "delete", gone, json!({}));
-    // More is allocated to it in Sage than it will be worth.
-    desk.receipt(first, "2026-02-02", "115", &[(refused, "115", "0")]);
-    desk.reprice(refused, "10");
-    let new = desk.invoice(third);
-    desk.invoice_of(
-        third,
-        &[with(line("Group", "1", "1"), json!({"tax_id": 3}))],
-        json!({}),
-    );
-    desk.invoice_of(third, &[line("Nothing", "1", "0")], json!({}));
-    desk.credit_note(third, json!({"number": "CN 2"}));
-    pay(&mut desk, third, "150", "R3", json!({"invoice_id": new}));
-    pay(&mut desk, fourth, "115", "R4", json!({"invoice_id": paid}));
-    pay(&mut desk, third, "-5", "R5", json!({}));
-    desk.receipt(first, "2026-02-17", "120", &[(open, "115", "0")]);
-    desk.receipt(first, "2026-02-18", "7", &[]);
-
-    // A bookkeeper has typed in a document of each kind under Splynx's number, and a customer.
-    for (entity, in_splynx, id) in [
-        ("invoices", "invoices", desk.invoice(fourth)),
-        (
-            "returns",
-            "credit_notes",
-            desk.credit_note(fourth, json!({"number": "CN 3"})),
-        ),
-    ] {
-        let rows = desk.state(false, in_splynx);
-        let row = rows
-            .iter()
-            .find(|row| row["id"] == json!(id))
-            .expect("it is there");
-        let date = row["date_created"].clone();
-        let fields = json!({"CustomerId": desk.sage_customer(fourth), "Date": date, "DueDate": date, "Inclusive": true,
-            "DocumentNumber": row["number"], "Lines": [{"LineType": 0, "SelectionId": 2001, "TaxTypeId": 301,
-            "Description": "By hand", "Quantity": 1, "UnitPriceInclusive": 115}]});
-        desk.sage(entity, "create", 0, fields);
-    }
-    desk.sage(
-        "customers",
-        "create",
-        0,
-        json!({"Name": "Typed in", "ContactName": "Typed in"}),
-    );
-    let fields = json!({"name": "Somebody new", "login": "new", "category": "person", "partner_id": 1, "location_id": 1,
-        "status": "active", "email": "new@new.example"});
-    desk.splynx("customers", "create", 0, fields);
-    desk.pass(24 * 60);
-    desk
-}
-
 /// F39, F59, F60, F62, F63, F64, F67, F68, D2, D5, D7, D11: every job of the manifest that can be previewed, in a world in which all kinds of
 /// things have happened: the plan is what the job does, row by row, with names, amounts and reasons.
 #[test]
@@ -185,19 +107,7 @@ fn every_job_does_exactly_what_its_preview_lists() {
     assert_eq!(previewed, table.iter().map(|(job, _)| *job).collect());
     for (job, acts) in table {
         let mut desk = busy();
-        let mut options = Vec::new();
-        if job == "import-pairing" {
-            let customers = desk.state(true, "customers");
-            let typed = customers.iter().find(|row| row["Name"] == "Typed in");
-            let new = desk.state(false, "customers");
-            let new = new.iter().find(|row| row["login"] == "new");
-            let csv = format!(
-                "splynx_id,sage_id\n{},{}\n77,88\n",
-                new.expect("it is there")["id"],
-                typed.expect("it is there")["ID"]
-            );
-            options.push(("csv".to_owned(), csv));
-        }
+        let options = options(&mut desk, job);
         let (foretold, done) = foretold_and_done(&mut desk.installation, job, &options);
         assert_eq!(foretold, done, "{job}");
         let came: BTreeSet<&str> = done.iter().map(|act| act[0].as_str()).collect();

@@ -1,0 +1,158 @@
+//! Every place at which a run can die, one after the other: before, after, and in the middle of every capability call. What
+//! starts again afterwards must come to the same end as if nothing had happened.
+
+use addon_host::manifest::Manifest;
+use chrono::TimeDelta;
+use mock_host::trace::{Call, Exchange, Step};
+use mock_host::{DeathPoint, Side};
+use sandbox::isp::{Isp, Size};
+use simulation::installation::Installation;
+use simulation::world::MANIFEST;
+use splynx_sageone::capability::Pair;
+
+use crate::busy::{busy, options};
+use crate::picture::{differences, picture};
+
+/// A world before a job, and the job.
+struct Scene {
+    job: String,
+    options: Vec<Pair>,
+    installation: Installation,
+}
+
+impl Scene {
+    /// The first sync of a provider.
+    fn first_sync(isp: &Isp) -> Self {
+        Self {
+            job: "sync".to_owned(),
+            options: Vec::new(),
+            installation: Installation::new(isp, false),
+        }
+    }
+
+    /// A job, a day after the last sync, when everything has happened in both services.
+    fn busy_day(job: &str) -> Self {
+        let mut desk = busy();
+        Self {
+            job: job.to_owned(),
+            options: options(&mut desk, job),
+            installation: desk.installation,
+        }
+    }
+
+    /// Runs the job and notes the places at which it could have died.
+    fn survey(&mut self) -> Vec<DeathPoint> {
+        self.installation.host().keep_trace();
+        let ended = self.installation.run_with(&self.job, &self.options);
+        ended.unwrap_or_else(|why| panic!("{}: {why:?}", self.job));
+        places(self.installation.host().trace())
+    }
+
+    fn die(&mut self, point: DeathPoint) -> bool {
+        self.installation
+            .run_with_and_die(&self.job, &self.options, point)
+    }
+
+    /// What it comes to after a few more runs, as the scheduler would start them.
+    fn settled(mut self) -> Vec<String> {
+        let again = (self.job.as_str(), self.options.as_slice());
+        for (job, options) in [again, again, ("sync", &[]), ("sync", &[])] {
+            self.installation.advance(TimeDelta::minutes(6));
+            let ended = self.installation.run_with(job, options);
+            ended.unwrap_or_else(|why| panic!("{job} after {}: {why:?}", self.job));
+        }
+        picture(&mut self.installation)
+    }
+}
+
+/// The places within a run at which a death leaves something else behind: before the first call, and after every part of a call that
+/// changes the world or the storage. A death at any other place leaves what a death at the last of these before it leaves.
+fn places(trace: &[Step]) -> Vec<DeathPoint> {
+    let mut points = vec![DeathPoint {
+        call: 1,
+        side: Side::Before,
+    }];
+    for step in trace {
+        let changes = match &step.call {
+            Call::Send { exchanges } => {
+                let writes =
+                    |exchange: &Exchange| exchange.sent && exchange.request.effect == "write";
+                exchanges.iter().filter(|exchange| writes(exchange)).count()
+            }
+            Call::Commit { failure: None, .. } | Call::SetFetched { failure: None, .. } => 1,
+            _ => 0,
+        };
+        let sides = (1..changes)
+            .map(Side::Within)
+            // Several at once: any of them may have got out.
+            .chain(
+                (changes > 1)
+                    .then(|| Side::Among(0x5bd1_e995_9d1b_58a3_u64.rotate_left(changes as u32))),
+            )
+            .chain((changes > 0).then_some(Side::After));
+        points.extend(sides.map(|side| DeathPoint {
+            call: step.number,
+            side,
+        }));
+    }
+    points
+}
+
+/// Every single place of a scene, each in a world of its own.
+fn every_place(scene: impl Fn() -> Scene) {
+    let mut undisturbed = scene();
+    let points = undisturbed.survey();
+    let job = undisturbed.job.clone();
+    let expected = undisturbed.settled();
+    println!("{job}: {} places", points.len());
+    for point in points {
+        let mut scene = scene();
+        assert!(scene.die(point), "{job}: {point:?} is within the run");
+        let found = differences(&expected, &scene.settled());
+        assert!(found.is_empty(), "{job} dies at {point:?}: {found:#?}");
+    }
+}
+
+/// The first sync of a small provider, which makes about 1,150 objects in Sage.
+#[test]
+fn a_first_sync_can_die_at_any_place() {
+    let isp = Isp::seeded(Size::Small, 3);
+    every_place(|| Scene::first_sync(&isp));
+}
+
+/// Every job that writes, with work of all kinds to do.
+#[test]
+fn every_job_can_die_at_any_place() {
+    let manifest = Manifest::parse(MANIFEST).expect("the add-on's manifest is valid");
+    for job in &manifest.jobs {
+        every_place(|| Scene::busy_day(&job.id));
+    }
+}
+
+/// Twice: the run that goes on after the first death dies as well.
+#[test]
+fn a_sync_can_die_at_any_two_places() {
+    let isp = Isp::seeded(Size::Tiny, 3);
+    let mut undisturbed = Scene::first_sync(&isp);
+    let points = undisturbed.survey();
+    let expected = undisturbed.settled();
+    let mut pairs = 0;
+    for first in points {
+        let mut survivor = Scene::first_sync(&isp);
+        assert!(survivor.die(first), "{first:?} is within the run");
+        for second in survivor.survey() {
+            pairs += 1;
+            let mut scene = Scene::first_sync(&isp);
+            assert!(
+                scene.die(first) && scene.die(second),
+                "{first:?}, {second:?} are within the runs"
+            );
+            let found = differences(&expected, &scene.settled());
+            assert!(
+                found.is_empty(),
+                "dies at {first:?} and {second:?}: {found:#?}"
+            );
+        }
+    }
+    println!("{pairs} pairs");
+}
