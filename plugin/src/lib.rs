@@ -16,6 +16,7 @@ mod component;
 mod json;
 pub mod money;
 mod pages;
+pub mod planted;
 mod preview;
 pub mod pricing;
 pub mod sage;

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{CONNECTION, Service};
 use crate::capability::{Answer, Effect, Failure, Pair, Request, Response, Unanswered};
 use crate::json;
+use crate::planted::{Mistake, is_planted};
 use crate::write::ledger::{Halt, Job, Run};
 
 /// The most rows that Sage lists at once (Sage API 1.6).
@@ -150,8 +151,16 @@ pub fn newer(
     query.push(("$orderby".to_owned(), "ID".to_owned()));
     query.push(("$top".to_owned(), PAGE.to_string()));
     let path = format!("{service}/Get");
-    let list = fetch(run, read(path.clone(), query))?;
-    let rows = results(list, &path)?;
+    let list = match fetch(run, read(path.clone(), query)) {
+        Err(Halt::Failed(_)) if is_planted(Mistake::FailedLookUpMeansAbsent) => {
+            return Ok((Vec::new(), true));
+        }
+        list => list?,
+    };
+    let mut rows = results(list, &path)?;
+    if is_planted(Mistake::LastPageDropped) && rows.len() < PAGE {
+        rows.clear();
+    }
     let mut last = above;
     for row in &rows {
         let id = json::integer(row, "ID").unwrap_or(i64::MIN);

@@ -7,6 +7,7 @@ use super::{CONNECTION, Relation, Resource};
 use crate::capability::{Effect, Failure, Pair, Request, Response};
 use crate::collect::ToSet;
 use crate::json;
+use crate::planted::{Mistake, is_planted};
 use crate::write::ledger::{Halt, Job, Run};
 
 /// Rows a page; small enough for a slow server, large enough that a quiet cycle is one request a list.
@@ -87,6 +88,9 @@ impl Listing {
                 if missing.remove(&id) {
                     found.push((id, row));
                 }
+            }
+            if is_planted(Mistake::IgnoredSearchMeansDeleted) {
+                continue;
             }
             for id in missing {
                 let Some(list) = one(run, self.path, id)? else {

@@ -5,12 +5,14 @@
 use chrono::{Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 
+use crate::capability::Failure;
 use crate::collect::{Map, ToMap, ToSet};
 use crate::json;
+use crate::planted::{Mistake, is_planted};
 use crate::sage::{Found, Service};
 use crate::splynx::{Listing, Page, Resource, Row, Window};
 use crate::sync::made;
-use crate::write::ledger::{Job, META, Run, activity, cursor_key};
+use crate::write::ledger::{Halt, Job, META, Run, activity, cursor_key};
 use crate::write::protocol::{self, Act, Write};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
 use crate::write::recovery;
@@ -364,6 +366,9 @@ fn changed_records(run: &mut Run, of: &dyn Walked) -> Job<()> {
             batch.set(META, key.clone(), text.clone());
             stored = Some(text);
         }
+        if is_planted(Mistake::CursorFirst) {
+            run.commit(std::mem::take(&mut batch))?;
+        }
         of.handle(run, rows)?;
         // Only now: the place moves over records that are in the ledger.
         run.commit(batch)?;
@@ -475,6 +480,9 @@ fn hold_unreadable(run: &mut Run, kind: Kind, unreadable: Vec<(i64, String)>) ->
             label: id.to_string(),
             ..Record::default()
         });
+        if is_planted(Mistake::PoisonStops) {
+            return Err(Halt::Failed(Failure::new("unreadable", what)));
+        }
         let reason = Reason::new(
             "unreadable",
             format!("What Splynx says of it is not understood: {what}."),

@@ -2,6 +2,7 @@
 
 use crate::capability::{Activity, Capabilities, Entry, Failure, Request, Response};
 use crate::collect::{Map, Set, ToMap, ToSet};
+use crate::planted::{Mistake, is_planted};
 use crate::sage::Service;
 use crate::settings::Settings;
 use crate::write::record::{
@@ -235,6 +236,9 @@ impl<'a> Run<'a> {
 
     /// Everything that waits for a setting is planned again, because it has changed.
     fn wake(&mut self, setting: &str) -> Job<()> {
+        if is_planted(Mistake::NobodyWoken) {
+            return Ok(());
+        }
         let token = format!("setting:{setting}");
         loop {
             let mut batch = Batch::default();

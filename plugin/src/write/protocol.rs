@@ -4,11 +4,12 @@
 //! record whose answer is unknown is left to [`crate::write::recovery`].
 
 use rust_decimal::Decimal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::capability::Request;
 use crate::collect::{Map, ToSet};
 use crate::json;
+use crate::planted::{Mistake, is_planted};
 use crate::sage::{self, Found, Likeness, Reply, Service};
 use crate::write::ledger::{Job, Run, activity};
 use crate::write::record::{Batch, Intent, Reason, Record, RecordKey, Remote, State, Stored};
@@ -171,6 +172,9 @@ fn replies(run: &mut Run, requests: Vec<Request>, as_one: bool) -> Vec<Reply> {
 }
 
 fn commit_intents(run: &mut Run, writes: &mut [Write]) -> Job<()> {
+    if is_planted(Mistake::NoIntent) {
+        return Ok(());
+    }
     let now = run.cap.now();
     let mut batch = Batch::default();
     for write in writes.iter_mut() {
@@ -244,6 +248,9 @@ fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reason>> {
             "Take the allocation back in Sage and retry; or undo the change in Splynx and correct it with a credit note.",
         )));
     }
+    if is_planted(Mistake::FieldsForgotten) {
+        object = json!({"ID": id, "Name": object["Name"]});
+    }
     if let (Some(object), Some(fields)) = (object.as_object_mut(), fields.as_object()) {
         object.extend(fields.clone());
     }
@@ -277,6 +284,9 @@ fn stored(batch: &mut Batch, run: &mut Run, write: &mut Write, object: &Value) -
     if !record.reason.code.is_empty() {
         record.state = State::Held;
     }
+    if is_planted(Mistake::HashNotKept) {
+        record.hash = write.stored_hash();
+    }
     if let Some(likeness) = Likeness::of_row(write.service, object) {
         remote::note(batch, write.service, &Found { id, likeness });
     }
@@ -308,7 +318,7 @@ fn compare(batch: &mut Batch, write: &Write, expected: &Expected, object: &Value
             batch.note_vat(write.key, date, off);
         }
     }
-    if has == Some(expected.total) {
+    if has == Some(expected.total) || is_planted(Mistake::TotalNotCompared) {
         return Reason::default();
     }
     let (stored, off) = match has {
@@ -364,6 +374,10 @@ fn uncertain(batch: &mut Batch, write: &mut Write, why: &str, now: u64) {
         return;
     };
     match &mut record.intent {
+        Some(_) if is_planted(Mistake::TimeOutMeansUnsent) => {
+            record.state = State::Planned;
+            record.intent = None;
+        }
         Some(intent) => {
             intent.in_flight_until = now;
             record.state = State::Uncertain;

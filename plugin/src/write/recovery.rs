@@ -1,6 +1,7 @@
 //! What an earlier run left in doubt: looked up in Sage, completely and late enough, before anything is sent for it again.
 
 use crate::collect::Map;
+use crate::planted::{Mistake, is_planted};
 use crate::sage::Service;
 use crate::write::ledger::{Job, Run, activity};
 use crate::write::record::{Batch, Intent, Kind, Reason, Record, RecordKey, State, Stored};
@@ -88,7 +89,9 @@ fn settle_doubt(
             ..record
         };
         adopt_or_hold(run, &mut batch, key, stored, &sent, verdict)?;
-    } else if began >= intent.in_flight_until + run.settings.settle {
+    } else if began >= intent.in_flight_until + run.settings.settle
+        || is_planted(Mistake::AbsentAtOnce)
+    {
         let planned = Record {
             state: State::Planned,
             intent: None,

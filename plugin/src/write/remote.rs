@@ -15,7 +15,7 @@ use crate::write::ledger::{Halt, Job, META, Run};
 use crate::write::record::{Batch, REMOTE, RecordKey};
 
 /// What was listed, by what it is recognised by → [`Found`] as JSON.
-pub(super) const FOUND: &str = "found";
+pub const FOUND: &str = "found";
 
 /// Index key of an object that carries our key in its reference.
 pub fn by_key(service: Service, key: RecordKey) -> String {

@@ -3,6 +3,7 @@
 //! Never by one trait alone: a key, a name or a number finds an object; customer, date, total and the rest must agree before it is
 //! taken for ours.
 
+use crate::planted::{Mistake, is_planted};
 use crate::sage::{self, Found, Likeness, Service};
 use crate::write::ledger::{Job, Run, activity};
 use crate::write::record::{Batch, REMOTE, Reason, Record, RecordKey, Remote, State, Stored};
@@ -54,7 +55,10 @@ pub fn judge(likeness: &Likeness, found: &Found, service: Service) -> Verdict {
         service,
         id: found.id,
     };
-    let differences = likeness.differences(&found.likeness);
+    let mut differences = likeness.differences(&found.likeness);
+    if is_planted(Mistake::AdoptedByNumber) {
+        differences.clear();
+    }
     if differences.is_empty() {
         let allocated = match &found.likeness {
             Likeness::Document(document) => document.rest != Some(document.total),

@@ -113,6 +113,12 @@ fn every_place(scene: impl Fn() -> Scene) {
     }
 }
 
+/// The first sync of a tiny provider, a few objects of each kind.
+pub fn a_tiny_sync_can_die_at_any_place() {
+    let isp = Isp::seeded(Size::Tiny, 3);
+    every_place(|| Scene::first_sync(&isp));
+}
+
 /// The first sync of a small provider, which makes about 1,150 objects in Sage.
 #[test]
 fn a_first_sync_can_die_at_any_place() {

@@ -36,7 +36,7 @@ fn edit(installation: &mut Installation, entity: &str, id: i64, fields: Value) {
 /// F59, F24, F25, F26, F27, F28, F29, D7, D13, I13: every field that both sides have goes over and follows a change; all others
 /// belong to Sage's users, and so do a category and a mobile number that Splynx does not name.
 #[test]
-fn every_field_that_both_sides_have_is_kept_in_step_and_no_other() {
+pub fn every_field_that_both_sides_have_is_kept_in_step_and_no_other() {
     let isp = Isp::seeded(Size::Tiny, 1);
     let mut installation = Installation::new(&isp, false);
     let id = isp.customers[0].id;

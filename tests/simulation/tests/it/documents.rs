@@ -13,8 +13,8 @@ use splynx_sageone::write::record::VAT_OFF;
 use crate::desk::{Desk, id_of, line, money, with};
 use crate::judge::{assert_in_step, held_ids, writes};
 
-mod changes;
-mod collisions;
+pub mod changes;
+pub mod collisions;
 
 /// The documents of a provider in Sage, by our key.
 fn documents(installation: &mut Installation) -> BTreeMap<String, Decimal> {
@@ -26,7 +26,8 @@ fn documents(installation: &mut Installation) -> BTreeMap<String, Decimal> {
 /// with their difference; nothing is saved a second time before a person says so; with the fix item, taken from the list of Sage's
 /// items, a retry cures each as an update of the same document. With the fix item from the start there is nothing to cure.
 #[test]
-fn exclusive_totals_that_rounding_moves_are_held_with_their_difference_until_a_person_cures_them() {
+pub fn exclusive_totals_that_rounding_moves_are_held_with_their_difference_until_a_person_cures_them()
+ {
     let isp = Isp::seeded(Size::Small, 11);
     let wanted = expected(&isp);
     let wanted: BTreeMap<String, Decimal> = wanted
@@ -405,7 +406,7 @@ fn another_mapping_counts_for_later_documents_and_a_charge_made_again_takes_the_
 /// F34, I5, D6, D8, D15: a negative invoice is a credit note in Sage, or skipped while that is off and back once it is on; the fix item,
 /// the other amounts, and what is never exported hold for it as for any other; true credit notes go whatever F34 says.
 #[test]
-fn a_negative_invoice_is_a_credit_note_or_skipped_with_the_setting_that_brings_it_back() {
+pub fn a_negative_invoice_is_a_credit_note_or_skipped_with_the_setting_that_brings_it_back() {
     for inclusive in ["on", "off"] {
         let mut desk = Desk::new(1);
         desk.set("use_inclusive_amounts", inclusive);

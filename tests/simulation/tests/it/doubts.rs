@@ -9,7 +9,7 @@ use simulation::installation::Installation;
 use crate::judge::{assert_in_step, open};
 
 #[test]
-fn a_record_that_cannot_be_understood_is_held_and_the_others_go_on() {
+pub fn a_record_that_cannot_be_understood_is_held_and_the_others_go_on() {
     let isp = Isp::seeded(Size::Tiny, 4);
     let mut installation = Installation::new(&isp, false);
     for (path, broken, what) in [

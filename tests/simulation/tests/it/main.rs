@@ -20,6 +20,7 @@ mod pairing;
 mod pairing_file;
 mod payments;
 mod picture;
+mod planted;
 mod previews;
 mod same_number;
 mod whole;

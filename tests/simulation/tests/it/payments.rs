@@ -263,7 +263,7 @@ fn changed_and_deleted_payments_are_owed() {
 /// D5, D10, F11, F13, F69: from-dates are inclusive; a receipt that looks the same waits for a person; money that came from Sage never goes
 /// back, also when the method of imported payments is another now; a payment waits for its invoice; what is paid too much stays on the account.
 #[test]
-fn what_may_be_in_sage_already_waits_and_what_came_from_there_never_returns() {
+pub fn what_may_be_in_sage_already_waits_and_what_came_from_there_never_returns() {
     let mut desk = Desk::new(2);
     let (customer, other) = (desk.customer(0), desk.customer(1));
     desk.set("export_payments_from", "2026-02-04");

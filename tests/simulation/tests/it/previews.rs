@@ -86,7 +86,7 @@ fn foretold_and_done(
 /// F39, F59, F60, F62, F63, F64, F67, F68, D2, D5, D7, D11: every job of the manifest that can be previewed, in a world in which all kinds of
 /// things have happened: the plan is what the job does, row by row, with names, amounts and reasons.
 #[test]
-fn every_job_does_exactly_what_its_preview_lists() {
+pub fn every_job_does_exactly_what_its_preview_lists() {
     let manifest = Manifest::parse(MANIFEST).expect("the add-on's manifest is valid");
     // Each with the acts that it must come to in that world, so that no preview is right by being empty.
     let table = [

@@ -34,7 +34,7 @@ fn total(requests: &std::collections::BTreeMap<String, u64>) -> u64 {
 }
 
 #[test]
-fn a_first_sync_brings_everything_over_once_and_a_second_writes_nothing() {
+pub fn a_first_sync_brings_everything_over_once_and_a_second_writes_nothing() {
     for (size, seed) in [
         (Size::Tiny, 1),
         (Size::Tiny, 2),
@@ -114,7 +114,7 @@ fn a_medium_provider_stays_within_the_limits_and_the_budget_of_requests() {
 }
 
 #[test]
-fn a_company_that_holds_everything_already_gets_nothing_twice() {
+pub fn a_company_that_holds_everything_already_gets_nothing_twice() {
     for (size, seed) in [
         (Size::Tiny, 1),
         (Size::Small, 1),

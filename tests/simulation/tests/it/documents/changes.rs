@@ -180,7 +180,7 @@ fn a_change_of_a_document_in_a_closed_period_is_held_until_the_period_is_open() 
 /// D7, I9, D8: what is marked as deleted or deleted completely after it went to Sage is owed, and Sage keeps it; a read that fails is never
 /// taken for a deletion.
 #[test]
-fn what_is_deleted_after_it_went_to_sage_is_owed_and_a_failed_read_is_no_deletion() {
+pub fn what_is_deleted_after_it_went_to_sage_is_owed_and_a_failed_read_is_no_deletion() {
     let mut desk = Desk::new(2);
     let (customer, other) = (desk.customer(0), desk.customer(1));
     let [marked, gone, kept] = [1, 2, 3].map(|_| desk.invoice(customer));

@@ -1,0 +1,82 @@
+//! Classic mistakes of programs like this one, planted on purpose: the tests must catch each of them, or they prove nothing.
+//!
+//! Each stands where the right code makes it impossible, as `is_planted(Mistake::…)`. Only the feature `planted` can switch one on, for the
+//! calling thread; in everything that is shipped the question is constantly answered no, and the compiler removes it.
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mistake {
+    /// Requests leave before their intent is stored.
+    NoIntent,
+    /// A request that was not answered counts as not sent.
+    TimeOutMeansUnsent,
+    /// A look-up that failed counts as one that found nothing.
+    FailedLookUpMeansAbsent,
+    /// Absence is concluded while the request may still be on its way.
+    AbsentAtOnce,
+    /// The cursor moves before the records behind it are handled.
+    CursorFirst,
+    /// A page that is not full is taken for the end, and not read.
+    LastPageDropped,
+    /// What a search left out is taken for deleted.
+    IgnoredSearchMeansDeleted,
+    /// Ties are rounded to the even cent.
+    BankersRounding,
+    /// What Sage stored is not compared with what Splynx says.
+    TotalNotCompared,
+    /// A document of the same number is taken for ours.
+    AdoptedByNumber,
+    /// Receipts that we made ourselves are imported like all others.
+    Echo,
+    /// What was sent is not noted, so that it looks changed for ever.
+    HashNotKept,
+    /// An update sends only the fields that we know.
+    FieldsForgotten,
+    /// A changed setting brings nothing back.
+    NobodyWoken,
+    /// A record that cannot be read ends the run.
+    PoisonStops,
+    /// A preview does not remember what it has listed in Sage.
+    PreviewForgets,
+}
+
+impl Mistake {
+    pub const ALL: [Self; 16] = [
+        Self::NoIntent,
+        Self::TimeOutMeansUnsent,
+        Self::FailedLookUpMeansAbsent,
+        Self::AbsentAtOnce,
+        Self::CursorFirst,
+        Self::LastPageDropped,
+        Self::IgnoredSearchMeansDeleted,
+        Self::BankersRounding,
+        Self::TotalNotCompared,
+        Self::AdoptedByNumber,
+        Self::Echo,
+        Self::HashNotKept,
+        Self::FieldsForgotten,
+        Self::NobodyWoken,
+        Self::PoisonStops,
+        Self::PreviewForgets,
+    ];
+}
+
+#[cfg(feature = "planted")]
+thread_local! {
+    static PLANTED: std::cell::Cell<Option<Mistake>> = const { std::cell::Cell::new(None) };
+}
+
+/// Plants a mistake in what this thread does from now on; none: everything is right again.
+#[cfg(feature = "planted")]
+pub fn plant(mistake: Option<Mistake>) {
+    PLANTED.set(mistake);
+}
+
+#[cfg(feature = "planted")]
+pub(crate) fn is_planted(mistake: Mistake) -> bool {
+    PLANTED.get() == Some(mistake)
+}
+
+#[cfg(not(feature = "planted"))]
+pub(crate) const fn is_planted(_: Mistake) -> bool {
+    false
+}

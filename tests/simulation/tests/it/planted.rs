@@ -1,0 +1,59 @@
+//! Mistakes planted on purpose: each of them is caught by a test, or the tests prove nothing.
+
+use std::panic::catch_unwind;
+
+use splynx_sageone::planted::{Mistake, plant};
+
+use crate::{crashes, customers, documents, doubts, money, payments, previews, whole};
+
+/// A test that catches a mistake.
+fn catcher(mistake: Mistake) -> fn() {
+    match mistake {
+        Mistake::CursorFirst => crashes::a_tiny_sync_can_die_at_any_place,
+        Mistake::LastPageDropped => {
+            whole::a_company_that_holds_everything_already_gets_nothing_twice
+        }
+        Mistake::IgnoredSearchMeansDeleted => documents::changes::what_is_deleted_after_it_went_to_sage_is_owed_and_a_failed_read_is_no_deletion,
+        Mistake::BankersRounding => money::a_million_invoices_come_out_to_the_cent,
+        Mistake::TotalNotCompared => {
+            documents::exclusive_totals_that_rounding_moves_are_held_with_their_difference_until_a_person_cures_them
+        }
+        Mistake::AdoptedByNumber => documents::collisions::a_number_that_was_burnt_is_held_with_both_cures_and_each_of_them_works,
+        Mistake::Echo => {
+            payments::what_may_be_in_sage_already_waits_and_what_came_from_there_never_returns
+        }
+        Mistake::HashNotKept => {
+            whole::a_first_sync_brings_everything_over_once_and_a_second_writes_nothing
+        }
+        Mistake::FieldsForgotten => {
+            customers::every_field_that_both_sides_have_is_kept_in_step_and_no_other
+        }
+        Mistake::NobodyWoken => {
+            documents::a_negative_invoice_is_a_credit_note_or_skipped_with_the_setting_that_brings_it_back
+        }
+        Mistake::PoisonStops => {
+            doubts::a_record_that_cannot_be_understood_is_held_and_the_others_go_on
+        }
+        Mistake::PreviewForgets => previews::every_job_does_exactly_what_its_preview_lists,
+        Mistake::NoIntent
+        | Mistake::TimeOutMeansUnsent
+        | Mistake::FailedLookUpMeansAbsent
+        | Mistake::AbsentAtOnce => crashes::a_tiny_sync_can_die_at_any_place,
+    }
+}
+
+#[test]
+fn every_planted_mistake_is_caught() {
+    let mut missed = Vec::new();
+    for mistake in Mistake::ALL {
+        plant(Some(mistake));
+        let began = std::time::Instant::now();
+        let caught = catch_unwind(catcher(mistake)).is_err();
+        println!("{mistake:?}: {caught} after {:?}", began.elapsed());
+        plant(None);
+        if !caught {
+            missed.push(mistake);
+        }
+    }
+    assert!(missed.is_empty(), "not caught: {missed:?}");
+}
