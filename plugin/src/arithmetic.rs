@@ -7,6 +7,7 @@ use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 
 use crate::collect::Map;
+use crate::planted::{Mistake, is_planted};
 
 /// Amounts have as many decimals as the currency.
 const CENTS: u32 = 2;
@@ -72,7 +73,8 @@ impl Totals {
 
 impl Arithmetic {
     fn round(&self, amount: Decimal, digits: u32) -> Decimal {
-        let strategy = if self.ties_to_even {
+        let to_even = self.ties_to_even != is_planted(Mistake::TiesTheOtherWay);
+        let strategy = if to_even {
             RoundingStrategy::MidpointNearestEven
         } else {
             RoundingStrategy::MidpointAwayFromZero

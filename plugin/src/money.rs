@@ -3,15 +3,10 @@
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::collect::ToSet;
-use crate::planted::{Mistake, is_planted};
 
 /// To cents, ties away from zero.
 pub fn cents(amount: Decimal) -> Decimal {
-    let ties = match is_planted(Mistake::BankersRounding) {
-        true => RoundingStrategy::MidpointNearestEven,
-        false => RoundingStrategy::MidpointAwayFromZero,
-    };
-    amount.round_dp_with_strategy(2, ties)
+    amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero)
 }
 
 /// Rounds `exact` amounts to cents so that they sum to `total`: each gets its own rounding, and the cents left over go

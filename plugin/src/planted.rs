@@ -19,8 +19,8 @@ pub enum Mistake {
     LastPageDropped,
     /// What a search left out is taken for deleted.
     IgnoredSearchMeansDeleted,
-    /// Ties are rounded to the even cent.
-    BankersRounding,
+    /// Ties are rounded otherwise than Sage does.
+    TiesTheOtherWay,
     /// What Sage stored is not compared with what Splynx says.
     TotalNotCompared,
     /// A document of the same number is taken for ours.
@@ -48,7 +48,7 @@ impl Mistake {
         Self::CursorFirst,
         Self::LastPageDropped,
         Self::IgnoredSearchMeansDeleted,
-        Self::BankersRounding,
+        Self::TiesTheOtherWay,
         Self::TotalNotCompared,
         Self::AdoptedByNumber,
         Self::Echo,

@@ -81,7 +81,8 @@ pub enum Crash {
 /// What an export returned, or how it ended.
 pub type Ending<T> = Result<Result<T, Failure>, Crash>;
 
-/// A component, compiled and seen to fit the contract.
+/// A component, compiled and seen to fit the contract. Clones share it.
+#[derive(Clone)]
 pub struct Plugin {
     engine: Engine,
     component: Component,

@@ -11,6 +11,7 @@ use simulation::world::MANIFEST;
 use splynx_sageone::capability::Pair;
 
 use crate::busy::{busy, options};
+use crate::component::component;
 use crate::picture::{differences, picture};
 
 /// A world before a job, and the job.
@@ -132,6 +133,36 @@ fn every_job_can_die_at_any_place() {
     let manifest = Manifest::parse(MANIFEST).expect("the add-on's manifest is valid");
     for job in &manifest.jobs {
         every_place(|| Scene::busy_day(&job.id));
+    }
+}
+
+/// The real component, before and after each single capability call of a tiny provider's first sync and within its batches.
+#[test]
+fn the_component_can_die_at_any_call() {
+    let Some(plugin) = component() else {
+        return;
+    };
+    let isp = Isp::seeded(Size::Tiny, 3);
+    let scene = || Scene {
+        installation: Installation::with_component(&isp, false, plugin.clone()),
+        ..Scene::first_sync(&isp)
+    };
+    let mut undisturbed = scene();
+    let within = undisturbed.survey();
+    let within = within
+        .iter()
+        .filter(|point| !matches!(point.side, Side::Before | Side::After));
+    let calls = undisturbed.installation.host().calls();
+    let sides = [Side::Before, Side::After];
+    let points = (1..=calls).flat_map(|call| sides.map(|side| DeathPoint { call, side }));
+    let points: Vec<DeathPoint> = points.chain(within.copied()).collect();
+    let expected = undisturbed.settled();
+    println!("{} places", points.len());
+    for point in points {
+        let mut scene = scene();
+        assert!(scene.die(point), "{point:?} is within the run");
+        let found = differences(&expected, &scene.settled());
+        assert!(found.is_empty(), "dies at {point:?}: {found:#?}");
     }
 }
 

@@ -11,7 +11,7 @@ use splynx_sageone::write::record::ATTENTION;
 use crate::judge::assert_in_step;
 
 #[test]
-fn a_missing_mapping_holds_the_record_with_its_cure_and_setting_it_lets_it_go() {
+pub fn a_missing_mapping_holds_the_record_with_its_cure_and_setting_it_lets_it_go() {
     let isp = Isp::seeded(Size::Tiny, 1);
     let mut installation = Installation::new(&isp, false);
     let mapped: Vec<(String, String)> = isp
@@ -151,7 +151,7 @@ fn what_a_person_decides_in_the_outbox_stands() {
 }
 
 #[test]
-fn a_number_that_is_taken_is_held_until_the_document_is_gone_from_sage() {
+pub fn a_number_that_is_taken_is_held_until_the_document_is_gone_from_sage() {
     let isp = Isp::seeded(Size::Tiny, 5);
     let mut installation = Installation::new(&isp, false);
     installation.run_through("export-customers");

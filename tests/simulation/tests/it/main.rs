@@ -3,6 +3,7 @@
 mod allocations;
 mod busy;
 mod calibration;
+mod component;
 mod crashes;
 mod cron;
 mod cures;

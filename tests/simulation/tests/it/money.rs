@@ -190,10 +190,15 @@ fn run(seed: u64, documents: usize, worlds: &[(Rules, Arithmetic)]) -> usize {
     off
 }
 
+/// Enough documents to meet every way to round wrongly.
+pub fn a_few_thousand_invoices_come_out_to_the_cent() {
+    run(2026, 5_000, &worlds()[..1]);
+}
+
 /// F30 and F31, I4, D14, D15, D16: with inclusive amounts, and with the fix item, every total is equal; without it, the difference is the
 /// one that the plan reports.
 #[test]
-pub fn a_million_invoices_come_out_to_the_cent() {
+fn a_million_invoices_come_out_to_the_cent() {
     let usual = &worlds()[..1];
     let seeds = [2026, 2027];
     let off: usize = std::thread::scope(|scope| {

@@ -4,7 +4,7 @@ use std::panic::catch_unwind;
 
 use splynx_sageone::planted::{Mistake, plant};
 
-use crate::{crashes, customers, documents, doubts, money, payments, previews, whole};
+use crate::{crashes, cures, customers, documents, doubts, money, payments, previews, whole};
 
 /// A test that catches a mistake.
 fn catcher(mistake: Mistake) -> fn() {
@@ -14,22 +14,22 @@ fn catcher(mistake: Mistake) -> fn() {
             whole::a_company_that_holds_everything_already_gets_nothing_twice
         }
         Mistake::IgnoredSearchMeansDeleted => documents::changes::what_is_deleted_after_it_went_to_sage_is_owed_and_a_failed_read_is_no_deletion,
-        Mistake::BankersRounding => money::a_million_invoices_come_out_to_the_cent,
+        Mistake::TiesTheOtherWay => money::a_few_thousand_invoices_come_out_to_the_cent,
         Mistake::TotalNotCompared => {
             documents::exclusive_totals_that_rounding_moves_are_held_with_their_difference_until_a_person_cures_them
         }
-        Mistake::AdoptedByNumber => documents::collisions::a_number_that_was_burnt_is_held_with_both_cures_and_each_of_them_works,
+        Mistake::AdoptedByNumber => cures::a_number_that_is_taken_is_held_until_the_document_is_gone_from_sage,
         Mistake::Echo => {
             payments::what_may_be_in_sage_already_waits_and_what_came_from_there_never_returns
         }
         Mistake::HashNotKept => {
-            whole::a_first_sync_brings_everything_over_once_and_a_second_writes_nothing
+            documents::changes::a_changed_invoice_updates_its_document_and_keeps_what_sages_users_wrote
         }
         Mistake::FieldsForgotten => {
             customers::every_field_that_both_sides_have_is_kept_in_step_and_no_other
         }
         Mistake::NobodyWoken => {
-            documents::a_negative_invoice_is_a_credit_note_or_skipped_with_the_setting_that_brings_it_back
+            cures::a_missing_mapping_holds_the_record_with_its_cure_and_setting_it_lets_it_go
         }
         Mistake::PoisonStops => {
             doubts::a_record_that_cannot_be_understood_is_held_and_the_others_go_on

@@ -2,13 +2,13 @@
 
 use chrono::TimeDelta;
 use mock_host::MemoryStorage;
-use mock_host::component::Plugin;
 use sandbox::http::Service;
 use sandbox::isp::{Isp, Size};
 use simulation::books::{self, expected, held};
 use simulation::installation::Installation;
 use splynx_sageone::write::record::ATTENTION;
 
+use crate::component::component;
 use crate::judge::{assert_in_step, held_ids, open, splynx_requests, writes};
 
 /// Requests to Sage that are neither creates nor look-ups of documents: mapping lists, calibration, allocations.
@@ -34,7 +34,7 @@ fn total(requests: &std::collections::BTreeMap<String, u64>) -> u64 {
 }
 
 #[test]
-pub fn a_first_sync_brings_everything_over_once_and_a_second_writes_nothing() {
+fn a_first_sync_brings_everything_over_once_and_a_second_writes_nothing() {
     for (size, seed) in [
         (Size::Tiny, 1),
         (Size::Tiny, 2),
@@ -159,32 +159,6 @@ fn a_lost_database_is_rebuilt_from_the_keys_in_sage() {
         before,
         "what was found is as it was sent: nothing to update"
     );
-}
-
-/// The built component, where there is one; `scripts/test` insists on it.
-fn component() -> Option<Plugin> {
-    let path = std::env::var_os("ADDON_COMPONENT").map_or_else(
-        || {
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-                .join("../../target/plugin/splynx-sageone.wasm")
-        },
-        Into::into,
-    );
-    if !path.exists() {
-        let required = std::env::var("REQUIRE_COMPONENT").is_ok_and(|value| value == "1");
-        assert!(!required, "there is no component at {}", path.display());
-        eprintln!(
-            "skipped: no component at {}; scripts/build-plugin makes it",
-            path.display()
-        );
-        return None;
-    }
-    let bytes = std::fs::metadata(&path).map_or(u64::MAX, |file| file.len());
-    assert!(
-        bytes < 1 << 20,
-        "the component has {bytes} bytes, and may have a mebibyte"
-    );
-    Some(Plugin::load(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn standing(state: &str, code: &str) -> (String, String) {
 
 /// D7: a changed unpaid invoice is sent again as an update of the same document; what Sage's users put into its other fields stays.
 #[test]
-fn a_changed_invoice_updates_its_document_and_keeps_what_sages_users_wrote() {
+pub fn a_changed_invoice_updates_its_document_and_keeps_what_sages_users_wrote() {
     let (mut desk, invoice) = sent();
     let before = desk.in_sage(invoice);
     let theirs = json!({"Message": "Mind the step.", "DeliveryAddress01": "Gate 4", "PostalAddress03": "Box 7",

@@ -154,7 +154,7 @@ fn a_document_typed_by_hand_is_a_possible_duplicate_until_a_person_decides() {
 /// F81, F82, I9, I11, D7: an invoice that was synced, deleted in Splynx and made again under the same number is held with the manual's cures,
 /// whether or not it says the same; each cure works. One of ours whose answer was lost is adopted instead.
 #[test]
-pub fn a_number_that_was_burnt_is_held_with_both_cures_and_each_of_them_works() {
+fn a_number_that_was_burnt_is_held_with_both_cures_and_each_of_them_works() {
     for same in [true, false] {
         for cure in ["delete in Sage", "another number"] {
             let mut desk = Desk::new(1);
