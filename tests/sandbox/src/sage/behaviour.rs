@@ -182,6 +182,8 @@ pub struct Behaviour {
     pub several_emails: Doubtful,
     /// Q27: whether reports stop at 100 rows.
     pub report_limit: bool,
+    /// For how many seconds a new object is not in lists yet, as where they are read from a copy of the database. `Get/{id}` has it at once.
+    pub list_lag_seconds: u32,
     /// Q28: hours from UTC to the clock of `Created` and `Modified`.
     pub clock_hours: i8,
 }
@@ -219,6 +221,7 @@ impl Default for Behaviour {
             line_description_length: 100,
             several_emails: Doubtful::Refused,
             report_limit: true,
+            list_lag_seconds: 0,
             clock_hours: 2,
         }
     }

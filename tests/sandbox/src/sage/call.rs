@@ -182,6 +182,7 @@ impl Call {
             skip: self.param("$skip"),
             top: self.param("$top"),
             select: self.param("$select").filter(|text| !text.trim().is_empty()),
+            now: self.now,
         }
     }
 

@@ -35,10 +35,10 @@ fn catcher(mistake: Mistake) -> fn() {
             doubts::a_record_that_cannot_be_understood_is_held_and_the_others_go_on
         }
         Mistake::PreviewForgets => previews::every_job_does_exactly_what_its_preview_lists,
-        Mistake::NoIntent
-        | Mistake::TimeOutMeansUnsent
+        Mistake::NoIntent => crashes::a_tiny_sync_can_die_at_any_place,
+        Mistake::TimeOutMeansUnsent
         | Mistake::FailedLookUpMeansAbsent
-        | Mistake::AbsentAtOnce => crashes::a_tiny_sync_can_die_at_any_place,
+        | Mistake::AbsentAtOnce => doubts::a_lost_answer_is_not_taken_for_a_lost_request_while_lists_lag_or_fail,
     }
 }
 

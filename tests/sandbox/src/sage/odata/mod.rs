@@ -9,6 +9,7 @@ mod scope;
 
 use std::cmp::Ordering;
 
+use chrono::{NaiveDateTime, TimeDelta};
 use serde_json::{Map, Value, json};
 
 use self::filter::{Filter, compare};
@@ -23,13 +24,14 @@ use super::wire::{Column, Kind, body};
 pub const PAGE: usize = 100;
 
 /// The options of one list call, still as text.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Options<'a> {
     pub filter: Option<&'a str>,
     pub order: Option<&'a str>,
     pub skip: Option<&'a str>,
     pub top: Option<&'a str>,
     pub select: Option<&'a str>,
+    pub now: NaiveDateTime,
 }
 
 /// One page of a table's rows, in the list envelope; `columns` are what the bodies show and what may be filtered on.
@@ -47,6 +49,7 @@ pub fn page<T: Record + 'static>(
         .filter
         .map(|text| Filter::parse(text, columns, &books.behaviour))
         .transpose()?;
+    let listed = listed_by(options.now, columns, &books.behaviour)?;
     let order = options
         .order
         .map(|text| Order::parse(text, columns, &books.behaviour))
@@ -61,9 +64,10 @@ pub fn page<T: Record + 'static>(
         filter.scope(T::KEY_FIELD, T::LINK_FIELDS)
     });
     let rows = scope.rows(table).filter(|row| {
-        filter
-            .as_ref()
-            .is_none_or(|filter| filter.holds(row, books))
+        [&filter, &listed]
+            .into_iter()
+            .flatten()
+            .all(|filter| filter.holds(row, books))
     });
     let (total, rows) = order.window(rows, skip, top, books);
 
@@ -72,6 +76,23 @@ pub fn page<T: Record + 'static>(
         .map(|row| body(row, shown.iter().copied(), books))
         .collect();
     Ok(envelope(total, results))
+}
+
+/// Where lists lag behind, only what is old enough is in them.
+fn listed_by<T: Record + 'static>(
+    now: NaiveDateTime,
+    columns: &[&'static Column<T>],
+    behaviour: &Behaviour,
+) -> Result<Option<Filter<T>>, Refusal> {
+    let lag = TimeDelta::seconds(behaviour.list_lag_seconds.into());
+    if lag.is_zero() || find(columns, "Created").is_err() {
+        return Ok(None);
+    }
+    let condition = format!(
+        "Created le datetime'{}'",
+        (now - lag).format("%Y-%m-%dT%H:%M:%S")
+    );
+    Filter::parse(&condition, columns, behaviour).map(Some)
 }
 
 /// The list envelope.
