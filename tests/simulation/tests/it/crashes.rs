@@ -173,30 +173,43 @@ fn the_component_can_die_at_any_call() {
     }
 }
 
-/// Twice: the run that goes on after the first death dies as well.
-#[test]
-fn a_sync_can_die_at_any_two_places() {
-    let isp = Isp::seeded(Size::Tiny, 3);
-    let mut undisturbed = Scene::first_sync(&isp);
+/// Every two places: the run that goes on after the first death dies as well.
+fn every_two_places(scene: impl Fn() -> Scene) {
+    let mut undisturbed = scene();
     let points = undisturbed.survey();
+    let job = undisturbed.job.clone();
     let expected = undisturbed.settled();
     let mut pairs = 0;
     for first in points {
-        let mut survivor = Scene::first_sync(&isp);
-        assert!(survivor.die(first), "{first:?} is within the run");
+        let mut survivor = scene();
+        assert!(survivor.die(first), "{job}: {first:?} is within the run");
         for second in survivor.survey() {
             pairs += 1;
-            let mut scene = Scene::first_sync(&isp);
+            let mut scene = scene();
             assert!(
                 scene.die(first) && scene.die(second),
-                "{first:?}, {second:?} are within the runs"
+                "{job}: {first:?}, {second:?} are within the runs"
             );
             let found = differences(&expected, &scene.settled());
             assert!(
                 found.is_empty(),
-                "dies at {first:?} and {second:?}: {found:#?}"
+                "{job} dies at {first:?} and {second:?}: {found:#?}"
             );
         }
     }
-    println!("{pairs} pairs");
+    println!("{job}: {pairs} pairs");
+}
+
+#[test]
+fn a_first_sync_can_die_at_any_two_places() {
+    let isp = Isp::seeded(Size::Tiny, 3);
+    every_two_places(|| Scene::first_sync(&isp));
+}
+
+#[test]
+fn every_job_can_die_at_any_two_places() {
+    let manifest = Manifest::parse(MANIFEST).expect("the add-on's manifest is valid");
+    for job in &manifest.jobs {
+        every_two_places(|| Scene::busy_day(&job.id));
+    }
 }
