@@ -16,7 +16,7 @@ use crate::world::World;
 /// What a call gives back, unless the run dies there.
 pub type OrDeath<T> = Result<T, Death>;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct MockHost<W> {
     pub world: W,
     pub storage: MemoryStorage,

@@ -14,6 +14,8 @@ use splynx_sageone::capability::{Pair, Row as PageRow};
 use crate::native;
 use crate::world::{MANIFEST, World, settings};
 
+/// A clone is another history from the same beginning.
+#[derive(Clone)]
 pub struct Installation {
     /// None only while a component runs in it.
     host: Option<MockHost<World>>,

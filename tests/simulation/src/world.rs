@@ -21,6 +21,7 @@ const LONGEST_WAIT: TimeDelta = TimeDelta::seconds(120);
 /// How long a service takes to answer.
 const LATENCY: TimeDelta = TimeDelta::milliseconds(80);
 
+#[derive(Clone)]
 pub struct World {
     pub splynx: Splynx,
     pub sage: Sage,
@@ -31,6 +32,7 @@ pub struct World {
 }
 
 /// One connection: what it proves itself with, and how much it may send.
+#[derive(Clone)]
 struct Line {
     party: Party,
     base: &'static str,

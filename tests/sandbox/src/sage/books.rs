@@ -19,6 +19,7 @@ use super::refusal::Refusal;
 use super::table::{Record, Table, Undo};
 use super::write_offs::{Adjustment, WriteOff};
 
+#[derive(Clone)]
 pub struct Books {
     pub behaviour: Behaviour,
     pub company: Company,

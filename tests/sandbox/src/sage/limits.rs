@@ -51,7 +51,7 @@ pub enum Verdict {
     Refused(Refusal),
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Counted {
     minute: VecDeque<DateTime<Utc>>,
     day: VecDeque<DateTime<Utc>>,
@@ -59,6 +59,7 @@ struct Counted {
 }
 
 /// All counters of the service.
+#[derive(Clone)]
 pub struct Limits {
     enforced: bool,
     counted: HashMap<Bucket, Counted>,

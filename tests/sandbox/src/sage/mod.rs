@@ -52,6 +52,7 @@ use crate::isp::Isp;
 use crate::journal::Journal;
 
 /// One company's Sage, and its one login.
+#[derive(Clone)]
 pub struct Sage {
     books: Books,
     access: Access,

@@ -31,6 +31,7 @@ pub fn folded(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
+#[derive(Clone)]
 pub struct Table<T> {
     rows: BTreeMap<i64, T>,
     keys: BTreeSet<(String, i64)>,

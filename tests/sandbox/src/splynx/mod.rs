@@ -61,7 +61,7 @@ use table::Table;
 use tokens::Tokens;
 
 /// One Splynx server.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Splynx {
     behaviour: Behaviour,
     keys: Table<ApiKey>,

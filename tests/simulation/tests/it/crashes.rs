@@ -15,7 +15,8 @@ use crate::busy::{busy, options};
 use crate::component::component;
 use crate::picture::{differences, picture};
 
-/// A world before a job, and the job.
+/// A world before a job, and the job. Clones go ways of their own.
+#[derive(Clone)]
 struct Scene {
     job: String,
     options: Vec<Pair>,
@@ -58,9 +59,19 @@ impl Scene {
         places(self.installation.host().trace())
     }
 
-    fn die(&mut self, point: DeathPoint) -> bool {
-        self.installation
-            .run_with_and_die(&self.job, &self.options, point)
+    /// What a death leaves behind.
+    fn survivor(&self, point: DeathPoint) -> Self {
+        let mut survivor = self.clone();
+        let died = survivor
+            .installation
+            .run_with_and_die(&self.job, &self.options, point);
+        assert!(died, "{}: {point:?} is within the run", self.job);
+        survivor
+    }
+
+    fn compare(self, expected: &[String], case: &str) {
+        let found = differences(expected, &self.settled());
+        assert!(found.is_empty(), "{case}: {found:#?}");
     }
 
     /// What it comes to after a few more runs, as the scheduler would start them.
@@ -109,32 +120,46 @@ fn places(trace: &[Step]) -> Vec<DeathPoint> {
     points
 }
 
-/// Every single place of a scene, each in a world of its own.
-fn every_place(scene: impl Fn() -> Scene) {
-    let mut undisturbed = scene();
+/// Every single place of a scene.
+fn every_place(scene: &Scene) {
+    let mut undisturbed = scene.clone();
     let points = undisturbed.survey();
-    let job = undisturbed.job.clone();
     let expected = undisturbed.settled();
-    println!("{job}: {} places", points.len());
+    println!("{}: {} places", scene.job, points.len());
     for point in points {
-        let mut scene = scene();
-        assert!(scene.die(point), "{job}: {point:?} is within the run");
-        let found = differences(&expected, &scene.settled());
-        assert!(found.is_empty(), "{job} dies at {point:?}: {found:#?}");
+        let survivor = scene.survivor(point);
+        survivor.compare(&expected, &format!("{} dies at {point:?}", scene.job));
     }
+}
+
+/// Every two places: the run that goes on after the first death dies as well.
+fn every_two_places(scene: &Scene) {
+    let mut undisturbed = scene.clone();
+    let points = undisturbed.survey();
+    let expected = undisturbed.settled();
+    let mut pairs = 0;
+    for first in points {
+        let survivor = scene.survivor(first);
+        for second in survivor.clone().survey() {
+            pairs += 1;
+            let case = format!("{} dies at {first:?} and {second:?}", scene.job);
+            survivor.survivor(second).compare(&expected, &case);
+        }
+    }
+    println!("{}: {pairs} pairs", scene.job);
 }
 
 /// The first sync of a tiny provider, a few objects of each kind.
 pub fn a_tiny_sync_can_die_at_any_place() {
     let isp = Isp::seeded(Size::Tiny, 3);
-    every_place(|| Scene::first_sync(&isp));
+    every_place(&Scene::first_sync(&isp));
 }
 
 /// The first sync of a small provider, which makes about 1,150 objects in Sage.
 #[test]
 fn a_first_sync_can_die_at_any_place() {
     let isp = Isp::seeded(Size::Small, 3);
-    every_place(|| Scene::first_sync(&isp));
+    every_place(&Scene::first_sync(&isp));
 }
 
 /// Every job that writes, with work of all kinds to do.
@@ -142,7 +167,7 @@ fn a_first_sync_can_die_at_any_place() {
 fn every_job_can_die_at_any_place() {
     let manifest = Manifest::parse(MANIFEST).expect("the add-on's manifest is valid");
     for job in &manifest.jobs {
-        every_place(|| Scene::busy_day(&job.id));
+        every_place(&Scene::busy_day(&job.id));
     }
 }
 
@@ -153,8 +178,8 @@ fn the_component_can_die_at_any_call() {
         return;
     };
     let isp = Isp::seeded(Size::Tiny, 3);
-    let scene = || Scene::of_sync(Installation::with_component(&isp, false, plugin.clone()));
-    let mut undisturbed = scene();
+    let scene = Scene::of_sync(Installation::with_component(&isp, false, plugin));
+    let mut undisturbed = scene.clone();
     let within = undisturbed.survey();
     let within = within
         .iter()
@@ -166,50 +191,21 @@ fn the_component_can_die_at_any_call() {
     let expected = undisturbed.settled();
     println!("{} places", points.len());
     for point in points {
-        let mut scene = scene();
-        assert!(scene.die(point), "{point:?} is within the run");
-        let found = differences(&expected, &scene.settled());
-        assert!(found.is_empty(), "dies at {point:?}: {found:#?}");
+        let survivor = scene.survivor(point);
+        survivor.compare(&expected, &format!("dies at {point:?}"));
     }
-}
-
-/// Every two places: the run that goes on after the first death dies as well.
-fn every_two_places(scene: impl Fn() -> Scene) {
-    let mut undisturbed = scene();
-    let points = undisturbed.survey();
-    let job = undisturbed.job.clone();
-    let expected = undisturbed.settled();
-    let mut pairs = 0;
-    for first in points {
-        let mut survivor = scene();
-        assert!(survivor.die(first), "{job}: {first:?} is within the run");
-        for second in survivor.survey() {
-            pairs += 1;
-            let mut scene = scene();
-            assert!(
-                scene.die(first) && scene.die(second),
-                "{job}: {first:?}, {second:?} are within the runs"
-            );
-            let found = differences(&expected, &scene.settled());
-            assert!(
-                found.is_empty(),
-                "{job} dies at {first:?} and {second:?}: {found:#?}"
-            );
-        }
-    }
-    println!("{job}: {pairs} pairs");
 }
 
 #[test]
 fn a_first_sync_can_die_at_any_two_places() {
     let isp = Isp::seeded(Size::Tiny, 3);
-    every_two_places(|| Scene::first_sync(&isp));
+    every_two_places(&Scene::first_sync(&isp));
 }
 
 #[test]
 fn every_job_can_die_at_any_two_places() {
     let manifest = Manifest::parse(MANIFEST).expect("the add-on's manifest is valid");
     for job in &manifest.jobs {
-        every_two_places(|| Scene::busy_day(&job.id));
+        every_two_places(&Scene::busy_day(&job.id));
     }
 }
