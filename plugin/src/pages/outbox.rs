@@ -128,6 +128,7 @@ fn retried(key: RecordKey, record: Record) -> Job<Record> {
     // The reason stays: a retry answers the doubt that a record was held for.
     Ok(Record {
         state: State::Planned,
+        failures: 0,
         ..record
     })
 }

@@ -251,7 +251,7 @@ impl Ends {
     /// The object in Sage that an end became, or what becomes of the allocation meanwhile; none: nothing. An end that has no record is not ours to
     /// tell of (yet): dated before the from-date, just come from Sage, not read so far. Once it has one, its customer is noted.
     fn remote(&self, key: RecordKey) -> Result<(&Record, &Remote), Option<Aside>> {
-        let what = key.kind.name();
+        let what = key.kind.name().replace('-', " ");
         let record = self.record(key).ok_or(None)?;
         if let Some(remote) = &record.remote {
             return Ok((record, remote));

@@ -373,6 +373,7 @@ fn settle_doubts(run: &mut Run, keys: Vec<RecordKey>) -> Job<()> {
             continue;
         };
         let mut sheet = before.clone();
+        let mut in_vain = false;
         let (date, customer) = (sheet.date, sheet.customer);
         for line in &mut sheet.lines {
             let Some(flight) = line.flight.clone() else {
@@ -395,7 +396,7 @@ fn settle_doubts(run: &mut Run, keys: Vec<RecordKey>) -> Job<()> {
                     });
                 }
                 (None, _) if began < flight.until + run.settings.settle => continue,
-                (None, _) => {}
+                (None, _) => in_vain = true,
             }
             line.flight = None;
             if let Some(id) = made {
@@ -406,9 +407,14 @@ fn settle_doubts(run: &mut Run, keys: Vec<RecordKey>) -> Job<()> {
         }
         save_sheet(&mut batch, receipt, &before, &sheet);
         if !sheet.is_in_doubt() {
-            let new = Record {
-                state: State::Planned,
-                ..record
+            let hash = record.hash.clone();
+            let new = match in_vain {
+                true => record.failed_once_more(&hash, "Splynx"),
+                false => Record {
+                    state: State::Planned,
+                    failures: 0,
+                    ..record
+                },
             };
             batch.put(key, &stored, new);
         }

@@ -11,7 +11,7 @@ use crate::collect::{Map, ToSet};
 use crate::json;
 use crate::planted::{Mistake, is_planted};
 use crate::sage::{self, Found, Likeness, Reply, Service};
-use crate::write::ledger::{Job, Run, activity};
+use crate::write::ledger::{Halt, Job, Run, activity};
 use crate::write::record::{Batch, Intent, Reason, Record, RecordKey, Remote, State, Stored};
 use crate::write::remote;
 use crate::write::verdict::{adopt_or_hold, find, judge};
@@ -120,6 +120,8 @@ fn execute_batch(run: &mut Run, mut writes: Vec<Write>) -> Job<()> {
     let now = run.cap.now();
     let mut highest: Map<Service, i64> = Map::new_vec();
     let mut refused = Vec::new();
+    let mut lost = Vec::new();
+    let replied = sent.len();
     for (mut write, reply) in sent.into_iter().zip(replies) {
         match reply {
             Reply::Stored(object) => {
@@ -129,7 +131,10 @@ fn execute_batch(run: &mut Run, mut writes: Vec<Write>) -> Job<()> {
             }
             Reply::Removed => removed(&mut batch, run, &mut write)?,
             Reply::Refused(said) => refused.push((write, said)),
-            Reply::Uncertain(why) => uncertain(&mut batch, &mut write, &why.message, now),
+            Reply::Uncertain(why) => {
+                uncertain(&mut batch, &mut write, &why.message, now);
+                lost.push(why);
+            }
             Reply::NotSent(halt) => {
                 back_to_planned(&mut batch, &mut write);
                 halted.get_or_insert(halt);
@@ -143,6 +148,10 @@ fn execute_batch(run: &mut Run, mut writes: Vec<Write>) -> Job<()> {
     }
     run.commit(batch)?;
     resolve_refusals(run, refused)?;
+    // One answer may be lost, and one record may be too much for Sage; where none of several is answered, Sage is out of order.
+    if lost.len() > 1 && lost.len() == replied {
+        halted = halted.or(lost.pop().map(Halt::Failed));
+    }
     halted.map_or(Ok(()), Err)
 }
 
@@ -274,6 +283,7 @@ fn stored(batch: &mut Batch, run: &mut Run, write: &mut Write, object: &Value) -
         intent: None,
         reason: Reason::default(),
         refused: String::new(),
+        failures: 0,
         allocated_in_sage: sage::rest(object)
             .is_some_and(|rest| json::decimal(object, "Total") != Some(rest)),
         ..write.record.clone()
@@ -388,7 +398,7 @@ fn uncertain(batch: &mut Batch, write: &mut Write, why: &str, now: u64) {
             );
         }
         // An update says the same thing however often it is sent.
-        None => record.state = State::Planned,
+        None => record = record.failed_once_more(&write.record.hash, "Sage"),
     }
     batch
         .activities

@@ -247,6 +247,9 @@ pub struct Record {
     /// Of what Sage refused: it is not sent again until it changes, or a person says so.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub refused: String,
+    /// How often in a row it was sent and the service failed over it. See [`Record::failed_once_more`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failures: u8,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<Decimal>,
     /// What of the amount was not settled in Splynx when it was last looked at.
@@ -266,6 +269,33 @@ impl Record {
     pub fn is_retried(&self) -> bool {
         self.state == State::Planned && !self.reason.code.is_empty()
     }
+
+    /// The service failed over what was sent (`hash`), without having stored it. It is tried again, but not for ever: one record at which a
+    /// service breaks down must not cost requests in every run.
+    pub fn failed_once_more(mut self, hash: &str, service: &str) -> Self {
+        const ENOUGH: u8 = 5;
+        self.failures += 1;
+        self.intent = None;
+        self.state = State::Planned;
+        self.reason = Reason::default();
+        if self.failures >= ENOUGH {
+            self.state = State::Held;
+            self.refused = hash.to_owned();
+            self.failures = 0;
+            self.reason = Reason::new(
+                "keeps-failing",
+                format!(
+                    "It was sent {ENOUGH} times, and each time {service} failed over it and stored nothing."
+                ),
+                "Look for what is unusual about it, and try by hand; then retry it, or mark it as done.",
+            );
+        }
+        self
+    }
+}
+
+fn is_zero(count: &u8) -> bool {
+    *count == 0
 }
 
 /// A document, receipt or customer in Sage.

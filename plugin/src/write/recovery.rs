@@ -92,16 +92,11 @@ fn settle_doubt(
     } else if began >= intent.in_flight_until + run.settings.settle
         || is_planted(Mistake::AbsentAtOnce)
     {
-        let planned = Record {
-            state: State::Planned,
-            intent: None,
-            reason: Reason::default(),
-            ..record
-        };
+        let absent = record.failed_once_more(&intent.hash, "Sage");
         batch
             .activities
-            .push(activity(key, &planned, State::Planned.name()));
-        batch.put(key, stored, planned);
+            .push(activity(key, &absent, absent.state.name()));
+        batch.put(key, stored, absent);
     }
     run.commit(batch)
 }

@@ -135,6 +135,7 @@ pub fn adopt_or_hold(
         reason,
         remote,
         intent: None,
+        failures: 0,
         allocated_in_sage: allocated,
         ..record.clone()
     };

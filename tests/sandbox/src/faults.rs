@@ -49,6 +49,8 @@ pub struct When {
     pub method: Option<String>,
     /// A part of the path, such as `TaxInvoice/Save`, in any case of letters.
     pub path: Option<String>,
+    /// A part of the body, such as a document's reference, exactly.
+    pub body: Option<String>,
     /// Only the nth of the requests with this method and path, counted from 1.
     pub nth: Option<u64>,
     /// Every nth of them, counted from `from`.
@@ -211,7 +213,13 @@ impl FaultPlan {
         let mut struck = None;
         for (fault, (seen, hits)) in self.plan.faults.iter().zip(&mut self.counts) {
             let when = &fault.when;
-            if fault.service != service || !fits(&when.method, &when.path, request) {
+            if fault.service != service
+                || !fits(&when.method, &when.path, request)
+                || !when
+                    .body
+                    .as_ref()
+                    .is_none_or(|part| holds(&request.body, part))
+            {
                 continue;
             }
             *seen += 1;
@@ -253,6 +261,10 @@ impl When {
                 .is_none_or(|every| (seen - from + 1).is_multiple_of(every))
             && self.count.is_none_or(|count| hits < count)
     }
+}
+
+fn holds(body: &[u8], part: &str) -> bool {
+    String::from_utf8_lossy(body).contains(part)
 }
 
 fn fits(method: &Option<String>, path: &Option<String>, request: &Request) -> bool {

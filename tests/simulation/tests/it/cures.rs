@@ -148,6 +148,22 @@ fn what_a_person_decides_in_the_outbox_stands() {
         receipts,
         "nothing was sent"
     );
+    let activities = installation.host().storage.activities();
+    let told: Vec<(&str, &str)> = activities
+        .iter()
+        .filter(|told| {
+            ["do-not-send", "done-by-hand", "planned", "synced"].contains(&told.action.as_str())
+        })
+        .map(|told| (told.entity.as_str(), told.action.as_str()))
+        .collect();
+    let acts = [
+        ("invoice", "do-not-send"),
+        ("invoice", "done-by-hand"),
+        ("invoice", "planned"),
+        ("invoice", "planned"),
+        ("payment", "synced"),
+    ];
+    assert_eq!(told, acts, "each act is in the log");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use sandbox::isp::{Isp, Size};
 use serde_json::json;
+use simulation::books::{expected, held};
 use simulation::installation::Installation;
 
 use crate::judge::{assert_in_step, open};
@@ -114,4 +115,82 @@ pub fn a_lost_answer_is_not_taken_for_a_lost_request_while_lists_lag_or_fail() {
         assert_in_step(&isp, &mut installation);
         assert_eq!(open(&mut installation), [""; 0], "{path}");
     }
+}
+
+/// Sage breaks down over one credit note among a thousand records, each time: it is held after a few attempts, everything else is done, and
+/// a person brings it back.
+#[test]
+fn one_poisoned_record_holds_up_nobody_and_is_not_tried_for_ever() {
+    let isp = Isp::seeded(Size::Small, 2);
+    let mut installation = Installation::new(&isp, false);
+    let poison = &isp.credit_notes[3];
+    let deadly = json!({"faults": [{"service": "sage", "when": {"method": "POST", "body": format!(" C{}\"", poison.id)},
+        "do": {"status": {"code": 500, "before": true}}}]});
+    let plan = sandbox::faults::Plan::from_json(&deadly).expect("a fault plan");
+    installation.world().faults = sandbox::faults::FaultPlan::new(plan);
+    for _ in 0..12 {
+        installation.run_through("sync");
+        installation.advance(TimeDelta::minutes(15));
+    }
+    assert_eq!(struck(&mut installation), 5, "sent a few times, then held");
+    let mut all_but_one = expected(&isp);
+    all_but_one.credit_notes.remove(&format!("C{}", poison.id));
+    assert!(all_but_one.receipts.len() > 400 && all_but_one.invoices.len() > 500);
+    assert_eq!(held(installation.world()), all_but_one);
+    let key = format!("credit-note/{:012}", poison.id);
+    let outbox = installation.whole_page("outbox", &[("state", "held")]);
+    // What it would settle waits for it.
+    let listed = outbox
+        .iter()
+        .filter(|row| !row.cells[3].starts_with("Its credit note"));
+    let listed: Vec<&str> = listed.map(|row| row.id.as_str()).collect();
+    assert_eq!(listed, [key.as_str()], "nothing else is held");
+
+    installation.world().faults = sandbox::faults::FaultPlan::default();
+    installation
+        .decide("retry", &[&key], "")
+        .expect("it is held");
+    installation.run_through("sync");
+    assert_in_step(&isp, &mut installation);
+    let activities = installation.host().storage.activities();
+    let told = activities
+        .iter()
+        .filter(|told| told.entity == "credit-note" && told.local_id == poison.id.to_string());
+    let told: Vec<(&str, &str)> = told
+        .map(|told| (told.action.as_str(), told.code.as_str()))
+        .collect();
+    let again = [("uncertain", "answer-lost"), ("planned", "")];
+    let story = again.into_iter().cycle().take(9).chain([
+        ("held", "keeps-failing"),
+        ("planned", "keeps-failing"),
+        ("created", ""),
+    ]);
+    assert_eq!(told, story.collect::<Vec<_>>());
+}
+
+/// How often the first fault of the plan struck.
+fn struck(installation: &mut Installation) -> u64 {
+    let report = installation.world().faults.report();
+    report["faults"][0].as_u64().expect("a count")
+}
+
+/// While nothing that is sent is answered, a run does not go on sending.
+#[test]
+fn a_service_that_answers_nothing_is_left_alone() {
+    let isp = Isp::seeded(Size::Small, 2);
+    let mut installation = Installation::new(&isp, false);
+    installation.run_through("export-customers");
+    let broken = json!({"faults": [{"service": "sage", "when": {"method": "POST", "path": "TaxInvoice/Save"}, "do": {"status": {"code": 503}}}]});
+    let plan = sandbox::faults::Plan::from_json(&broken).expect("a fault plan");
+    installation.world().faults = sandbox::faults::FaultPlan::new(plan);
+    let failed = installation.run("sync").expect_err("nothing is answered");
+    assert!(failed.message.contains("503"), "{failed:?}");
+    let sent = struck(&mut installation);
+    assert!(sent <= 25, "one batch and no more: {sent}");
+    installation.world().faults = sandbox::faults::FaultPlan::default();
+    for _ in 0..3 {
+        installation.advance(TimeDelta::minutes(6));
+        installation.run_through("sync");
+    }
+    assert_in_step(&isp, &mut installation);
 }
