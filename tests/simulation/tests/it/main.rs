@@ -16,6 +16,7 @@ mod judge;
 mod life;
 mod manual;
 mod mapping;
+mod memory;
 mod money;
 mod pairing;
 mod pairing_file;
