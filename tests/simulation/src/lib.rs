@@ -6,5 +6,6 @@
 
 pub mod books;
 pub mod installation;
+pub mod invariants;
 mod native;
 pub mod world;

@@ -12,6 +12,7 @@ mod desk;
 mod documents;
 mod doubts;
 mod imports;
+mod invariants;
 mod judge;
 mod life;
 mod manual;
