@@ -6,6 +6,7 @@ use addon_host::clock::{Clock, SystemClock};
 use addon_host::host::{Host, HostConfig};
 use addon_host::manifest::Manifest;
 use addon_host::store::{Installation, Store};
+use addon_host::vault::Vault;
 use anyhow::{Context as _, Result, anyhow};
 use chrono::{DateTime, Utc};
 
@@ -45,6 +46,21 @@ impl Context {
             database_url,
         })
         .await?)
+    }
+
+    /// Where the database is, and the folder for what belongs to it.
+    pub fn place(&self) -> Result<(&str, &Path)> {
+        make_private(&self.data_dir)?;
+        Ok((&self.database_url, &self.data_dir))
+    }
+
+    pub fn key_file(&self) -> PathBuf {
+        Vault::key_file(&self.data_dir)
+    }
+
+    /// Whether the database was not closed when it was used last.
+    pub fn was_left_open(&self) -> bool {
+        Store::was_left_open(&self.database_url)
     }
 
     pub fn now(&self) -> DateTime<Utc> {

@@ -4,6 +4,7 @@
 //! Results go to standard output, everything else (progress, warnings, errors) to standard error.
 
 mod addon;
+mod backup;
 mod check;
 mod choices;
 mod connection;
@@ -16,6 +17,7 @@ mod output;
 mod page;
 mod progress;
 mod report;
+mod restore;
 mod run;
 mod runs;
 mod serve;
@@ -99,6 +101,9 @@ enum Command {
     Runs(runs::Runs),
     /// Shows or changes the terms of a connection
     Connection(connection::Connection),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    CheckDatabase(backup::CheckDatabase),
     /// Makes accounts for the admin pages
     User {
         #[command(subcommand)]
@@ -136,6 +141,9 @@ pub fn main() -> ExitCode {
             Command::Report(report) => report.execute(&context).await,
             Command::Runs(runs) => runs.execute(&context).await,
             Command::Connection(connection) => connection.execute(&context).await,
+            Command::Backup(backup) => backup.execute(&context).await,
+            Command::Restore(restore) => restore.execute(&context).await,
+            Command::CheckDatabase(check) => check.execute(&context).await,
             Command::User { command } => command.execute(&context).await,
         }
     });

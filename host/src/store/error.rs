@@ -37,6 +37,8 @@ pub enum StoreError {
         "the database was written by a newer host (schema {found}, this host knows {known}): use that host's version"
     )]
     NewerSchema { found: i64, known: i64 },
+    #[error("this is no backup that can be put back: {0}; use another one")]
+    BadBackup(String),
     #[error("a file cannot be used: {0}")]
     File(String),
     #[error("there is no {what} `{name}`")]

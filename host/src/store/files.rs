@@ -47,6 +47,13 @@ pub(super) async fn open(file: &Path) -> Result<AnyConnection, StoreError> {
     Ok(options.connect().await?)
 }
 
+/// An empty SQLite database that is on no disk.
+pub(super) async fn memory() -> Result<AnyConnection, StoreError> {
+    sqlx::any::install_default_drivers();
+    let options: AnyConnectOptions = "sqlite::memory:".parse()?;
+    Ok(options.connect().await?)
+}
+
 /// Reads every page of a file and compares every index with its table.
 pub(super) async fn check(file: &Path) -> Result<(), StoreError> {
     let mut connection = open(file).await?;

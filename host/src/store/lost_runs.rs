@@ -85,7 +85,10 @@ impl Store {
              WHERE id = $1 AND state = 'running' AND alive_until <= $3",
         )
         .bind(run)
-        .bind(to_json(&lost(&text(&row, "host")?)))
+        .bind(to_json(&lost(&format!(
+            "Its host died: {}.",
+            text(&row, "host")?
+        ))))
         .bind(millis(now))
         .execute(&mut *writing.transaction)
         .await?;
@@ -129,21 +132,16 @@ impl Store {
     }
 }
 
-/// How a run ends that lost its host.
-pub(super) fn lost(host: &str) -> Outcome {
-    let told = if host.is_empty() {
-        "that worked on it"
-    } else {
-        host
-    };
+/// How a run ends that nobody works on any more.
+pub(super) fn lost(why: &str) -> Outcome {
     Outcome {
         state: RunState::Failed,
         resume_at: None,
         why: Some(Failure {
             code: HOST_LOST.to_owned(),
             message: format!(
-                "The host {told} died in the middle of this run. Nothing is lost: the job goes on from what is stored, by \
-                 itself where a host is running, or when it is run again."
+                "{why} Nothing is lost: the job goes on from what is stored, by itself where a host is running, or when it \
+                 is run again."
             ),
             retry_at: None,
             more: Vec::new(),

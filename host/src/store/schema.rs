@@ -126,8 +126,12 @@ pub(super) fn sqlite_file(url: &str) -> Result<Option<PathBuf>, StoreError> {
 
 /// `addon-host.db` → `addon-host.db.WHAT`
 pub(super) fn beside(file: &Path, what: &str) -> PathBuf {
+    with_ending(file, &format!(".{what}"))
+}
+
+/// A path with more at its end.
+pub(super) fn with_ending(file: &Path, ending: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
-    name.push(".");
-    name.push(what);
+    name.push(ending);
     name.into()
 }

@@ -18,5 +18,6 @@ mod pairing;
 mod pairing_file;
 mod payments;
 mod previews;
+mod restored;
 mod same_number;
 mod whole;
