@@ -1,6 +1,7 @@
 //! The host's tests from outside, in one binary: linking the runtime once takes long enough.
 
 mod audit;
+mod backups;
 mod cli;
 mod connections;
 mod fixtures;

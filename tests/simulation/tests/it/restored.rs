@@ -27,7 +27,13 @@ fn opened(isp: &Isp) -> Installation {
     world.now = eve.and_hms_opt(16, 30, 0).expect("a time of day").and_utc();
     world.splynx = Splynx::opened(isp);
     world.splynx.live(isp, NaiveDate::MIN..=eve);
-    for (key, value) in [("payments_direction", "both"), ("make_names_unique", "on")] {
+    for (key, value) in [
+        ("payments_direction", "both"),
+        ("make_names_unique", "on"),
+        // Nothing but its key says that a receipt was imported before.
+        ("create_payment_without_invoice", "on"),
+        ("create_payment_for_paid_invoice", "on"),
+    ] {
         installation.set(key, value);
     }
     installation
@@ -76,6 +82,8 @@ fn everything(installation: &mut Installation) -> BTreeMap<&'static str, BTreeSe
     ];
     let mut held: BTreeMap<_, _> = lists.map(|list| (list, ids(&sage, list, "ID"))).into();
     held.insert("payments in Splynx", ids(&splynx, "payments", "id"));
+    let lines = ids(&splynx, "bank_statements_records", "id");
+    held.insert("statement lines in Splynx", lines);
     held
 }
 
