@@ -110,7 +110,7 @@ async fn a_backup_taken_in_the_middle_of_work_is_one_moment_and_comes_back_on_ei
         assert!(n >= last);
         last = n;
     }
-    drop(stop);
+    stop.send(()).unwrap();
     writer.await.unwrap();
 
     // From here it goes to the other kind and back again, and still says the same.
