@@ -57,6 +57,17 @@ struct Global {
         hide_env_values = true
     )]
     database: Option<String>,
+    /// Seconds after which another host may go on with the work of one that died; the same for all hosts on a database
+    #[arg(
+        long,
+        global = true,
+        hide = true,
+        value_name = "SECONDS",
+        env = "ADDON_HOST_LEASE_SECONDS",
+        default_value_t = addon_host::store::LEASE_SECONDS.unsigned_abs(),
+        value_parser = clap::value_parser!(u64).range(3..=3600)
+    )]
+    lease_seconds: u64,
     /// Prints JSON
     #[arg(long, global = true)]
     json: bool,
@@ -114,7 +125,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let Arguments { global, command } = Arguments::parse();
     start_log(&command, global.verbose);
-    let context = match Context::new(global.data, global.database, global.json) {
+    let context = match Context::new(global) {
         Ok(context) => context,
         Err(error) => return fail(&error),
     };

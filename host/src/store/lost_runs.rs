@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use sqlx::Row;
 
-use super::records::{json, millis, text, to_json};
+use super::records::{json, maybe_instant, millis, text, to_json};
 use super::{Failure, Outcome, RunId, RunState, Store, StoreError, Subject};
 
 /// Code of a run that lost its host.
@@ -64,6 +64,14 @@ impl Store {
             }
         }
         Ok(lost)
+    }
+
+    /// When the first of the running runs is lost unless it shows a sign of life before.
+    pub async fn next_loss(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let row = sqlx::query("SELECT MIN(alive_until) AS first FROM run WHERE state = 'running'")
+            .fetch_one(&self.pool)
+            .await?;
+        maybe_instant(&row, "first")
     }
 
     /// False: another host did so, or it is alive after all.

@@ -27,6 +27,8 @@ mod runs;
 mod schedule;
 mod schema;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub use accounts::{Account, Session};
 pub use activities::{Activity, ActivityFilter, ActivityRow, Order};

@@ -135,3 +135,80 @@ pub(super) fn with_ending(file: &Path, ending: &str) -> PathBuf {
     name.push(ending);
     name.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::GuestLimits;
+
+    const BROKEN: &[&str] = &[
+        STEPS[0],
+        STEPS[1],
+        STEPS[2],
+        "ALTER TABLE run ADD COLUMN more TEXT NOT NULL DEFAULT ''; ALTER TABLE nothing ADD COLUMN x TEXT;",
+    ];
+    const FURTHER: &[&str] = &[
+        STEPS[0],
+        STEPS[1],
+        STEPS[2],
+        "ALTER TABLE run ADD COLUMN more TEXT NOT NULL DEFAULT '';",
+        "ALTER TABLE run ADD COLUMN yet_more TEXT NOT NULL DEFAULT '';",
+    ];
+
+    /// Of a database without a copy of its own, PostgreSQL's, the transaction alone is the safety.
+    async fn a_step_that_fails(url: &str) {
+        let store = Store::open(url).await.unwrap();
+        store
+            .save_account("ann", "hash", chrono::DateTime::UNIX_EPOCH)
+            .await
+            .unwrap();
+        store.migrate(url, BROKEN).await.unwrap_err();
+        assert_eq!(store.schema_version().await.unwrap(), 3);
+        assert!(
+            sqlx::query("SELECT more FROM run")
+                .fetch_all(&store.pool)
+                .await
+                .is_err()
+        );
+        assert_eq!(store.account_count().await.unwrap(), 1);
+        store.close().await;
+        let store = Store::connect(url, GuestLimits::default()).await.unwrap();
+        store.migrate(url, FURTHER).await.unwrap();
+        assert_eq!(store.schema_version().await.unwrap(), 5);
+        assert_eq!(store.account_count().await.unwrap(), 1);
+        store.close().await;
+        let error = Store::open(url).await.unwrap_err();
+        assert!(
+            matches!(error, StoreError::NewerSchema { found: 5, known: 3 }),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_step_that_fails_leaves_the_database_as_it_was_and_a_copy_is_kept_of_each_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = Store::default_url(folder.path());
+        a_step_that_fails(&url).await;
+        let file = folder.path().join("addon-host.db");
+        let copy = beside(&file, "schema-3");
+        files::check(&copy).await.unwrap();
+        assert!(!beside(&copy, "partial").exists());
+        // The newest two are kept.
+        let store = Store::connect(&url, GuestLimits::default()).await.unwrap();
+        for version in [1, 2, 4] {
+            std::fs::write(beside(&file, &format!("schema-{version}")), "old").unwrap();
+        }
+        store.keep_copy(&file, 5).await.unwrap();
+        let kept: Vec<i64> = (1..=5)
+            .filter(|version| beside(&file, &format!("schema-{version}")).exists())
+            .collect();
+        assert_eq!(kept, [4, 5]);
+    }
+
+    #[tokio::test]
+    async fn a_step_that_fails_leaves_a_postgresql_database_as_it_was() {
+        if let Some(server) = postgres_server::shared() {
+            a_step_that_fails(&server.database()).await;
+        }
+    }
+}

@@ -17,5 +17,6 @@ mod scheduler;
 mod service;
 mod settings;
 mod shared_state;
+mod stress;
 mod vault;
 mod web;
