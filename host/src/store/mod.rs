@@ -52,7 +52,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{Any, AnyPool, AssertSqlSafe, Executor, Row, Transaction};
+use sqlx::{Any, AnyPool, AssertSqlSafe, Connection, Executor, Row, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use self::dialect::{Dialect, Subject};
@@ -123,6 +123,11 @@ impl Store {
                     }
                     Ok(())
                 })
+            })
+            // Where a disk is full, SQLite itself undoes the transaction, and the connection still believes in it.
+            .before_acquire(|connection, _| {
+                let is_free = !connection.is_in_transaction();
+                Box::pin(async move { Ok(is_free) })
             })
             .connect_with(options)
             .await?;

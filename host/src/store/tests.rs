@@ -104,6 +104,7 @@ async fn a_full_disk_refuses_a_commit_whole_says_so_and_heals() {
         .expect("what fits is written");
     store.check().await.unwrap();
 
+    // Somebody makes room: connections that were opened since know of no limit, the others are told.
     everywhere(&store, "PRAGMA max_page_count = 1000000").await;
     commit(&store, &fence, &[("a", "2"), ("large", &large)])
         .await

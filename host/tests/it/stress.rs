@@ -10,7 +10,6 @@ use addon_host::store::{
     Change, Commit, CommitError, Fence, LEASE_SECONDS, LeaseAnswer, NewRun, RunId, Store,
     StoreError, Trigger,
 };
-use sqlx::Row;
 
 use crate::fixtures::{Database, at, install, leased, on_both_databases, start_run};
 
