@@ -34,6 +34,7 @@ impl Serve {
         let host = context.host().await?;
         if left_open {
             // Nothing should be wrong then; where the disk lied about what it had written, this is when it shows.
+            tracing::info!("the database was not closed the last time; it is checked");
             host.store().check().await?;
         }
         let clock = Arc::new(SystemClock);
