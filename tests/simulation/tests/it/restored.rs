@@ -154,8 +154,8 @@ fn after_a_restore_nothing_is_made_twice_and_everything_settles() {
                     "{what}: {record} was in step"
                 );
             }
-            let mut tables = installation.host().storage.tables();
-            let open = tables.find(|(name, _)| *name == OPEN);
+            let storage = &installation.host().storage;
+            let open = storage.tables().find(|(name, _)| *name == OPEN);
             let open = open.map_or(0, |(_, rows)| rows.len());
             assert_eq!(open, 0, "{what}: everything is settled");
             let count = writes(&mut installation);
