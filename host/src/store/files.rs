@@ -11,13 +11,22 @@ use sqlx::{AnyConnection, ConnectOptions, Row};
 use super::schema::beside;
 use super::{Store, StoreError};
 
-/// Where a file is written before it gets its name. What an earlier try left there is removed.
+/// An empty file to write before it gets its name, for its owner alone. What an earlier try left there is removed.
 pub(super) fn temporary(file: &Path) -> Result<PathBuf, StoreError> {
     let path = beside(file, "partial");
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&path, &error)),
-        _ => Ok(path),
-    }
+    let make = || -> io::Result<()> {
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut options = File::options();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(&path).map(drop)
+    };
+    make().map_err(|error| failed(&path, &error))?;
+    Ok(path)
 }
 
 /// Gives a whole file its name, durably, in place of whatever had it.

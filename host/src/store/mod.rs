@@ -52,7 +52,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{Any, AnyPool, AssertSqlSafe, Connection, Executor, Row, Transaction};
+use sqlx::{Any, AnyPool, AssertSqlSafe, ConnectOptions, Connection, Executor, Row, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use self::dialect::{Dialect, Subject};
@@ -111,6 +111,10 @@ impl Store {
         let dialect = Dialect::of(url)?;
         sqlx::any::install_default_drivers();
         let options: AnyConnectOptions = url.parse()?;
+        if dialect == Dialect::Postgres {
+            // The pool would try for its whole time-out, and then not say what was wrong.
+            options.connect().await?.close().await?;
+        }
         let pool = AnyPoolOptions::new()
             .max_connections(8)
             .acquire_timeout(Duration::from_secs(30))
