@@ -1,32 +1,45 @@
 //! What every command works with: where the data is, how to print, who is asking.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use addon_host::clock::{Clock, SystemClock};
 use addon_host::host::{Host, HostConfig};
 use addon_host::manifest::Manifest;
+use addon_host::runs::Limits;
 use addon_host::store::{Installation, Store};
+use addon_host::vault::Vault;
 use anyhow::{Context as _, Result, anyhow};
 use chrono::{DateTime, Utc};
 
+use super::Global;
 use super::output::Output;
 
 pub struct Context {
     data_dir: PathBuf,
     database_url: String,
+    limits: Limits,
     pub output: Output,
 }
 
 impl Context {
-    pub fn new(data: Option<PathBuf>, database: Option<String>, json: bool) -> Result<Self> {
-        let data_dir = data
+    pub fn new(global: Global) -> Result<Self> {
+        let data_dir = global
+            .data
             .or_else(platform_data_dir)
             .ok_or_else(|| anyhow!("there is no data folder: name one with --data DIR"))?;
-        let database_url = database.unwrap_or_else(|| Store::default_url(&data_dir));
+        let database_url = global
+            .database
+            .unwrap_or_else(|| Store::default_url(&data_dir));
         Ok(Self {
             data_dir,
             database_url,
-            output: Output { json },
+            limits: Limits {
+                lease: Duration::from_secs(global.lease_seconds),
+                ..Limits::default()
+            },
+            output: Output { json: global.json },
         })
     }
 
@@ -40,11 +53,26 @@ impl Context {
     pub async fn host(&self) -> Result<Host> {
         make_private(&self.data_dir)?;
         let (data_dir, database_url) = (self.data_dir.clone(), self.database_url.clone());
-        Ok(Host::open(HostConfig {
+        let config = HostConfig {
             data_dir,
             database_url,
-        })
-        .await?)
+        };
+        Ok(Host::open_with(config, Arc::new(SystemClock), self.limits.clone()).await?)
+    }
+
+    /// Where the database is, and the folder for what belongs to it.
+    pub fn place(&self) -> Result<(&str, &Path)> {
+        make_private(&self.data_dir)?;
+        Ok((&self.database_url, &self.data_dir))
+    }
+
+    pub fn key_file(&self) -> PathBuf {
+        Vault::key_file(&self.data_dir)
+    }
+
+    /// Whether the database was not closed when it was used last.
+    pub fn was_left_open(&self) -> bool {
+        Store::was_left_open(&self.database_url)
     }
 
     pub fn now(&self) -> DateTime<Utc> {

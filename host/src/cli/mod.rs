@@ -4,6 +4,7 @@
 //! Results go to standard output, everything else (progress, warnings, errors) to standard error.
 
 mod addon;
+mod backup;
 mod check;
 mod choices;
 mod connection;
@@ -16,6 +17,7 @@ mod output;
 mod page;
 mod progress;
 mod report;
+mod restore;
 mod run;
 mod runs;
 mod serve;
@@ -55,6 +57,17 @@ struct Global {
         hide_env_values = true
     )]
     database: Option<String>,
+    /// Seconds after which another host may go on with the work of one that died; the same for all hosts on a database
+    #[arg(
+        long,
+        global = true,
+        hide = true,
+        value_name = "SECONDS",
+        env = "ADDON_HOST_LEASE_SECONDS",
+        default_value_t = addon_host::store::LEASE_SECONDS.unsigned_abs(),
+        value_parser = clap::value_parser!(u64).range(3..=3600)
+    )]
+    lease_seconds: u64,
     /// Prints JSON
     #[arg(long, global = true)]
     json: bool,
@@ -99,6 +112,9 @@ enum Command {
     Runs(runs::Runs),
     /// Shows or changes the terms of a connection
     Connection(connection::Connection),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    CheckDatabase(backup::CheckDatabase),
     /// Makes accounts for the admin pages
     User {
         #[command(subcommand)]
@@ -109,7 +125,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let Arguments { global, command } = Arguments::parse();
     start_log(&command, global.verbose);
-    let context = match Context::new(global.data, global.database, global.json) {
+    let context = match Context::new(global) {
         Ok(context) => context,
         Err(error) => return fail(&error),
     };
@@ -136,6 +152,9 @@ pub fn main() -> ExitCode {
             Command::Report(report) => report.execute(&context).await,
             Command::Runs(runs) => runs.execute(&context).await,
             Command::Connection(connection) => connection.execute(&context).await,
+            Command::Backup(backup) => backup.execute(&context).await,
+            Command::Restore(restore) => restore.execute(&context).await,
+            Command::CheckDatabase(check) => check.execute(&context).await,
             Command::User { command } => command.execute(&context).await,
         }
     });

@@ -35,7 +35,15 @@ impl Runs {
             None => {
                 let runs = store.runs(&self.installation, None, self.limit).await?;
                 context.output.show(runs.iter().map(json).collect(), || {
-                    let headings = ["run", "job", "started", "by", "state", "progress or reason"];
+                    let headings = [
+                        "run",
+                        "job",
+                        "started",
+                        "by",
+                        "state",
+                        "host",
+                        "progress or reason",
+                    ];
                     table(&headings, runs.iter().map(row), "No job has run yet.")
                 })?;
             }
@@ -87,13 +95,13 @@ fn json(run: &store::Run) -> Value {
     json!({
         "run": run.id, "job": run.job, "preview": run.preview, "trigger": run.trigger.as_str(), "actor": run.actor,
         "state": run.state.as_str(), "started_at": instant(run.started_at), "ended_at": run.ended_at.map(instant),
-        "stop_requested": run.stop_requested, "options": object(&run.options),
+        "stop_requested": run.stop_requested, "host": run.host, "options": object(&run.options),
         "progress": { "stage": run.progress.stage, "done": run.progress.done, "total": run.progress.total },
         "outcome": run.outcome.as_ref().map(outcome_json),
     })
 }
 
-fn row(run: &store::Run) -> [String; 6] {
+fn row(run: &store::Run) -> [String; 7] {
     let job = if run.preview {
         format!("{} (preview)", run.job)
     } else {
@@ -117,6 +125,7 @@ fn row(run: &store::Run) -> [String; 6] {
         instant(run.started_at),
         by,
         run.state.as_str().to_owned(),
+        run.host.clone(),
         told,
     ]
 }

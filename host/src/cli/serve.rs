@@ -30,7 +30,13 @@ pub struct Serve {
 
 impl Serve {
     pub async fn execute(self, context: &Context) -> Result<ExitCode> {
+        let left_open = context.was_left_open();
         let host = context.host().await?;
+        if left_open {
+            // Nothing should be wrong then; where the disk lied about what it had written, this is when it shows.
+            tracing::info!("the database was not closed the last time; it is checked");
+            host.store().check().await?;
+        }
         let clock = Arc::new(SystemClock);
         let store = host.store().clone();
         let server = Server::bind(host, clock.clone(), &self.listen, self.base_path)

@@ -32,6 +32,13 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Limit(_) => Self::new("limit", error.to_string()),
+            StoreError::DiskFull(_) => {
+                tracing::error!(%error, "the store failed");
+                Self::new(
+                    "full",
+                    "The host's database has no room left; nothing was written. Make room on its disk.",
+                )
+            }
             // Details are for the operator's log; a guest can do nothing with them.
             _ => {
                 tracing::error!(%error, "the store failed");

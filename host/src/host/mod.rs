@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use tokio::task::JoinHandle;
 
 use self::error::unknown;
@@ -99,7 +100,8 @@ impl Host {
         clock: Arc<dyn Clock>,
         limits: Limits,
     ) -> Result<Self, HostError> {
-        let store = Store::open(&config.database_url).await?;
+        let lease = TimeDelta::from_std(limits.lease).unwrap_or(TimeDelta::MAX);
+        let store = Store::open(&config.database_url).await?.with_lease(lease);
         let vault = Arc::new(Vault::open(&Vault::key_file(&config.data_dir))?);
         let runtime = Runtime::new().map_err(|error| HostError::Runtime(format!("{error:#}")))?;
         let connections = Connections::new(store.clone(), clock.clone());

@@ -44,9 +44,13 @@ pub(super) fn context(
     let known = known
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value));
+    // What is stored may be older than the world since then.
+    let restored = installation
+        .restored_at
+        .map(|at| ("restored-at".to_owned(), at.timestamp().to_string()));
     let settle = access
         .settle_seconds()
         .iter()
         .map(|(name, seconds)| (format!("settle.{name}"), seconds.to_string()));
-    known.chain(settle).collect()
+    known.chain(restored).chain(settle).collect()
 }

@@ -13,6 +13,7 @@ use wasmtime::{Config, Engine, ResourceLimiter, Store, UpdateDeadline};
 use super::audit::{self, AuditError};
 use super::bindings::{SyncAddon, SyncAddonPre};
 use super::guest::Guest;
+use crate::store::LEASE_SECONDS;
 
 pub type GuestLinker = Linker<Guest>;
 
@@ -38,6 +39,8 @@ pub struct Limits {
     pub log_lines: usize,
     /// Of one run, over all its reports.
     pub report_rows: usize,
+    /// How long a run's lease lasts without renewal: how soon another host may go on where this one dies.
+    pub lease: Duration,
     /// How long a run that was told to stop may take to end by itself; longer than any request may take.
     pub grace: Duration,
 }
@@ -52,6 +55,7 @@ impl Default for Limits {
             bytes_per_call: 64 << 20,
             log_lines: 10_000,
             report_rows: 200_000,
+            lease: Duration::from_secs(LEASE_SECONDS.unsigned_abs()),
             grace: Duration::from_secs(120),
         }
     }

@@ -27,9 +27,6 @@ use crate::store::{
 /// How often what a guest told is stored, and the wish to stop is looked for.
 const BEAT: Duration = Duration::from_millis(500);
 
-/// How often lease and run show a sign of life; three times as often as needed.
-const RENEWAL: TimeDelta = TimeDelta::seconds(10);
-
 /// When a paused run goes on that does not say when.
 const USUAL_PAUSE: TimeDelta = TimeDelta::minutes(5);
 
@@ -57,6 +54,11 @@ pub const ANSWER: &str = "answer";
 pub enum BeginError {
     #[error("run {run} is working on this installation: wait for its end, or stop it")]
     Busy { run: RunId },
+    #[error(
+        "this machine's clock is {seconds} s away from the database server's, and leases are told by it: set both clocks \
+         (NTP), then run the job again"
+    )]
+    Clock { seconds: i64 },
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -145,6 +147,7 @@ impl Work {
     ) -> Result<Arc<Self>, BeginError> {
         let store = &services.store;
         let now = services.clock.now();
+        check_clock(services, now).await?;
         let writes = !task.is_preview();
         store.fail_lost_runs(now).await?;
         // Asked first, so that a schedule that meets a long run does not fill the list of runs with refusals.
@@ -159,6 +162,7 @@ impl Work {
             preview: task.is_preview(),
             package_sha256: &loaded.sha256,
             options: &task.told(),
+            whole_options: task.resumable().map(|(_, options)| options),
         };
         let run = store.insert_run(new, now).await?;
         let fence = match writes {
@@ -231,7 +235,7 @@ impl Work {
     async fn conclude(&self, outcome: &Outcome) -> Result<(), StoreError> {
         let store = &self.services.store;
         let now = self.services.clock.now();
-        self.write_journal(now).await?;
+        self.write_journal().await?;
         if let (Some((job, options)), RunState::Paused) = (self.task.resumable(), outcome.state) {
             let at = outcome
                 .resume_at
@@ -400,7 +404,7 @@ impl Work {
     async fn beat_once(&self, renewed: &mut DateTime<Utc>) -> Result<(), StoreError> {
         let store = &self.services.store;
         let now = self.services.clock.now();
-        if self.write_journal(now).await? {
+        if self.write_journal().await? {
             self.halter.halt(Reason::Stopped);
         }
         let worked = (now - self.started)
@@ -410,7 +414,8 @@ impl Work {
         if worked > self.services.limits.wall_clock {
             self.halter.halt(Reason::TimeUp);
         }
-        if now - *renewed >= RENEWAL {
+        // Three times as often as needed.
+        if now - *renewed >= store.lease() / 3 {
             store.touch_run(self.run, now).await?;
             if let Some(fence) = &self.fence
                 && !store.renew_lease(fence, now).await?
@@ -423,15 +428,30 @@ impl Work {
     }
 
     /// Stores what the guest told since the last time. True: a person asked the run to stop.
-    async fn write_journal(&self, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    async fn write_journal(&self) -> Result<bool, StoreError> {
         let store: &Store = &self.services.store;
         let (lines, progress) = self.journal.take();
         store.append_log(self.run, &lines).await?;
         match progress {
-            Some(progress) => store.set_progress(self.run, &progress, now).await,
+            Some(progress) => store.set_progress(self.run, &progress).await,
             None => store.stop_requested(self.run).await,
         }
     }
+}
+
+/// Leases keep two hosts apart as long as their clocks agree.
+async fn check_clock(services: &Services, before: DateTime<Utc>) -> Result<(), BeginError> {
+    let store = &services.store;
+    let Some(there) = store.server_time().await? else {
+        return Ok(());
+    };
+    let after = services.clock.now();
+    let allowed = store.clock_tolerance() / 2;
+    if (before - allowed..=after + allowed).contains(&there) {
+        return Ok(());
+    }
+    let seconds = (there - before).num_seconds();
+    Err(BeginError::Clock { seconds })
 }
 
 fn ended(state: RunState, why: Failure) -> Outcome {

@@ -2,7 +2,8 @@
 //! function; this file looks at the world, claims, and starts.
 //!
 //! Nothing is kept between two looks, so that settings changed by another process count at the next one. A start is claimed
-//! in the store, so that of several hosts one starts it. The trap: a claim is spent whether or not the start works, so it
+//! in the store, so that of several hosts one starts it; each begins elsewhere in the list, so that they share what is due at
+//! the same time. The trap: a claim is spent whether or not the start works, so it
 //! is made only where the installation is free.
 
 mod due;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use rand::seq::SliceRandom;
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -65,14 +67,16 @@ pub async fn look(host: &Host, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
             .for_each(|run| tracing::warn!(run, "a run lost its host")),
         Err(error) => tracing::error!("lost runs cannot be looked for: {error}"),
     }
-    let installations = match host.store().installations().await {
+    let mut installations = match host.store().installations().await {
         Ok(installations) => installations,
         Err(error) => {
             tracing::error!("installations cannot be listed: {error}");
             return None;
         }
     };
-    let mut next = None;
+    installations.shuffle(&mut rand::rng());
+    // Looked at again then, so that the work of a host that dies is gone on with at once.
+    let mut next = host.store().next_loss().await.ok().flatten();
     for installation in installations {
         match look_at(host, &installation.name, now).await {
             // One without is later than any.

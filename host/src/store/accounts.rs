@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use super::records::{count, instant, millis, text};
-use super::{Store, StoreError};
+use super::{Store, StoreError, Subject};
 
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -51,7 +51,7 @@ impl Store {
         password_hash: &str,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self.write(Subject::Accounts).await?;
         sqlx::query(
             "INSERT INTO account (name, password_hash, created_at) VALUES ($1, $2, $3) \
              ON CONFLICT (name) DO UPDATE SET password_hash = $2",
@@ -76,7 +76,7 @@ impl Store {
         now: DateTime<Utc>,
         expires_at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self.write(Subject::Accounts).await?;
         sqlx::query("DELETE FROM session WHERE expires_at <= $1")
             .bind(millis(now))
             .execute(&mut *writing.transaction)
@@ -121,7 +121,7 @@ impl Store {
         token_hash: &str,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self.write(Subject::Accounts).await?;
         sqlx::query("UPDATE session SET seen_at = $2 WHERE token_hash = $1")
             .bind(token_hash)
             .bind(millis(now))
@@ -131,7 +131,7 @@ impl Store {
     }
 
     pub async fn delete_session(&self, token_hash: &str) -> Result<(), StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self.write(Subject::Accounts).await?;
         sqlx::query("DELETE FROM session WHERE token_hash = $1")
             .bind(token_hash)
             .execute(&mut *writing.transaction)

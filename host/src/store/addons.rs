@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::records::{flag, instant, millis, text};
-use super::{Store, StoreError};
+use super::{Store, StoreError, Subject};
 
 /// One package of an add-on that was installed here at some time.
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ impl Store {
         new: NewAddonVersion<'_>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self.write(Subject::Addons).await?;
         sqlx::query(
             "INSERT INTO package (sha256, bytes) VALUES ($1, $2) ON CONFLICT (sha256) DO NOTHING",
         )
@@ -105,7 +105,7 @@ impl Store {
 
     /// Removes an add-on with all its versions; refused while an installation uses it.
     pub async fn remove_addon(&self, addon: &str) -> Result<(), StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self.write(Subject::Addons).await?;
         let user =
             sqlx::query("SELECT name FROM installation WHERE addon = $1 ORDER BY name LIMIT 1")
                 .bind(addon)

@@ -3,7 +3,7 @@
 
 use sqlx::Row;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, Subject};
 
 impl Store {
     /// Reads a bucket, lets `change` decide, and stores what it answers, all in one write transaction: of two processes
@@ -14,7 +14,7 @@ impl Store {
         key: &str,
         change: impl FnOnce(Option<&str>) -> (Option<String>, T),
     ) -> Result<T, StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self.write(Subject::Bucket(key)).await?;
         let row = sqlx::query("SELECT state FROM bucket WHERE key = $1")
             .bind(key)
             .fetch_optional(&mut *writing.transaction)
@@ -43,7 +43,7 @@ impl Store {
 
     /// The next nonce of a key: greater than every earlier one, and at least `at_least`.
     pub async fn next_nonce(&self, key: &str, at_least: i64) -> Result<i64, StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self.write(Subject::Nonce(key)).await?;
         let row = sqlx::query(
             "INSERT INTO nonce (key, last) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE \
              SET last = CASE WHEN nonce.last < $2 THEN $2 ELSE nonce.last + 1 END RETURNING last",

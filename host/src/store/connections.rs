@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::Row;
 
 use super::records::{json, to_json};
-use super::{Store, StoreError};
+use super::{Store, StoreError, Subject};
 
 /// Each field that is there replaces the manifest's.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ impl Store {
         connection: &str,
         terms: &ConnectionOverride,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self.write(Subject::Installation(installation)).await?;
         sqlx::query(
             "INSERT INTO connection_override (installation, connection, document) VALUES ($1, $2, $3) \
              ON CONFLICT (installation, connection) DO UPDATE SET document = $3",

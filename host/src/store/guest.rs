@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use super::activities::insert_activities;
 use super::records::number;
-use super::{Activity, Fence, Store, StoreError};
+use super::{Activity, Fence, Store, StoreError, Subject};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -136,7 +136,7 @@ impl Store {
     ) -> Result<Vec<Entry>, StoreError> {
         self.limit("keys of one get", keys.len(), self.limits.items_per_call)?;
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let mut reading = self.pool.begin().await?;
+        let mut reading = self.snapshot().await?;
         let found = self
             .read_keys(&mut reading, installation, table, &keys)
             .await?;
@@ -173,7 +173,7 @@ impl Store {
             "SELECT key, value FROM guest_entry WHERE installation = $1 AND collection = $2 \
              AND key {comparison} $3 {below} ORDER BY key LIMIT $4"
         );
-        let mut reading = self.pool.begin().await?;
+        let mut reading = self.snapshot().await?;
         let bound = |sql: String| {
             let query = sqlx::query(AssertSqlSafe(sql))
                 .bind(installation)
@@ -212,7 +212,7 @@ impl Store {
     ) -> Result<(), CommitError> {
         self.check_commit(&commit)?;
         let installation = commit.fence.installation.as_str();
-        let mut writing = self.write().await?;
+        let mut writing = self.write(Subject::Installation(installation)).await?;
         if !writing.holds(commit.fence).await? {
             return Err(CommitError::Fenced);
         }

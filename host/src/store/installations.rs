@@ -3,8 +3,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::any::AnyRow;
 
-use super::records::{count, date, instant, millis, number, text};
-use super::{Store, StoreError};
+use super::records::{count, date, instant, maybe_instant, millis, number, text};
+use super::{Store, StoreError, Subject};
 
 #[derive(Debug, Clone)]
 pub struct Installation {
@@ -17,6 +17,8 @@ pub struct Installation {
     pub state: u32,
     /// Bytes in the guest's tables.
     pub stored_bytes: u64,
+    /// When a backup of it was put back: its state may be older than the world since.
+    pub restored_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +37,7 @@ impl Store {
         new: NewInstallation<'_>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self.write(Subject::Addons).await?;
         let addon = sqlx::query("SELECT addon FROM addon_version WHERE addon = $1 AND active = 1")
             .bind(new.addon)
             .fetch_optional(&mut *writing.transaction)
@@ -93,11 +95,11 @@ impl Store {
         name: &str,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self.write(Subject::Installation(name)).await?;
         let lease =
             sqlx::query("SELECT run FROM lease WHERE installation = $1 AND expires_at > $2")
                 .bind(name)
-                .bind(millis(now))
+                .bind(self.surely_over(now))
                 .fetch_optional(&mut *writing.transaction)
                 .await?;
         if let Some(lease) = lease {
@@ -123,7 +125,7 @@ impl Store {
 
     /// Notes the version that the guest's state was migrated to.
     pub async fn set_state_version(&self, name: &str, state: u32) -> Result<(), StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self.write(Subject::Installation(name)).await?;
         sqlx::query("UPDATE installation SET state = $2 WHERE name = $1")
             .bind(name)
             .bind(i64::from(state))
@@ -143,5 +145,6 @@ fn installation(row: &AnyRow) -> Result<Installation, StoreError> {
         state: u32::try_from(state)
             .map_err(|_| StoreError::Corrupt(format!("state version {state}")))?,
         stored_bytes: count(row, "stored_bytes")?,
+        restored_at: maybe_instant(row, "restored_at")?,
     })
 }

@@ -2,14 +2,20 @@
 //!
 //! A run that slept through its lease still has its old number, and finds it out of date at its next commit. The trap:
 //! never decide from the expiry alone that a lease is still held; compare the number.
+//!
+//! Several hosts mean several clocks. The holder counts its lease as over when it expires by its own clock; others take it
+//! only a [tolerance](Store::clock_tolerance) later by theirs. No run begins on a host whose clock is further from the
+//! database server's than half of that.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::Row;
 
+use super::dialect::Dialect;
 use super::records::{instant, millis, number};
-use super::{RunId, Store, StoreError, Writing};
+use super::{RunId, Store, StoreError, Subject, Writing};
 
-/// How long a lease lasts without renewal. A heartbeat every third of it leaves room for one that comes late.
+/// How long a lease lasts without renewal, if nothing else was said. A heartbeat every third of it leaves room for one that
+/// comes late.
 pub const LEASE_SECONDS: i64 = 30;
 
 /// Proof that a run holds, or held, the lease of an installation.
@@ -31,6 +37,24 @@ pub enum LeaseAnswer {
 }
 
 impl Store {
+    /// How long a lease lasts without renewal.
+    pub fn lease(&self) -> TimeDelta {
+        self.lease
+    }
+
+    /// By how much the clocks of two hosts may differ. SQLite's hosts share a machine, and with it a clock.
+    pub fn clock_tolerance(&self) -> TimeDelta {
+        match self.dialect {
+            Dialect::Sqlite => TimeDelta::zero(),
+            Dialect::Postgres => (self.lease / 6).max(TimeDelta::seconds(2)),
+        }
+    }
+
+    /// Leases that expired until then, in milliseconds, are over on every clock.
+    pub(super) fn surely_over(&self, now: DateTime<Utc>) -> i64 {
+        millis(now - self.clock_tolerance())
+    }
+
     /// Takes the lease where it is free or expired.
     pub async fn acquire_lease(
         &self,
@@ -38,12 +62,12 @@ impl Store {
         run: RunId,
         now: DateTime<Utc>,
     ) -> Result<LeaseAnswer, StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self.write(Subject::Installation(installation)).await?;
         let held = sqlx::query(
             "SELECT run, expires_at FROM lease WHERE installation = $1 AND expires_at > $2",
         )
         .bind(installation)
-        .bind(millis(now))
+        .bind(self.surely_over(now))
         .fetch_optional(&mut *writing.transaction)
         .await?;
         if let Some(held) = held {
@@ -59,7 +83,7 @@ impl Store {
         )
         .bind(installation)
         .bind(run)
-        .bind(millis(expiry(now)))
+        .bind(millis(now + self.lease))
         .fetch_one(&mut *writing.transaction)
         .await?;
         let fence = Fence {
@@ -71,9 +95,11 @@ impl Store {
         Ok(LeaseAnswer::Acquired(fence))
     }
 
-    /// Keeps the lease for another [`LEASE_SECONDS`]. False: it was lost to another run, or released.
+    /// Keeps the lease for another [length](Store::lease). False: it was lost to another run, or released.
     pub async fn renew_lease(&self, fence: &Fence, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self
+            .write(Subject::Installation(&fence.installation))
+            .await?;
         // Expired but taken by nobody is still ours: nobody can have written meanwhile.
         let renewed = sqlx::query(
             "UPDATE lease SET expires_at = $4 WHERE installation = $1 AND run = $2 AND fence = $3",
@@ -81,7 +107,7 @@ impl Store {
         .bind(&fence.installation)
         .bind(fence.run)
         .bind(fence.number)
-        .bind(millis(expiry(now)))
+        .bind(millis(now + self.lease))
         .execute(&mut *writing.transaction)
         .await?;
         writing.commit().await?;
@@ -90,7 +116,9 @@ impl Store {
 
     /// Gives the lease back; without effect where it was lost.
     pub async fn release_lease(&self, fence: &Fence) -> Result<(), StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self
+            .write(Subject::Installation(&fence.installation))
+            .await?;
         sqlx::query(
             "UPDATE lease SET run = 0, expires_at = 0, fence = fence + 1 \
              WHERE installation = $1 AND run = $2 AND fence = $3",
@@ -118,7 +146,7 @@ impl Store {
         Ok(row.is_some())
     }
 
-    /// The run that holds the lease now, if any.
+    /// The run that holds the lease now, or may still think so, if any.
     pub async fn lease_holder(
         &self,
         installation: &str,
@@ -126,7 +154,7 @@ impl Store {
     ) -> Result<Option<RunId>, StoreError> {
         let row = sqlx::query("SELECT run FROM lease WHERE installation = $1 AND expires_at > $2")
             .bind(installation)
-            .bind(millis(now))
+            .bind(self.surely_over(now))
             .fetch_optional(&self.pool)
             .await?;
         Ok(row.map(|row| row.try_get("run")).transpose()?)
@@ -146,8 +174,4 @@ impl Writing {
         .await?;
         Ok(row.is_some())
     }
-}
-
-fn expiry(now: DateTime<Utc>) -> DateTime<Utc> {
-    now + TimeDelta::seconds(LEASE_SECONDS)
 }

@@ -1,33 +1,46 @@
 //! Everything that outlives a process: one database, one file of this folder for each subject.
 //!
-//! SQL here is what SQLite and PostgreSQL both speak (`$1` parameters; TEXT, BIGINT, BLOB); nothing above this folder
-//! sees SQL. Reads go to a pool; writes go through [`Store::write`], one at a time within a process, so that writers queue
-//! here instead of failing on each other. The trap: between processes SQLite's own lock is all there is, so whatever is
-//! read in order to be written must be read inside the same write transaction.
+//! SQL here is what SQLite and PostgreSQL both speak; the rest is in [`dialect`], and nothing above this folder sees SQL.
+//! Reads go to a pool; writes go through [`Store::write`], one at a time within a process, so that writers queue here instead
+//! of failing on each other. The trap: between processes the database's own locks are all there is, so whatever is read in
+//! order to be written must be read inside the same write transaction, begun on the right [`Subject`].
 
 mod accounts;
 mod activities;
 mod addons;
+mod backup;
 mod budgets;
+mod check;
 mod connections;
+mod copy;
+mod dialect;
+mod error;
+mod files;
 mod guest;
 mod installations;
 mod leases;
+mod lost_runs;
 mod records;
 mod reports;
+mod restore;
 mod runs;
 mod schedule;
 mod schema;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 pub use accounts::{Account, Session};
 pub use activities::{Activity, ActivityFilter, ActivityRow, Order};
 pub use addons::{AddonVersion, NewAddonVersion};
+pub use backup::{Backup, read as read_backup};
 pub use connections::ConnectionOverride;
+pub use error::StoreError;
 pub use guest::{Change, Commit, CommitError, Entry, GuestLimits};
 pub use installations::{Installation, NewInstallation};
 pub use leases::{Fence, LEASE_SECONDS, LeaseAnswer};
 pub use reports::{LogLine, LogRow, ReportRow};
+pub use restore::{Restored, restore};
 pub use runs::{Failure, NewRun, Outcome, Progress, Run, RunId, RunState, Trigger};
 pub use schedule::ScheduleState;
 pub use settings::{SettingChange, StoredSetting, StoredValue};
@@ -36,46 +49,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{Any, AnyPool, Executor, Row, Transaction};
-use thiserror::Error;
+use sqlx::{Any, AnyPool, AssertSqlSafe, ConnectOptions, Connection, Executor, Row, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-#[derive(Debug, Error)]
-pub enum StoreError {
-    #[error("the database answers with an error: {0}")]
-    Database(#[from] sqlx::Error),
-    #[error(
-        "no database can be opened at {0}: this host speaks SQLite (`sqlite:///path/to/file.db`)"
-    )]
-    UnknownDatabase(String),
-    #[error(
-        "the database was written by a newer host (schema {found}, this host knows {known}): use that host's version"
-    )]
-    NewerSchema { found: i64, known: i64 },
-    #[error("there is no {what} `{name}`")]
-    Missing { what: &'static str, name: String },
-    #[error("the {what} `{name}` is there already")]
-    Exists { what: &'static str, name: String },
-    #[error("{what} `{name}` is in use: {by}")]
-    InUse {
-        what: &'static str,
-        name: String,
-        by: String,
-    },
-    #[error("the call would exceed a limit: {0}")]
-    Limit(String),
-    #[error("the database holds something that this host did not write: {0}")]
-    Corrupt(String),
-}
+use self::dialect::{Dialect, Subject};
 
 /// The database. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: AnyPool,
+    dialect: Dialect,
     writer: Arc<Mutex<()>>,
     limits: GuestLimits,
+    lease: TimeDelta,
 }
 
 /// A write transaction; dropping it without `commit` undoes it.
@@ -84,9 +73,6 @@ struct Writing {
     /// Held until the transaction is over.
     _turn: OwnedMutexGuard<()>,
 }
-
-/// How long a writer waits for another process.
-const BUSY_TIMEOUT_MS: u32 = 10_000;
 
 /// Characters of a path that may stand in a database address as they are.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -98,7 +84,10 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
 impl Store {
     /// The address of the default database in a data folder.
     pub fn default_url(data_dir: &Path) -> String {
-        let file = data_dir.join("addon-host.db");
+        Self::file_url(&data_dir.join("addon-host.db"))
+    }
+
+    fn file_url(file: &Path) -> String {
         format!(
             "sqlite://{}?mode=rwc",
             utf8_percent_encode(&file.to_string_lossy(), PATH)
@@ -112,40 +101,53 @@ impl Store {
 
     /// As [`Store::open`], with other limits for what guests store.
     pub async fn open_with(url: &str, limits: GuestLimits) -> Result<Self, StoreError> {
-        if !url.starts_with("sqlite:") {
-            // A database address may hold a password: only its kind is repeated.
-            let kind = url.split(':').next().unwrap_or_default();
-            return Err(StoreError::UnknownDatabase(format!("`{kind}:…`")));
-        }
+        let store = Self::connect(url, limits).await?;
+        store.migrate(url, schema::STEPS).await?;
+        Ok(store)
+    }
+
+    /// Opens the database as it is.
+    async fn connect(url: &str, limits: GuestLimits) -> Result<Self, StoreError> {
+        let dialect = Dialect::of(url)?;
         sqlx::any::install_default_drivers();
         let options: AnyConnectOptions = url.parse()?;
+        if dialect == Dialect::Postgres {
+            // The pool would try for its whole time-out, and then not say what was wrong.
+            options.connect().await?.close().await?;
+        }
         let pool = AnyPoolOptions::new()
             .max_connections(8)
             .acquire_timeout(Duration::from_secs(30))
-            .after_connect(|connection, _| {
+            .after_connect(move |connection, _| {
                 Box::pin(async move {
-                    // The time-out comes first: switching to WAL itself needs a lock.
-                    for pragma in [
-                        sqlx::AssertSqlSafe(format!("PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")),
-                        sqlx::AssertSqlSafe("PRAGMA journal_mode = WAL".to_owned()),
-                        sqlx::AssertSqlSafe("PRAGMA synchronous = FULL".to_owned()),
-                        sqlx::AssertSqlSafe("PRAGMA foreign_keys = ON".to_owned()),
-                        sqlx::AssertSqlSafe("PRAGMA secure_delete = ON".to_owned()),
-                    ] {
-                        connection.execute(sqlx::raw_sql(pragma)).await?;
+                    for statement in dialect.session() {
+                        connection
+                            .execute(sqlx::raw_sql(AssertSqlSafe(statement.into_owned())))
+                            .await?;
                     }
                     Ok(())
                 })
             })
+            // Where a disk is full, SQLite itself undoes the transaction, and the connection still believes in it.
+            .before_acquire(|connection, _| {
+                let is_free = !connection.is_in_transaction();
+                Box::pin(async move { Ok(is_free) })
+            })
             .connect_with(options)
             .await?;
-        let store = Self {
+        Ok(Self {
             pool,
+            dialect,
             writer: Arc::default(),
             limits,
-        };
-        store.migrate().await?;
-        Ok(store)
+            lease: TimeDelta::seconds(LEASE_SECONDS),
+        })
+    }
+
+    /// With leases of another length than [`LEASE_SECONDS`]; all hosts on a database should have the same.
+    #[must_use]
+    pub fn with_lease(self, lease: TimeDelta) -> Self {
+        Self { lease, ..self }
     }
 
     /// Closes all connections; waits for the writer.
@@ -154,15 +156,35 @@ impl Store {
         self.pool.close().await;
     }
 
-    /// Begins a write transaction. The lock is taken at once: a transaction that began as a reader could not become a
-    /// writer while another one writes, and would fail instead of waiting.
-    async fn write(&self) -> Result<Writing, StoreError> {
+    /// Begins a write transaction on a subject.
+    async fn write(&self, subject: Subject<'_>) -> Result<Writing, StoreError> {
         let turn = self.writer.clone().lock_owned().await;
-        let transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let begin = AssertSqlSafe(self.dialect.begin(subject));
+        let transaction = self.pool.begin_with(begin).await?;
         Ok(Writing {
             transaction,
             _turn: turn,
         })
+    }
+
+    /// Begins a transaction that sees one state of the database.
+    async fn snapshot(&self) -> Result<Transaction<'static, Any>, StoreError> {
+        Ok(self.pool.begin_with(self.dialect.begin_snapshot()).await?)
+    }
+
+    /// The time by the database's server; none where it runs on this machine's clock.
+    pub async fn server_time(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        match self.dialect {
+            Dialect::Sqlite => Ok(None),
+            Dialect::Postgres => {
+                let row = sqlx::query(
+                    "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+                )
+                .fetch_one(&self.pool)
+                .await?;
+                records::instant_from(row.try_get(0)?).map(Some)
+            }
+        }
     }
 }
 
@@ -171,7 +193,8 @@ impl Writing {
         Ok(self.transaction.commit().await?)
     }
 
-    /// The next number of a growing sequence; `count` of them are taken, the first is returned.
+    /// The next number of a growing sequence; `count` of them are taken, the first is returned. Whoever else takes one waits
+    /// until this transaction is over, so that a reader who remembers the highest one it saw misses nothing: take it late.
     async fn next_numbers(&mut self, sequence: &str, count: i64) -> Result<i64, StoreError> {
         let row = sqlx::query(
             "INSERT INTO counter (name, value) VALUES ($1, $2) \

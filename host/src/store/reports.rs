@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::records::{count, instant, json, millis, number, text, to_json};
-use super::{RunId, Store, StoreError, Writing};
+use super::{RunId, Store, StoreError, Subject, Writing};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
@@ -37,7 +37,7 @@ impl Store {
         if lines.is_empty() {
             return Ok(());
         }
-        let mut writing = self.write().await?;
+        let mut writing = self.write(Subject::Run(run)).await?;
         let row =
             sqlx::query("SELECT COALESCE(MAX(number), 0) AS last FROM run_log WHERE run = $1")
                 .bind(run)
@@ -98,7 +98,7 @@ impl Store {
         if rows.is_empty() {
             return Ok(());
         }
-        let mut writing = self.write().await?;
+        let mut writing = self.write(Subject::Run(run)).await?;
         let first = last_number(&mut writing, run, kind).await? + 1;
         for (number, row) in (first..).zip(rows) {
             sqlx::query(

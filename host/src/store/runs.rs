@@ -1,13 +1,14 @@
 //! Runs: one row each, from the start to the stored outcome. Progress and the wish to stop travel through the row, since
 //! the process that shows a run need not be the one that works on it.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::lost_runs::this_host;
 use super::records::{count, flag, instant, json, maybe_instant, millis, text, to_json};
-use super::{Store, StoreError};
+use super::{Store, StoreError, Subject};
 
 /// Grows over all installations.
 pub type RunId = i64;
@@ -19,7 +20,7 @@ pub enum Trigger {
     Person,
     Schedule,
     Event,
-    /// An earlier run ended `paused`, and its time has come.
+    /// An earlier run ended `paused`, and its time has come; or it lost its host.
     Resume,
 }
 
@@ -57,6 +58,8 @@ pub struct NewRun<'a> {
     pub package_sha256: &'a str,
     /// What the person gave with it, as it is to be shown; nothing reads it back for work.
     pub options: &'a [(String, String)],
+    /// The same, whole, of a job that another host goes on with where this one dies.
+    pub whole_options: Option<&'a [(String, String)]>,
 }
 
 /// How far a stage has come; `total` 0: not known.
@@ -88,6 +91,8 @@ pub struct Run {
     pub actor: String,
     pub preview: bool,
     pub package_sha256: String,
+    /// The host that works, or worked, on it: machine, process and since when.
+    pub host: String,
     pub state: RunState,
     pub started_at: DateTime<Utc>,
     /// The last sign of life.
@@ -99,9 +104,6 @@ pub struct Run {
     /// None while it runs.
     pub outcome: Option<Outcome>,
 }
-
-/// A run without a sign of life for this long has lost its host.
-const LOST_AFTER_SECONDS: i64 = 60;
 
 impl Trigger {
     pub fn as_str(self) -> &'static str {
@@ -152,12 +154,12 @@ impl Store {
         new: NewRun<'_>,
         now: DateTime<Utc>,
     ) -> Result<RunId, StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self.write(Subject::Installation(new.installation)).await?;
         let id = writing.next_number("run").await?;
         sqlx::query(
             "INSERT INTO run (id, installation, job, started_by, actor, preview, package_sha256, state, started_at, \
-             seen_at, stop_requested, stage, done, total, options) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 'running', $8, $8, 0, '', 0, 0, $9)",
+             seen_at, stop_requested, stage, done, total, options, host, alive_until, whole_options) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 'running', $8, $8, 0, '', 0, 0, $9, $10, $11, $12)",
         )
         .bind(id)
         .bind(new.installation)
@@ -168,28 +170,25 @@ impl Store {
         .bind(new.package_sha256)
         .bind(millis(now))
         .bind(to_json(&new.options))
+        .bind(this_host())
+        .bind(self.alive_until(now))
+        .bind(new.whole_options.map(|options| to_json(&options)))
         .execute(&mut *writing.transaction)
         .await?;
         writing.commit().await?;
         Ok(id)
     }
 
-    /// Notes progress and a sign of life. True: a person asked it to stop.
-    pub async fn set_progress(
-        &self,
-        run: RunId,
-        progress: &Progress,
-        now: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
-        let mut writing = self.write().await?;
+    /// Notes progress. True: a person asked it to stop.
+    pub async fn set_progress(&self, run: RunId, progress: &Progress) -> Result<bool, StoreError> {
+        let mut writing = self.write(Subject::Run(run)).await?;
         let row = sqlx::query(
-            "UPDATE run SET stage = $2, done = $3, total = $4, seen_at = $5 WHERE id = $1 RETURNING stop_requested",
+            "UPDATE run SET stage = $2, done = $3, total = $4 WHERE id = $1 RETURNING stop_requested",
         )
         .bind(run)
         .bind(&progress.stage)
         .bind(signed(progress.done))
         .bind(signed(progress.total))
-        .bind(millis(now))
         .fetch_optional(&mut *writing.transaction)
         .await?
         .ok_or_else(|| missing(run))?;
@@ -197,12 +196,13 @@ impl Store {
         flag(&row, "stop_requested")
     }
 
-    /// A sign of life without progress; due at least every [`LEASE_SECONDS`](super::LEASE_SECONDS).
+    /// A sign of life; due as often as the lease's renewal.
     pub async fn touch_run(&self, run: RunId, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let mut writing = self.write().await?;
-        sqlx::query("UPDATE run SET seen_at = $2 WHERE id = $1")
+        let mut writing = self.write(Subject::Run(run)).await?;
+        sqlx::query("UPDATE run SET seen_at = $2, alive_until = $3 WHERE id = $1")
             .bind(run)
             .bind(millis(now))
+            .bind(self.alive_until(now))
             .execute(&mut *writing.transaction)
             .await?;
         writing.commit().await
@@ -220,7 +220,7 @@ impl Store {
 
     /// Asks a run to stop. False: it is over already.
     pub async fn request_stop(&self, run: RunId) -> Result<bool, StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self.write(Subject::Run(run)).await?;
         let asked =
             sqlx::query("UPDATE run SET stop_requested = 1 WHERE id = $1 AND state = 'running'")
                 .bind(run)
@@ -240,9 +240,10 @@ impl Store {
         outcome: &Outcome,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self.write(Subject::Run(run)).await?;
         let ended = sqlx::query(
-            "UPDATE run SET state = $2, outcome = $3, ended_at = $4, seen_at = $4 WHERE id = $1 AND state = 'running'",
+            "UPDATE run SET state = $2, outcome = $3, ended_at = $4, seen_at = $4, whole_options = NULL \
+             WHERE id = $1 AND state = 'running'",
         )
         .bind(run)
         .bind(outcome.state.as_str())
@@ -252,36 +253,6 @@ impl Store {
         .await?;
         writing.commit().await?;
         Ok(ended.rows_affected() == 1)
-    }
-
-    /// Ends, as failed with code `host-lost`, the runs that have shown no sign of life for a minute.
-    pub async fn fail_lost_runs(&self, now: DateTime<Utc>) -> Result<Vec<RunId>, StoreError> {
-        let outcome = Outcome {
-            state: RunState::Failed,
-            resume_at: None,
-            why: Some(Failure {
-                code: "host-lost".to_owned(),
-                message: "The host that worked on this run ended before it. Run the job again: it goes on from what is \
-                          stored."
-                    .to_owned(),
-                retry_at: None,
-                more: Vec::new(),
-            }),
-            counts: Vec::new(),
-            more: Vec::new(),
-        };
-        let mut writing = self.write().await?;
-        let rows = sqlx::query(
-            "UPDATE run SET state = 'failed', outcome = $1, ended_at = $2 \
-             WHERE state = 'running' AND seen_at < $3 RETURNING id",
-        )
-        .bind(to_json(&outcome))
-        .bind(millis(now))
-        .bind(millis(now - TimeDelta::seconds(LOST_AFTER_SECONDS)))
-        .fetch_all(&mut *writing.transaction)
-        .await?;
-        writing.commit().await?;
-        rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
     }
 
     /// The run of that id, or [`StoreError::Missing`].
@@ -323,6 +294,7 @@ fn run(row: &AnyRow) -> Result<Run, StoreError> {
         actor: text(row, "actor")?,
         preview: flag(row, "preview")?,
         package_sha256: text(row, "package_sha256")?,
+        host: text(row, "host")?,
         state: RunState::read(row.try_get("state")?)?,
         started_at: instant(row, "started_at")?,
         seen_at: instant(row, "seen_at")?,

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 
 use super::records::{instant, millis, text};
-use super::{Store, StoreError};
+use super::{Store, StoreError, Subject};
 
 #[derive(Debug, Clone)]
 pub struct StoredSetting {
@@ -65,7 +65,7 @@ impl Store {
         actor: &str,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write().await?;
+        let mut writing = self.write(Subject::Installation(installation)).await?;
         for change in changes {
             let (plain, sealed) = match &change.value {
                 None => {

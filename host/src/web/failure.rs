@@ -103,6 +103,7 @@ impl From<HostError> for Failure {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             HostError::Begin(BeginError::Busy { .. }) => StatusCode::CONFLICT,
+            HostError::Begin(BeginError::Clock { .. }) => StatusCode::SERVICE_UNAVAILABLE,
             HostError::Addon(_) => StatusCode::BAD_GATEWAY,
             // Each says what cures it: a master key that is missing, a package that this host cannot read.
             HostError::Vault(_)

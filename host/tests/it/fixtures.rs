@@ -1,4 +1,5 @@
-//! What several tests need: an instant, a manifest, a store in a folder of its own, an installation with a lease.
+//! What several tests need: an instant, a manifest, a store in a folder of its own, a database of either kind, an installation
+//! with a lease.
 
 use addon_host::manifest::Manifest;
 use addon_host::store::{
@@ -133,20 +134,81 @@ pub fn manifest() -> Manifest {
 
 /// A store on a new file, with the folder that must outlive it.
 pub async fn store() -> (Store, TempDir) {
-    store_with(GuestLimits::default()).await
+    let folder = folder();
+    (
+        Store::open(&Store::default_url(folder.path()))
+            .await
+            .unwrap(),
+        folder,
+    )
 }
 
-pub async fn store_with(limits: GuestLimits) -> (Store, TempDir) {
-    // The name needs encoding in an address.
-    let folder = tempfile::Builder::new()
+/// Its name needs encoding in an address.
+fn folder() -> TempDir {
+    tempfile::Builder::new()
         .prefix("host ä%?#")
         .tempdir()
-        .unwrap();
-    let store = Store::open_with(&Store::default_url(folder.path()), limits)
-        .await
-        .unwrap();
-    (store, folder)
+        .unwrap()
 }
+
+/// A new, empty database. Each store opened on it stands for a process.
+pub struct Database {
+    pub url: String,
+    /// Of SQLite's file.
+    pub folder: Option<TempDir>,
+}
+
+impl Database {
+    pub fn sqlite() -> Self {
+        let folder = folder();
+        Self {
+            url: Store::default_url(folder.path()),
+            folder: Some(folder),
+        }
+    }
+
+    /// None: PostgreSQL is not installed, and the test is skipped.
+    pub fn postgres() -> Option<Self> {
+        Some(Self {
+            url: postgres_server::shared()?.database(),
+            folder: None,
+        })
+    }
+
+    pub async fn store(&self) -> Store {
+        self.store_with(GuestLimits::default()).await
+    }
+
+    pub async fn store_with(&self, limits: GuestLimits) -> Store {
+        Store::open_with(&self.url, limits).await.unwrap()
+    }
+
+    /// The database without the store, for looking at it and for damaging it.
+    pub async fn raw(&self) -> sqlx::AnyPool {
+        sqlx::any::install_default_drivers();
+        sqlx::AnyPool::connect(&self.url).await.unwrap()
+    }
+}
+
+/// Runs tests that take a [`Database`] on both: `name::on_sqlite`, `name::on_postgresql`.
+macro_rules! on_both_databases {
+    ($($test:ident),+ $(,)?) => {$(
+        mod $test {
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_sqlite() {
+                super::$test($crate::fixtures::Database::sqlite()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            async fn on_postgresql() {
+                if let Some(database) = $crate::fixtures::Database::postgres() {
+                    super::$test(database).await;
+                }
+            }
+        }
+    )+};
+}
+pub(crate) use on_both_databases;
 
 /// Installs the example add-on and makes an installation of it.
 pub async fn install(store: &Store, name: &str) {
@@ -177,6 +239,7 @@ pub async fn start_run(store: &Store, installation: &str) -> i64 {
         preview: false,
         package_sha256: "abc",
         options: &[],
+        whole_options: None,
     };
     store.insert_run(run, at(0)).await.unwrap()
 }

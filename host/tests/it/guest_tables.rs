@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use addon_host::store::{
     Activity, ActivityFilter, Change, Commit, CommitError, Entry, Fence, GuestLimits, Store,
@@ -9,8 +10,11 @@ use addon_host::store::{
 };
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::test_runner::TestRunner;
 
-use crate::fixtures::{at, install, leased, store, store_with};
+use crate::fixtures::{Database, at, install, leased, on_both_databases};
+
+on_both_databases!(what_exceeds_a_limit_is_refused_before_anything_happens);
 
 type Model = BTreeMap<(String, String), String>;
 
@@ -125,7 +129,10 @@ async fn play(store: &Store, fence: &Fence, calls: Vec<Call>) {
     for call in calls {
         match call {
             Call::Get(table, keys) => {
-                let found = store.guest_get("isp", &table, &keys).await.unwrap();
+                let found = store
+                    .guest_get(&fence.installation, &table, &keys)
+                    .await
+                    .unwrap();
                 let expected = keys.iter().filter_map(|key| {
                     let value = model.get(&(table.clone(), key.clone()))?.clone();
                     Some(Entry {
@@ -142,7 +149,7 @@ async fn play(store: &Store, fence: &Fence, calls: Vec<Call>) {
                 limit,
             } => {
                 let found = store
-                    .guest_scan("isp", &table, &prefix, &after, limit)
+                    .guest_scan(&fence.installation, &table, &prefix, &after, limit)
                     .await
                     .unwrap();
                 assert_eq!(
@@ -214,7 +221,7 @@ async fn play(store: &Store, fence: &Fence, calls: Vec<Call>) {
     for table in ["a", "b"] {
         assert_eq!(
             store
-                .guest_scan("isp", table, "", "", u32::MAX)
+                .guest_scan(&fence.installation, table, "", "", u32::MAX)
                 .await
                 .unwrap(),
             scan(&model, table, "", "", u32::MAX)
@@ -225,7 +232,11 @@ async fn play(store: &Store, fence: &Fence, calls: Vec<Call>) {
         .map(|((_, key), value)| key.len() + value.len())
         .sum();
     assert_eq!(
-        store.installation("isp").await.unwrap().stored_bytes,
+        store
+            .installation(&fence.installation)
+            .await
+            .unwrap()
+            .stored_bytes,
         stored as u64,
         "the size is kept exactly"
     );
@@ -234,7 +245,11 @@ async fn play(store: &Store, fence: &Fence, calls: Vec<Call>) {
         ..ActivityFilter::default()
     };
     assert_eq!(
-        store.activities("isp", &filter).await.unwrap().len(),
+        store
+            .activities(&fence.installation, &filter)
+            .await
+            .unwrap()
+            .len(),
         activities,
         "activities live and die with their commit"
     );
@@ -248,17 +263,43 @@ async fn play(store: &Store, fence: &Fence, calls: Vec<Call>) {
     );
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+/// Many histories, each on an installation of its own.
+async fn play_all(database: Database, cases: u32) {
+    let store = database.store().await;
+    install(&store, "other").await;
+    let mut runner = TestRunner::new(ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    let numbers = AtomicU32::new(0);
+    let runtime = tokio::runtime::Handle::current();
+    let answer = tokio::task::block_in_place(|| {
+        runner.run(&prop::collection::vec(call(), 1..25), |calls| {
+            let number = numbers.fetch_add(1, Ordering::Relaxed);
+            runtime.block_on(async {
+                let fence = leased(&store, &format!("isp-{number}")).await;
+                play(&store, &fence, calls).await;
+            });
+            Ok(())
+        })
+    });
+    answer.unwrap_or_else(|error| panic!("{error}"));
+}
 
-    #[test]
-    fn the_tables_behave_like_a_sorted_map_with_all_or_nothing_commits(calls in prop::collection::vec(call(), 1..25)) {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-            let (store, _folder) = store().await;
-            let fence = leased(&store, "isp").await;
-            install(&store, "other").await;
-            play(&store, &fence, calls).await;
-        });
+mod the_tables_behave_like_a_sorted_map_with_all_or_nothing_commits {
+    use super::{Database, play_all};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn on_sqlite() {
+        play_all(Database::sqlite(), 48).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn on_postgresql() {
+        if let Some(database) = Database::postgres() {
+            play_all(database, 48).await;
+        }
     }
 }
 
@@ -270,8 +311,7 @@ fn put(key: &str, value: &str) -> Change {
     }
 }
 
-#[tokio::test]
-async fn what_exceeds_a_limit_is_refused_before_anything_happens() {
+async fn what_exceeds_a_limit_is_refused_before_anything_happens(database: Database) {
     let limits = GuestLimits {
         table_name: 4,
         key: 8,
@@ -280,7 +320,7 @@ async fn what_exceeds_a_limit_is_refused_before_anything_happens() {
         bytes_per_call: 250,
         stored: 450,
     };
-    let (store, _folder) = store_with(limits).await;
+    let store = database.store_with(limits).await;
     let fence = leased(&store, "isp").await;
     let long = "x".repeat(101);
     let full = "x".repeat(90);

@@ -1,6 +1,7 @@
 //! The host's tests from outside, in one binary: linking the runtime once takes long enough.
 
 mod audit;
+mod backups;
 mod cli;
 mod connections;
 mod fixtures;
@@ -16,5 +17,6 @@ mod scheduler;
 mod service;
 mod settings;
 mod shared_state;
+mod stress;
 mod vault;
 mod web;

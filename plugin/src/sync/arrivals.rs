@@ -43,7 +43,7 @@ pub fn handle(run: &mut Run, rows: Vec<Value>, gone: Vec<i64>) -> Job<()> {
         match (page.iter().find(|receipt| receipt.id == id), saved) {
             (Some(receipt), saved) => {
                 let saved = match saved {
-                    Some(sheet) => sheet,
+                    Some(sheet) => made::brought_up_to_date(run, id, sheet)?,
                     None => made::adopt(run, id)?,
                 };
                 let record = facts.record(receipt, &allocated[&id], stored.record.as_ref());

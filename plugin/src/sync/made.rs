@@ -4,6 +4,7 @@
 //! Reads only, but for what it notes. The trap: absence counts only once nothing can be in flight any more, and a payment that
 //! is overlooked here would be made twice.
 
+use crate::capability::Entry;
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::json;
 use crate::splynx::writes::{self, PAYMENTS};
@@ -20,11 +21,19 @@ const MADE: &str = "made";
 /// The earliest date from which payments were looked through; its presence: all statement records were.
 const LOOKED_THROUGH: &str = "looked-through/splynx-payments";
 
-/// Looks once through what an installation of earlier days may have made (architecture section 4, an emptier state).
+/// When the state was put back from a backup, as the host said when all was looked through.
+const RESTORED: &str = "looked-through/restored-at";
+
+/// Looks once through what an installation of earlier days may have made (architecture section 4, an emptier state), and again
+/// after a restore: an older state knows nothing of what was made since.
 pub fn take_over(run: &mut Run) -> Job<()> {
     let from = run.settings.from(Kind::Receipt);
     let from_text = from.map_or_else(String::new, |date| date.to_string());
-    let done = run.meta(LOOKED_THROUGH)?;
+    let context = run.cap.context();
+    let restored = context.into_iter().find(|(name, _)| name == "restored-at");
+    let restored = restored.map(|(_, at)| at).unwrap_or_default();
+    let then = run.meta(RESTORED)?.unwrap_or_default();
+    let done = run.meta(LOOKED_THROUGH)?.filter(|_| restored == then);
     if done.as_ref().is_some_and(|done| *done <= from_text) {
         return Ok(());
     }
@@ -58,17 +67,47 @@ pub fn take_over(run: &mut Run) -> Job<()> {
         let page = splynx::changed::<StatementRecord>(run, &window, above)?;
         after = page.last;
         let mut batch = Batch::default();
+        // Somebody may have copied one by hand, with its key.
+        let mut records = Map::new_vec();
         for record in page.records {
             if record.key.starts_with(KEY_PREFIX) {
-                let key = format!("{}/record", record.key);
-                batch.set(MADE, key, record.id.to_string());
+                records.insert(format!("{}/record", record.key), record.id.to_string());
             }
+        }
+        for (key, id) in records {
+            batch.set(MADE, key, id);
         }
         run.commit(batch)?;
     }
     let mut batch = Batch::default();
     batch.set(META, LOOKED_THROUGH, from_text);
+    if restored != then {
+        batch.set(META, RESTORED, restored);
+    }
     run.commit(batch)
+}
+
+/// The lines of a receipt that this state knew before, unless Splynx was found to hold more of it than they say.
+pub fn brought_up_to_date(run: &mut Run, receipt: i64, saved: Sheet) -> Job<Sheet> {
+    const MOST_LINES: u32 = 200;
+    let prefix = format!("{KEY_PREFIX}{receipt}-");
+    let is_unknown = |entry: Entry| {
+        let (number, what) = entry.key.strip_prefix(&prefix)?.split_once('/')?;
+        let number: u32 = number.parse().ok()?;
+        let id: i64 = entry.value.parse().ok()?;
+        let known = match saved.lines.iter().find(|line| line.number == number) {
+            // It was cancelled.
+            None => number <= saved.last_number,
+            Some(line) if what == "record" => line.record == Some(id),
+            Some(line) => line.paid.as_ref().is_some_and(|paid| paid.payment == id),
+        };
+        Some(!known)
+    };
+    let mut found = run.cap.scan(MADE, &prefix, "", MOST_LINES)?.into_iter();
+    if found.any(|entry| is_unknown(entry).unwrap_or(false)) {
+        return adopt(run, receipt);
+    }
+    Ok(saved)
 }
 
 /// The lines of a receipt that is new to this state, from what Splynx was found to hold of it.

@@ -11,6 +11,11 @@ use crate::http::get;
 
 pub struct Stage {
     folder: TempDir,
+    installation: String,
+    /// The host's data folder.
+    data: PathBuf,
+    /// The address of its database; none: SQLite in the data folder.
+    database: Option<String>,
     sandbox: Child,
     size: String,
     pub splynx: String,
@@ -95,12 +100,37 @@ impl Stage {
             }
         }
         Self {
+            data: folder.path().join("data"),
+            installation: "isp".to_owned(),
+            database: None,
             folder,
             sandbox,
             size: size.to_owned(),
             splynx,
             sage,
         }
+    }
+
+    /// Both services for one more provider of the same host.
+    #[must_use]
+    pub fn beside(&self, size: &str, installation: &str) -> Self {
+        let mut other = Self::new(size);
+        installation.clone_into(&mut other.installation);
+        other.data.clone_from(&self.data);
+        other.database.clone_from(&self.database);
+        other
+    }
+
+    /// The same with the host on another database.
+    #[must_use]
+    pub fn on_database(mut self, url: &str) -> Self {
+        self.database = Some(url.to_owned());
+        self
+    }
+
+    /// The host's data folder.
+    pub fn data(&self) -> &Path {
+        &self.data
     }
 
     /// A command of the host.
@@ -110,8 +140,16 @@ impl Stage {
 
     /// The host's program with this stage's data folder, to be started.
     pub fn host_command(&self) -> Command {
+        self.host_command_in(&self.data)
+    }
+
+    /// The same with another data folder.
+    pub fn host_command_in(&self, data: &Path) -> Command {
         let mut command = program("addon-host");
-        command.arg("--data").arg(self.folder.path().join("data"));
+        command.arg("--data").arg(data);
+        if let Some(database) = &self.database {
+            command.args(["--database", database]);
+        }
         command
     }
 
@@ -172,26 +210,29 @@ impl Stage {
         let (packed, package) = self.pack("first", &Self::manifest("0.1.0"), component);
         packed.ok();
         self.host(&["addon", "install", &package]).ok();
-        self.host(&["installation", "create", "isp", "--addon", "splynx-sageone"])
+        self.set_up_installation(6000);
+    }
+
+    /// The installation alone, where the add-on is there already; `per_minute`: most requests to each service.
+    pub fn set_up_installation(&self, per_minute: u32) {
+        let name = self.installation.as_str();
+        self.host(&["installation", "create", name, "--addon", "splynx-sageone"])
             .ok();
-        let limits = ["per-minute=6000", "per-day=1000000", "burst=1000"];
+        let (per_minute, burst) = (
+            format!("per-minute={per_minute}"),
+            format!("burst={}", per_minute.div_ceil(6)),
+        );
+        let limits = [per_minute.as_str(), "per-day=1000000", burst.as_str()];
         self.host(
             &[
-                &["connection", "isp", "sage", "set", "allow-host=127.0.0.1"],
+                &["connection", name, "sage", "set", "allow-host=127.0.0.1"],
                 &limits[..],
             ]
             .concat(),
         )
         .ok();
-        self.host(&[
-            "connection",
-            "isp",
-            "splynx",
-            "set",
-            "per-minute=6000",
-            "burst=1000",
-        ])
-        .ok();
+        self.host(&["connection", name, "splynx", "set", &per_minute, &burst])
+            .ok();
         for line in self.isp("--secrets").lines() {
             let (key, value) = line.split_once('=').expect("KEY=VALUE");
             self.set_secret(key, value);
@@ -201,13 +242,13 @@ impl Stage {
             format!("sage_api_url={}", self.sage),
         );
         let setup = self.isp("--setup");
-        let mut arguments = vec!["settings", "isp", "set", &splynx, &sage];
+        let mut arguments = vec!["settings", name, "set", &splynx, &sage];
         arguments.extend(setup.lines());
         self.host(&arguments).ok();
     }
 
     pub fn set_secret(&self, key: &str, value: &str) -> Finished {
-        self.host_with_input(&["settings", "isp", "set-secret", key], value)
+        self.host_with_input(&["settings", &self.installation, "set-secret", key], value)
     }
 
     /// What the sandbox says of the provider.

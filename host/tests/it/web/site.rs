@@ -255,6 +255,7 @@ impl Site {
             preview,
             package_sha256: "x",
             options: &[],
+            whole_options: None,
         };
         self.store.insert_run(new, at(0)).await.unwrap()
     }

@@ -25,5 +25,6 @@ mod payments;
 mod picture;
 mod planted;
 mod previews;
+mod restored;
 mod same_number;
 mod whole;
