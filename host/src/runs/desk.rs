@@ -148,11 +148,7 @@ impl Services {
             run,
             self.clock.now(),
         );
-        // What a run that a person started does when it goes on after a pause, it does while nobody waits.
-        let by = match run {
-            None | Some((_, Trigger::Person)) => By::Person,
-            Some((_, Trigger::Schedule | Trigger::Event | Trigger::Resume)) => By::Schedule,
-        };
+        let by = run.map_or(By::Person, |(_, trigger)| By::of(trigger));
         let (log, clock) = (journal.clone(), self.clock.clone());
         let caller = Caller {
             access: Arc::new(access),

@@ -56,6 +56,9 @@ pub const ANSWER: &str = "answer";
 /// Before a connection's name: how many requests a run sent to it, among the counts of its outcome.
 pub const CALLS_TO: &str = "requests to ";
 
+/// Before a connection's name: how many writes a preview held back, as the add-on counts them (`addon.wit`).
+pub const WRITES_TO: &str = "writes to ";
+
 #[derive(Debug, Error)]
 pub enum BeginError {
     #[error("run {run} is working on this installation: wait for its end, or stop it")]

@@ -63,7 +63,7 @@ pub struct Rig {
     pub manifest: Manifest,
     pub connections: Connections,
     pub address: String,
-    _folder: TempDir,
+    pub _folder: TempDir,
 }
 
 impl Rig {

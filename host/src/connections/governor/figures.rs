@@ -1,5 +1,6 @@
 //! What people see of a bucket: how much is used, who waits, what the service said. No secret is in it.
 
+use chrono::DateTime;
 use serde::Serialize;
 
 use super::{Bucket, By, Class, Limits};
@@ -81,6 +82,36 @@ impl Bucket {
                 })
                 .collect(),
         }
+    }
+}
+
+impl Figures {
+    /// As people read it.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!(
+            "{} of {} requests in the last minute",
+            self.last_minute, self.per_minute
+        )];
+        lines.push(match self.per_day {
+            Some(day) => format!(
+                "{} of {day} in the last day; {} are kept for people",
+                self.last_day, self.reserve
+            ),
+            None => format!("{} in the last day", self.last_day),
+        });
+        lines.extend(
+            self.waiting
+                .iter()
+                .map(|waiting| format!("{} waiting: {}", waiting.count, waiting.class.title())),
+        );
+        if let Some(until) = self.blocked_until.and_then(DateTime::from_timestamp_millis) {
+            let until = until.format("%Y-%m-%d %H:%M:%S UTC");
+            lines.push(format!("blocked until {until}: {}", self.blocked_because));
+        }
+        if self.refused {
+            lines.push("the credentials were refused: enter them anew in the settings".to_owned());
+        }
+        lines
     }
 }
 
