@@ -21,14 +21,11 @@ use crate::connections::Usage;
 use crate::connections::halt::{Halt, Halter, Reason, halt};
 use crate::store::{
     Failure, Fence, Installation, LeaseAnswer, NewRun, Outcome, RunId, RunState, Store, StoreError,
-    Trigger,
+    Trigger, lease_renewal,
 };
 
 /// How often what a guest told is stored, and the wish to stop is looked for.
 const BEAT: Duration = Duration::from_millis(500);
-
-/// How often lease and run show a sign of life; three times as often as needed.
-const RENEWAL: TimeDelta = TimeDelta::seconds(10);
 
 /// When a paused run goes on that does not say when.
 const USUAL_PAUSE: TimeDelta = TimeDelta::minutes(5);
@@ -420,7 +417,7 @@ impl Work {
         if worked > self.services.limits.wall_clock {
             self.halter.halt(Reason::TimeUp);
         }
-        if now - *renewed >= RENEWAL {
+        if now - *renewed >= lease_renewal() {
             store.touch_run(self.run, now).await?;
             if let Some(fence) = &self.fence
                 && !store.renew_lease(fence, now).await?

@@ -26,7 +26,7 @@ pub use addons::{AddonVersion, NewAddonVersion};
 pub use connections::ConnectionOverride;
 pub use guest::{Change, Commit, CommitError, Entry, GuestLimits};
 pub use installations::{Installation, NewInstallation};
-pub use leases::{Fence, LEASE_SECONDS, LeaseAnswer};
+pub use leases::{Fence, LEASE_SECONDS, LeaseAnswer, lease_renewal};
 pub use reports::{LogLine, LogRow, ReportRow};
 pub use runs::{Failure, NewRun, Outcome, Progress, Run, RunId, RunState, Trigger};
 pub use schedule::ScheduleState;
