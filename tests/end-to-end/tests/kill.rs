@@ -15,12 +15,12 @@ use serde_json::{Value, json};
 use sqlx::Row;
 
 const STAGES: usize = 2;
-/// Of each stage.
-const HISTORIES: usize = 5;
-/// Of each sync of a history.
-const KILLS: usize = 2;
-/// All that the test insists on; a process that ends before its time comes counts for nothing.
+/// Of each sync of a history; a process that ends before its time comes counts for nothing.
+const KILLS: u64 = 2;
+/// Histories go on until each stage has its part of them.
 const KILLS_IN_ALL: usize = 50;
+/// Of each stage.
+const MOST_HISTORIES: usize = 20;
 
 const STEPS: usize = 3;
 /// A lost answer is looked up after this long; it must be more than a request's time-out.
@@ -61,11 +61,16 @@ fn a_host_killed_at_any_moment_leaves_the_books_as_an_undisturbed_one() {
             scope.spawn(move || {
                 let mut rng = StdRng::seed_from_u64(seed.wrapping_add(stage as u64));
                 let theatre = Theatre::new(component);
-                for history in 0..HISTORIES {
+                let mut own = 0;
+                for history in 0..MOST_HISTORIES {
+                    if own >= KILLS_IN_ALL.div_ceil(STAGES) {
+                        break;
+                    }
                     let by = [By::Command, By::Server][history % 2];
                     let told = format!("seed {seed}, stage {stage}, history {history}, {by:?}");
-                    theatre.history(by, &mut rng, kills, &told);
+                    own += theatre.history(by, &mut rng, &told);
                 }
+                kills.fetch_add(own, Ordering::Relaxed);
             });
         }
     });
@@ -123,19 +128,23 @@ impl Theatre {
         theatre
     }
 
-    fn history(&self, by: By, rng: &mut StdRng, kills: &AtomicUsize, told: &str) {
+    /// Answers how often the host was killed.
+    fn history(&self, by: By, rng: &mut StdRng, told: &str) -> usize {
         self.stage.begin_again();
+        let mut kills = 0;
         let mut serve = None;
         for step in 0..STEPS {
             self.edit(step);
-            for _ in 0..KILLS {
-                let after = rng.random_range(0..=self.expected[step].requests);
+            for before in 0..KILLS {
+                // Later ones find less left to do.
+                let after = self.expected[step].requests * 2 / (3 + before);
+                let after = rng.random_range(0..=after);
                 let late = Duration::from_millis(rng.random_range(0..30));
                 let died = match by {
                     By::Command => self.kill_command(after, late),
                     By::Server => self.kill_server(&mut serve, after, late),
                 };
-                kills.fetch_add(usize::from(died), Ordering::Relaxed);
+                kills += usize::from(died);
             }
             self.finish(by, &mut serve, &format!("{told}, step {step}"));
             assert_eq!(
@@ -145,6 +154,8 @@ impl Theatre {
             );
             assert_eq!(self.integrity(), "ok", "{told}, step {step}");
         }
+        println!("{told}: {kills} kills");
+        kills
     }
 
     /// What people do before each sync.

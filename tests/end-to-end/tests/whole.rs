@@ -31,6 +31,21 @@ fn a_newcomer_sees_the_books_in_step_and_a_second_sync_writes_nothing() {
     let run: Value =
         serde_json::from_str(&stage.host(&["run", "isp", "sync", "--json"]).ok()).expect("JSON");
     assert_eq!(run["state"], "finished");
+    // What the preview told people to expect is what it took (±5 %).
+    let plan: Value = serde_json::from_str(&plan.out).expect("JSON");
+    let count = |json: &Value, name: &str| json["counts"][name].as_u64().unwrap_or(0);
+    for connection in ["sage", "splynx"] {
+        let [requests, writes] =
+            ["requests", "writes"].map(|kind| format!("{kind} to {connection}"));
+        let told = count(&plan, &requests) + count(&plan, &writes);
+        let took = count(&run, &requests);
+        assert!(
+            told.abs_diff(took) * 20 <= took.max(100),
+            "{connection}: told {told}, took {took}"
+        );
+    }
+    let text = plan["estimate"]["text"].as_str().unwrap_or_default();
+    assert!(text.contains(" requests to "), "{plan}");
 
     let (splynx, sage) = (stage.splynx_state(), stage.sage_state());
     let comparison = sandbox::compare::Comparison::of(&splynx, &sage);
