@@ -52,15 +52,15 @@ pub fn run_job(
         return run(cap, job, options);
     }
     let mut preview = Preview::new(cap);
-    let outcome = run(&mut preview, job, options)?;
-    preview.finish()?;
+    let mut outcome = run(&mut preview, job, options)?;
+    outcome.counts.extend(preview.finish()?);
     Ok(outcome)
 }
 
 fn run(cap: &mut dyn Capabilities, job: &str, options: &[Pair]) -> Result<Outcome, Failure> {
     let mut run = Run::new(cap)?;
     let (state, resume_at, why) = match perform(&mut run, job, options) {
-        Ok(why) => ("finished", None, why),
+        Ok(why) => ("finished", None, why.or(run.put_off.take())),
         Err(Halt::Stopped) => ("stopped", None, None),
         Err(Halt::Paused(why)) => ("paused", why.retry_at, Some(why)),
         Err(Halt::Failed(failure)) => return Err(failure),

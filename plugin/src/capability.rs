@@ -55,6 +55,16 @@ pub struct Request {
     pub headers: Vec<Pair>,
     /// Empty: no body.
     pub body: String,
+    /// `low`, `high`, or empty.
+    pub priority: &'static str,
+}
+
+impl Request {
+    /// As the contract's options.
+    pub fn options(&self) -> Vec<Pair> {
+        let priority = ("priority".to_owned(), self.priority.to_owned());
+        Vec::from_iter((!self.priority.is_empty()).then_some(priority))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

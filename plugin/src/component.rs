@@ -65,6 +65,7 @@ impl Capabilities for Imports {
         let requests: Vec<http::Request> = requests
             .into_iter()
             .map(|request| http::Request {
+                options: pairs_out(request.options()),
                 connection: request.connection.to_owned(),
                 effect: request.effect.as_str().to_owned(),
                 method: request.method.to_owned(),
@@ -72,7 +73,6 @@ impl Capabilities for Imports {
                 query: pairs_out(request.query),
                 headers: pairs_out(request.headers),
                 body: request.body,
-                options: Vec::new(),
             })
             .collect();
         http::send(&requests)

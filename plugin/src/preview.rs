@@ -15,6 +15,7 @@ use crate::capability::{
 use crate::collect::ToMap;
 use crate::json;
 use crate::planted::{Mistake, is_planted};
+use crate::sage;
 use crate::splynx;
 use crate::sync::{calibration, mapping};
 use crate::write::remote::FOUND;
@@ -28,6 +29,8 @@ pub struct Preview<'a> {
     plan: Vec<Row>,
     /// Ids of what Sage would have stored; far above real ones, so that they never meet.
     next_id: i64,
+    /// Requests to Splynx and to Sage that were answered here.
+    held_back: [u64; 2],
 }
 
 impl<'a> Preview<'a> {
@@ -37,15 +40,19 @@ impl<'a> Preview<'a> {
             overlay: BTreeMap::new(),
             plan: Vec::new(),
             next_id: 1 << 60,
+            held_back: [0; 2],
         }
     }
 
-    /// Hands the rest of the plan to the host.
+    /// Hands the rest of the plan to the host, and tells how many requests the job itself would send besides.
     ///
     /// # Errors
     /// The host's.
-    pub fn finish(mut self) -> Result<(), Failure> {
-        self.flush()
+    pub fn finish(mut self) -> Result<[(String, u64); 2], Failure> {
+        self.flush()?;
+        let [splynx, sage] = self.held_back;
+        Ok([(splynx::CONNECTION, splynx), (sage::CONNECTION, sage)]
+            .map(|(connection, count)| (format!("writes to {connection}"), count)))
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
@@ -169,8 +176,14 @@ impl Capabilities for Preview<'_> {
         requests
             .iter()
             .map(|request| match request.connection {
-                splynx::CONNECTION => self.accepted(request),
-                _ => self.stored(request),
+                splynx::CONNECTION => {
+                    self.held_back[0] += 1;
+                    self.accepted(request)
+                }
+                _ => {
+                    self.held_back[1] += 1;
+                    self.stored(request)
+                }
             })
             .collect()
     }

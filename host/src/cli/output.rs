@@ -74,6 +74,11 @@ pub fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
+/// From milliseconds since the Unix epoch; none: no time that people know.
+pub fn millis(millis: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(millis)
+}
+
 /// Name-value pairs as one JSON object.
 pub fn object(pairs: &[(String, String)]) -> Value {
     pairs

@@ -47,19 +47,29 @@ impl Run {
             .await?;
         let run = handle.id();
         let stop_on_interrupt = tokio::spawn(stop_on_interrupt(host.clone(), run));
-        progress::follow(host.store(), run).await?;
+        progress::follow(&host, run).await?;
         let outcome = handle.wait().await;
         stop_on_interrupt.abort();
+        let forecast = match self.preview && outcome.state == RunState::Finished {
+            true => host.forecast(&self.installation, run, &outcome).await?,
+            false => None,
+        };
 
         let json = if context.output.json {
-            report_json(host.store(), run, &outcome).await?
+            let mut json = report_json(host.store(), run, &outcome).await?;
+            json["estimate"] = forecast.as_ref().map(progress::forecast_json).into();
+            json
         } else {
             Value::Null
         };
         let text = if context.output.json {
             String::new()
         } else {
-            summary(host.store(), &manifest, run, self.preview, &outcome).await?
+            let mut text = summary(host.store(), &manifest, run, self.preview, &outcome).await?;
+            if let Some(forecast) = &forecast {
+                text.push_str(&format!("  it would take {}\n", printable(&forecast.text)));
+            }
+            text
         };
         context.output.show(json, || text)?;
         Ok(match outcome.state {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::output::{instant, object, printable, table};
+use super::progress::forecast_json;
 use super::run::outcome_json;
 
 #[derive(Args)]
@@ -28,13 +29,21 @@ const PAGE: u32 = 1000;
 
 impl Runs {
     pub async fn execute(self, context: &Context) -> Result<ExitCode> {
-        let store = context.store().await?;
+        let host = context.host().await?;
+        let store = host.store();
         store.installation(&self.installation).await?;
         match self.log {
-            Some(run) => log(context, &store, &self.installation, run).await?,
+            Some(run) => log(context, store, &self.installation, run).await?,
             None => {
                 let runs = store.runs(&self.installation, None, self.limit).await?;
-                context.output.show(runs.iter().map(json).collect(), || {
+                let mut listed = Vec::new();
+                for run in &runs {
+                    let left = host.time_left(run).await?;
+                    let mut json = json(run);
+                    json["estimate"] = left.as_ref().map(forecast_json).into();
+                    listed.push(json);
+                }
+                context.output.show(listed.into(), || {
                     let headings = [
                         "run",
                         "job",

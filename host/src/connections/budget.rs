@@ -5,13 +5,24 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::governor::{Bucket, Limits, Verdict, Why};
+use super::governor::{Ask, Bucket, Class, Estimate, Figures, LONGEST_WAIT_MS, Verdict, Why};
 use super::route::Route;
 use crate::clock::Clock;
 use crate::store::{Store, StoreError};
 
-/// The longest wait that `send` makes a guest wait (`http.wit`).
-const LONGEST_WAIT_MS: i64 = 120_000;
+/// Shown where the service blocks this machine and not one login.
+const SENDER_BLOCKED: &str = "The service blocks this machine's address.";
+
+/// An answer 429.
+#[derive(Debug)]
+pub(super) struct Rest {
+    /// What the answer asks for; the manifest may say more.
+    pub seconds: u32,
+    /// It is about everything that this machine sends to the address.
+    pub sender: bool,
+    /// The service's words, without secrets.
+    pub said: String,
+}
 
 #[derive(Clone)]
 pub(super) struct Budget {
@@ -21,10 +32,10 @@ pub(super) struct Budget {
 
 /// Whether requests may leave.
 pub(super) enum Admission {
-    /// So many, now.
-    Go(u32),
+    /// So many, now. `vouch`: what the answer tells of the credentials is noted before anything else leaves.
+    Go { count: u32, vouch: bool },
     /// Ask again then.
-    Wait(DateTime<Utc>),
+    Wait(DateTime<Utc>, Why),
     /// Not for longer than anybody waits.
     Paused(DateTime<Utc>, Why),
     /// Not with these credentials.
@@ -33,48 +44,45 @@ pub(super) enum Admission {
 
 impl Budget {
     /// Asks the connection's budget, and whether this machine is blocked as a sender.
-    pub async fn admit(&self, route: &Route, want: u32) -> Result<Admission, StoreError> {
+    pub async fn admit(&self, route: &Route, ask: &Ask<'_>) -> Result<Admission, StoreError> {
         if let Some(until) = self.blocked_until(&route.sender).await? {
             return Ok(later(until, Why::Block, self.now()));
         }
         let (now, verdict) = self
             .change(&route.bucket, |bucket, now| {
-                (
-                    now,
-                    bucket.admit(&route.limits, &route.fingerprint, want, now),
-                )
+                (now, bucket.admit(&route.limits, ask, now))
             })
             .await?;
         Ok(match verdict {
-            Verdict::Go(count) => Admission::Go(count),
+            Verdict::Go { count, vouch } => Admission::Go { count, vouch },
             Verdict::Wait { until, why } => later(until, why, now),
             Verdict::Refused => Admission::Denied,
         })
     }
 
-    /// Notes a 401.
-    pub async fn refuse(&self, route: &Route) -> Result<(), StoreError> {
-        let change =
-            |bucket: &mut Bucket, now| bucket.answered(&route.limits, &route.fingerprint, 401, now);
-        self.change(&route.bucket, change).await
+    /// Notes a status that tells something of the credentials.
+    pub async fn answered(&self, route: &Route, status: u16) -> Result<(), StoreError> {
+        let note = |bucket: &mut Bucket, now| {
+            bucket.answered(&route.limits, &route.fingerprint, status, now);
+        };
+        self.change(&route.bucket, note).await
     }
 
-    /// Notes a 429, and until when it means silence. `sender`: for everything that this machine sends to the address.
-    pub async fn rest(
-        &self,
-        route: &Route,
-        retry_after: u32,
-        sender: bool,
-    ) -> Result<DateTime<Utc>, StoreError> {
-        let rest_seconds = route.limits.rest_seconds.max(retry_after);
-        let limits = Limits {
-            rest_seconds,
-            ..route.limits
+    /// Notes that an answer told nothing of the credentials, or did not come.
+    pub async fn unanswered(&self, route: &Route) -> Result<(), StoreError> {
+        let note = |bucket: &mut Bucket, _| bucket.unanswered(&route.fingerprint);
+        self.change(&route.bucket, note).await
+    }
+
+    /// Notes a 429, and until when it means silence.
+    pub async fn rest(&self, route: &Route, rest: &Rest) -> Result<DateTime<Utc>, StoreError> {
+        let seconds = route.limits.rest_seconds.max(rest.seconds);
+        let block = |bucket: &mut Bucket, now: i64| {
+            bucket.unanswered(&route.fingerprint);
+            bucket.rest(now + i64::from(seconds) * 1_000, &rest.said);
         };
-        let block =
-            |bucket: &mut Bucket, now| bucket.answered(&limits, &route.fingerprint, 429, now);
         self.change(&route.bucket, block).await?;
-        if sender {
+        if rest.sender {
             self.change(&route.sender, block).await?;
         }
         Ok(instant(
@@ -86,12 +94,47 @@ impl Budget {
 
     /// Tries refused credentials again.
     pub async fn forgive(&self, route: &Route) -> Result<(), StoreError> {
-        self.change(&route.bucket, |bucket, _| bucket.forgive())
+        self.change(&route.bucket, |bucket, _| {
+            bucket.forgive(&route.fingerprint);
+        })
+        .await
+    }
+
+    /// Gives up a place in the line.
+    pub async fn leave(&self, route: &Route, who: u64) -> Result<(), StoreError> {
+        self.change(&route.bucket, |bucket, _| bucket.leave(who))
             .await
     }
 
+    /// How the connection stands, for people.
+    pub async fn figures(&self, route: &Route) -> Result<Figures, StoreError> {
+        let now = self.now();
+        let bucket = self.with_sender(route).await?;
+        Ok(bucket.figures(&route.limits, &route.fingerprint, now))
+    }
+
+    /// How long so many requests take.
+    pub async fn estimate(
+        &self,
+        route: &Route,
+        class: Class,
+        requests: u64,
+    ) -> Result<Estimate, StoreError> {
+        let bucket = self.with_sender(route).await?;
+        Ok(bucket.estimate(&route.limits, class, requests, self.now()))
+    }
+
+    /// The route's bucket, with a block of this machine as a sender in it.
+    async fn with_sender(&self, route: &Route) -> Result<Bucket, StoreError> {
+        let mut bucket = self.bucket(&route.bucket).await?;
+        if let Some(until) = self.blocked_until(&route.sender).await? {
+            bucket.rest(until, SENDER_BLOCKED);
+        }
+        Ok(bucket)
+    }
+
     /// A look, without a decision.
-    pub async fn bucket(&self, key: &str) -> Result<Bucket, StoreError> {
+    async fn bucket(&self, key: &str) -> Result<Bucket, StoreError> {
         read(self.store.bucket(key).await?.as_deref())
     }
 
@@ -111,11 +154,14 @@ impl Budget {
         self.store
             .with_bucket(key, |stored| match read(stored) {
                 Err(error) => (None, Err(error)),
-                Ok(mut bucket) => {
+                Ok(before) => {
+                    let mut bucket = before.clone();
                     // Asked inside the transaction: whoever waited for it long must not decide by an old time.
                     let result = change(&mut bucket, self.now());
-                    let text = serde_json::to_string(&bucket).expect("numbers and texts serialise");
-                    (Some(text), Ok(result))
+                    let text =
+                        || serde_json::to_string(&bucket).expect("numbers and texts serialise");
+                    // What did not change costs no write: those who wait ask often.
+                    ((bucket != before).then(text), Ok(result))
                 }
             })
             .await?
@@ -126,7 +172,7 @@ fn later(until: i64, why: Why, now: i64) -> Admission {
     if until - now > LONGEST_WAIT_MS {
         Admission::Paused(instant(until), why)
     } else {
-        Admission::Wait(instant(until))
+        Admission::Wait(instant(until), why)
     }
 }
 

@@ -6,9 +6,10 @@ use reqwest::Method;
 
 use super::address::AddressError;
 use super::egress::Outgoing;
+use super::governor::Priority;
 use super::lane::Errand;
 use super::route::Route;
-use super::{Caller, Priority, Request, Rights};
+use super::{Caller, Request, Rights};
 use crate::store::Failure;
 
 /// Most bytes of a request's body.
@@ -205,6 +206,7 @@ fn priority(options: &[(String, String)]) -> Result<Priority, Failure> {
     for (name, value) in options {
         match (name.as_str(), value.as_str()) {
             ("priority", "high") => priority = Priority::High,
+            ("priority", "low") => priority = Priority::Low,
             _ => {
                 let (name, value) = (name.escape_debug(), value.escape_debug());
                 return Err(invalid(format!(

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::auth::{Credential, Proof, Stamp, prove, splynx_nonce_at};
+use super::budget::Rest;
 use super::egress::{Broken, Received};
-use super::governor::Why;
+use super::governor::{By, Limits, Why};
 use super::halt::Reason;
 use super::lane::Errand;
 use super::route::Route;
@@ -18,6 +19,9 @@ use crate::store::{Failure, StoreError};
 
 /// The longest rest that an answer may ask for, in seconds.
 const LONGEST_REST: u32 = 24 * 60 * 60;
+
+/// Characters of a service's words that are kept.
+const LONGEST_SAID: usize = 300;
 
 /// What every request of a lane needs.
 #[derive(Clone)]
@@ -37,8 +41,8 @@ pub(super) enum Tells {
     Accepted,
     /// 401.
     Refused,
-    /// 429. `sender`: it is about everything that this machine sends.
-    Limited { retry_after: u32, sender: bool },
+    /// 429.
+    Limited(Rest),
 }
 
 impl Crew {
@@ -89,7 +93,6 @@ impl Crew {
         }
         let received = egress.exchange(&self.route, &errand.outgoing, &proof).await;
         let received = received.map_err(|broken| self.unanswered(&broken))?;
-        let tells = Tells::of(&received);
         let proven = proof
             .headers
             .iter()
@@ -106,6 +109,7 @@ impl Crew {
                 .collect(),
             body: clean(&String::from_utf8_lossy(&received.body)),
         };
+        let tells = Tells::of(received.status, &received.headers, &response.body);
         Ok((response, tells))
     }
 
@@ -136,15 +140,17 @@ impl Crew {
         match result {
             Err(broken) => (Tells::Nothing, Some(self.unanswered(&broken).reason)),
             Ok(received) if (200..300).contains(&received.status) && self.keep_token(&received) => {
-                (Tells::of(&received), None)
+                (Tells::Accepted, None)
             }
             Ok(received) => {
+                let body = String::from_utf8_lossy(&received.body);
+                let body = self.caller.access.redactor().clean(body).into_owned();
                 let message = format!(
                     "{} issued no access token (status {}).",
                     self.route.title, received.status
                 );
                 (
-                    Tells::of(&received),
+                    Tells::of(received.status, &received.headers, &body),
                     Some(self.failure("unreachable", message)),
                 )
             }
@@ -224,13 +230,30 @@ impl Crew {
     pub fn paused(&self, until: DateTime<Utc>, why: Why) -> Failure {
         let title = &self.route.title;
         let time = until.format("%Y-%m-%d %H:%M:%S UTC");
+        let Limits {
+            per_day, reserve, ..
+        } = self.route.limits;
+        let day = per_day.unwrap_or_default();
         let (limit, message) = match why {
             Why::Block => ("block", format!("{title} wants no requests until {time}.")),
+            Why::Day if self.caller.by == By::Schedule && reserve > 0 => (
+                "day",
+                format!(
+                    "The day's requests to {title} that automatic runs may make are used up; they go on at {time}. Of {day} a \
+                     day, {reserve} are kept for people."
+                ),
+            ),
             Why::Day => (
                 "day",
                 format!("The day's requests to {title} are used up; it goes on at {time}."),
             ),
-            Why::Pace => (
+            Why::Share => (
+                "share",
+                format!(
+                    "What is left of the day's requests to {title} is kept for what matters more; the rest goes on at {time}."
+                ),
+            ),
+            Why::Pace | Why::Turn | Why::Login => (
                 "pace",
                 format!("{title} takes no more requests before {time}."),
             ),
@@ -246,26 +269,26 @@ impl Crew {
 }
 
 impl Tells {
-    fn of(received: &Received) -> Self {
-        match received.status {
+    /// `body`: without secrets.
+    fn of(status: u16, headers: &[(String, String)], body: &str) -> Self {
+        match status {
             401 => Self::Refused,
             429 => {
-                let header = received
-                    .headers
-                    .iter()
-                    .find(|(name, _)| name == "retry-after");
+                let header = headers.iter().find(|(name, _)| name == "retry-after");
                 // Seconds are honoured, dates are not: no service that we know sends them.
                 let retry_after = header
                     .and_then(|(_, value)| value.trim().parse().ok())
                     .unwrap_or(0);
-                // "Your IP address has exceeded …" (Sage API, request limits)
-                let sender = String::from_utf8_lossy(&received.body)
-                    .to_lowercase()
-                    .contains("ip address");
-                Self::Limited {
-                    retry_after: LONGEST_REST.min(retry_after),
-                    sender,
-                }
+                let lower = body.to_lowercase();
+                // "Your Username has exceeded … and has been blocked for 24 hours" (Sage API, request limits)
+                let a_day = lower.contains("blocked for 24 hours");
+                let seconds = if a_day { LONGEST_REST } else { retry_after };
+                Self::Limited(Rest {
+                    seconds: LONGEST_REST.min(seconds),
+                    // "Your IP address has exceeded …" (Sage API, request limits)
+                    sender: lower.contains("ip address"),
+                    said: body.chars().take(LONGEST_SAID).collect(),
+                })
             }
             _ => Self::Accepted,
         }

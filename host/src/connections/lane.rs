@@ -14,13 +14,13 @@ use tokio::task::{Id, JoinError, JoinSet};
 use super::budget::Admission;
 use super::egress::Outgoing;
 use super::exchange::{Crew, Tells, halted};
-use super::gate::{Gate, Slot, Urgent};
-use super::governor::Why;
-use super::{Answer, Priority, Unanswered};
+use super::gate::{Gate, Slot};
+use super::governor::{Ask, Class, Priority, Why};
+use super::{Answer, Unanswered};
 use crate::store::{Failure, StoreError};
 
-/// How long to give way to somebody urgent before asking again.
-const GIVE_WAY: TimeDelta = TimeDelta::milliseconds(100);
+/// A wait that a run's log tells of.
+const LONG_WAIT: TimeDelta = TimeDelta::seconds(5);
 
 /// A request that waits to leave.
 pub(super) struct Errand {
@@ -37,14 +37,24 @@ pub(super) struct Lane {
     gate: Arc<Gate>,
     /// Waited for, and not used yet.
     spare: Option<Slot>,
-    /// Held while the head of the queue has priority and waits.
-    urgent: Option<Urgent>,
+    /// Its name in the line of those who wait.
+    who: u64,
+    waiting: Option<Waiting>,
+    /// What the next answer tells of the credentials is noted before anything else leaves.
+    vouching: bool,
     flights: JoinSet<Landed>,
     /// Where each flight's answer belongs, should the flight itself break down.
     places: HashMap<Id, usize>,
     answers: Vec<(usize, Answer)>,
     /// Why nothing more leaves.
     over: Option<Failure>,
+}
+
+/// The lane stands in the line.
+struct Waiting {
+    since: DateTime<Utc>,
+    /// The run's log was told.
+    told: bool,
 }
 
 /// A flight that came back.
@@ -63,9 +73,7 @@ enum Next {
     /// Nothing to do but wait for answers.
     Land,
     /// Other lanes have the slots.
-    Slot {
-        alone: bool,
-    },
+    Slot,
     Later(DateTime<Utc>),
 }
 
@@ -77,7 +85,9 @@ impl Lane {
             crew,
             queue: errands.into(),
             spare: None,
-            urgent: None,
+            who: rand::random(),
+            waiting: None,
+            vouching: false,
             flights: JoinSet::new(),
             places: HashMap::new(),
             answers: Vec::new(),
@@ -98,6 +108,7 @@ impl Lane {
                 self.answers.extend(unsent);
             }
             if self.queue.is_empty() && self.flights.is_empty() {
+                self.leave_line().await;
                 return self.answers;
             }
             match self.next().await {
@@ -113,65 +124,137 @@ impl Lane {
         let Some(head) = self.queue.front() else {
             return Ok(Next::Land);
         };
-        let priority = head.priority.max(self.crew.caller.priority);
-        let Crew {
-            connections, route, ..
-        } = &self.crew;
-        let login = connections.tokens.lacks(route, self.crew.now());
-        let alone = login || !self.gate.is_proven(&route.fingerprint, self.crew.now());
-        // Taken out in any case: whoever gives way must hold none.
-        let mut slots = Vec::from_iter(self.spare.take());
-        if priority == Priority::High {
-            self.urgent.get_or_insert_with(|| self.gate.claim());
-        } else if self.gate.is_claimed() && self.flights.is_empty() {
-            return Ok(Next::Later(self.crew.now() + GIVE_WAY));
-        } else if self.gate.is_claimed() {
+        if self.vouching {
             return Ok(Next::Land);
         }
-        let want = if alone {
+        let priority = head.priority;
+        let Crew {
+            connections,
+            caller,
+            route,
+        } = &self.crew;
+        let login = connections.tokens.lacks(route, self.crew.now());
+        // A class of its own: what matters less must not leave on the others' account.
+        let equal = self
+            .queue
+            .iter()
+            .take_while(|errand| errand.priority == priority);
+        let want = if login {
             1
         } else {
-            self.queue
-                .len()
-                .min(route.parallel.saturating_sub(self.flights.len()))
+            let free = route.parallel.saturating_sub(self.flights.len());
+            equal.take(free).count()
         };
+        let mut slots = Vec::from_iter(self.spare.take());
         while slots.len() < want
-            && let Some(slot) = self.gate.try_enter(alone)
+            && let Some(slot) = self.gate.try_enter()
         {
             slots.push(slot);
         }
         if slots.is_empty() {
             return Ok(if self.flights.is_empty() {
-                Next::Slot { alone }
+                Next::Slot
             } else {
                 Next::Land
             });
         }
-        match connections
-            .budget
-            .admit(route, u32::try_from(slots.len()).unwrap_or(1))
-            .await?
-        {
-            Admission::Go(_) if login => {
-                self.urgent = None;
-                let (tells, failure) = self.crew.log_in().await;
-                self.over = failure;
-                self.take_note(tells).await?;
-            }
-            Admission::Go(count) => {
-                self.urgent = None;
-                for slot in slots
-                    .into_iter()
-                    .take(usize::try_from(count).unwrap_or(usize::MAX))
-                {
-                    self.launch(slot);
+        let ask = Ask {
+            credentials: &route.fingerprint,
+            class: Class {
+                by: caller.by,
+                priority: if caller.urgent {
+                    Priority::High
+                } else {
+                    priority
+                },
+            },
+            want: u32::try_from(slots.len()).unwrap_or(1),
+            who: self.who,
+            since: self
+                .waiting
+                .as_ref()
+                .map(|waiting| waiting.since.timestamp_millis()),
+            flight_ms: i64::try_from(route.timeout.as_millis()).unwrap_or(i64::MAX / 4),
+            run: caller.run.map(|run| caller.usage.pace(run, &route.name)),
+        };
+        match connections.budget.admit(route, &ask).await? {
+            Admission::Go { count, vouch } => {
+                self.end_wait();
+                self.vouching = vouch;
+                self.crew
+                    .caller
+                    .usage
+                    .add_calls(&self.crew.route.name, count);
+                if login {
+                    let (tells, failure) = self.crew.log_in().await;
+                    self.over = failure;
+                    self.take_note(tells).await?;
+                } else {
+                    let count = usize::try_from(count).unwrap_or(usize::MAX);
+                    for slot in slots.into_iter().take(count) {
+                        self.launch(slot);
+                    }
                 }
             }
-            Admission::Wait(until) => return Ok(Next::Later(until)),
-            Admission::Paused(until, why) => self.over = Some(self.crew.paused(until, why)),
+            Admission::Wait(until, why) => {
+                self.begin_wait(until, why);
+                return Ok(Next::Later(until));
+            }
+            Admission::Paused(until, why) => self.pause(until, why),
             Admission::Denied => self.over = Some(self.crew.denied()),
         }
         Ok(Next::Look)
+    }
+
+    fn begin_wait(&mut self, until: DateTime<Utc>, why: Why) {
+        let now = self.crew.now();
+        let waiting = self.waiting.get_or_insert(Waiting {
+            since: now,
+            told: false,
+        });
+        let Crew { caller, route, .. } = &self.crew;
+        let long = until - waiting.since >= LONG_WAIT;
+        if !long || waiting.told || !caller.usage.may_tell_wait(&route.name, now) {
+            return;
+        }
+        waiting.told = true;
+        let why = match why {
+            Why::Pace | Why::Day | Why::Share => "its limits",
+            Why::Turn => "others whose turn is first",
+            Why::Login => "the answer to another's login",
+            Why::Block => "the end of a block",
+        };
+        (caller.tell)("info", &format!("{} waits for {why}.", route.title));
+    }
+
+    fn end_wait(&mut self) {
+        if let Some(Waiting { since, told: true }) = self.waiting.take() {
+            let (seconds, title) = (
+                (self.crew.now() - since).num_seconds(),
+                &self.crew.route.title,
+            );
+            (self.crew.caller.tell)("info", &format!("{title} goes on after {seconds} s."));
+        }
+    }
+
+    /// Nothing more leaves for longer than anybody waits.
+    fn pause(&mut self, until: DateTime<Utc>, why: Why) {
+        let failure = self.crew.paused(until, why);
+        (self.crew.caller.tell)("warn", &failure.message);
+        self.over = Some(failure);
+    }
+
+    /// Others need not wait for one that wants nothing more. Where this fails the claim ends by itself.
+    async fn leave_line(&mut self) {
+        if self.waiting.take().is_none() {
+            return;
+        }
+        let Crew {
+            connections, route, ..
+        } = &self.crew;
+        if let Err(error) = connections.budget.leave(route, self.who).await {
+            tracing::warn!(connection = route.name, %error, "a place in the line could not be given up");
+        }
     }
 
     fn launch(&mut self, slot: Slot) {
@@ -199,11 +282,6 @@ impl Lane {
         } else {
             None
         };
-        let slot = if let Next::Slot { alone } = next {
-            Some(alone)
-        } else {
-            None
-        };
         let (gate, clock) = (
             self.gate.clone(),
             self.crew.connections.budget.clock.clone(),
@@ -211,12 +289,12 @@ impl Lane {
         let mut halt = self.crew.caller.halt.clone();
         tokio::select! {
             Some(landed) = self.flights.join_next() => self.land(landed).await,
-            slot = gate.enter(slot.unwrap_or_default()), if slot.is_some() => self.spare = slot,
+            slot = gate.enter(), if matches!(next, Next::Slot) => self.spare = slot,
             () = clock.sleep_until(turn.unwrap_or(began)), if turn.is_some() => {}
             _ = halt.said(), if self.over.is_none() => {}
         }
         if !matches!(next, Next::Land) {
-            self.crew.caller.waited.add(self.crew.now() - began);
+            self.crew.caller.usage.add_wait(self.crew.now() - began);
         }
     }
 
@@ -248,23 +326,23 @@ impl Lane {
         let Crew {
             connections, route, ..
         } = &self.crew;
+        let budget = &connections.budget;
+        let vouched = std::mem::take(&mut self.vouching);
         match tells {
-            Tells::Nothing => {}
-            Tells::Accepted => self.gate.prove(&route.fingerprint, true, self.crew.now()),
+            Tells::Accepted if vouched => budget.answered(route, 200).await?,
+            Tells::Accepted => {}
             // The token was refused, not the key: perhaps it was withdrawn. The next request fetches another one.
-            Tells::Refused if connections.tokens.forget(route) => {}
+            Tells::Refused if connections.tokens.forget(route) => budget.unanswered(route).await?,
             Tells::Refused => {
-                self.gate.prove(&route.fingerprint, false, self.crew.now());
-                connections.budget.refuse(route).await?;
+                budget.answered(route, 401).await?;
                 self.over = Some(self.crew.denied());
             }
-            Tells::Limited {
-                retry_after,
-                sender,
-            } => {
-                let until = connections.budget.rest(route, retry_after, sender).await?;
-                self.over = Some(self.crew.paused(until, Why::Block));
+            Tells::Limited(rest) => {
+                let until = budget.rest(route, &rest).await?;
+                self.pause(until, Why::Block);
             }
+            Tells::Nothing if vouched => budget.unanswered(route).await?,
+            Tells::Nothing => {}
         }
         Ok(())
     }

@@ -21,26 +21,27 @@ pub mod redact;
 mod route;
 mod token;
 mod turn;
+mod usage;
 
+pub use governor::{By, Priority};
 pub use route::{Access, Route};
+pub use usage::Usage;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use chrono::TimeDelta;
 use tokio::task::JoinSet;
 
 use self::budget::Budget;
 use self::egress::Egress;
 use self::exchange::Crew;
 use self::gate::Gates;
+use self::governor::{Class, Estimate, Figures};
 use self::halt::Halt;
 use self::lane::{Errand, Lane};
 use self::token::Tokens;
 use crate::clock::Clock;
-use crate::store::{Failure, Fence, Store, StoreError};
+use crate::store::{Failure, Fence, RunId, Store, StoreError};
 
 /// As in `http.wit`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,19 +82,19 @@ const LARGEST_BATCH: usize = 1000;
 pub struct Caller {
     pub access: Arc<Access>,
     pub rights: Rights,
-    /// Of all its requests.
-    pub priority: Priority,
+    pub by: By,
+    /// A person waits at a page: all its requests are urgent, whatever the add-on says of them.
+    pub urgent: bool,
+    /// None: it acts for no run.
+    pub run: Option<RunId>,
     pub halt: Halt,
-    pub waited: Arc<Waited>,
+    pub usage: Arc<Usage>,
+    /// Hears what the run's log should say of waits and pauses.
+    pub tell: Tell,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Priority {
-    #[default]
-    Normal,
-    /// Goes before others that wait for the same limits.
-    High,
-}
+/// A line for the log of whoever sends: its level, and its text.
+pub type Tell = Arc<dyn Fn(&str, &str) + Send + Sync>;
 
 /// What a caller may do to the world.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,23 +105,6 @@ pub enum Rights {
     Read,
     /// As long as the lease is held.
     Write(Fence),
-}
-
-/// Time spent waiting for one's turn, which costs nobody anything.
-#[derive(Debug, Default)]
-pub struct Waited(AtomicU64);
-
-impl Waited {
-    fn add(&self, time: TimeDelta) {
-        self.0.fetch_add(
-            u64::try_from(time.num_milliseconds()).unwrap_or(0),
-            Ordering::Relaxed,
-        );
-    }
-
-    pub fn total(&self) -> Duration {
-        Duration::from_millis(self.0.load(Ordering::Relaxed))
-    }
 }
 
 impl Unanswered {
@@ -219,6 +203,36 @@ impl Connections {
         match access.route(connection) {
             Some(Ok(route)) => self.budget.forgive(route).await,
             _ => Ok(()),
+        }
+    }
+
+    /// How a connection stands; none: it cannot be used.
+    pub async fn figures(
+        &self,
+        access: &Access,
+        connection: &str,
+    ) -> Result<Option<Figures>, StoreError> {
+        match access.route(connection) {
+            Some(Ok(route)) => self.budget.figures(route).await.map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// How long so many requests take; none: the connection cannot be used.
+    pub async fn estimate(
+        &self,
+        access: &Access,
+        connection: &str,
+        by: By,
+        requests: u64,
+    ) -> Result<Option<Estimate>, StoreError> {
+        let class = Class {
+            by,
+            priority: Priority::Normal,
+        };
+        match access.route(connection) {
+            Some(Ok(route)) => self.budget.estimate(route, class, requests).await.map(Some),
+            _ => Ok(None),
         }
     }
 }

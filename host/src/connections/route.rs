@@ -97,6 +97,24 @@ impl Access {
     }
 }
 
+/// The part of the day's requests that is kept for people where neither manifest nor operator says how many.
+const USUAL_RESERVE: u32 = 10;
+
+impl Limits {
+    /// The manifest's terms, where the operator did not change them.
+    pub fn of(declared: &Connection, changed: &ConnectionOverride) -> Self {
+        let per_day = changed.per_day.or(declared.per_day);
+        let tenth = per_day.map_or(0, |day| day.div_ceil(USUAL_RESERVE));
+        Self {
+            per_minute: changed.per_minute.unwrap_or(declared.per_minute),
+            per_day,
+            reserve: changed.reserve.or(declared.reserve).unwrap_or(tenth),
+            burst: changed.burst.unwrap_or(declared.burst),
+            rest_seconds: declared.rest_after_429_seconds,
+        }
+    }
+}
+
 impl Route {
     pub fn resolve(
         name: &str,
@@ -147,12 +165,7 @@ impl Route {
             bucket: settings.budget_key(vault, name, connection),
             sender: format!("sender {}", base.authority()),
             nonces,
-            limits: Limits {
-                per_minute: changed.per_minute.unwrap_or(connection.per_minute),
-                per_day: changed.per_day.or(connection.per_day),
-                burst: changed.burst.unwrap_or(connection.burst),
-                rest_seconds: connection.rest_after_429_seconds,
-            },
+            limits: Limits::of(connection, changed),
             base,
             credentials,
             parallel: usize::try_from(connection.parallel.max(1)).unwrap_or(1),

@@ -10,6 +10,7 @@ mod offered;
 mod packages;
 mod pages;
 mod readiness;
+mod traffic;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ use crate::vault::Vault;
 
 pub use self::error::HostError;
 pub use self::pages::{ActRequest, answer};
+pub use self::traffic::{ConnectionState, Forecast};
 pub use crate::runs::{Finding, Query, Rows};
 
 /// Where a host keeps what it knows.

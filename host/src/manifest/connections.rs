@@ -48,6 +48,9 @@ fn connection(table: &Table<'_>, name: &str, settings: &[SettingSpec]) -> Connec
         per_day: table
             .maybe_number("per_day", 1..=10_000_000)
             .and_then(|number| u32::try_from(number).ok()),
+        reserve: table
+            .maybe_number("reserve", 0..=5_000_000)
+            .and_then(|number| u32::try_from(number).ok()),
         burst: table.count("burst", 1..=6000, Some(per_minute.min(10))),
         parallel: table.count("parallel", 1..=16, Some(1)),
         timeout_seconds: table.count("timeout_seconds", 1..=300, Some(60)),
@@ -95,6 +98,12 @@ fn check(table: &Table<'_>, connection: &Connection, settings: &[SettingSpec]) {
             "burst is above per_minute",
             format!("At most {}", connection.per_minute),
         );
+    }
+    if let Some(reserve) = connection.reserve
+        && connection.per_day.is_none_or(|day| reserve > day / 2)
+    {
+        let message = "reserve is more than half of per_day";
+        table.problem("reserve", message, "Write less, or a greater per_day");
     }
     if connection.settle_seconds <= connection.timeout_seconds {
         let message = "a request could still be in flight after settle_seconds";

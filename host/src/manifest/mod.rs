@@ -98,6 +98,8 @@ pub struct Connection {
     pub per_minute: u32,
     /// Most requests in any 24 hours.
     pub per_day: Option<u32>,
+    /// How many of the day's requests automatic runs leave to people; none: a tenth.
+    pub reserve: Option<u32>,
     /// Requests that may be sent at once after a rest; the steady pace is `per_minute` / 60 a second.
     pub burst: u32,
     /// Requests in flight at once.

@@ -12,7 +12,7 @@ use super::instance::{Answered, Instance};
 use super::journal::Journal;
 use crate::clock::Clock;
 use crate::connections::halt::{Halt, halt};
-use crate::connections::{Access, Caller, Connections, Priority, Rights, Waited};
+use crate::connections::{Access, By, Caller, Connections, Rights, Usage};
 use crate::manifest::Manifest;
 use crate::settings::{Settings, SettingsError};
 use crate::store::{Failure, Fence, Installation, RunId, Store, Trigger};
@@ -44,7 +44,8 @@ pub struct Purpose {
     /// For commits.
     fence: Option<Fence>,
     may_fetch: bool,
-    priority: Priority,
+    /// A person waits for the answer.
+    urgent: bool,
 }
 
 impl Purpose {
@@ -55,7 +56,7 @@ impl Purpose {
             rights: Rights::Read,
             fence: None,
             may_fetch: true,
-            priority: Priority::High,
+            urgent: true,
         }
     }
 
@@ -78,7 +79,7 @@ impl Purpose {
     pub fn preview(run: (RunId, Trigger)) -> Self {
         Self {
             run: Some(run),
-            priority: Priority::Normal,
+            urgent: false,
             ..Self::choices()
         }
     }
@@ -90,14 +91,14 @@ impl Purpose {
             rights,
             fence,
             may_fetch: true,
-            priority: Priority::Normal,
+            urgent: false,
         }
     }
 
     /// A person's act on rows of a page.
     pub fn act(run: (RunId, Trigger), fence: Fence) -> Self {
         Self {
-            priority: Priority::High,
+            urgent: true,
             ..Self::writing(run, fence)
         }
     }
@@ -123,7 +124,7 @@ impl Services {
         purpose: Purpose,
         halt: Halt,
         journal: Arc<Journal>,
-        waited: Arc<Waited>,
+        usage: Arc<Usage>,
         report_rows: AtomicUsize,
     ) -> Answered<Arc<Desk>> {
         let manifest = loaded.manifest.clone();
@@ -137,7 +138,7 @@ impl Services {
             rights,
             fence,
             may_fetch,
-            priority,
+            urgent,
         } = purpose;
         let context = context(
             &manifest,
@@ -147,12 +148,17 @@ impl Services {
             run,
             self.clock.now(),
         );
+        let by = run.map_or(By::Person, |(_, trigger)| By::of(trigger));
+        let (log, clock) = (journal.clone(), self.clock.clone());
         let caller = Caller {
             access: Arc::new(access),
             rights,
-            priority,
+            by,
+            urgent,
+            run: run.map(|(run, _)| run),
             halt,
-            waited,
+            usage,
+            tell: Arc::new(move |level, message| log.log(level, message, clock.now())),
         };
         Ok(Arc::new(Desk {
             store: self.store.clone(),

@@ -347,6 +347,7 @@ impl run::Host for Guest {
     }
 
     async fn progress(&mut self, stage: String, done: u64, total: u64) -> wasmtime::Result<bool> {
+        self.desk.caller.usage.note_progress(&stage, done);
         self.desk.journal.progress(Progress { stage, done, total });
         Ok(self.desk.caller.halt.reason().is_none())
     }

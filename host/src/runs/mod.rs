@@ -19,4 +19,4 @@ pub use context::time_zone;
 pub use desk::{Loaded, Purpose, Services};
 pub use engine::{Limits, Runtime};
 pub use instance::{Finding, Instance, Query, Rows};
-pub use work::{ANSWER, BeginError, Task, Work};
+pub use work::{ANSWER, BeginError, CALLS_TO, Task, WRITES_TO, Work};

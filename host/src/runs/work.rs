@@ -17,7 +17,7 @@ use tokio::time::MissedTickBehavior;
 use super::desk::{Loaded, Purpose, Services};
 use super::instance::{Answered, Instance};
 use super::journal::Journal;
-use crate::connections::Waited;
+use crate::connections::Usage;
 use crate::connections::halt::{Halt, Halter, Reason, halt};
 use crate::store::{
     Failure, Fence, Installation, LeaseAnswer, NewRun, Outcome, RunId, RunState, Store, StoreError,
@@ -50,6 +50,12 @@ pub enum Task {
 /// Name of an act's answer in its outcome.
 pub const ANSWER: &str = "answer";
 
+/// Before a connection's name: how many requests a run sent to it, among the counts of its outcome.
+pub const CALLS_TO: &str = "requests to ";
+
+/// Before a connection's name: how many writes a preview held back, as the add-on counts them (`addon.wit`).
+pub const WRITES_TO: &str = "writes to ";
+
 #[derive(Debug, Error)]
 pub enum BeginError {
     #[error("run {run} is working on this installation: wait for its end, or stop it")]
@@ -76,7 +82,7 @@ pub struct Work {
     halter: Arc<Halter>,
     halt: Halt,
     journal: Arc<Journal>,
-    waited: Arc<Waited>,
+    usage: Arc<Usage>,
     started: DateTime<Utc>,
 }
 
@@ -191,7 +197,7 @@ impl Work {
             fence,
             halter: Arc::new(halter),
             halt,
-            waited: Arc::default(),
+            usage: Arc::default(),
             started: now,
         }))
     }
@@ -210,7 +216,7 @@ impl Work {
         let (over, is_over) = oneshot::channel();
         let heart = tokio::spawn(self.clone().beat(is_over));
         // A task of its own, so that a panic of the runtime ends the run and nothing else.
-        let outcome = match tokio::spawn(self.clone().work()).await {
+        let mut outcome = match tokio::spawn(self.clone().work()).await {
             Ok(outcome) => outcome,
             Err(error) => {
                 tracing::error!(run = self.run, %error, "a run broke down");
@@ -221,6 +227,10 @@ impl Work {
                 ended(RunState::Failed, why)
             }
         };
+        let calls = self.usage.calls().into_iter();
+        outcome
+            .counts
+            .extend(calls.map(|(connection, calls)| (format!("{CALLS_TO}{connection}"), calls)));
         // Not aborted: it may be writing down what the guest told.
         drop(over);
         if let Err(error) = heart.await {
@@ -372,7 +382,7 @@ impl Work {
                 purpose,
                 self.halt.clone(),
                 self.journal.clone(),
-                self.waited.clone(),
+                self.usage.clone(),
                 rows,
             )
             .await?;
@@ -410,7 +420,7 @@ impl Work {
         let worked = (now - self.started)
             .to_std()
             .unwrap_or_default()
-            .saturating_sub(self.waited.total());
+            .saturating_sub(self.usage.waited());
         if worked > self.services.limits.wall_clock {
             self.halter.halt(Reason::TimeUp);
         }

@@ -17,6 +17,9 @@ pub struct ConnectionOverride {
     /// Most requests in any 24 hours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub per_day: Option<u32>,
+    /// How many of the day's requests automatic runs leave to people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reserve: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub burst: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -209,16 +209,22 @@ async fn what_is_stored_is_shown_to_people_and_programs() {
         "settle=400",
     ]);
     program.text(&["connection", "isp", "books", "set", "settle="]);
-    let terms = program.json(&["connection", "isp", "books"]);
+    program.text(&["connection", "isp", "books", "set", "reserve=100"]);
+    let books = program.json(&["connection", "isp", "books"]);
+    let terms = &books["terms"];
     assert_eq!(
         terms[0],
         json!({ "name": "per-minute", "value": "20", "manifest": "90" })
     );
     assert_eq!(
-        terms[3],
+        terms[2],
+        json!({ "name": "reserve", "value": "100", "manifest": "450" })
+    );
+    assert_eq!(
+        terms[4],
         json!({ "name": "settle", "value": "300", "manifest": "300" })
     );
-    assert_eq!(terms[4]["value"], "127.0.0.1");
+    assert_eq!(terms[5]["value"], "127.0.0.1");
 }
 
 #[tokio::test]
@@ -263,6 +269,14 @@ async fn what_cannot_be_is_answered_with_a_reason_and_the_exit_code_says_so() {
         (
             vec!["connection", "isp", "books", "set", "per-minute=0"],
             "write at least 1",
+        ),
+        (
+            vec!["connection", "isp", "books", "set", "reserve=2251"],
+            "half of per-day can be kept, 2250",
+        ),
+        (
+            vec!["connection", "isp", "set", "burst=1"],
+            "say which connection; there are books",
         ),
         (
             vec!["connection", "isp", "books", "set", "settle=60"],

@@ -1,12 +1,12 @@
 //! `send` and what limits it: refused credentials, blocks, pace, the order of signed requests.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use addon_host::clock::{Clock, SystemClock};
 use addon_host::connections::halt::Reason;
-use addon_host::connections::{Connections, Rights};
+use addon_host::connections::{By, Connections, Request, Rights};
 
 use crate::rig::{BASIC, PASSWORD, Rig, code, get, status};
 use crate::service::{Service, answer};
@@ -246,4 +246,79 @@ auth = [{ type = \"splynx-token\", key = \"key\", secret = \"password\" }]";
     assert_eq!(statuses, [200, 200, 401, 200]);
     assert_eq!(issued.load(Ordering::SeqCst), 2);
     assert_eq!(answers[0].as_ref().unwrap().body, "[redacted]");
+}
+
+#[tokio::test]
+async fn an_automatic_run_leaves_the_reserve_to_people_and_its_log_tells_of_waits_and_pauses() {
+    let service = Service::start(|_| answer(200, "")).await;
+    let terms = format!("{BASIC}per_minute = 600\nburst = 100\nper_day = 20\nreserve = 4");
+    let rig = Rig::new(&terms, service.address()).await;
+    let (mut automatic, _halter) = rig.caller(Rights::Read, PASSWORD).await;
+    let told: Arc<Mutex<Vec<String>>> = Arc::default();
+    let heard = told.clone();
+    automatic.by = By::Schedule;
+    automatic.run = Some(7);
+    automatic.tell = Arc::new(move |level, line| {
+        heard.lock().unwrap().push(format!("{level} {line}"));
+    });
+    let low = Request {
+        options: vec![("priority".to_owned(), "low".to_owned())],
+        ..get("low")
+    };
+    // Twelve of low priority, although they come first: four less than all automatic ones.
+    let batch = [vec![low; 14], vec![get("normal"); 10]].concat();
+    let answers = rig.connections.send(&automatic, batch).await;
+    let sent = answers.iter().filter(|answer| answer.is_ok()).count();
+    assert_eq!(
+        sent, 12,
+        "the part of those that can wait is used up, and stops the rest of the list"
+    );
+    assert!(
+        answers[14..].iter().all(|answer| answer.is_ok()),
+        "the others left first"
+    );
+    let share = answers[..14]
+        .iter()
+        .find_map(|answer| answer.as_ref().err())
+        .unwrap();
+    assert!(
+        share
+            .reason
+            .more
+            .contains(&("limit".to_owned(), "share".to_owned())),
+        "{share:?}"
+    );
+    let answers = rig
+        .connections
+        .send(&automatic, vec![get("normal"); 10])
+        .await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 4);
+    let day = answers[9].as_ref().unwrap_err();
+    assert!(
+        day.reason
+            .message
+            .contains("Of 20 a day, 4 are kept for people"),
+        "{day:?}"
+    );
+    assert!(day.reason.retry_at.is_some());
+    let lines = told.lock().unwrap().clone();
+    assert!(
+        lines.len() == 2 && lines.iter().all(|line| line.starts_with("warn ")),
+        "{lines:?}"
+    );
+    let figures = rig
+        .connections
+        .figures(&automatic.access, "books")
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (figures.last_day, figures.reserve, figures.runs[0].calls),
+        (16, 4, 16)
+    );
+    assert_eq!(automatic.usage.calls(), [("books".to_owned(), 16)]);
+    // A person has the rest, and nobody has more.
+    let answers = rig.send(vec![get("person"); 6]).await;
+    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 4);
+    assert_eq!(service.count(), 20);
 }

@@ -9,6 +9,7 @@ mod guest;
 mod guest_tables;
 mod limits;
 mod manifest;
+mod many_processes;
 mod packages;
 mod records;
 mod rig;

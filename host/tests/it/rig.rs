@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use addon_host::clock::{Clock, SystemClock};
 use addon_host::connections::halt::{Halter, halt};
-use addon_host::connections::{Access, Answer, Caller, Connections, Priority, Request, Rights};
+use addon_host::connections::{Access, Answer, By, Caller, Connections, Request, Rights};
 use addon_host::manifest::Manifest;
 use addon_host::settings::{Settings, validate};
 use addon_host::store::{Fence, LeaseAnswer, Store};
@@ -63,7 +63,7 @@ pub struct Rig {
     pub manifest: Manifest,
     pub connections: Connections,
     pub address: String,
-    _folder: TempDir,
+    pub _folder: TempDir,
 }
 
 impl Rig {
@@ -106,9 +106,12 @@ impl Rig {
             Caller {
                 access,
                 rights,
-                priority: Priority::Normal,
+                by: By::Person,
+                urgent: false,
+                run: None,
                 halt,
-                waited: Arc::default(),
+                usage: Arc::default(),
+                tell: Arc::new(|_, _| {}),
             },
             halter,
         )

@@ -266,9 +266,22 @@ pub fn probe(run: &mut Run, service: &str, filter: &str) -> Job<Option<i64>> {
 
 /// The object as Sage has it now; none where it is gone.
 pub fn get_one(run: &mut Run, service: Service, id: i64) -> Job<Option<Value>> {
+    get_one_as(run, service, id, "")
+}
+
+/// The same, with a priority.
+pub fn get_one_as(
+    run: &mut Run,
+    service: Service,
+    id: i64,
+    priority: &'static str,
+) -> Job<Option<Value>> {
     let path = format!("{}/Get/{id}", service.name());
     let query = company(run);
-    let response = run.send(read(path.clone(), query))?;
+    let response = run.send(Request {
+        priority,
+        ..read(path.clone(), query)
+    })?;
     if matches!(response.status, 204 | 404) {
         return Ok(None);
     }
@@ -290,6 +303,7 @@ fn read(path: String, query: Vec<Pair>) -> Request {
         query,
         headers: Vec::new(),
         body: String::new(),
+        priority: "",
     }
 }
 

@@ -7,7 +7,7 @@ mod types;
 
 pub use client::{
     LARGEST_BATCH, Reply, by_ids, calculate, companies, current_company, delete_request, get_one,
-    list_all, newer, probe, replies_of, reply_of, save_batch_request, save_request,
+    get_one_as, list_all, newer, probe, replies_of, reply_of, save_batch_request, save_request,
 };
 pub use types::{
     AllocationLikeness, CustomerLikeness, DocumentLikeness, Found, Likeness, Service,

@@ -165,6 +165,7 @@ fn get(path: &str, query: Vec<Pair>) -> Request {
         query,
         headers: Vec::new(),
         body: String::new(),
+        priority: "",
     }
 }
 

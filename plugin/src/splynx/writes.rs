@@ -51,6 +51,7 @@ fn request(method: &'static str, path: String, object: &Value) -> Request {
         query: Vec::new(),
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
         body: object.to_string(),
+        priority: "",
     }
 }
 

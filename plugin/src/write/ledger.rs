@@ -44,6 +44,18 @@ impl From<Failure> for Halt {
 }
 
 impl Halt {
+    /// Why only what matters less is put off (`http.wit`, options).
+    pub fn of_share(&self) -> Option<&Failure> {
+        match self {
+            Self::Paused(why) => why
+                .more
+                .iter()
+                .any(|(name, limit)| name == "limit" && limit == "share")
+                .then_some(why),
+            _ => None,
+        }
+    }
+
     /// For callers that do no work in steps.
     pub fn into_failure(self) -> Failure {
         match self {
@@ -63,6 +75,8 @@ pub struct Run<'a> {
     pub counts: Map<String, u64>,
     /// Whose news in Sage this run has listed ([`crate::write::remote::catch_up`]).
     pub caught_up: Vec<Service>,
+    /// Why some of what matters less stays planned, while the rest went on.
+    pub put_off: Option<Failure>,
     stage: Stage,
 }
 
@@ -85,6 +99,7 @@ impl<'a> Run<'a> {
             settings,
             counts: Map::new_vec(),
             caught_up: Vec::new(),
+            put_off: None,
             stage: Stage::default(),
         })
     }

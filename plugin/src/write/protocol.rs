@@ -12,7 +12,7 @@ use crate::json;
 use crate::planted::{Mistake, is_planted};
 use crate::sage::{self, Found, Likeness, Reply, Service};
 use crate::write::ledger::{Halt, Job, Run, activity};
-use crate::write::record::{Batch, Intent, Reason, Record, RecordKey, Remote, State, Stored};
+use crate::write::record::{Batch, Intent, Kind, Reason, Record, RecordKey, Remote, State, Stored};
 use crate::write::remote;
 use crate::write::verdict::{adopt_or_hold, find, judge};
 
@@ -104,14 +104,15 @@ fn execute_batch(run: &mut Run, mut writes: Vec<Write>) -> Job<()> {
             continue;
         }
         match request(run, &write) {
-            Ok(Ok(request)) => {
+            Ok(Ok(mut request)) => {
+                request.priority = priority(&write);
                 requests.push(request);
                 sent.push(write);
             }
             Ok(Err(reason)) => hold(&mut batch, run, &mut write, reason),
             Err(halt) => {
                 back_to_planned(&mut batch, &mut write);
-                halted = Some(halt);
+                halted = put_off(run, halt);
             }
         }
     }
@@ -137,7 +138,7 @@ fn execute_batch(run: &mut Run, mut writes: Vec<Write>) -> Job<()> {
             }
             Reply::NotSent(halt) => {
                 back_to_planned(&mut batch, &mut write);
-                halted.get_or_insert(halt);
+                halted = halted.or_else(|| put_off(run, halt));
             }
         }
     }
@@ -153,6 +154,24 @@ fn execute_batch(run: &mut Run, mut writes: Vec<Write>) -> Job<()> {
         halted = halted.or(lost.pop().map(Halt::Failed));
     }
     halted.map_or(Ok(()), Err)
+}
+
+/// What matters less has used up its part of the day's requests: it stays planned, and the rest goes on.
+fn put_off(run: &mut Run, halt: Halt) -> Option<Halt> {
+    let Some(why) = halt.of_share() else {
+        return Some(halt);
+    };
+    run.put_off.get_or_insert_with(|| why.clone());
+    None
+}
+
+/// A payment that must wait until tomorrow hurts, another telephone number does not (`http.wit`, options).
+fn priority(write: &Write) -> &'static str {
+    match (write.key.kind, &write.act) {
+        (Kind::Customer, Act::Update { .. }) => "low",
+        (Kind::Payment | Kind::Allocation, _) => "high",
+        _ => "",
+    }
 }
 
 /// One reply per request. A batch is all or nothing: where Sage refuses it, each of its parts is sent on its own, so that one
@@ -227,7 +246,7 @@ fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reason>> {
         } => (*id, fields, expected),
     };
     // Sage resets what a Save leaves out, so the object is read at once before and edited as it is.
-    let Some(mut object) = sage::get_one(run, write.service, id)? else {
+    let Some(mut object) = sage::get_one_as(run, write.service, id, priority(write))? else {
         return Ok(Err(Reason::new(
             "gone-in-sage",
             "It is no longer in Sage.",

@@ -39,6 +39,11 @@ pub fn post_form(url: &str, cookie: &str, form: &str) -> Answer {
     exchange("POST", url, cookie, form)
 }
 
+/// POST of JSON to one who takes no other.
+pub fn post_json(url: &str, json: &Value) -> Answer {
+    exchange("POST", url, "", &json.to_string())
+}
+
 fn exchange(method: &str, url: &str, cookie: &str, form: &str) -> Answer {
     let rest = url.strip_prefix("http://").expect("a plain address");
     let (host, path) = rest.split_once('/').expect("an address with a path");

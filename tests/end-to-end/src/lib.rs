@@ -4,7 +4,9 @@
 //! the two services hold.
 
 mod http;
+mod serve;
 mod stage;
 
 pub use http::{Answer, get, post_form};
+pub use serve::Serve;
 pub use stage::{Finished, Stage, component};

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::http::get;
+use crate::http::{get, post_json};
 
 pub struct Stage {
     folder: TempDir,
@@ -18,6 +18,8 @@ pub struct Stage {
     database: Option<String>,
     sandbox: Child,
     size: String,
+    /// For every command of the host.
+    environment: Vec<(&'static str, String)>,
     pub splynx: String,
     pub sage: String,
 }
@@ -60,6 +62,14 @@ pub fn component() -> Option<PathBuf> {
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder can be made");
+    for entry in std::fs::read_dir(from).expect("a folder can be read") {
+        let entry = entry.expect("a folder can be read");
+        std::fs::copy(entry.path(), to.join(entry.file_name())).expect("a file can be copied");
+    }
 }
 
 /// A program of the workspace, beside the test's own.
@@ -106,6 +116,7 @@ impl Stage {
             folder,
             sandbox,
             size: size.to_owned(),
+            environment: Vec::new(),
             splynx,
             sage,
         }
@@ -150,7 +161,62 @@ impl Stage {
         if let Some(database) = &self.database {
             command.args(["--database", database]);
         }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
+    }
+
+    /// Sets a variable for every command of the host from now on.
+    pub fn set_environment(&mut self, name: &'static str, value: &str) {
+        self.environment.push((name, value.to_owned()));
+    }
+
+    /// Keeps a copy of the data folder, for [`Stage::begin_again`]. No host may be running.
+    pub fn keep(&self) {
+        copy_folder(self.data(), &self.folder.path().join("kept"));
+    }
+
+    /// Makes both services and the data folder as they were: at the start, and when they were kept.
+    pub fn begin_again(&self) {
+        std::fs::remove_dir_all(self.data()).expect("the data folder can be removed");
+        copy_folder(&self.folder.path().join("kept"), self.data());
+        for origin in self.origins() {
+            let answer = post_json(&format!("{origin}/_sandbox/reset"), &Value::Null);
+            assert_eq!(answer.status, 200, "{answer:?}");
+        }
+    }
+
+    /// A change on Splynx's own screens, as the sandbox's `edit` takes it.
+    pub fn edit_splynx(&self, change: &Value) -> Value {
+        self.edit(0, change)
+    }
+
+    /// A change on Sage's own screens.
+    pub fn edit_sage(&self, change: &Value) -> Value {
+        self.edit(1, change)
+    }
+
+    fn edit(&self, service: usize, change: &Value) -> Value {
+        let origin = &self.origins()[service];
+        let answer = post_json(&format!("{origin}/_sandbox/edit"), change);
+        assert_eq!(answer.status, 200, "{change}: {answer:?}");
+        answer.json()
+    }
+
+    /// Requests that both services were sent so far.
+    pub fn requests(&self) -> u64 {
+        [self.splynx_state(), self.sage_state()]
+            .iter()
+            .filter_map(|state| state["requests"]["total"].as_u64())
+            .sum()
+    }
+
+    /// Splynx's and Sage's, without a path.
+    fn origins(&self) -> [String; 2] {
+        let origin = |address: &str| {
+            let host = address.strip_prefix("http://").expect("a plain address");
+            format!("http://{}", host.split('/').next().unwrap_or_default())
+        };
+        [origin(&self.splynx), origin(&self.sage)]
     }
 
     fn host_with_input(&self, arguments: &[&str], input: &str) -> Finished {
@@ -207,7 +273,12 @@ impl Stage {
 
     /// Installs the add-on and sets an installation `isp` up for the provider, as `scripts/demo` does.
     pub fn set_up(&self, component: &[u8]) {
-        let (packed, package) = self.pack("first", &Self::manifest("0.1.0"), component);
+        self.set_up_as(&Self::manifest("0.1.0"), component);
+    }
+
+    /// The same, with another manifest.
+    pub fn set_up_as(&self, manifest: &str, component: &[u8]) {
+        let (packed, package) = self.pack("first", manifest, component);
         packed.ok();
         self.host(&["addon", "install", &package]).ok();
         self.set_up_installation(6000);

@@ -1,10 +1,8 @@
 //! From an empty data folder to books in step, with the programs that operators run.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use end_to_end::{Stage, component, get, post_form};
+use end_to_end::{Serve, Stage, component, get, post_form};
 use serde_json::Value;
 
 fn bytes() -> Option<Vec<u8>> {
@@ -33,6 +31,21 @@ fn a_newcomer_sees_the_books_in_step_and_a_second_sync_writes_nothing() {
     let run: Value =
         serde_json::from_str(&stage.host(&["run", "isp", "sync", "--json"]).ok()).expect("JSON");
     assert_eq!(run["state"], "finished");
+    // What the preview told people to expect is what it took (±5 %).
+    let plan: Value = serde_json::from_str(&plan.out).expect("JSON");
+    let count = |json: &Value, name: &str| json["counts"][name].as_u64().unwrap_or(0);
+    for connection in ["sage", "splynx"] {
+        let [requests, writes] =
+            ["requests", "writes"].map(|kind| format!("{kind} to {connection}"));
+        let told = count(&plan, &requests) + count(&plan, &writes);
+        let took = count(&run, &requests);
+        assert!(
+            told.abs_diff(took) * 20 <= took.max(100),
+            "{connection}: told {told}, took {took}"
+        );
+    }
+    let text = plan["estimate"]["text"].as_str().unwrap_or_default();
+    assert!(text.contains(" requests to "), "{plan}");
 
     let (splynx, sage) = (stage.splynx_state(), stage.sage_state());
     let comparison = sandbox::compare::Comparison::of(&splynx, &sage);
@@ -172,50 +185,6 @@ fn what_cannot_work_is_refused_with_its_cure_and_nothing_is_lost() {
     );
 }
 
-/// `addon-host serve`, ended with the test.
-struct Serve {
-    child: Child,
-    address: String,
-    password: String,
-}
-
-impl Serve {
-    fn start(stage: &Stage) -> Self {
-        let mut child = stage
-            .host_command()
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the host serves");
-        let out = child.stdout.take().expect("its output is piped");
-        let (mut address, mut password) = (String::new(), String::new());
-        for line in BufReader::new(out).lines().map_while(Result::ok) {
-            if let Some(login) = line.strip_prefix("first login: admin / ") {
-                password = login.split(' ').next().unwrap_or_default().to_owned();
-            }
-            if let Some(found) = line.strip_prefix("admin page: ") {
-                address = found.trim().to_owned();
-            }
-            if !address.is_empty() && !password.is_empty() {
-                break;
-            }
-        }
-        Self {
-            child,
-            address,
-            password,
-        }
-    }
-}
-
-impl Drop for Serve {
-    fn drop(&mut self) {
-        // Already gone is as good.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn a_person_logs_in_presses_a_button_and_reads_what_happened() {
     let Some(component) = bytes() else { return };
@@ -233,26 +202,23 @@ fn a_person_logs_in_presses_a_button_and_reads_what_happened() {
             "cron_payments=off",
         ])
         .ok();
-    let serve = Serve::start(&stage);
-    let at = |path: &str| format!("{}{path}", serve.address);
+    let mut serve = Serve::start(&stage);
+    let password = serve.first_password();
+    let at = |path: &str| serve.at(path);
 
     assert_ne!(
         get(&at("installations"), "").status,
         200,
         "nobody gets in without logging in"
     );
-    let refused = post_form(&at("login"), "", "account=admin&password=wrong");
+    let refused = serve.log_in("wrong");
     assert!(
         refused
             .header("set-cookie")
             .is_none_or(|cookie| !cookie.contains("session")),
         "{refused:?}"
     );
-    let entered = post_form(
-        &at("login"),
-        "",
-        &format!("account=admin&password={}", serve.password),
-    );
+    let entered = serve.log_in(&password);
     let cookie = entered
         .header("set-cookie")
         .expect("a session")
@@ -272,7 +238,7 @@ fn a_person_logs_in_presses_a_button_and_reads_what_happened() {
         .header("location")
         .expect("the run's page")
         .to_owned();
-    let run = at(run.trim_start_matches('/'));
+    let run = at(&run);
     let patience = Instant::now() + Duration::from_secs(60);
     loop {
         let page = get(&run, &cookie).body;

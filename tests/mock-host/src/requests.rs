@@ -84,7 +84,7 @@ pub fn check(request: &Request, rights: Rights) -> Result<(), Unanswered> {
     match request
         .options
         .iter()
-        .find(|(name, value)| (name.as_str(), value.as_str()) != ("priority", "high"))
+        .find(|(name, value)| name != "priority" || !["high", "low"].contains(&value.as_str()))
     {
         Some((name, value)) => Err(invalid(format!("there is no option `{name}` = `{value}`"))),
         None => Ok(()),

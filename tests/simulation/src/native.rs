@@ -165,6 +165,7 @@ fn failure_out(failure: Failure) -> contract::Failure {
 
 fn request_out(request: Request) -> contract::Request {
     contract::Request {
+        options: request.options(),
         connection: request.connection.to_owned(),
         effect: request.effect.as_str().to_owned(),
         method: request.method.to_owned(),
@@ -172,7 +173,6 @@ fn request_out(request: Request) -> contract::Request {
         query: request.query,
         headers: request.headers,
         body: request.body,
-        options: Vec::new(),
     }
 }
 

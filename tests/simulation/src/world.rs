@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use addon_host::connections::auth::{Credential, Stamp, prove, splynx_nonce_at};
-use addon_host::connections::governor::{Bucket, Limits, Verdict, Why};
+use addon_host::connections::governor::{Ask, Bucket, Limits, Verdict, Why};
 use addon_host::manifest::Manifest;
+use addon_host::store::ConnectionOverride;
 use addon_host::vault::Secret;
 use chrono::{DateTime, FixedOffset, NaiveDate, TimeDelta, Utc};
 use mock_host::contract::{Answer, Failure, Request, Response, Unanswered};
@@ -45,15 +46,8 @@ struct Line {
 impl World {
     /// The provider's two services, and an installation that is set up for them.
     pub fn new(manifest: &Manifest, isp: &Isp, in_step: bool) -> Self {
-        let limits = |name: &str| {
-            let connection = &manifest.connections[name];
-            Limits {
-                per_minute: connection.per_minute,
-                per_day: connection.per_day,
-                burst: connection.burst,
-                rest_seconds: connection.rest_after_429_seconds,
-            }
-        };
+        let usual = ConnectionOverride::default();
+        let limits = |name: &str| Limits::of(&manifest.connections[name], &usual);
         let line = |party, name, base, credentials| Line {
             party,
             base,
@@ -169,11 +163,13 @@ impl Line {
     fn wait_for_turn(&mut self, mut now: DateTime<Utc>) -> Result<DateTime<Utc>, Unanswered> {
         loop {
             let fingerprint = self.fingerprint();
-            match self
-                .bucket
-                .admit(&self.limits, &fingerprint, 1, millis(now))
-            {
-                Verdict::Go(_) => return Ok(now),
+            let ask = Ask {
+                credentials: &fingerprint,
+                want: 1,
+                ..Ask::default()
+            };
+            match self.bucket.admit(&self.limits, &ask, millis(now)) {
+                Verdict::Go { .. } => return Ok(now),
                 Verdict::Wait { until, .. }
                     if until - millis(now) <= LONGEST_WAIT.num_milliseconds() =>
                 {
@@ -181,8 +177,8 @@ impl Line {
                 }
                 Verdict::Wait { until, why } => {
                     let message = match why {
-                        Why::Pace => "The pace of the service.",
-                        Why::Day => "The day's requests are used up.",
+                        Why::Pace | Why::Turn | Why::Login => "The pace of the service.",
+                        Why::Day | Why::Share => "The day's requests are used up.",
                         Why::Block => "The service blocks requests for a while.",
                     };
                     return Err(Unanswered {

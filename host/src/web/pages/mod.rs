@@ -17,4 +17,5 @@ mod run_line;
 pub mod runs;
 pub mod settings;
 mod subject;
+mod traffic;
 mod waiting;

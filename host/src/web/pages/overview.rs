@@ -9,6 +9,7 @@ use axum::response::{Redirect, Response};
 use super::check_part::CheckPart;
 use super::run_line::RunLine;
 use super::subject::{Connected, Next, Place, Subject};
+use super::traffic::{self, TrafficPart};
 use super::waiting::{self, Waiting};
 use crate::store::{Run, RunState};
 use crate::web::App;
@@ -30,6 +31,7 @@ struct OverviewPage {
     working: Vec<RunLine>,
     connected: Vec<Connected>,
     next: Vec<Next>,
+    traffic: Vec<TrafficPart>,
     waiting: Option<Waiting>,
     outbox: String,
     check: CheckPart,
@@ -95,6 +97,7 @@ pub async fn draw(
                 .collect(),
             connected: subject.connected(app),
             next: subject.next(app.clock.now()),
+            traffic: traffic::load(app, &subject).await,
             waiting: waiting::count(app, &subject).await,
             outbox: subject.href(app, Place::Page("outbox")),
             check: CheckPart::of(app, &subject),

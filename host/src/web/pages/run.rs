@@ -13,6 +13,7 @@ use super::activity::Filter;
 use super::rows::titled;
 use super::run_line::{self, RunLine};
 use super::subject::{Place, Subject};
+use super::traffic::{self, TrafficPart};
 use crate::exports::{Export, Format, ReportExport};
 use crate::store::{LogRow, Run, RunId, RunState};
 use crate::web::App;
@@ -64,6 +65,9 @@ struct Live {
     done: u64,
     total: u64,
     took: String,
+    /// How long the stage will still take.
+    left: Option<String>,
+    traffic: Vec<TrafficPart>,
 }
 
 struct Why {
@@ -128,7 +132,7 @@ pub async fn show(
     Ok(page(&RunPage {
         frame: subject.frame(&app, &visitor, Place::Runs, &format!("Run {}", run.id)),
         id: run.id,
-        live: Live::new(&app, &subject, &run),
+        live: Live::load(&app, &subject, &run).await,
         preview: run.preview,
         by: run_line::by(&run),
         options: run.options.clone(),
@@ -165,7 +169,8 @@ pub async fn live(State(app): State<App>, Path(run): Path<RunId>) -> Result<Resp
     } else {
         "yes"
     };
-    Ok(([(OVER, over)], page(&Live::new(&app, &subject, &run))).into_response())
+    let live = Live::load(&app, &subject, &run).await;
+    Ok(([(OVER, over)], page(&live)).into_response())
 }
 
 /// `GET /runs/{run}/reports/{report}/csv`: all rows of one report.
@@ -198,9 +203,16 @@ pub async fn stop(State(app): State<App>, Path(run): Path<RunId>) -> Result<Redi
 }
 
 impl Live {
-    fn new(app: &App, subject: &Subject, run: &Run) -> Self {
+    async fn load(app: &App, subject: &Subject, run: &Run) -> Self {
         let line = RunLine::new(app, subject, run);
         let running = run.state == RunState::Running;
+        // What cannot be estimated is left out.
+        let left = app.host.time_left(run).await.ok().flatten();
+        let traffic = if running {
+            traffic::load(app, subject).await
+        } else {
+            Vec::new()
+        };
         Self {
             state: line.state,
             running,
@@ -211,6 +223,8 @@ impl Live {
             done: run.progress.done,
             total: run.progress.total,
             took: line.took,
+            left: left.map(|forecast| forecast.text),
+            traffic,
         }
     }
 }
