@@ -151,6 +151,7 @@ pub fn newer(
     query.push(("$top".to_owned(), PAGE.to_string()));
     let path = format!("{service}/Get");
     let list = fetch(run, read(path.clone(), query))?;
+    let total = json::integer(&list, "TotalResults").unwrap_or(0);
     let rows = results(list, &path)?;
     let mut last = above;
     for row in &rows {
@@ -163,7 +164,9 @@ pub fn newer(
         }
         last = id;
     }
-    let complete = rows.len() < PAGE;
+    // A page may be shorter than was asked for and still not the last.
+    let is_short = rows.len() < PAGE && i64::try_from(rows.len()).is_ok_and(|have| have >= total);
+    let complete = rows.is_empty() || is_short;
     Ok((rows, complete))
 }
 
