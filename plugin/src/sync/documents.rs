@@ -312,7 +312,12 @@ fn plan(
         expected: Expected {
             total: document.total.abs(),
             predicted: totals.total,
-            tax: Some(document.tax().abs()),
+            // Of the total's sign, which the tax need not have: a taxed discount on lines without tax.
+            tax: Some(if document.total.is_sign_negative() {
+                -document.tax()
+            } else {
+                document.tax()
+            }),
         },
     })
 }

@@ -28,47 +28,75 @@ pub fn take_over(run: &mut Run) -> Job<()> {
     if done.as_ref().is_some_and(|done| *done <= from_text) {
         return Ok(());
     }
-    let mut window = Window {
-        changed_since: None,
-        dated_from: from,
-    };
-    let mut after = Some(0);
-    while let Some(above) = after {
-        run.progress("Reading Splynx: payments", 0, 0)?;
-        let page = splynx::changed::<Payment>(run, &window, above)?;
-        after = page.last;
-        let mut batch = Batch::default();
-        for payment in page.records {
-            if payment.receipt_number.starts_with(KEY_PREFIX) {
-                batch.set(
-                    FROM_SAGE,
-                    id_key(payment.id),
-                    payment.receipt_number.clone(),
-                );
-                let key = format!("{}/payment", payment.receipt_number);
-                batch.set(MADE, key, payment.id.to_string());
-            }
-        }
-        run.commit(batch)?;
-    }
-    window.dated_from = None;
-    after = done.is_none().then_some(0);
-    while let Some(above) = after {
-        run.progress("Reading Splynx: statements", 0, 0)?;
-        let page = splynx::changed::<StatementRecord>(run, &window, above)?;
-        after = page.last;
-        let mut batch = Batch::default();
-        for record in page.records {
-            if record.key.starts_with(KEY_PREFIX) {
-                let key = format!("{}/record", record.key);
-                batch.set(MADE, key, record.id.to_string());
-            }
-        }
-        run.commit(batch)?;
+    look_through(run, true, 0)?;
+    if done.is_none() {
+        look_through(run, false, 0)?;
     }
     let mut batch = Batch::default();
     batch.set(META, LOOKED_THROUGH, from_text);
     run.commit(batch)
+}
+
+/// Looks through what was made since: before lines of receipts are made that are new to this state, because the state may have been put
+/// back to an earlier one.
+pub fn catch_up(run: &mut Run) -> Job<()> {
+    for payments in [true, false] {
+        let known = run.meta(last_seen(payments))?;
+        let above = known.and_then(|id| id.parse().ok()).unwrap_or(0);
+        look_through(run, payments, above)?;
+    }
+    Ok(())
+}
+
+/// Notes which payments or statement records above an id are ours, and how far that was.
+fn look_through(run: &mut Run, payments: bool, above: i64) -> Job<()> {
+    let window = Window {
+        changed_since: None,
+        dated_from: run.settings.from(Kind::Receipt).filter(|_| payments),
+    };
+    let mut after = Some(above);
+    while let Some(above) = after {
+        run.progress("Reading Splynx: payments from Sage", 0, 0)?;
+        let mut batch = Batch::default();
+        if payments {
+            let page = splynx::changed::<Payment>(run, &window, above)?;
+            after = page.last;
+            for payment in page.records {
+                if payment.receipt_number.starts_with(KEY_PREFIX) {
+                    batch.set(
+                        FROM_SAGE,
+                        id_key(payment.id),
+                        payment.receipt_number.clone(),
+                    );
+                    let key = format!("{}/payment", payment.receipt_number);
+                    batch.set(MADE, key, payment.id.to_string());
+                }
+            }
+        } else {
+            let page = splynx::changed::<StatementRecord>(run, &window, above)?;
+            after = page.last;
+            for record in page.records {
+                if record.key.starts_with(KEY_PREFIX) {
+                    let key = format!("{}/record", record.key);
+                    batch.set(MADE, key, record.id.to_string());
+                }
+            }
+        }
+        if let Some(last) = after {
+            batch.set(META, last_seen(payments), last.to_string());
+        }
+        run.commit(batch)?;
+    }
+    Ok(())
+}
+
+/// Where [`META`] keeps the last id that was looked through.
+fn last_seen(payments: bool) -> &'static str {
+    if payments {
+        "looked-through/payment"
+    } else {
+        "looked-through/record"
+    }
 }
 
 /// The lines of a receipt that is new to this state, from what Splynx was found to hold of it.

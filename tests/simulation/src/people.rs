@@ -77,6 +77,8 @@ pub struct People {
     pub deleted: BTreeSet<String>,
     /// Sage customers that people have renamed.
     pub renamed: BTreeSet<i64>,
+    /// Receipts whose payment in Splynx people have edited.
+    pub edited_imports: BTreeSet<i64>,
     /// How often each act was done.
     pub done: BTreeMap<&'static str, u64>,
     count: u64,
@@ -232,9 +234,12 @@ impl People {
                 Some(format!("{} of customer {customer}, {amount}", made["id"]))
             }
             Edit::EditedPayment | Edit::DeletedPayment => {
-                let id = id_of(&office.any("payments", rng, |_| true)?, "id");
+                let payment = office.any("payments", rng, |_| true)?;
+                let id = id_of(&payment, "id");
                 if edit == Edit::EditedPayment {
                     office.in_splynx("payments", "update", id, json!({"amount": cents(rng).to_string()}))?;
+                    let key = payment["receipt_number"].as_str().unwrap_or_default().strip_prefix("SAGE-");
+                    self.edited_imports.extend(key.and_then(|key| key.split('-').next()?.parse::<i64>().ok()));
                 } else {
                     office.in_splynx("payments", "delete", id, json!({}))?;
                 }

@@ -104,9 +104,16 @@ impl History {
         // The first sync is where most is written: it is hit as often as not.
         steps[0].act = Act::Run("sync");
         steps[0].strikes = weather.strikes(&mut rng);
+        let in_step = rng.random_ratio(1, 6);
+        if in_step {
+            // What was there before the first run is in every list by then.
+            for step in &mut steps {
+                step.strikes.retain(|strike| strike.fault != Fault::Lag);
+            }
+        }
         Self {
             seed,
-            in_step: rng.random_ratio(1, 6),
+            in_step,
             settings: settings(&isp, &mut rng),
             sage: sage(&mut rng),
             steps,

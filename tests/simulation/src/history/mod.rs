@@ -245,7 +245,7 @@ impl<'h> Life<'h> {
                 Ok(())
             }
             Act::Set(key, value) => {
-                self.watch.settings_changed = true;
+                self.watch.settings_changed();
                 self.installation.set(key, value);
                 Ok(())
             }
@@ -395,7 +395,9 @@ impl<'h> Life<'h> {
         let world = self.installation.world();
         world.storm.begin(&[]);
         world.enter_password(&self.history.isp);
-        self.installation.advance(TimeDelta::hours(26));
+        // On a later day, and early enough that the quiet cycle is on that day too.
+        world.wait_for_midnight(1);
+        self.installation.advance(TimeDelta::hours(8));
         self.installation.world().deliver_late();
         for job in ["sync", "sync", "sync", "sweep", "import-all-payments", "sync", "sync"] {
             self.run_through(job)?;
