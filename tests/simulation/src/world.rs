@@ -122,6 +122,11 @@ impl World {
         self.new_password.is_some()
     }
 
+    /// Whether the host's clock is behind: it was put back once.
+    pub fn is_behind(&self) -> bool {
+        !self.behind.is_zero()
+    }
+
     /// The date in the installation's time zone.
     pub fn today(&self) -> NaiveDate {
         self.local().date_naive()

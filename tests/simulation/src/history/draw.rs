@@ -258,11 +258,15 @@ impl Weather {
         }
         (0..rng.random_range(1..=self.most))
             .map(|_| {
-                let fault = *self.known.choose(rng).expect("some are known");
+                // What strikes a write matters most, and writes are few.
+                let of_writes: Vec<Fault> = self.known.iter().copied().filter(|fault| fault.place() == Place::Write).collect();
+                let known = if !of_writes.is_empty() && rng.random_ratio(1, 3) { &of_writes } else { &self.known };
+                let fault = *known.choose(rng).expect("some are known");
                 // Quiet runs have few places, first ones have many.
                 let most = match fault.place() {
                     Place::Call => *[12, 60, 250].choose(rng).expect("three"),
-                    Place::Commit | Place::Progress | Place::Write => *[2, 6, 20].choose(rng).expect("three"),
+                    Place::Commit | Place::Progress => *[2, 6, 20].choose(rng).expect("three"),
+                    Place::Write => *[1, 3, 10].choose(rng).expect("three"),
                     _ => *[4, 15, 50].choose(rng).expect("three"),
                 };
                 Strike {

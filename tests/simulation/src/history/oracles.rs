@@ -26,6 +26,10 @@ pub struct Watch {
     cursors: BTreeMap<&'static str, (String, String, i64)>,
     /// What people have decided by hand.
     decisions: u32,
+    /// Settings that were changed.
+    settings: u32,
+    /// Runs that ended before their end.
+    broken: u32,
     /// Keys about which people have said something that only they can know.
     linked: BTreeSet<String>,
     /// People have said who a customer is in Sage.
@@ -49,6 +53,7 @@ impl Watch {
     }
 
     pub fn settings_changed(&mut self) {
+        self.settings += 1;
         self.put_back.extend(CURSORS.map(|[kind, ..]| kind));
     }
 
@@ -79,6 +84,7 @@ pub fn after_run(life: &mut Life, job: &str, ended: &Result<Result<Outcome, Fail
     if let Ok(Err(failure)) = ended {
         failures_are_the_worlds(job, failure)?;
     }
+    life.watch.broken += u32::from(!matches!(ended, Ok(Ok(outcome)) if outcome.state == "finished"));
     let asked = life.installation.world().storm.asked.take().unwrap_or_default();
     let judged = no_write_after_an_unanswered_look_up(&asked)
         .and_then(|()| effort_is_bounded(life, job, &asked));
@@ -139,7 +145,16 @@ fn effort_is_bounded(life: &mut Life, job: &str, asked: &[Asked]) -> Verdict {
             *life.watch.sent.entry(key.to_owned()).or_default() += 1;
         }
     }
-    Ok(())
+    documents_are_not_sent_again_and_again(life)
+}
+
+/// Each send of a document that reached Sage has a cause: the first one, a person's word or edit, a changed setting, a run that ended
+/// before it could keep the answer.
+fn documents_are_not_sent_again_and_again(life: &mut Life) -> Verdict {
+    let edits: u64 = life.installation.world().storm.people.done.values().sum();
+    let causes = u64::from(life.watch.decisions + life.watch.settings + life.watch.broken) + edits;
+    let often = life.watch.sent.iter().find(|(_, times)| u64::from(**times) > 2 + causes);
+    is_so("effort is bounded", often.is_none(), || format!("{often:?} sends with {causes} causes"))
 }
 
 /// Each record has one document at most, each customer one namesake, each line one payment; whatever has happened.
@@ -209,7 +224,8 @@ fn cursors_keep_behind_what_is_handled(life: &mut Life) -> Verdict {
         if let Some(before) = life.watch.cursors.insert(kind, place.clone())
         {
             let is_ahead = place.0 != before.0 || place.1 > before.1 || (place.1 == before.1 && (place.2 >= before.2 || place.2 == 0));
-            is_so(ORACLE, is_ahead || life.watch.put_back.remove(kind), || format!("the cursor of {kind} went from {before:?} to {place:?}"))?;
+            let is_put_back = life.watch.put_back.remove(kind);
+            is_so(ORACLE, is_ahead || is_put_back || host.world.is_behind(), || format!("the cursor of {kind} went from {before:?} to {place:?}"))?;
         }
     }
     Ok(())
@@ -224,6 +240,30 @@ pub fn judge(life: &mut Life, whole: bool) -> Verdict {
         skipped_records_have_nothing(life)?;
         every_difference_is_listed(life)?;
         sums_are_conserved(life)?;
+        no_payment_goes_before_its_invoice(life)?;
+    }
+    Ok(())
+}
+
+/// Where both are due to go, the invoice is in Sage before the payment that was entered for it.
+fn no_payment_goes_before_its_invoice(life: &mut Life) -> Verdict {
+    let host = life.installation.host();
+    let made = |entity: &str| -> BTreeMap<String, String> {
+        let rows = host.world.sage.rows(entity).into_iter();
+        rows.filter_map(|row| Some((key_of(&row)?.to_owned(), row["Created"].as_str()?.to_owned()))).collect()
+    };
+    let (invoices, receipts) = (made("invoices"), made("receipts"));
+    for payment in host.world.splynx.rows("payments") {
+        let invoice = id_of(&payment, "invoice_id");
+        let receipt = receipts.get(&format!("P{}", payment["id"]));
+        let (Some(receipt), Some(document)) = (receipt, invoices.get(&format!("I{invoice}"))) else { continue };
+        // An invoice that was left out for a while, or that was decided about, was not due to go.
+        let id = invoice.to_string();
+        let mut told = host.storage.activities().iter().filter(|activity| activity.entity == "invoice" && activity.local_id == id);
+        let was_out = told.any(|activity| matches!(activity.action.as_str(), "skipped" | "owed" | "do-not-send" | "done-by-hand"));
+        is_so("no payment goes before its invoice", was_out || document <= receipt, || {
+            format!("payment {} of {receipt}, invoice {invoice} of {document}", payment["id"])
+        })?;
     }
     Ok(())
 }
@@ -299,10 +339,10 @@ struct Shelves {
 fn shelves(life: &mut Life, sort: Sort) -> Shelves {
     let in_step = life.history.in_step;
     let listed = listed(&mut life.installation);
-    // What is left out was never looked for there.
+    // What is left out was never looked for there, and what is held waits for a person's word.
     let is_paired = |id: &Value| {
         let record = format!("{}/{:012}", sort.kind, id.as_i64().unwrap_or_default());
-        listed.get(&record).is_none_or(|(state, _)| state != "skipped")
+        listed.get(&record).is_some_and(|(state, _)| state == "synced")
     };
     let world = life.installation.world();
     let people = &world.storm.people;

@@ -8,6 +8,7 @@ mod customers;
 mod desk;
 mod documents;
 mod doubts;
+mod histories;
 mod imports;
 mod judge;
 mod life;
