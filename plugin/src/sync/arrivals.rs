@@ -30,6 +30,9 @@ pub fn handle(run: &mut Run, rows: Vec<Value>, gone: Vec<i64>) -> Job<()> {
     let facts = Facts::gather(run, &page, &allocated)?;
     let mut records = run.records(ids.iter().map(|id| RecordKey::new(Kind::Receipt, *id)))?;
     let mut sheets = sheets(run, &ids)?;
+    // Of these Splynx has nothing as far as this state knows, which may be that of an earlier day.
+    let is_listed = |id: i64| page.iter().any(|receipt| receipt.id == id);
+    sheets.retain(|id, sheet| !(sheet.is_unmade() && is_listed(*id)));
     if page.iter().any(|receipt| !sheets.contains_key(&receipt.id)) {
         made::catch_up(run)?;
     }

@@ -222,7 +222,8 @@ impl Judge {
                 && there.insert(id, money(&row["Total"])).is_some()
                 && !excused.contains(key)
             {
-                self.unexplained.push(format!("{key} stands on two documents"));
+                self.unexplained
+                    .push(format!("{key} stands on two documents"));
             }
         }
         for row in splynx {
@@ -265,8 +266,13 @@ impl Judge {
             let rest = key.as_str()?.strip_prefix("SAGE-")?;
             rest.split('-').next()?.parse().ok()
         };
-        for record in records.iter().filter(|row| row["status"] == "manual_paired") {
-            let payment = payments.iter().find(|row| row["id"] == record["payment_id"]);
+        for record in records
+            .iter()
+            .filter(|row| row["status"] == "manual_paired")
+        {
+            let payment = payments
+                .iter()
+                .find(|row| row["id"] == record["payment_id"]);
             if let (Some(id), Some(payment)) = (receipt_of(&record["additional_1"]), payment) {
                 *paid.entry(id).or_default() += money(&payment["amount"]);
             }
@@ -276,7 +282,8 @@ impl Judge {
             let number = payment["receipt_number"].as_str().unwrap_or_default();
             if let Some(id) = receipt_of(&payment["receipt_number"]) {
                 if !numbers.insert(number.to_owned()) {
-                    self.unexplained.push(format!("{number} stands on two payments"));
+                    self.unexplained
+                        .push(format!("{number} stands on two payments"));
                 }
                 *paid.entry(id).or_default() += money(&payment["amount"]);
             }

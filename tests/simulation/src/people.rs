@@ -104,13 +104,23 @@ impl Office<'_> {
     }
 
     /// One of a list's rows.
-    fn any(&self, entity: &str, rng: &mut ChaCha8Rng, fits: impl Fn(&Value) -> bool) -> Option<Value> {
+    fn any(
+        &self,
+        entity: &str,
+        rng: &mut ChaCha8Rng,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Option<Value> {
         let mut rows = self.splynx.rows(entity);
         rows.retain(fits);
         rows.choose(rng).cloned()
     }
 
-    fn any_there(&self, entity: &str, rng: &mut ChaCha8Rng, fits: impl Fn(&Value) -> bool) -> Option<Value> {
+    fn any_there(
+        &self,
+        entity: &str,
+        rng: &mut ChaCha8Rng,
+        fits: impl Fn(&Value) -> bool,
+    ) -> Option<Value> {
         let mut rows = self.sage.rows(entity);
         rows.retain(fits);
         rows.choose(rng).cloned()
@@ -132,7 +142,8 @@ pub fn money(value: &Value) -> Decimal {
 pub fn key_of(row: &Value) -> Option<&str> {
     let key = row["Reference"].as_str()?.rsplit_once(' ')?.1;
     let (letter, digits) = key.split_at_checked(1)?;
-    let is_ours = "ICP".contains(letter) && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    let is_ours =
+        "ICP".contains(letter) && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     is_ours.then_some(key)
 }
 
@@ -155,18 +166,31 @@ impl People {
                     "partner_id": 1, "location_id": 1, "status": "active", "email": format!("new{number}@isp.example")}))?;
                 Some(format!("{}", made["id"]))
             }
-            Edit::RenamedCustomer | Edit::NamesakeCustomer | Edit::MovedCustomer | Edit::DeletedCustomer => {
+            Edit::RenamedCustomer
+            | Edit::NamesakeCustomer
+            | Edit::MovedCustomer
+            | Edit::DeletedCustomer => {
                 let id = id_of(&office.any("customers", rng, |_| true)?, "id");
                 match edit {
                     Edit::RenamedCustomer => {
-                        office.in_splynx("customers", "update", id, json!({"name": format!("Renamed {number}"), "city": "Ceres"}))?;
+                        office.in_splynx(
+                            "customers",
+                            "update",
+                            id,
+                            json!({"name": format!("Renamed {number}"), "city": "Ceres"}),
+                        )?;
                     }
                     Edit::NamesakeCustomer => {
                         let name = office.any("customers", rng, |_| true)?["name"].clone();
                         office.in_splynx("customers", "update", id, json!({"name": name}))?;
                     }
                     Edit::MovedCustomer => {
-                        office.in_splynx("customers", "update", id, json!({"partner_id": rng.random_range(1..=3)}))?;
+                        office.in_splynx(
+                            "customers",
+                            "update",
+                            id,
+                            json!({"partner_id": rng.random_range(1..=3)}),
+                        )?;
                     }
                     _ => {
                         office.in_splynx("customers", "delete", id, json!({}))?;
@@ -174,9 +198,16 @@ impl People {
                 }
                 Some(format!("customer {id}"))
             }
-            Edit::NewInvoice | Edit::BackDatedInvoice | Edit::NegativeInvoice | Edit::NewCreditNote => {
+            Edit::NewInvoice
+            | Edit::BackDatedInvoice
+            | Edit::NegativeInvoice
+            | Edit::NewCreditNote => {
                 let customer = id_of(&office.any("customers", rng, |_| true)?, "id");
-                let back = if edit == Edit::BackDatedInvoice { rng.random_range(1..60) } else { 0 };
+                let back = if edit == Edit::BackDatedInvoice {
+                    rng.random_range(1..60)
+                } else {
+                    0
+                };
                 let date = office.today - Days::new(back);
                 let items = lines(rng, edit == Edit::NegativeInvoice);
                 let made = if edit == Edit::NewCreditNote {
@@ -189,18 +220,30 @@ impl People {
                 };
                 Some(format!("{} of customer {customer}, {date}", made["id"]))
             }
-            Edit::RepricedInvoice | Edit::PostponedInvoice | Edit::MarkedInvoice | Edit::DeletedInvoice => {
+            Edit::RepricedInvoice
+            | Edit::PostponedInvoice
+            | Edit::MarkedInvoice
+            | Edit::DeletedInvoice => {
                 let row = office.any("invoices", rng, |row| row["status"] == "not_paid")?;
                 let id = id_of(&row, "id");
                 match edit {
                     Edit::RepricedInvoice => {
-                        let price = format!("{}.{:04}", rng.random_range(1..2_000), rng.random_range(0..10_000));
+                        let price = format!(
+                            "{}.{:04}",
+                            rng.random_range(1..2_000),
+                            rng.random_range(0..10_000)
+                        );
                         let items = json!([{"id": row["items"][0]["id"], "price": price}]);
                         office.in_splynx("invoices", "update", id, json!({"items": items}))?;
                     }
                     Edit::PostponedInvoice => {
                         let till = (office.today + Days::new(30)).to_string();
-                        office.in_splynx("invoices", "update", id, json!({"date_till": till, "note": "Agreed by telephone"}))?;
+                        office.in_splynx(
+                            "invoices",
+                            "update",
+                            id,
+                            json!({"date_till": till, "note": "Agreed by telephone"}),
+                        )?;
                     }
                     Edit::MarkedInvoice => {
                         office.in_splynx("invoices", "update", id, json!({"status": "deleted"}))?;
@@ -237,9 +280,18 @@ impl People {
                 let payment = office.any("payments", rng, |_| true)?;
                 let id = id_of(&payment, "id");
                 if edit == Edit::EditedPayment {
-                    office.in_splynx("payments", "update", id, json!({"amount": cents(rng).to_string()}))?;
-                    let key = payment["receipt_number"].as_str().unwrap_or_default().strip_prefix("SAGE-");
-                    self.edited_imports.extend(key.and_then(|key| key.split('-').next()?.parse::<i64>().ok()));
+                    office.in_splynx(
+                        "payments",
+                        "update",
+                        id,
+                        json!({"amount": cents(rng).to_string()}),
+                    )?;
+                    let key = payment["receipt_number"]
+                        .as_str()
+                        .unwrap_or_default()
+                        .strip_prefix("SAGE-");
+                    self.edited_imports
+                        .extend(key.and_then(|key| key.split('-').next()?.parse::<i64>().ok()));
                 } else {
                     office.in_splynx("payments", "delete", id, json!({}))?;
                 }
@@ -251,14 +303,23 @@ impl People {
                 Some(format!("credit note {id}"))
             }
             Edit::PairedLine | Edit::IgnoredLine => {
-                let id = id_of(&office.any("bank_statements_records", rng, |row| row["status"] == "new")?, "id");
+                let id = id_of(
+                    &office.any("bank_statements_records", rng, |row| row["status"] == "new")?,
+                    "id",
+                );
                 if edit == Edit::PairedLine {
                     let invoice = office.any("invoices", rng, |row| row["status"] == "not_paid")?;
                     let method = [2, 8].choose(rng);
-                    let fields = json!({"invoice_number": invoice["number"], "payment_type": method});
+                    let fields =
+                        json!({"invoice_number": invoice["number"], "payment_type": method});
                     office.in_splynx("bank_statements_records", "pair", id, fields)?;
                 } else {
-                    office.in_splynx("bank_statements_records", "update", id, json!({"status": "ignored"}))?;
+                    office.in_splynx(
+                        "bank_statements_records",
+                        "update",
+                        id,
+                        json!({"status": "ignored"}),
+                    )?;
                 }
                 Some(format!("record {id}"))
             }
@@ -266,36 +327,66 @@ impl People {
                 let bank = office.any_there("bank_accounts", rng, |_| true)?["ID"].clone();
                 let mut fields = json!({"Date": today, "BankAccountId": bank, "PaymentMethod": 4, "Reference": format!("slip {number}")});
                 if edit == Edit::ReceiptOnAccount {
-                    fields["CustomerId"] = office.any_there("customers", rng, |_| true)?["ID"].clone();
+                    fields["CustomerId"] =
+                        office.any_there("customers", rng, |_| true)?["ID"].clone();
                     fields["Total"] = cents(rng).to_string().into();
                 } else {
-                    let invoice = office.any_there("invoices", rng, |row| money(&row["AmountDue"]) > Decimal::ONE)?;
+                    let invoice = office.any_there("invoices", rng, |row| {
+                        money(&row["AmountDue"]) > Decimal::ONE
+                    })?;
                     let due = money(&invoice["AmountDue"]);
-                    let total = if edit == Edit::ReceiptInFull { due } else { (due / Decimal::TWO).round_dp(2) };
+                    let total = if edit == Edit::ReceiptInFull {
+                        due
+                    } else {
+                        (due / Decimal::TWO).round_dp(2)
+                    };
                     fields["CustomerId"] = invoice["CustomerId"].clone();
                     fields["Total"] = total.to_string().into();
                     fields["Allocations"] = json!([{"AllocatedToDocumentId": invoice["ID"], "Total": total.to_string()}]);
                 }
-                self.keep("receipts", &office.in_sage("receipts", "create", 0, fields)?)
+                self.keep(
+                    "receipts",
+                    &office.in_sage("receipts", "create", 0, fields)?,
+                )
             }
             Edit::AllocatedReceipt => {
-                let theirs: Vec<i64> = self.theirs.iter().filter(|(entity, _)| *entity == "receipts").map(|(_, id)| *id).collect();
+                let theirs: Vec<i64> = self
+                    .theirs
+                    .iter()
+                    .filter(|(entity, _)| *entity == "receipts")
+                    .map(|(_, id)| *id)
+                    .collect();
                 let receipt = office.any_there("receipts", rng, |row| {
-                    theirs.contains(&id_of(row, "ID")) && money(&row["TotalUnallocated"]) > Decimal::ONE
+                    theirs.contains(&id_of(row, "ID"))
+                        && money(&row["TotalUnallocated"]) > Decimal::ONE
                 })?;
                 let invoice = office.any_there("invoices", rng, |row| {
-                    row["CustomerId"] == receipt["CustomerId"] && money(&row["AmountDue"]) > Decimal::ONE
+                    row["CustomerId"] == receipt["CustomerId"]
+                        && money(&row["AmountDue"]) > Decimal::ONE
                 })?;
                 let total = money(&receipt["TotalUnallocated"]).min(money(&invoice["AmountDue"]));
                 let fields = json!({"SourceDocumentId": receipt["ID"], "AllocatedToDocumentId": invoice["ID"], "Total": total.to_string(), "Discount": 0});
                 office.in_sage("allocations", "create", 0, fields)?;
-                Some(format!("receipt {} to invoice {}", receipt["ID"], invoice["ID"]))
+                Some(format!(
+                    "receipt {} to invoice {}",
+                    receipt["ID"], invoice["ID"]
+                ))
             }
             Edit::EditedReceipt | Edit::DeletedReceipt => {
-                let theirs: Vec<i64> = self.theirs.iter().filter(|(entity, _)| *entity == "receipts").map(|(_, id)| *id).collect();
+                let theirs: Vec<i64> = self
+                    .theirs
+                    .iter()
+                    .filter(|(entity, _)| *entity == "receipts")
+                    .map(|(_, id)| *id)
+                    .collect();
                 let receipt = *theirs.choose(rng)?;
                 if edit == Edit::EditedReceipt {
-                    office.in_sage("receipts", "update", receipt, json!({"Total": cents(rng).to_string()}))?;
+                    office.in_sage(
+                        "receipts",
+                        "update",
+                        receipt,
+                        json!({"Total": cents(rng).to_string()}),
+                    )?;
                 } else {
                     office.in_sage("receipts", "delete", receipt, json!({}))?;
                 }
@@ -304,26 +395,47 @@ impl People {
             Edit::TypedInvoice | Edit::TypedNumber => {
                 let customer = office.any_there("customers", rng, |_| true)?["ID"].clone();
                 let item = office.any_there("items", rng, |_| true)?["ID"].clone();
-                let tax = office.any_there("tax_types", rng, |row| money(&row["Percentage"]) > Decimal::ZERO)?["ID"].clone();
+                let tax = office.any_there("tax_types", rng, |row| {
+                    money(&row["Percentage"]) > Decimal::ZERO
+                })?["ID"]
+                    .clone();
                 let mut fields = json!({"CustomerId": customer, "Date": today, "DueDate": today, "Inclusive": true, "Lines": [{"LineType": 0,
                     "SelectionId": item, "TaxTypeId": tax, "Description": "By hand", "Quantity": 1, "UnitPriceInclusive": cents(rng).to_string()}]});
                 if edit == Edit::TypedNumber {
-                    fields["DocumentNumber"] = office.any("invoices", rng, |_| true)?["number"].clone();
+                    fields["DocumentNumber"] =
+                        office.any("invoices", rng, |_| true)?["number"].clone();
                 }
-                self.keep("invoices", &office.in_sage("invoices", "create", 0, fields)?)
+                self.keep(
+                    "invoices",
+                    &office.in_sage("invoices", "create", 0, fields)?,
+                )
             }
             Edit::TypedCustomer => {
                 let like = office.any("customers", rng, |_| true)?;
-                let fields = json!({"Name": like["name"], "ContactName": "By hand", "Email": like["email"]});
-                self.keep("customers", &office.in_sage("customers", "create", 0, fields)?)
+                let fields =
+                    json!({"Name": like["name"], "ContactName": "By hand", "Email": like["email"]});
+                self.keep(
+                    "customers",
+                    &office.in_sage("customers", "create", 0, fields)?,
+                )
             }
             Edit::RenamedInSage | Edit::OwnFields => {
                 let id = id_of(&office.any_there("customers", rng, |_| true)?, "ID");
                 if edit == Edit::RenamedInSage {
-                    office.in_sage("customers", "update", id, json!({"Name": format!("In Sage {number}")}))?;
+                    office.in_sage(
+                        "customers",
+                        "update",
+                        id,
+                        json!({"Name": format!("In Sage {number}")}),
+                    )?;
                     self.renamed.insert(id);
                 } else {
-                    office.in_sage("customers", "update", id, json!({"CreditLimit": 5000, "TextField1": "VIP"}))?;
+                    office.in_sage(
+                        "customers",
+                        "update",
+                        id,
+                        json!({"CreditLimit": 5000, "TextField1": "VIP"}),
+                    )?;
                 }
                 Some(format!("customer {id}"))
             }

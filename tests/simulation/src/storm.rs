@@ -286,7 +286,8 @@ pub fn instead(strike: &Strike, party: Party, url: &str) -> Option<Instead> {
         maybe_sent,
         after: TimeDelta::seconds(seconds),
     };
-    let status = |code: u16, body: &str| Answered::Response(Response::text(code, "text/plain", body));
+    let status =
+        |code: u16, body: &str| Answered::Response(Response::text(code, "text/plain", body));
     let json = |code: u16, body: &str| Answered::Response(Response::json(code, &Value::from(body)));
     let (effect, answer) = match strike.fault {
         Fault::Refused => (false, lost("unreachable", false, 1)),
@@ -302,7 +303,13 @@ pub fn instead(strike: &Strike, party: Party, url: &str) -> Option<Instead> {
         Fault::Expired => (false, status(402, "Registration expired")),
         Fault::NotFound => (false, status(404, "Not found")),
         Fault::Conflict => (false, json(409, "The record is in use by another user")),
-        Fault::TooManyAMinute => (false, Answered::Response(too_many(party, "per minute and has been blocked for 1 hour"))),
+        Fault::TooManyAMinute => (
+            false,
+            Answered::Response(too_many(
+                party,
+                "per minute and has been blocked for 1 hour",
+            )),
+        ),
         Fault::TooManyADay => (false, Answered::Response(too_many(party, "per day"))),
         Fault::TooManyLogins => {
             let text = "Your Username has exceeded the allowed number of login attempts and has been blocked for 24 hours";
@@ -315,17 +322,29 @@ pub fn instead(strike: &Strike, party: Party, url: &str) -> Option<Instead> {
         Fault::Html => {
             // Proxies like to show the address, and with it what stands in it.
             let page = format!("<html><body><h1>One moment, please</h1><p>{url}</p></body></html>");
-            (true, Answered::Response(Response::text(200, "text/html", &page)))
+            (
+                true,
+                Answered::Response(Response::text(200, "text/html", &page)),
+            )
         }
         Fault::Redirect => {
             let elsewhere = format!("https://elsewhere.example/{url}");
-            (false, Answered::Response(Response::empty(302).with("location", &elsewhere)))
+            (
+                false,
+                Answered::Response(Response::empty(302).with("location", &elsewhere)),
+            )
         }
         Fault::Malformed => (true, Answered::Changed(cut_in_half)),
-        Fault::BareString => (true, Answered::Changed(|answer| with_body(&answer, "\"The request was processed.\""))),
+        Fault::BareString => (
+            true,
+            Answered::Changed(|answer| with_body(&answer, "\"The request was processed.\"")),
+        ),
         Fault::Null => (true, Answered::Changed(|answer| with_body(&answer, "null"))),
         Fault::WrongType => (true, Answered::Changed(wrong_type)),
-        Fault::Slow => (true, Answered::Slow(TimeDelta::seconds(rng.random_range(5..58)))),
+        Fault::Slow => (
+            true,
+            Answered::Slow(TimeDelta::seconds(rng.random_range(5..58))),
+        ),
         _ => return None,
     };
     Some(Instead { effect, answer })
@@ -333,9 +352,12 @@ pub fn instead(strike: &Strike, party: Party, url: &str) -> Option<Instead> {
 
 fn too_many(party: Party, what: &str) -> Response {
     match party {
-        Party::Splynx => Response::text(429, "text/plain", "Too many requests").with("retry-after", "30"),
+        Party::Splynx => {
+            Response::text(429, "text/plain", "Too many requests").with("retry-after", "30")
+        }
         Party::Sage => {
-            let text = format!("Your IP address has exceeded the allowed number of transactions {what}");
+            let text =
+                format!("Your IP address has exceeded the allowed number of transactions {what}");
             Response::json(429, &Value::from(text))
         }
     }
@@ -366,10 +388,20 @@ pub fn lagging(answer: Response, since: &str) -> Response {
         return answer;
     };
     let before = rows.len();
-    rows.retain(|row| row["Created"].as_str().is_none_or(|created| created <= since));
+    rows.retain(|row| {
+        row["Created"]
+            .as_str()
+            .is_none_or(|created| created <= since)
+    });
     let (hidden, left) = (before - rows.len(), rows.len());
-    let total = list.get("TotalResults").and_then(Value::as_u64).unwrap_or(0);
-    list.insert("TotalResults".to_owned(), total.saturating_sub(hidden as u64).into());
+    let total = list
+        .get("TotalResults")
+        .and_then(Value::as_u64)
+        .unwrap_or(0);
+    list.insert(
+        "TotalResults".to_owned(),
+        total.saturating_sub(hidden as u64).into(),
+    );
     list.insert("ReturnedResults".to_owned(), left.into());
     Response::json(answer.status, &Value::Object(list))
 }

@@ -62,7 +62,11 @@ impl World {
                 rest_seconds: connection.rest_after_429_seconds,
             }
         };
-        let secrets: Vec<Secret> = isp.secrets().into_iter().map(|(_, value)| Secret::new(value)).collect();
+        let secrets: Vec<Secret> = isp
+            .secrets()
+            .into_iter()
+            .map(|(_, value)| Secret::new(value))
+            .collect();
         let redactor = Redactor::new(&secrets);
         let line = |name, base, credentials| Line {
             base,
@@ -182,7 +186,12 @@ impl World {
         let due: Vec<(DateTime<Utc>, Party, sandbox::http::Request)> = due;
         for (at, party, wire) in due {
             let answer = self.service(party).handle(&wire, at);
-            self.storm.tell(|| format!("    arrives late: {} {}: {}", wire.method, wire.path, answer.status));
+            self.storm.tell(|| {
+                format!(
+                    "    arrives late: {} {}: {}",
+                    wire.method, wire.path, answer.status
+                )
+            });
         }
     }
 
@@ -229,7 +238,9 @@ impl World {
                 let hours = i64::try_from(strike.seed % 30).unwrap_or(1) + 1;
                 self.now += TimeDelta::hours(hours);
             }
-            Fault::ClockBack => self.behind = TimeDelta::seconds(i64::try_from(strike.seed % 55).unwrap_or(0) + 5),
+            Fault::ClockBack => {
+                self.behind = TimeDelta::seconds(i64::try_from(strike.seed % 55).unwrap_or(0) + 5)
+            }
             Fault::Midnight => self.wait_for_midnight(0),
             Fault::MonthEnd => {
                 let last = crate::clock::last_of_month(self.today());
@@ -258,7 +269,11 @@ impl World {
         self.shorten(&mut wire);
         self.now += LATENCY;
         let instead = strike.and_then(|strike| {
-            let query: Vec<String> = wire.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let query: Vec<String> = wire
+                .query
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
             storm::instead(strike, party, &format!("{}?{}", wire.path, query.join("&")))
         });
         let response = match instead {
@@ -324,7 +339,9 @@ impl World {
         instead: Instead,
     ) -> Result<sandbox::http::Response, Unanswered> {
         let now = self.now;
-        let own = instead.effect.then(|| self.service(party).handle(wire, now));
+        let own = instead
+            .effect
+            .then(|| self.service(party).handle(wire, now));
         match (instead.answer, own) {
             (Answered::Response(response), _) => Ok(response),
             (Answered::Changed(change), Some(own)) => Ok(change(own)),
@@ -332,7 +349,14 @@ impl World {
                 self.now += wait;
                 Ok(own)
             }
-            (Answered::Lost { code, maybe_sent, after }, _) => {
+            (
+                Answered::Lost {
+                    code,
+                    maybe_sent,
+                    after,
+                },
+                _,
+            ) => {
                 self.now += after;
                 let reason = Failure::new(code, "No answer came.");
                 Err(Unanswered { maybe_sent, reason })
@@ -342,7 +366,9 @@ impl World {
                 self.now += TimeDelta::seconds(60);
                 Err(lost("timeout", "No answer came in time."))
             }
-            (Answered::Changed(_) | Answered::Slow(_), None) => unreachable!("both have the service act"),
+            (Answered::Changed(_) | Answered::Slow(_), None) => {
+                unreachable!("both have the service act")
+            }
         }
     }
 
@@ -372,23 +398,43 @@ impl World {
         storm::lagging(response, &since.format("%Y-%m-%dT%H:%M:%S%.3f").to_string())
     }
 
-    fn remember(&mut self, party: Party, request: &Request, struck: Option<Fault>, answer: &Answer) {
+    fn remember(
+        &mut self,
+        party: Party,
+        request: &Request,
+        struck: Option<Fault>,
+        answer: &Answer,
+    ) {
         let is_of_one = storm::is_of_one(&request.path);
         self.storm.tell(|| {
-            let query: Vec<String> = request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let query: Vec<String> = request
+                .query
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
             let came = match answer {
                 Ok(answer) => format!("{} {}", answer.status, answer.body),
                 Err(lost) => format!("{} (maybe sent: {})", lost.reason.code, lost.maybe_sent),
             };
-            format!("    {} {} {}: {came}", request.method, request.path, query.join("&") + " " + &request.body)
+            format!(
+                "    {} {} {}: {came}",
+                request.method,
+                request.path,
+                query.join("&") + " " + &request.body
+            )
         });
-        let Some(asked) = &mut self.storm.asked else { return };
+        let Some(asked) = &mut self.storm.asked else {
+            return;
+        };
         let is_write = request.effect == "write";
         let answered = match answer {
             Ok(answer) => {
                 let is_read = (200..300).contains(&answer.status)
-                    && (request.method == "HEAD" || matches!(answer.body.as_bytes().first(), Some(b'{' | b'[')));
-                is_read || (answer.status == 404 && is_of_one) || (answer.status == 400 && struck.is_none())
+                    && (request.method == "HEAD"
+                        || matches!(answer.body.as_bytes().first(), Some(b'{' | b'[')));
+                is_read
+                    || (answer.status == 404 && is_of_one)
+                    || (answer.status == 400 && struck.is_none())
             }
             Err(_) => false,
         };
@@ -397,7 +443,11 @@ impl World {
             method: request.method.clone(),
             path: request.path.clone(),
             is_write,
-            body: if is_write { request.body.clone() } else { String::new() },
+            body: if is_write {
+                request.body.clone()
+            } else {
+                String::new()
+            },
             struck,
             answered,
         });

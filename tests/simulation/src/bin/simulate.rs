@@ -83,14 +83,18 @@ fn bar(seeds: u64) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{wide_bar} {pos} of {len} histories, {per_sec}, {eta} left");
+    let style =
+        ProgressStyle::with_template("{wide_bar} {pos} of {len} histories, {per_sec}, {eta} left");
     ProgressBar::new(seeds).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn labour(work: &Work, options: &Options) {
     loop {
         let seed = work.next.fetch_add(1, Ordering::Relaxed);
-        let enough = work.failed.lock().is_ok_and(|failed| failed.len() >= work.most);
+        let enough = work
+            .failed
+            .lock()
+            .is_ok_and(|failed| failed.len() >= work.most);
         if seed >= work.last || enough {
             return;
         }
@@ -131,11 +135,21 @@ fn one(seed: u64, options: &Options) -> Result<Coverage, Failed> {
 /// What only reads, and what the add-on's store holds besides its records, is for `-v`.
 fn matters(line: &str) -> bool {
     let is_read = ["    GET ", "    HEAD ", "    POST TaxInvoice/Calculate "];
-    let is_told = line.starts_with(' ') || line.starts_with("seed") || line.starts_with("20") || line.starts_with("heal") || line.starts_with("the store");
-    !is_read.iter().any(|read| line.starts_with(read)) && (is_told || line.starts_with("record ") || line.starts_with("line "))
+    let is_told = line.starts_with(' ')
+        || line.starts_with("seed")
+        || line.starts_with("20")
+        || line.starts_with("heal")
+        || line.starts_with("the store");
+    !is_read.iter().any(|read| line.starts_with(read))
+        && (is_told || line.starts_with("record ") || line.starts_with("line "))
 }
 
-fn report(options: &Options, coverage: &Coverage, failed: &BTreeMap<u64, Failed>, began: Instant) -> io::Result<()> {
+fn report(
+    options: &Options,
+    coverage: &Coverage,
+    failed: &BTreeMap<u64, Failed>,
+    began: Instant,
+) -> io::Result<()> {
     let mut out = io::stdout().lock();
     for (seed, failed) in failed {
         writeln!(out, "{failed}")?;
@@ -150,7 +164,10 @@ fn report(options: &Options, coverage: &Coverage, failed: &BTreeMap<u64, Failed>
     }
     write!(out, "{coverage}")?;
     let seconds = began.elapsed().as_secs_f64();
-    let faults: u64 = coverage.counts.get("faults").map_or(0, |faults| faults.values().sum());
+    let faults: u64 = coverage
+        .counts
+        .get("faults")
+        .map_or(0, |faults| faults.values().sum());
     writeln!(
         out,
         "{} histories from seed {}: {} runs, {} requests, {} deaths, {faults} faults, {} failures, {seconds:.1} s ({:.0} a second)",

@@ -26,11 +26,18 @@ impl Coverage {
 
     pub fn count(&self, group: &str, what: &str) -> u64 {
         let group = self.counts.get(group);
-        group.and_then(|group| group.get(what)).copied().unwrap_or(0)
+        group
+            .and_then(|group| group.get(what))
+            .copied()
+            .unwrap_or(0)
     }
 
     /// What one group was never met of.
-    pub fn missing<'w>(&self, group: &str, wanted: impl IntoIterator<Item = &'w str>) -> Vec<&'w str> {
+    pub fn missing<'w>(
+        &self,
+        group: &str,
+        wanted: impl IntoIterator<Item = &'w str>,
+    ) -> Vec<&'w str> {
         let wanted = wanted.into_iter();
         wanted.filter(|what| self.count(group, what) == 0).collect()
     }
@@ -53,7 +60,10 @@ impl fmt::Display for Coverage {
         for (group, counts) in &self.counts {
             let mut counts: Vec<_> = counts.iter().collect();
             counts.sort_by_key(|(what, times)| (std::cmp::Reverse(**times), (*what).clone()));
-            let counts: Vec<String> = counts.iter().map(|(what, times)| format!("{what} {times}")).collect();
+            let counts: Vec<String> = counts
+                .iter()
+                .map(|(what, times)| format!("{what} {times}"))
+                .collect();
             writeln!(f, "{group}: {}", counts.join(", "))?;
         }
         Ok(())

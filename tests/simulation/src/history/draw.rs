@@ -136,7 +136,11 @@ fn act(isp: &Isp, rng: &mut ChaCha8Rng) -> Act {
             let (key, value) = setting(isp, rng);
             Act::Set(key, value)
         }
-        85..95 => Act::Wait(*[60, 240, 310, 900, 3_600, 14_400, 86_400].choose(rng).expect("waits")),
+        85..95 => Act::Wait(
+            *[60, 240, 310, 900, 3_600, 14_400, 86_400]
+                .choose(rng)
+                .expect("waits"),
+        ),
         95..97 => Act::Midnight,
         97 => Act::MonthEnd,
         _ => Act::Backup,
@@ -163,11 +167,17 @@ fn setting(isp: &Isp, rng: &mut ChaCha8Rng) -> (&'static str, String) {
         }
         6 => {
             let item = isp.sage.items.choose(rng).map(|item| item.id.to_string());
-            let value = if rng.random_bool(0.5) { item.unwrap_or_default() } else { String::new() };
+            let value = if rng.random_bool(0.5) {
+                item.unwrap_or_default()
+            } else {
+                String::new()
+            };
             ("fix_item_id", value)
         }
         7 => {
-            let value = ["to_sage", "from_sage", "both", "both"].choose(rng).expect("some");
+            let value = ["to_sage", "from_sage", "both", "both"]
+                .choose(rng)
+                .expect("some");
             ("payments_direction", (*value).to_owned())
         }
         8 => {
@@ -179,20 +189,29 @@ fn setting(isp: &Isp, rng: &mut ChaCha8Rng) -> (&'static str, String) {
             ("partners_ignore", (*value).to_owned())
         }
         10 => {
-            let value = ["{name}", "{name}", "{name} {id}", "{id}"].choose(rng).expect("some");
+            let value = ["{name}", "{name}", "{name} {id}", "{id}"]
+                .choose(rng)
+                .expect("some");
             ("customer_name_pattern", (*value).to_owned())
         }
         _ => {
             let mapped = isp.setup();
             let items = mapped.iter().find(|(key, _)| key == "item.8");
-            let value = if rng.random_bool(0.3) { String::new() } else { items.map(|(_, v)| v.clone()).unwrap_or_default() };
+            let value = if rng.random_bool(0.3) {
+                String::new()
+            } else {
+                items.map(|(_, v)| v.clone()).unwrap_or_default()
+            };
             ("item.8", value)
         }
     }
 }
 
 fn settings(isp: &Isp, rng: &mut ChaCha8Rng) -> Vec<(String, String)> {
-    let mut chosen = vec![("payments_direction".to_owned(), ["to_sage", "both", "both"][rng.random_range(0..3)].to_owned())];
+    let mut chosen = vec![(
+        "payments_direction".to_owned(),
+        ["to_sage", "both", "both"][rng.random_range(0..3)].to_owned(),
+    )];
     for _ in 0..rng.random_range(0..6) {
         let (key, value) = setting(isp, rng);
         chosen.push((key.to_owned(), value));
@@ -204,20 +223,50 @@ fn settings(isp: &Isp, rng: &mut ChaCha8Rng) -> Vec<(String, String)> {
 fn sage(rng: &mut ChaCha8Rng) -> Value {
     let mut switches = json!({});
     let choices: [(&str, &[Value]); 14] = [
-        ("error_shape", &[json!("bare_string"), json!("message"), json!("model_state"), json!("array")]),
+        (
+            "error_shape",
+            &[
+                json!("bare_string"),
+                json!("message"),
+                json!("model_state"),
+                json!("array"),
+            ],
+        ),
         ("sent_totals", &[json!("recomputed"), json!("trusted")]),
         ("ties", &[json!("away_from_zero"), json!("to_even")]),
         ("tax_basis", &[json!("line"), json!("document")]),
-        ("inclusive_total", &[json!("preserved"), json!("from_exclusive")]),
+        (
+            "inclusive_total",
+            &[json!("preserved"), json!("from_exclusive")],
+        ),
         ("unit_price", &[json!("as_sent"), json!("rounded")]),
-        ("string_filters", &[json!("works"), json!("ignored"), json!("empty"), json!("refused")]),
-        ("modified_filters", &[json!("works"), json!("ignored"), json!("empty"), json!("refused")]),
+        (
+            "string_filters",
+            &[
+                json!("works"),
+                json!("ignored"),
+                json!("empty"),
+                json!("refused"),
+            ],
+        ),
+        (
+            "modified_filters",
+            &[
+                json!("works"),
+                json!("ignored"),
+                json!("empty"),
+                json!("refused"),
+            ],
+        ),
         ("update_status", &[json!(200), json!(201)]),
         ("missing", &[json!("status404"), json!("null")]),
         ("receipts_can_be_deleted", &[json!(true), json!(false)]),
         ("returns_allocate", &[json!(false), json!(true)]),
         ("negative_lines", &[json!("refused"), json!("accepted")]),
-        ("duplicate_references", &[json!("refused"), json!("accepted")]),
+        (
+            "duplicate_references",
+            &[json!("refused"), json!("accepted")],
+        ),
     ];
     for (name, values) in choices {
         if rng.random_ratio(1, 4) {
@@ -259,8 +308,17 @@ impl Weather {
         (0..rng.random_range(1..=self.most))
             .map(|_| {
                 // What strikes a write matters most, and writes are few.
-                let of_writes: Vec<Fault> = self.known.iter().copied().filter(|fault| fault.place() == Place::Write).collect();
-                let known = if !of_writes.is_empty() && rng.random_ratio(1, 3) { &of_writes } else { &self.known };
+                let of_writes: Vec<Fault> = self
+                    .known
+                    .iter()
+                    .copied()
+                    .filter(|fault| fault.place() == Place::Write)
+                    .collect();
+                let known = if !of_writes.is_empty() && rng.random_ratio(1, 3) {
+                    &of_writes
+                } else {
+                    &self.known
+                };
                 let fault = *known.choose(rng).expect("some are known");
                 // Quiet runs have few places, first ones have many.
                 let most = match fault.place() {

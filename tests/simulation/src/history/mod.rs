@@ -111,12 +111,30 @@ fn told(history: &History) -> Vec<String> {
         "seed {}, in step: {}, Sage {}, settings {:?}, end {:?}",
         history.seed, history.in_step, history.sage, history.settings, history.end
     )];
-    told.extend(isp.customers.iter().map(|c| format!("  customer {} {:?} {:?} partner {}", c.id, c.name, c.category, c.partner_id)));
-    told.extend(isp.invoices.iter().map(|i| {
-        format!("  invoice {} of {} {} {} total {} deleted {} transactions {}", i.id, i.customer_id, i.number, i.date, i.total, i.deleted, i.uses_transactions)
+    told.extend(isp.customers.iter().map(|c| {
+        format!(
+            "  customer {} {:?} {:?} partner {}",
+            c.id, c.name, c.category, c.partner_id
+        )
     }));
-    told.extend(isp.credit_notes.iter().map(|n| format!("  credit note {} of {} {} total {}", n.id, n.customer_id, n.date, n.total)));
-    told.extend(isp.payments.iter().map(|p| format!("  payment {} of {} {} {} for {:?} method {}", p.id, p.customer_id, p.date, p.amount, p.invoice_id, p.method_id)));
+    told.extend(isp.invoices.iter().map(|i| {
+        format!(
+            "  invoice {} of {} {} {} total {} deleted {} transactions {}",
+            i.id, i.customer_id, i.number, i.date, i.total, i.deleted, i.uses_transactions
+        )
+    }));
+    told.extend(isp.credit_notes.iter().map(|n| {
+        format!(
+            "  credit note {} of {} {} total {}",
+            n.id, n.customer_id, n.date, n.total
+        )
+    }));
+    told.extend(isp.payments.iter().map(|p| {
+        format!(
+            "  payment {} of {} {} {} for {:?} method {}",
+            p.id, p.customer_id, p.date, p.amount, p.invoice_id, p.method_id
+        )
+    }));
     told
 }
 
@@ -136,10 +154,20 @@ pub fn live(history: &History, story: Option<&mut Vec<String>>) -> Result<Report
         Err(panic) => Err(Wrong::new("no panic", panic_text(panic.as_ref()))),
     };
     if let Some(story) = story {
-        story.extend(life.installation.world().storm.story.take().unwrap_or_default());
+        story.extend(
+            life.installation
+                .world()
+                .storm
+                .story
+                .take()
+                .unwrap_or_default(),
+        );
         let storage = &life.installation.host().storage;
         for (table, rows) in storage.tables() {
-            story.extend(rows.iter().map(|(key, value)| format!("{table} {key}: {value}")));
+            story.extend(
+                rows.iter()
+                    .map(|(key, value)| format!("{table} {key}: {value}")),
+            );
         }
     }
     ended.map_err(failed)?;
@@ -187,7 +215,8 @@ impl<'h> Life<'h> {
         for (key, value) in &history.settings {
             installation.set(key, value);
         }
-        installation.in_sage(&json!({"entity": "behaviour", "act": "update", "fields": history.sage}));
+        installation
+            .in_sage(&json!({"entity": "behaviour", "act": "update", "fields": history.sage}));
         let storm = &mut installation.world().storm;
         storm.asked = Some(Vec::new());
         storm.story = tells.then(Vec::new);
@@ -223,7 +252,9 @@ impl<'h> Life<'h> {
         match self.history.end {
             End::Kept => return Ok(()),
             End::Lost => self.installation.host().storage = MemoryStorage::default(),
-            End::Restored => self.installation.host().storage = self.backup.clone().unwrap_or_default(),
+            End::Restored => {
+                self.installation.host().storage = self.backup.clone().unwrap_or_default()
+            }
         }
         self.tell(|| format!("the store: {:?}", self.history.end));
         self.watch.forget();
@@ -286,7 +317,11 @@ impl<'h> Life<'h> {
         self.note_end(job, &ended);
         if updating {
             let version = addon::migrate(addon::STATE_VERSION);
-            oracles::is_so("an update keeps the state", version == Ok(addon::STATE_VERSION), || format!("{version:?}"))?;
+            oracles::is_so(
+                "an update keeps the state",
+                version == Ok(addon::STATE_VERSION),
+                || format!("{version:?}"),
+            )?;
         }
         if let Err(crash) = &ended {
             if let Crash::Death(Death(point)) = crash {
@@ -320,12 +355,24 @@ impl<'h> Life<'h> {
             let call = u64::from(at);
             match fault {
                 Fault::ShortPages => storm.page = Some(u32::try_from(seed % 4).unwrap_or(0) + 2),
-                Fault::Lag => storm.lag = TimeDelta::seconds(i64::try_from(seed % 140).unwrap_or(0) + 5),
+                Fault::Lag => {
+                    storm.lag = TimeDelta::seconds(i64::try_from(seed % 140).unwrap_or(0) + 5)
+                }
                 Fault::FiltersIgnored => *filters = Filtering::Ignored,
                 Fault::FiltersEmpty => *filters = Filtering::Empty,
                 Fault::FiltersRefused => *filters = Filtering::Refused,
-                Fault::DiedBefore => death = Some(DeathPoint { call, side: Side::Before }),
-                Fault::DiedAfter => death = Some(DeathPoint { call, side: Side::After }),
+                Fault::DiedBefore => {
+                    death = Some(DeathPoint {
+                        call,
+                        side: Side::Before,
+                    })
+                }
+                Fault::DiedAfter => {
+                    death = Some(DeathPoint {
+                        call,
+                        side: Side::After,
+                    })
+                }
                 _ => {
                     let side = Side::Within(usize::try_from(seed % 5).unwrap_or(0));
                     death = Some(DeathPoint { call, side });
@@ -365,11 +412,18 @@ impl<'h> Life<'h> {
         let keys = |installation: &mut Installation, wanted: &str| -> Vec<String> {
             let tables = installation.host().storage.tables();
             let mut tables = tables.filter(|(name, _)| *name == wanted);
-            tables.next().map(|(_, rows)| rows.keys().cloned().collect()).unwrap_or_default()
+            tables
+                .next()
+                .map(|(_, rows)| rows.keys().cloned().collect())
+                .unwrap_or_default()
         };
         let waiting = keys(&mut self.installation, ATTENTION);
         let all = keys(&mut self.installation, RECORDS);
-        let among = if rng.random_ratio(2, 3) { &waiting } else { &all };
+        let among = if rng.random_ratio(2, 3) {
+            &waiting
+        } else {
+            &all
+        };
         let Some(key) = among.choose(&mut rng).cloned() else {
             return;
         };
@@ -382,7 +436,9 @@ impl<'h> Life<'h> {
         };
         let there = self.installation.world().sage.rows(remote);
         let remote = there.choose(&mut rng).map(|row| row["ID"].to_string());
-        let answer = self.installation.decide(what, &[&key], &remote.unwrap_or_default());
+        let answer = self
+            .installation
+            .decide(what, &[&key], &remote.unwrap_or_default());
         self.tell(|| format!("  {what} {key}: {answer:?}"));
         if answer.is_ok() {
             self.coverage.note("decisions", what, 1);
@@ -399,7 +455,15 @@ impl<'h> Life<'h> {
         world.wait_for_midnight(1);
         self.installation.advance(TimeDelta::hours(8));
         self.installation.world().deliver_late();
-        for job in ["sync", "sync", "sync", "sweep", "import-all-payments", "sync", "sync"] {
+        for job in [
+            "sync",
+            "sync",
+            "sync",
+            "sweep",
+            "import-all-payments",
+            "sync",
+            "sync",
+        ] {
             self.run_through(job)?;
             self.installation.advance(TimeDelta::minutes(10));
         }
@@ -417,8 +481,18 @@ impl<'h> Life<'h> {
             oracles::after_run(self, job, &ended)?;
             let outcome = match ended {
                 Ok(Ok(outcome)) => outcome,
-                Ok(Err(failure)) => return Err(Wrong::new("runs finish once faults stop", format!("{job} fails: {failure:?}"))),
-                Err(crash) => return Err(Wrong::new("runs finish once faults stop", format!("{job} crashes: {crash}"))),
+                Ok(Err(failure)) => {
+                    return Err(Wrong::new(
+                        "runs finish once faults stop",
+                        format!("{job} fails: {failure:?}"),
+                    ));
+                }
+                Err(crash) => {
+                    return Err(Wrong::new(
+                        "runs finish once faults stop",
+                        format!("{job} crashes: {crash}"),
+                    ));
+                }
             };
             if outcome.state == "finished" {
                 return Ok(());
@@ -428,7 +502,10 @@ impl<'h> Life<'h> {
             let now = &mut self.installation.world().now;
             *now = resume_at.unwrap_or(*now).max(*now) + TimeDelta::minutes(1);
         }
-        Err(Wrong::new("runs finish once faults stop", format!("{job} does not finish in {MOST} runs")))
+        Err(Wrong::new(
+            "runs finish once faults stop",
+            format!("{job} does not finish in {MOST} runs"),
+        ))
     }
 
     /// With nothing changed: no writes, and few requests.
@@ -449,7 +526,9 @@ impl<'h> Life<'h> {
         let activities: Vec<String> = {
             let storage = &self.installation.host().storage;
             let told = storage.activities().iter();
-            told.filter(|activity| !activity.code.is_empty()).map(|activity| activity.code.clone()).collect()
+            told.filter(|activity| !activity.code.is_empty())
+                .map(|activity| activity.code.clone())
+                .collect()
         };
         for code in activities {
             self.coverage.note("reasons told", &code, 1);

@@ -4,7 +4,9 @@ use chrono::Days;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rust_decimal::Decimal;
-use sandbox::isp::{CreditNote, Customer, CustomerCategory, Invoice, Isp, Line, Payment, Rounding, Size, total};
+use sandbox::isp::{
+    CreditNote, Customer, CustomerCategory, Invoice, Isp, Line, Payment, Rounding, Size, total,
+};
 
 /// Prices without tax, with as many places as Splynx keeps: whole ones, and such as no sum of rounded lines makes.
 const PRICES: [i64; 6] = [4_990_000, 869_565, 289_870, 1_000_000, 33, 7_816_522];
@@ -16,7 +18,11 @@ pub fn draw(rng: &mut ChaCha8Rng) -> Isp {
     isp.invoices.clear();
     isp.credit_notes.clear();
     isp.payments.clear();
-    let count = if rng.random_ratio(1, 4) { rng.random_range(6..=10) } else { rng.random_range(1..=5) };
+    let count = if rng.random_ratio(1, 4) {
+        rng.random_range(6..=10)
+    } else {
+        rng.random_range(1..=5)
+    };
     for place in 0..count {
         let customer = customer(&first, place, rng);
         documents(&mut isp, &customer, rng);
@@ -44,7 +50,11 @@ fn customer(first: &Customer, place: i64, rng: &mut ChaCha8Rng) -> Customer {
         partner_id: if rng.random_ratio(1, 6) { 3 } else { 1 },
         email: format!("c{id}@isp.example"),
         billing_email: String::new(),
-        vat_id: if rng.random_ratio(1, 4) { format!("4{id:09}") } else { String::new() },
+        vat_id: if rng.random_ratio(1, 4) {
+            format!("4{id:09}")
+        } else {
+            String::new()
+        },
         ..first.clone()
     }
 }
@@ -57,7 +67,11 @@ fn documents(isp: &mut Isp, customer: &Customer, rng: &mut ChaCha8Rng) {
         let place = isp.invoices.len() as u64;
         let date = isp.today - Days::new(rng.random_range(0..45));
         let lines = lines(rng);
-        let rounding = if rng.random_ratio(1, 6) { Rounding::AtEnd } else { Rounding::PerLine };
+        let rounding = if rng.random_ratio(1, 6) {
+            Rounding::AtEnd
+        } else {
+            Rounding::PerLine
+        };
         let invoice = Invoice {
             id: 501 + isp.invoices.len() as i64,
             customer_id: customer.id,

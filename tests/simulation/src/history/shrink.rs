@@ -14,19 +14,39 @@ pub fn shrink(history: &History, failed: &Failed) -> (History, Failed) {
     let mut tries = TRIES;
     loop {
         let before = weight(&best.0);
-        take_out(&mut best, &mut tries, |h| h.steps.len(), |h, from, to| {
-            h.steps.drain(from..to);
-        });
+        take_out(
+            &mut best,
+            &mut tries,
+            |h| h.steps.len(),
+            |h, from, to| {
+                h.steps.drain(from..to);
+            },
+        );
         for step in 0..best.0.steps.len() {
-            take_out(&mut best, &mut tries, move |h| h.steps.get(step).map_or(0, |s| s.strikes.len()), move |h, from, to| {
-                h.steps[step].strikes.drain(from..to);
-            });
+            take_out(
+                &mut best,
+                &mut tries,
+                move |h| h.steps.get(step).map_or(0, |s| s.strikes.len()),
+                move |h, from, to| {
+                    h.steps[step].strikes.drain(from..to);
+                },
+            );
         }
-        take_out(&mut best, &mut tries, |h| h.settings.len(), |h, from, to| {
-            h.settings.drain(from..to);
-        });
+        take_out(
+            &mut best,
+            &mut tries,
+            |h| h.settings.len(),
+            |h, from, to| {
+                h.settings.drain(from..to);
+            },
+        );
         for entity in 0..4 {
-            take_out(&mut best, &mut tries, move |h| data(h, entity), move |h, from, to| drain(h, entity, from, to));
+            take_out(
+                &mut best,
+                &mut tries,
+                move |h| data(h, entity),
+                move |h, from, to| drain(h, entity, from, to),
+            );
         }
         let mut plain = best.0.clone();
         plain.end = End::Kept;
@@ -48,7 +68,12 @@ pub fn shrink(history: &History, failed: &Failed) -> (History, Failed) {
 
 fn data(history: &History, entity: usize) -> usize {
     let isp = &history.isp;
-    [isp.customers.len(), isp.invoices.len(), isp.credit_notes.len(), isp.payments.len()][entity]
+    [
+        isp.customers.len(),
+        isp.invoices.len(),
+        isp.credit_notes.len(),
+        isp.payments.len(),
+    ][entity]
 }
 
 /// Documents go with their customer.
@@ -59,7 +84,8 @@ fn drain(history: &mut History, entity: usize, from: usize, to: usize) {
             isp.customers.drain(from..to);
             let left: Vec<i64> = isp.customers.iter().map(|customer| customer.id).collect();
             isp.invoices.retain(|row| left.contains(&row.customer_id));
-            isp.credit_notes.retain(|row| left.contains(&row.customer_id));
+            isp.credit_notes
+                .retain(|row| left.contains(&row.customer_id));
             isp.payments.retain(|row| left.contains(&row.customer_id));
         }
         1 => {
@@ -82,7 +108,12 @@ fn weight(history: &History) -> usize {
     let strikes: usize = history.steps.iter().map(|step| step.strikes.len()).sum();
     let rows: usize = (0..4).map(|entity| data(history, entity)).sum();
     let switches = history.sage.as_object().map_or(0, serde_json::Map::len);
-    history.steps.len() + strikes + history.settings.len() + rows + switches + usize::from(history.end != End::Kept)
+    history.steps.len()
+        + strikes
+        + history.settings.len()
+        + rows
+        + switches
+        + usize::from(history.end != End::Kept)
 }
 
 /// Tries a shorter history; keeps it where the same oracle fails.
