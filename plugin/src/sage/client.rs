@@ -157,6 +157,7 @@ pub fn newer(
         }
         list => list?,
     };
+    let total = json::integer(&list, "TotalResults").unwrap_or(0);
     let mut rows = results(list, &path)?;
     if is_planted(Mistake::LastPageDropped) && rows.len() < PAGE {
         rows.clear();
@@ -172,7 +173,9 @@ pub fn newer(
         }
         last = id;
     }
-    let complete = rows.len() < PAGE;
+    // A page may be shorter than was asked for and still not the last.
+    let is_short = rows.len() < PAGE && i64::try_from(rows.len()).is_ok_and(|have| have >= total);
+    let complete = rows.is_empty() || is_short;
     Ok((rows, complete))
 }
 

@@ -31,6 +31,9 @@ pub fn handle(run: &mut Run, rows: Vec<Value>, gone: Vec<i64>) -> Job<()> {
     let facts = Facts::gather(run, &page, &allocated)?;
     let mut records = run.records(ids.iter().map(|id| RecordKey::new(Kind::Receipt, *id)))?;
     let mut sheets = sheets(run, &ids)?;
+    if !page.is_empty() {
+        made::catch_up(run)?;
+    }
     let mut works = Vec::new();
     let mut batch = Batch::default();
     for id in ids {

@@ -312,7 +312,12 @@ fn plan(
         expected: Expected {
             total: document.total.abs(),
             predicted: totals.total,
-            tax: Some(document.tax().abs()),
+            // Of the total's sign, which the tax need not have: a taxed discount on lines without tax.
+            tax: Some(if document.total.is_sign_negative() {
+                -document.tax()
+            } else {
+                document.tax()
+            }),
         },
     })
 }
@@ -321,7 +326,7 @@ fn plan(
 const MESSAGE_LENGTH: usize = 8000;
 
 /// Why a document is not for Sage (F61, D5, D6, D12).
-fn left_out(settings: &Settings, kind: Kind, document: &Document) -> Option<Reason> {
+pub fn left_out(settings: &Settings, kind: Kind, document: &Document) -> Option<Reason> {
     if let Some(reason) = settings.too_early(kind, document.date) {
         Some(reason)
     } else if document.status == DocumentStatus::Deleted {

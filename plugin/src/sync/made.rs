@@ -21,70 +21,86 @@ const MADE: &str = "made";
 /// The earliest date from which payments were looked through; its presence: all statement records were.
 const LOOKED_THROUGH: &str = "looked-through/splynx-payments";
 
-/// When the state was put back from a backup, as the host said when all was looked through.
-const RESTORED: &str = "looked-through/restored-at";
-
-/// Looks once through what an installation of earlier days may have made (architecture section 4, an emptier state), and again
-/// after a restore: an older state knows nothing of what was made since.
+/// Looks once through what an installation of earlier days may have made (architecture section 4, an emptier state).
 pub fn take_over(run: &mut Run) -> Job<()> {
     let from = run.settings.from(Kind::Receipt);
     let from_text = from.map_or_else(String::new, |date| date.to_string());
-    let context = run.cap.context();
-    let restored = context.into_iter().find(|(name, _)| name == "restored-at");
-    let restored = restored.map(|(_, at)| at).unwrap_or_default();
-    let then = run.meta(RESTORED)?.unwrap_or_default();
-    let done = run.meta(LOOKED_THROUGH)?.filter(|_| restored == then);
+    let done = run.meta(LOOKED_THROUGH)?;
     if done.as_ref().is_some_and(|done| *done <= from_text) {
         return Ok(());
     }
-    let mut window = Window {
-        changed_since: None,
-        dated_from: from,
-    };
-    let mut after = Some(0);
-    while let Some(above) = after {
-        run.progress("Reading Splynx: payments", 0, 0)?;
-        let page = splynx::changed::<Payment>(run, &window, above)?;
-        after = page.last;
-        let mut batch = Batch::default();
-        for payment in page.records {
-            if payment.receipt_number.starts_with(KEY_PREFIX) {
-                batch.set(
-                    FROM_SAGE,
-                    id_key(payment.id),
-                    payment.receipt_number.clone(),
-                );
-                let key = format!("{}/payment", payment.receipt_number);
-                batch.set(MADE, key, payment.id.to_string());
-            }
-        }
-        run.commit(batch)?;
-    }
-    window.dated_from = None;
-    after = done.is_none().then_some(0);
-    while let Some(above) = after {
-        run.progress("Reading Splynx: statements", 0, 0)?;
-        let page = splynx::changed::<StatementRecord>(run, &window, above)?;
-        after = page.last;
-        let mut batch = Batch::default();
-        // Somebody may have copied one by hand, with its key.
-        let mut records = Map::new_vec();
-        for record in page.records {
-            if record.key.starts_with(KEY_PREFIX) {
-                records.insert(format!("{}/record", record.key), record.id.to_string());
-            }
-        }
-        for (key, id) in records {
-            batch.set(MADE, key, id);
-        }
-        run.commit(batch)?;
+    look_through(run, true, 0)?;
+    if done.is_none() {
+        look_through(run, false, 0)?;
     }
     let mut batch = Batch::default();
     batch.set(META, LOOKED_THROUGH, from_text);
-    if restored != then {
-        batch.set(META, RESTORED, restored);
-    }
     run.commit(batch)
+}
+
+/// Looks through what was made since: before anything is made, because this state may be that of an earlier day.
+pub fn catch_up(run: &mut Run) -> Job<()> {
+    for payments in [true, false] {
+        let known = run.meta(last_seen(payments))?;
+        let above = known.and_then(|id| id.parse().ok()).unwrap_or(0);
+        look_through(run, payments, above)?;
+    }
+    Ok(())
+}
+
+/// Notes which payments or statement records above an id are ours, and how far that was.
+fn look_through(run: &mut Run, payments: bool, above: i64) -> Job<()> {
+    let window = Window {
+        changed_since: None,
+        dated_from: run.settings.from(Kind::Receipt).filter(|_| payments),
+    };
+    let mut after = Some(above);
+    while let Some(above) = after {
+        run.progress("Reading Splynx: payments from Sage", 0, 0)?;
+        let mut batch = Batch::default();
+        if payments {
+            let page = splynx::changed::<Payment>(run, &window, above)?;
+            after = page.last;
+            for payment in page.records {
+                if payment.receipt_number.starts_with(KEY_PREFIX) {
+                    batch.set(
+                        FROM_SAGE,
+                        id_key(payment.id),
+                        payment.receipt_number.clone(),
+                    );
+                    let key = format!("{}/payment", payment.receipt_number);
+                    batch.set(MADE, key, payment.id.to_string());
+                }
+            }
+        } else {
+            let page = splynx::changed::<StatementRecord>(run, &window, above)?;
+            after = page.last;
+            // Somebody may have copied one by hand, with its key.
+            let mut records = Map::new_vec();
+            for record in page.records {
+                if record.key.starts_with(KEY_PREFIX) {
+                    records.insert(format!("{}/record", record.key), record.id.to_string());
+                }
+            }
+            for (key, id) in records {
+                batch.set(MADE, key, id);
+            }
+        }
+        if let Some(last) = after {
+            batch.set(META, last_seen(payments), last.to_string());
+        }
+        run.commit(batch)?;
+    }
+    Ok(())
+}
+
+/// Where [`META`] keeps the last id that was looked through.
+fn last_seen(payments: bool) -> &'static str {
+    if payments {
+        "looked-through/payment"
+    } else {
+        "looked-through/record"
+    }
 }
 
 /// The lines of a receipt that this state knew before, unless Splynx was found to hold more of it than they say.

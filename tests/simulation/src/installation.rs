@@ -222,6 +222,23 @@ impl Installation {
             .unwrap_or_else(|why| panic!("Splynx refuses {change}: {why}"))
     }
 
+    /// One run, to whatever end: also to its death, where that was ordered. No later run dies of the order.
+    pub fn attempt(
+        &mut self,
+        job: &str,
+        death: Option<DeathPoint>,
+    ) -> Result<Result<Outcome, Failure>, Crash> {
+        // Calls are counted from 1.
+        const NEVER: DeathPoint = DeathPoint {
+            call: 0,
+            side: mock_host::Side::Before,
+        };
+        self.host().die_at(death.unwrap_or(NEVER));
+        let ended = self.perform(job, false, &[]);
+        self.host().die_at(NEVER);
+        ended
+    }
+
     fn perform(
         &mut self,
         job: &str,

@@ -104,6 +104,19 @@ impl Sage {
         &self.journal
     }
 
+    /// One entity of the state, without the rest of it.
+    pub fn rows(&self, entity: &str) -> Vec<Value> {
+        match state::rows(&self.books, entity) {
+            Value::Array(rows) => rows,
+            _ => Vec::new(),
+        }
+    }
+
+    /// The login's user chooses another password.
+    pub fn set_password(&mut self, password: &str) {
+        self.access.password = password.to_owned();
+    }
+
     /// The company's clock.
     fn local(&self, now: DateTime<Utc>) -> NaiveDateTime {
         now.naive_utc() + Duration::hours(self.books.behaviour.clock_hours.into())

@@ -108,6 +108,18 @@ impl Splynx {
         self.behaviour = behaviour;
     }
 
+    /// One entity of the state, without the rest of it.
+    pub fn rows(&self, entity: &str) -> Vec<Value> {
+        Route::named(entity).map_or_else(Vec::new, |route| {
+            self.shelf(route.resource).all(self.behaviour.style)
+        })
+    }
+
+    /// What was asked and refused so far.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
     /// Web hook messages to be sent now, in the order of sending.
     pub fn due_deliveries(&self, now: DateTime<Utc>) -> Vec<Delivery> {
         self.hooks.due(now)

@@ -17,8 +17,8 @@ use sandbox::isp::{Isp, Size};
 use sandbox::splynx::Splynx;
 use serde_json::{Value, json};
 use simulation::books::rows;
+use simulation::differences::{Judge, SORTS, listed};
 use simulation::installation::Installation;
-use splynx_sageone::write::record::RECORDS;
 
 use crate::desk::{id_of, money};
 use crate::judge::writes;
@@ -272,191 +272,6 @@ impl Life {
     }
 }
 
-/// One record that the add-on lists: its state, and the code of its reason.
-type Listed = BTreeMap<String, (String, String)>;
-
-fn listed(installation: &mut Installation) -> Listed {
-    let tables = installation.host().storage.tables();
-    let (_, records) = tables
-        .into_iter()
-        .find(|(name, _)| *name == RECORDS)
-        .expect("there are records");
-    records
-        .iter()
-        .map(|(key, text)| {
-            let record: Value = serde_json::from_str(text).expect("a record is JSON");
-            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            (
-                key.clone(),
-                (text(&record["state"]), text(&record["reason"]["code"])),
-            )
-        })
-        .collect()
-}
-
-/// What each reason may explain; a reason explains no other kind of difference.
-const EXPLAINS: &[(&str, &[&str])] = &[
-    (
-        "only in Splynx",
-        &[
-            "zero",
-            "no-transactions",
-            "deleted",
-            "came-from-sage",
-            "customer-not-synced",
-            "customer-skipped",
-            "lead",
-            "refund",
-            "invoice-not-synced",
-            "possible-duplicate",
-            "refused",
-            "tax-group",
-            "mapping-missing",
-            "discount-too-large",
-            "already-paired",
-        ],
-    ),
-    (
-        "only in Sage",
-        &["deleted-after-sync", "changed-after-sync"],
-    ),
-    (
-        "amount",
-        &[
-            "changed-after-sync",
-            "refused",
-            "locked-in-sage",
-            "deleted-after-sync",
-        ],
-    ),
-    (
-        "not imported",
-        &[
-            "unlinked",
-            "partial",
-            "invoice-paid",
-            "customer-not-paired",
-            "deleted",
-            "partner-ignored",
-            "payment-deleted",
-        ],
-    ),
-    (
-        "imported, gone in Sage",
-        &[
-            "deleted",
-            "deleted-after-import",
-            "deleted-in-sage",
-            "receipt-deleted",
-        ],
-    ),
-];
-
-struct Judge {
-    listed: Listed,
-    explained: BTreeMap<(&'static str, String), u32>,
-    unexplained: Vec<String>,
-}
-
-impl Judge {
-    fn difference(&mut self, kind: &'static str, record: &str, what: &str) {
-        let (state, code) = self.listed.get(record).cloned().unwrap_or_default();
-        let fits = EXPLAINS
-            .iter()
-            .any(|(of, codes)| *of == kind && codes.contains(&code.as_str()));
-        if fits && matches!(state.as_str(), "held" | "owed" | "skipped") {
-            *self.explained.entry((kind, code)).or_default() += 1;
-        } else {
-            self.unexplained.push(format!(
-                "{kind}: {record} {what}, listed as {state:?} {code:?}"
-            ));
-        }
-    }
-}
-
-/// Documents and receipts of a kind, by our key: what Splynx says against what Sage has.
-fn compare(
-    judge: &mut Judge,
-    (kind, letter, amount): (&str, char, &str),
-    splynx: &[Value],
-    sage: &[&Value],
-) {
-    let mut there: BTreeMap<i64, Decimal> = BTreeMap::new();
-    for row in sage {
-        let reference = row["Reference"].as_str().unwrap_or_default();
-        let key = reference.rsplit(' ').next().unwrap_or_default();
-        let id = key.strip_prefix(letter).and_then(|id| id.parse().ok());
-        if let Some(id) = id {
-            let doubled = there.insert(id, money(&row["Total"]));
-            assert_eq!(doubled, None, "{reference} stands on two documents");
-        }
-    }
-    for row in splynx {
-        let id = id_of(row, "id");
-        let record = format!("{kind}/{id:012}");
-        let total = money(&row[amount]);
-        match (there.remove(&id), row["status"] == "deleted") {
-            (Some(has), false) if has == total.abs() => {}
-            (Some(has), false) => {
-                judge.difference("amount", &record, &format!("{total} here, {has} there"))
-            }
-            (Some(_), true) => judge.difference("only in Sage", &record, "deleted here"),
-            (None, true) => {}
-            (None, false) => judge.difference("only in Splynx", &record, &total.to_string()),
-        }
-    }
-    for (id, total) in there {
-        judge.difference(
-            "only in Sage",
-            &format!("{kind}/{id:012}"),
-            &total.to_string(),
-        );
-    }
-}
-
-/// Receipts that the bookkeeper made: each is paid in Splynx once, to the cent, or listed.
-fn compare_imports(judge: &mut Judge, payments: &[Value], receipts: &[&Value], made: &[i64]) {
-    let mut paid: BTreeMap<i64, Decimal> = BTreeMap::new();
-    let mut numbers = BTreeSet::new();
-    for payment in payments {
-        let number = payment["receipt_number"].as_str().unwrap_or_default();
-        if let Some(id) = number
-            .strip_prefix("SAGE-")
-            .and_then(|rest| rest.split('-').next())
-        {
-            assert!(
-                numbers.insert(number.to_owned()),
-                "{number} stands on two payments"
-            );
-            let id = id.parse().expect("a receipt's id");
-            *paid.entry(id).or_default() += money(&payment["amount"]);
-        }
-    }
-    let there: BTreeMap<i64, Decimal> = receipts
-        .iter()
-        .map(|row| (id_of(row, "ID"), money(&row["Total"])))
-        .collect();
-    for id in made {
-        let record = format!("receipt/{id:012}");
-        match (there.get(id), paid.remove(id)) {
-            (Some(total), Some(paid)) if *total == paid => {}
-            (Some(total), paid) => judge.difference(
-                "not imported",
-                &record,
-                &format!("{total} there, {paid:?} here"),
-            ),
-            (None, Some(paid)) => {
-                judge.difference("imported, gone in Sage", &record, &paid.to_string())
-            }
-            (None, None) => {}
-        }
-    }
-    assert!(
-        paid.is_empty(),
-        "payments of receipts that nobody made: {paid:?}"
-    );
-}
-
 fn judge(life: &mut Life) -> Judge {
     let world = life.installation.world();
     let (splynx, sage) = (world.splynx.state(), world.sage.state());
@@ -465,35 +280,19 @@ fn judge(life: &mut Life) -> Judge {
         json!([]),
         "the provider's whole year was lived"
     );
-    let mut judge = Judge {
-        listed: listed(&mut life.installation),
-        explained: BTreeMap::new(),
-        unexplained: Vec::new(),
-    };
+    let mut judge = Judge::new(listed(&mut life.installation));
     let in_sage = |entity| -> Vec<&Value> { rows(&sage, entity).iter().collect() };
-    compare(
-        &mut judge,
-        ("invoice", 'I', "total"),
-        rows(&splynx, "invoices"),
-        &in_sage("invoices"),
-    );
-    compare(
-        &mut judge,
-        ("credit-note", 'C', "total"),
-        rows(&splynx, "credit_notes"),
-        &in_sage("returns"),
-    );
-    compare(
-        &mut judge,
-        ("payment", 'P', "amount"),
+    for sort in SORTS {
+        let there = in_sage(sort.sage);
+        let here = rows(&splynx, sort.splynx);
+        judge.compare(sort, here, &there, &BTreeSet::new(), |_| true);
+    }
+    let receipts = in_sage("receipts");
+    judge.compare_imports(
         rows(&splynx, "payments"),
-        &in_sage("receipts"),
-    );
-    compare_imports(
-        &mut judge,
-        rows(&splynx, "payments"),
-        &in_sage("receipts"),
-        &life.slips,
+        &[],
+        &receipts,
+        life.slips.iter().copied(),
     );
     judge
 }

@@ -11,6 +11,7 @@ mod customers;
 mod desk;
 mod documents;
 mod doubts;
+mod histories;
 mod imports;
 mod invariants;
 mod judge;
