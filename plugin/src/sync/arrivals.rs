@@ -13,7 +13,7 @@ use crate::sync::allocated::allocated;
 use crate::sync::lines::Sheet;
 use crate::sync::made;
 use crate::sync::receipts::{self, Allocated, Known, Receipt};
-use crate::sync::statements::{Work, carry_out, sheets};
+use crate::sync::statements::{REFUSED, Work, carry_out, sheets};
 use crate::write::ledger::{Job, Run, activity};
 use crate::write::record::{Batch, Kind, REMOTE, Reason, Record, RecordKey, Remote, State, Stored};
 
@@ -30,10 +30,8 @@ pub fn handle(run: &mut Run, rows: Vec<Value>, gone: Vec<i64>) -> Job<()> {
     let facts = Facts::gather(run, &page, &allocated)?;
     let mut records = run.records(ids.iter().map(|id| RecordKey::new(Kind::Receipt, *id)))?;
     let mut sheets = sheets(run, &ids)?;
-    // Of these Splynx has nothing as far as this state knows, which may be that of an earlier day.
-    let is_listed = |id: i64| page.iter().any(|receipt| receipt.id == id);
-    sheets.retain(|id, sheet| !(sheet.is_unmade() && is_listed(*id)));
-    if page.iter().any(|receipt| !sheets.contains_key(&receipt.id)) {
+    let is_new = page.iter().any(|receipt| !sheets.contains_key(&receipt.id));
+    if is_new {
         made::catch_up(run)?;
     }
     let mut works = Vec::new();
@@ -71,6 +69,7 @@ pub fn handle(run: &mut Run, rows: Vec<Value>, gone: Vec<i64>) -> Job<()> {
         }
     }
     run.commit(batch)?;
+    made::meet(run, &mut works, is_new)?;
     carry_out(run, works)
 }
 
@@ -114,12 +113,19 @@ fn settled(
     };
     let settled = records.into_iter().filter(|(key, stored)| {
         stored.record.as_ref().is_some_and(|record| {
-            !is_ours_to_decide(record.state)
-                || (matches!(record.state, State::Synced | State::Owed)
-                    && unchanged(key.id, &record.hash))
+            !is_ours_to_decide(record.state) || (is_done(record) && unchanged(key.id, &record.hash))
         })
     });
     Ok(settled.map(|(key, _)| key.id).to_set())
+}
+
+/// Nothing is to be done for it as it is: what Splynx has refused once it refuses again, until a person says otherwise.
+fn is_done(record: &Record) -> bool {
+    match record.state {
+        State::Synced | State::Owed => true,
+        State::Held => record.reason.code == REFUSED,
+        _ => false,
+    }
 }
 
 /// What waits of a receipt that Sage no longer has is cancelled.

@@ -182,13 +182,6 @@ impl Sheet {
         waiting.map(|line| line.amount).sum()
     }
 
-    /// Splynx has nothing of it.
-    pub fn is_unmade(&self) -> bool {
-        let is_unmade =
-            |line: &Line| line.record.is_none() && line.paid.is_none() && line.flight.is_none();
-        self.lines.iter().all(is_unmade)
-    }
-
     pub fn is_in_doubt(&self) -> bool {
         self.lines.iter().any(|line| line.flight.is_some())
     }

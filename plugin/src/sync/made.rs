@@ -8,9 +8,9 @@ use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::json;
 use crate::splynx::writes::{self, PAYMENTS};
 use crate::splynx::{self, Payment, Resource, StatementRecord, Window};
-use crate::sync::lines::{Creation, KEY_PREFIX, Paid, Sheet};
+use crate::sync::lines::{Creation, KEY_PREFIX, Line, Paid, Sheet};
 use crate::sync::statements::{
-    FROM_SAGE, UNPAIRED, enter, entered_news, id_key, save_sheet, sheets,
+    FROM_SAGE, UNPAIRED, Work, enter, entered_news, id_key, save_sheet, sheets,
 };
 use crate::write::ledger::{Job, META, Run, activity};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
@@ -44,6 +44,39 @@ pub fn catch_up(run: &mut Run) -> Job<()> {
         let known = run.meta(last_seen(payments))?;
         let above = known.and_then(|id| id.parse().ok()).unwrap_or(0);
         look_through(run, payments, above)?;
+    }
+    Ok(())
+}
+
+/// Lines that are to be made and that Splynx has all the same: this state may be that of an earlier day. `caught_up`: it was looked
+/// through just now.
+pub fn meet(run: &mut Run, works: &mut [Work], caught_up: bool) -> Job<()> {
+    let is_unmade = |line: &Line| line.record.is_none() && line.flight.is_none();
+    let mut lines = works.iter().flat_map(|work| &work.sheet.lines);
+    if !lines.any(is_unmade) {
+        return Ok(());
+    }
+    if !caught_up {
+        catch_up(run)?;
+    }
+    for work in works {
+        let (date, customer) = (work.sheet.date, work.sheet.customer);
+        for line in work.sheet.lines.iter_mut().filter(|line| is_unmade(line)) {
+            let key = format!("{}/record", Sheet::key(work.receipt, line.number));
+            let made = run.cap.get(MADE, &[key])?.pop();
+            let id = made.and_then(|entry| entry.value.parse::<i64>().ok());
+            let records = splynx::by_ids::<StatementRecord>(run, &Vec::from_iter(id))?.records;
+            let Some(record) = records.first().filter(|record| record.status != "canceled") else {
+                continue;
+            };
+            line.record = Some(record.id);
+            line.closed = record.status != "new";
+            line.paid = record.payment.map(|payment| Paid {
+                payment,
+                customer,
+                date,
+            });
+        }
     }
     Ok(())
 }

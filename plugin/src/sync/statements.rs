@@ -27,6 +27,8 @@ const STATEMENTS: &str = "statement";
 const SENDING: &str = "sending";
 /// What Splynx shows of every payment and record of ours (F75).
 const COMMENT: &str = "SageOne";
+/// Held because Splynx would not have it.
+pub const REFUSED: &str = "refused";
 /// Requests under one intent commit.
 const BATCH: usize = 25;
 
@@ -330,7 +332,7 @@ fn send(run: &mut Run, works: &mut [Work], steps: &[(usize, u32, Step)]) -> Job<
             Reply::Refused(said) => {
                 forget_flight(work, *number);
                 work.trouble = Some(Trouble::Refused(Reason::new(
-                    "refused",
+                    REFUSED,
                     format!("Splynx refused it: {said}"),
                     "Correct what Splynx names, then retry.",
                 )));

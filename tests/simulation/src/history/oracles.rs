@@ -33,6 +33,8 @@ pub struct Watch {
     broken: u32,
     /// Keys about which people have said something that only they can know.
     linked: BTreeSet<String>,
+    /// Splynx payments about which people have decided.
+    payments: BTreeSet<i64>,
     /// People have said who a customer is in Sage.
     customers_linked: bool,
     /// Cursors that a changed setting may have put back.
@@ -66,6 +68,9 @@ impl Watch {
     pub fn decided(&mut self, what: &str, record: &str) {
         self.decisions += 1;
         self.customers_linked |= what == "link" && record.starts_with("customer/");
+        if let Some(id) = record.strip_prefix("payment/") {
+            self.payments.extend(id.parse::<i64>());
+        }
         if matches!(what, "link" | "retry") {
             let (kind, id) = record.split_once('/').unwrap_or_default();
             let letter = SORTS.iter().find(|sort| sort.kind == kind);
@@ -273,7 +278,8 @@ fn nothing_stands_twice(life: &mut Life) -> Verdict {
     let mut seen = BTreeSet::new();
     for row in world.splynx.rows("bank_statements_records") {
         let key = row["additional_1"].as_str().unwrap_or_default().to_owned();
-        let is_new = !key.starts_with("SAGE-") || seen.insert(key.clone());
+        let is_new =
+            !key.starts_with("SAGE-") || row["status"] == "canceled" || seen.insert(key.clone());
         is_so(ORACLE, is_new, || {
             format!("{key} stands on two statement lines")
         })?;
@@ -616,7 +622,19 @@ fn every_difference_is_listed(life: &mut Life) -> Verdict {
             .any(|start| key.as_str().is_some_and(|key| key.starts_with(start)))
     };
     payments.retain(|row| !is_old(&row["receipt_number"]));
-    let edited = world.storm.people.edited_imports.clone();
+    let mut edited = world.storm.people.edited_imports.clone();
+    let keys = life
+        .watch
+        .payments
+        .iter()
+        .filter_map(|id| host.storage.value("from-sage", &format!("{id:012}")));
+    edited.extend(keys.filter_map(|key| {
+        key.strip_prefix("SAGE-")?
+            .split('-')
+            .next()?
+            .parse::<i64>()
+            .ok()
+    }));
     records.retain(|row| !is_old(&row["additional_1"]));
     let made = world
         .storm
