@@ -12,7 +12,7 @@ use addon_host::store::Store;
 use addon_host::vault::Vault;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-use crate::fixtures::install;
+use crate::fixtures::{Database, install, on_both_databases};
 use crate::rig::{BASIC, PASSWORD, Rig, get, manifest};
 use crate::service::{Service, answer};
 
@@ -86,8 +86,10 @@ impl Many<'_> {
     }
 }
 
-/// On any database: `url` names an empty one.
-async fn limits_hold_over_processes(url: &str) {
+on_both_databases!(limits_hold_over_processes);
+
+async fn limits_hold_over_processes(database: Database) {
+    let url = database.url.as_str();
     let arrived: Arc<Mutex<Vec<(Instant, bool)>>> = Arc::default();
     let refused = Arc::new(Mutex::new(0));
     let (seen, denied) = (arrived.clone(), refused.clone());
@@ -171,10 +173,4 @@ async fn limits_hold_over_processes(url: &str) {
             assert!(count <= most, "seed {seed}: {count} in {:?}", *end - *begin);
         }
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn limits_hold_over_processes_on_sqlite() {
-    let folder = tempfile::tempdir().unwrap();
-    limits_hold_over_processes(&Store::default_url(folder.path())).await;
 }

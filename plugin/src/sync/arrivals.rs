@@ -14,7 +14,7 @@ use crate::sync::allocated::allocated;
 use crate::sync::lines::Sheet;
 use crate::sync::made;
 use crate::sync::receipts::{self, Allocated, Known, Receipt};
-use crate::sync::statements::{Work, carry_out, sheets};
+use crate::sync::statements::{REFUSED, Work, carry_out, sheets};
 use crate::write::ledger::{Job, Run, activity};
 use crate::write::record::{Batch, Kind, REMOTE, Reason, Record, RecordKey, Remote, State, Stored};
 
@@ -115,12 +115,19 @@ fn settled(
     };
     let settled = records.into_iter().filter(|(key, stored)| {
         stored.record.as_ref().is_some_and(|record| {
-            !is_ours_to_decide(record.state)
-                || (matches!(record.state, State::Synced | State::Owed)
-                    && unchanged(key.id, &record.hash))
+            !is_ours_to_decide(record.state) || (is_done(record) && unchanged(key.id, &record.hash))
         })
     });
     Ok(settled.map(|(key, _)| key.id).to_set())
+}
+
+/// Nothing is to be done for it as it is: what Splynx has refused once it refuses again, until a person says otherwise.
+fn is_done(record: &Record) -> bool {
+    match record.state {
+        State::Synced | State::Owed => true,
+        State::Held => record.reason.code == REFUSED,
+        _ => false,
+    }
 }
 
 /// What waits of a receipt that Sage no longer has is cancelled.

@@ -326,7 +326,7 @@ fn plan(
 const MESSAGE_LENGTH: usize = 8000;
 
 /// Why a document is not for Sage (F61, D5, D6, D12).
-pub fn left_out(settings: &Settings, kind: Kind, document: &Document) -> Option<Reason> {
+fn left_out(settings: &Settings, kind: Kind, document: &Document) -> Option<Reason> {
     if let Some(reason) = settings.too_early(kind, document.date) {
         Some(reason)
     } else if document.status == DocumentStatus::Deleted {

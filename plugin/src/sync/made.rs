@@ -334,7 +334,7 @@ fn note_pairs(run: &mut Run, decided: Map<String, StatementRecord>) -> Job<()> {
                         Creation::Payment,
                         payment,
                         news,
-                    );
+                    )?;
                 }
                 None => reason = Some(decided_otherwise(&found.status)),
             }
@@ -457,7 +457,7 @@ fn settle_doubts(run: &mut Run, keys: Vec<RecordKey>) -> Job<()> {
             if let Some(id) = made {
                 let news =
                     entered_news(receipt, &record.label, record.customer, line, flight.of, id);
-                enter(run, &mut batch, receipt, line.number, flight.of, id, news);
+                enter(run, &mut batch, receipt, line.number, flight.of, id, news)?;
             }
         }
         save_sheet(&mut batch, receipt, &before, &sheet);

@@ -7,13 +7,13 @@ use crate::collect::{Map, Set, ToSet};
 use crate::json;
 use crate::sage::{DocumentLikeness, Found, Likeness, Service, key_in, reference};
 use crate::settings::{Direction, Settings};
-use crate::splynx::{self, Invoice, Payment};
+use crate::splynx::Payment;
 use crate::sync::customers::cut;
-use crate::sync::documents::{self, changed_after_sync, customer_in_sage};
+use crate::sync::documents::{changed_after_sync, customer_in_sage};
 use crate::sync::lines::KEY_PREFIX;
 use crate::sync::mapping::Mapping;
 use crate::sync::pipeline::{Aside, Decision, Description, Entity, possible_duplicate};
-use crate::sync::statements::{FROM_SAGE, id_key};
+use crate::sync::statements::{FROM_SAGE, came_from_sage, id_key};
 use crate::write::ledger::{Job, Run};
 use crate::write::protocol::{Act, Expected};
 use crate::write::record::{Kind, Reason, Record, RecordKey, Stored};
@@ -30,8 +30,6 @@ pub struct Payments {
 pub struct Facts {
     customers: Map<RecordKey, Stored>,
     invoices: Map<RecordKey, Stored>,
-    /// Invoices that no export has come upon yet, and that are to go.
-    expected: Set<i64>,
     /// What Sage has, by index key.
     found: Map<String, Found>,
     /// Receipts without a key of ours, of the same customer, day and amount.
@@ -62,19 +60,6 @@ impl Entity for Payments {
                 .filter_map(|(payment, _)| payment.invoice_id)
                 .map(|id| RecordKey::new(Kind::Invoice, id)),
         )?;
-        let unknown: Vec<i64> = invoices
-            .iter()
-            .filter(|(_, stored)| stored.record.is_none())
-            .map(|(key, _)| key.id)
-            .collect();
-        let expected = splynx::by_ids::<Invoice>(run, &unknown)?
-            .records
-            .iter()
-            .filter(|invoice| {
-                documents::left_out(&run.settings, Kind::Invoice, &invoice.0).is_none()
-            })
-            .map(|invoice| invoice.0.id)
-            .to_set();
         if fresh
             .iter()
             .any(|(_, stored)| stored.record.is_none() || stored.is_judged_again())
@@ -106,7 +91,6 @@ impl Entity for Payments {
         Ok(Facts {
             customers,
             invoices,
-            expected,
             found,
             lookalikes,
             from_sage,
@@ -289,8 +273,7 @@ fn left_out(settings: &Settings, facts: &Facts, payment: &Payment) -> Option<Rea
         return Some(Reason::new("zero", "Its amount is 0.00.", ""));
     }
     if facts.from_sage.contains(&payment.id) {
-        let message = "Its money came from a receipt in Sage.";
-        return Some(Reason::new("came-from-sage", message, ""));
+        return Some(came_from_sage());
     }
     if settings.imported_method == Some(payment.method_id) {
         let reason = Reason::new(
@@ -334,21 +317,17 @@ fn invoice_first(facts: &Facts, payment: &Payment) -> Result<(), Aside> {
         .invoices
         .get(&key)
         .and_then(|stored| stored.record.as_ref());
-    let label = match record {
-        Some(record) if record.remote.is_none() && !record.state.is_settled() => {
-            record.label.clone()
-        }
-        None if facts.expected.contains(&key.id) => key.id.to_string(),
-        _ => return Ok(()),
-    };
-    Err(Aside::Hold(
-        Reason::new(
-            "invoice-not-synced",
-            format!("Its invoice {label} is not in Sage yet."),
-            "Export the invoices; if this one is held, cure that first.",
-        )
-        .until_record(key),
-    ))
+    match record {
+        Some(record) if record.remote.is_none() && !record.state.is_settled() => Err(Aside::Hold(
+            Reason::new(
+                "invoice-not-synced",
+                format!("Its invoice {} is not in Sage yet.", record.label),
+                "Export the invoices; if this one is held, cure that first.",
+            )
+            .until_record(key),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Sage knows four ways to pay (Sage API 2.6); Splynx's first and third default methods are cash and card (Splynx API 3.12).

@@ -27,6 +27,8 @@ const STATEMENTS: &str = "statement";
 const SENDING: &str = "sending";
 /// What Splynx shows of every payment and record of ours (F75).
 const COMMENT: &str = "SageOne";
+/// Held because Splynx would not have it.
+pub const REFUSED: &str = "refused";
 /// Requests under one intent commit.
 const BATCH: usize = 25;
 
@@ -326,11 +328,11 @@ fn send(run: &mut Run, works: &mut [Work], steps: &[(usize, u32, Step)]) -> Job<
     for ((place, number, step), answer) in steps.iter().zip(answers) {
         let work = &mut works[*place];
         match writes::reply_of(answer, step.creates().is_some()) {
-            Reply::Done(id) => done(run, &mut batch, work, *number, *step, id),
+            Reply::Done(id) => done(run, &mut batch, work, *number, *step, id)?,
             Reply::Refused(said) => {
                 forget_flight(work, *number);
                 work.trouble = Some(Trouble::Refused(Reason::new(
-                    "refused",
+                    REFUSED,
                     format!("Splynx refused it: {said}"),
                     "Correct what Splynx names, then retry.",
                 )));
@@ -424,10 +426,17 @@ fn request(work: &Work, number: u32, step: Step) -> Request {
 }
 
 /// Splynx has done it.
-fn done(run: &mut Run, batch: &mut Batch, work: &mut Work, number: u32, step: Step, id: i64) {
+fn done(
+    run: &mut Run,
+    batch: &mut Batch,
+    work: &mut Work,
+    number: u32,
+    step: Step,
+    id: i64,
+) -> Job<()> {
     let (date, customer) = (work.sheet.date, work.sheet.customer);
     let Some(line) = work.sheet.line_mut(number) else {
-        return;
+        return Ok(());
     };
     line.flight = None;
     match step {
@@ -449,7 +458,7 @@ fn done(run: &mut Run, batch: &mut Batch, work: &mut Work, number: u32, step: St
     let entered = match step {
         Step::List => Creation::Record,
         Step::Pay => Creation::Payment,
-        Step::Amend | Step::Close | Step::Cancel => return,
+        Step::Amend | Step::Close | Step::Cancel => return Ok(()),
     };
     let line = work.sheet.line_mut(number).cloned().unwrap_or_default();
     let customer = line.plan.customer.unwrap_or(work.record.customer);
@@ -461,7 +470,7 @@ fn done(run: &mut Run, batch: &mut Batch, work: &mut Work, number: u32, step: St
         entered,
         id,
     );
-    enter(run, batch, work.receipt, number, entered, id, news);
+    enter(run, batch, work.receipt, number, entered, id, news)
 }
 
 /// What people are told of a new record or payment.
@@ -498,13 +507,37 @@ pub fn enter(
     entered: Creation,
     id: i64,
     news: Activity,
-) {
+) -> Job<()> {
     match entered {
         Creation::Record => run.count("statement lines listed".to_owned()),
         Creation::Payment => {
             run.count("receipts imported".to_owned());
-            batch.set(FROM_SAGE, id_key(id), Sheet::key(receipt, line));
+            let label = Sheet::key(receipt, line);
+            batch.set(FROM_SAGE, id_key(id), label.clone());
+            // Known as a payment at once, so that it is missed where somebody deletes it.
+            let key = RecordKey::new(Kind::Payment, id);
+            let stored = run.records([key])?.remove(&key).unwrap_or_default();
+            if stored.record.is_none() {
+                let record = Record {
+                    state: State::Skipped,
+                    label,
+                    customer: news.customer_id.parse().unwrap_or_default(),
+                    reason: came_from_sage(),
+                    ..Record::default()
+                };
+                batch.put(key, &stored, record);
+            }
         }
     }
     batch.activities.push(news);
+    Ok(())
+}
+
+/// Why a payment that was made from a receipt does not go to Sage (D10).
+pub fn came_from_sage() -> Reason {
+    Reason::new(
+        "came-from-sage",
+        "Its money came from a receipt in Sage.",
+        "",
+    )
 }

@@ -40,7 +40,6 @@ edits! {
     DeletedCustomer "customer deleted",
     NewInvoice "invoice made",
     BackDatedInvoice "invoice made with an earlier date",
-    NegativeInvoice "invoice made with a negative total",
     RepricedInvoice "invoice repriced",
     PostponedInvoice "invoice put off",
     MarkedInvoice "invoice marked as deleted",
@@ -198,10 +197,7 @@ impl People {
                 }
                 Some(format!("customer {id}"))
             }
-            Edit::NewInvoice
-            | Edit::BackDatedInvoice
-            | Edit::NegativeInvoice
-            | Edit::NewCreditNote => {
+            Edit::NewInvoice | Edit::BackDatedInvoice | Edit::NewCreditNote => {
                 let customer = id_of(&office.any("customers", rng, |_| true)?, "id");
                 let back = if edit == Edit::BackDatedInvoice {
                     rng.random_range(1..60)
@@ -209,7 +205,7 @@ impl People {
                     0
                 };
                 let date = office.today - Days::new(back);
-                let items = lines(rng, edit == Edit::NegativeInvoice);
+                let items = lines(rng);
                 let made = if edit == Edit::NewCreditNote {
                     let fields = json!({"customer_id": customer, "date_created": today, "status": "not_refunded", "items": items});
                     office.in_splynx("credit_notes", "create", 0, fields)?
@@ -350,22 +346,17 @@ impl People {
                 )
             }
             Edit::AllocatedReceipt => {
-                let theirs: Vec<i64> = self
-                    .theirs
-                    .iter()
-                    .filter(|(entity, _)| *entity == "receipts")
-                    .map(|(_, id)| *id)
-                    .collect();
-                let receipt = office.any_there("receipts", rng, |row| {
-                    theirs.contains(&id_of(row, "ID"))
-                        && money(&row["TotalUnallocated"]) > Decimal::ONE
-                })?;
                 let invoice = office.any_there("invoices", rng, |row| {
-                    row["CustomerId"] == receipt["CustomerId"]
-                        && money(&row["AmountDue"]) > Decimal::ONE
+                    money(&row["AmountDue"]) > Decimal::ONE
                 })?;
-                let total = money(&receipt["TotalUnallocated"]).min(money(&invoice["AmountDue"]));
-                let fields = json!({"SourceDocumentId": receipt["ID"], "AllocatedToDocumentId": invoice["ID"], "Total": total.to_string(), "Discount": 0});
+                let bank = office.any_there("bank_accounts", rng, |_| true)?["ID"].clone();
+                let due = money(&invoice["AmountDue"]).to_string();
+                // Money first, and what it is for later, as bank statements are worked off.
+                let fields = json!({"CustomerId": invoice["CustomerId"], "Date": today, "Total": due, "BankAccountId": bank,
+                    "PaymentMethod": 4, "Reference": format!("slip {number}")});
+                let receipt = office.in_sage("receipts", "create", 0, fields)?;
+                self.keep("receipts", &receipt);
+                let fields = json!({"SourceDocumentId": receipt["ID"], "AllocatedToDocumentId": invoice["ID"], "Total": due, "Discount": 0});
                 office.in_sage("allocations", "create", 0, fields)?;
                 Some(format!(
                     "receipt {} to invoice {}",
@@ -462,7 +453,7 @@ fn cents(rng: &mut ChaCha8Rng) -> Decimal {
 }
 
 /// A document's lines: whole prices and awkward ones, taxed and not, now and then a discount.
-pub fn lines(rng: &mut ChaCha8Rng, negative: bool) -> Value {
+fn lines(rng: &mut ChaCha8Rng) -> Value {
     let count = rng.random_range(1..4);
     let mut items: Vec<Value> = (0..count)
         .map(|_| {
@@ -473,12 +464,11 @@ pub fn lines(rng: &mut ChaCha8Rng, negative: bool) -> Value {
                 _ => format!("{}.{:04}", rng.random_range(0..900), rng.random_range(0..10_000)),
             };
             let category = [1, 7, 8, 9].choose(rng).copied();
-            let price = if negative { format!("-{price}") } else { price };
             json!({"description": "Fibre", "quantity": rng.random_range(1..4), "unit": "", "price": price, "tax": tax, "tax_id": tax_id,
                 "categoryIdForTransaction": category})
         })
         .collect();
-    if !negative && rng.random_ratio(1, 8) {
+    if rng.random_ratio(1, 8) {
         items.push(json!({"description": "Discount", "quantity": 1, "unit": "", "price": "-5.5000", "tax": "15.0000", "tax_id": 1,
             "categoryIdForTransaction": 2}));
     }

@@ -30,6 +30,8 @@ pub const JOBS: [&str; 13] = [
     "sweep",
 ];
 
+const NUMBERS: &str = "use_system_document_number";
+
 /// What a person does in the outbox.
 pub const DECISIONS: [&str; 4] = ["retry", "exclude", "done", "link"];
 
@@ -105,7 +107,11 @@ impl History {
         steps[0].act = Act::Run("sync");
         steps[0].strikes = weather.strikes(&mut rng);
         let in_step = rng.random_ratio(1, 6);
+        let mut chosen = settings(&isp, &mut rng);
         if in_step {
+            // The other add-on went by Splynx's numbers, and they are what its documents are known by.
+            chosen.retain(|(key, _)| key != NUMBERS);
+            steps.retain(|step| !matches!(step.act, Act::Set(NUMBERS, _)));
             // What was there before the first run is in every list by then.
             for step in &mut steps {
                 step.strikes.retain(|strike| strike.fault != Fault::Lag);
@@ -114,7 +120,7 @@ impl History {
         Self {
             seed,
             in_step,
-            settings: settings(&isp, &mut rng),
+            settings: chosen,
             sage: sage(&mut rng),
             steps,
             end: *[End::Kept, End::Kept, End::Lost, End::Restored]
@@ -150,7 +156,7 @@ fn act(isp: &Isp, rng: &mut ChaCha8Rng) -> Act {
 /// A setting that a history begins with, or that is changed in the middle, and its value.
 fn setting(isp: &Isp, rng: &mut ChaCha8Rng) -> (&'static str, String) {
     const TOGGLES: [&str; 8] = [
-        "use_system_document_number",
+        NUMBERS,
         "use_credit_notes",
         "use_inclusive_amounts",
         "make_names_unique",

@@ -66,7 +66,13 @@ fn documents(isp: &mut Isp, customer: &Customer, rng: &mut ChaCha8Rng) {
     for _ in 0..rng.random_range(0..3) {
         let place = isp.invoices.len() as u64;
         let date = isp.today - Days::new(rng.random_range(0..45));
-        let lines = lines(rng);
+        let mut lines = lines(rng);
+        if rng.random_ratio(1, 15) {
+            // The total is negative: a credit note in Sage (F34).
+            for line in &mut lines {
+                line.price = -line.price;
+            }
+        }
         let rounding = if rng.random_ratio(1, 6) {
             Rounding::AtEnd
         } else {

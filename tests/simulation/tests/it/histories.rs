@@ -18,11 +18,10 @@ const SEEDS: u64 = 500;
 const FOUND: &str = include_str!("../../seeds");
 
 /// Reasons that every few hundred histories come upon.
-const REASONS: [&str; 16] = [
+const REASONS: [&str; 15] = [
     "customer-not-synced",
     "name-shared",
     "invoice-not-synced",
-    "possible-duplicate",
     "pairing-proposed",
     "refund",
     "unlinked",
