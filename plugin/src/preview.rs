@@ -17,6 +17,8 @@ use crate::json;
 use crate::splynx;
 use crate::sync::{calibration, mapping};
 
+/// Ids of what a preview has made itself: far above real ones, so that they never meet, and no service can have them.
+pub const MADE_ABOVE: i64 = 1 << 60;
 /// Rows handed to the host at once.
 const REPORT_PAGE: usize = 100;
 
@@ -24,7 +26,7 @@ pub struct Preview<'a> {
     real: &'a mut dyn Capabilities,
     overlay: BTreeMap<(String, String), Option<String>>,
     plan: Vec<Row>,
-    /// Ids of what Sage would have stored; far above real ones, so that they never meet.
+    /// The last id that was given to what a service would have stored.
     next_id: i64,
 }
 
@@ -34,7 +36,7 @@ impl<'a> Preview<'a> {
             real,
             overlay: BTreeMap::new(),
             plan: Vec::new(),
-            next_id: 1 << 60,
+            next_id: MADE_ABOVE,
         }
     }
 
