@@ -20,6 +20,8 @@ use crate::splynx;
 use crate::sync::{calibration, mapping};
 use crate::write::remote::FOUND;
 
+/// Ids of what a preview has made itself: far above real ones, so that they never meet, and no service can have them.
+pub const MADE_ABOVE: i64 = 1 << 60;
 /// Rows handed to the host at once.
 const REPORT_PAGE: usize = 100;
 
@@ -27,7 +29,7 @@ pub struct Preview<'a> {
     real: &'a mut dyn Capabilities,
     overlay: BTreeMap<(String, String), Option<String>>,
     plan: Vec<Row>,
-    /// Ids of what Sage would have stored; far above real ones, so that they never meet.
+    /// The last id that was given to what a service would have stored.
     next_id: i64,
     /// Requests to Splynx and to Sage that were answered here.
     held_back: [u64; 2],
@@ -39,7 +41,7 @@ impl<'a> Preview<'a> {
             real,
             overlay: BTreeMap::new(),
             plan: Vec::new(),
-            next_id: 1 << 60,
+            next_id: MADE_ABOVE,
             held_back: [0; 2],
         }
     }

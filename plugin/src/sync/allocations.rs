@@ -12,6 +12,7 @@ use crate::json;
 use crate::sage::{self, AllocationLikeness, Likeness, Service};
 use crate::splynx::{self, Relation};
 use crate::sync::pipeline::{Aside, Decision, is_ours_to_decide, settle};
+use crate::sync::statements::CAME_FROM_SAGE;
 use crate::write::ledger::{Job, Run};
 use crate::write::protocol::{self, Act, Expected, Write};
 use crate::write::record::{
@@ -249,12 +250,15 @@ impl Ends {
     }
 
     /// The object in Sage that an end became, or what becomes of the allocation meanwhile; none: nothing. An end that has no record is not ours to
-    /// tell of (yet): dated before the from-date, just come from Sage, not read so far. Once it has one, its customer is noted.
+    /// tell of (yet): dated before the from-date, not read so far; nor is one that came from Sage. Once it has one, its customer is noted.
     fn remote(&self, key: RecordKey) -> Result<(&Record, &Remote), Option<Aside>> {
         let what = key.kind.name().replace('-', " ");
         let record = self.record(key).ok_or(None)?;
         if let Some(remote) = &record.remote {
             return Ok((record, remote));
+        }
+        if record.reason.code == CAME_FROM_SAGE {
+            return Err(None);
         }
         let label = &record.label;
         Err(Some(if record.state.is_settled() {

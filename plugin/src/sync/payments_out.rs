@@ -13,7 +13,7 @@ use crate::sync::documents::{changed_after_sync, customer_in_sage};
 use crate::sync::lines::KEY_PREFIX;
 use crate::sync::mapping::Mapping;
 use crate::sync::pipeline::{Aside, Decision, Description, Entity, possible_duplicate};
-use crate::sync::statements::{FROM_SAGE, came_from_sage, id_key};
+use crate::sync::statements::{CAME_FROM_SAGE, FROM_SAGE, came_from_sage, id_key};
 use crate::write::ledger::{Job, Run};
 use crate::write::protocol::{Act, Expected};
 use crate::write::record::{Kind, Reason, Record, RecordKey, Stored};
@@ -277,7 +277,7 @@ fn left_out(settings: &Settings, facts: &Facts, payment: &Payment) -> Option<Rea
     }
     if settings.imported_method == Some(payment.method_id) {
         let reason = Reason::new(
-            "came-from-sage",
+            CAME_FROM_SAGE,
             "Its method is that of payments which came from Sage.",
             "",
         );

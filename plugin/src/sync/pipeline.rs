@@ -9,6 +9,7 @@ use crate::capability::Failure;
 use crate::collect::{Map, ToMap, ToSet};
 use crate::json;
 use crate::planted::{Mistake, is_planted};
+use crate::preview::MADE_ABOVE;
 use crate::sage::{Found, Service};
 use crate::splynx::{Listing, Page, Resource, Row, Window};
 use crate::sync::made;
@@ -288,7 +289,9 @@ fn is_complete(run: &mut Run, of: &dyn Walked, page: &[(RecordKey, Stored)]) -> 
 fn look_at(run: &mut Run, of: &dyn Walked, ids: &[i64]) -> Job<()> {
     let rows = of.listing().of_ids(run, ids)?;
     let there = rows.iter().map(|(id, _)| *id).to_set();
-    let gone = ids.iter().filter(|id| !there.contains(id));
+    let gone = ids
+        .iter()
+        .filter(|id| !there.contains(id) && **id <= MADE_ABOVE);
     forget_the_gone(run, gone.map(|id| RecordKey::new(of.kind(), *id)).collect())?;
     of.handle(run, rows)
 }

@@ -27,6 +27,8 @@ const STATEMENTS: &str = "statement";
 const SENDING: &str = "sending";
 /// What Splynx shows of every payment and record of ours (F75).
 const COMMENT: &str = "SageOne";
+/// Skipped because its money came from Sage (D10).
+pub const CAME_FROM_SAGE: &str = "came-from-sage";
 /// Held because Splynx would not have it.
 pub const REFUSED: &str = "refused";
 /// Requests under one intent commit.
@@ -535,9 +537,5 @@ pub fn enter(
 
 /// Why a payment that was made from a receipt does not go to Sage (D10).
 pub fn came_from_sage() -> Reason {
-    Reason::new(
-        "came-from-sage",
-        "Its money came from a receipt in Sage.",
-        "",
-    )
+    Reason::new(CAME_FROM_SAGE, "Its money came from a receipt in Sage.", "")
 }

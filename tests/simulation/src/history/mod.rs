@@ -142,7 +142,7 @@ fn told(history: &History) -> Vec<String> {
 pub fn live(history: &History, story: Option<&mut Vec<String>>) -> Result<Report, Failed> {
     let mut step = None;
     let mut life = Life::begin(history, story.is_some());
-    let ended = catch_unwind(AssertUnwindSafe(|| life.to_the_end(&mut step)));
+    let ended = catch_unwind(AssertUnwindSafe(|| life.live_through(&mut step)));
     let failed = |wrong: Wrong| Failed {
         seed: history.seed,
         oracle: wrong.oracle,
@@ -237,7 +237,7 @@ impl<'h> Life<'h> {
         self.installation.world().storm.tell(line);
     }
 
-    fn to_the_end(&mut self, at: &mut Option<usize>) -> Verdict {
+    fn live_through(&mut self, at: &mut Option<usize>) -> Verdict {
         for step in &self.history.steps {
             *at = Some(step.place);
             let now = self.installation.world().now;
@@ -323,16 +323,14 @@ impl<'h> Life<'h> {
                 || format!("{version:?}"),
             )?;
         }
-        if let Err(crash) = &ended {
-            if let Crash::Death(Death(point)) = crash {
-                self.deaths += 1;
-                let fault = match point.side {
-                    Side::Before => Fault::DiedBefore,
-                    Side::After => Fault::DiedAfter,
-                    _ => Fault::DiedWithin,
-                };
-                self.installation.world().storm.note(fault);
-            }
+        if let Err(Crash::Death(Death(point))) = &ended {
+            self.deaths += 1;
+            let fault = match point.side {
+                Side::Before => Fault::DiedBefore,
+                Side::After => Fault::DiedAfter,
+                _ => Fault::DiedWithin,
+            };
+            self.installation.world().storm.note(fault);
         }
         oracles::after_run(self, job, &ended)?;
         let refused = matches!(&ended, Ok(Err(failure)) if failure.code == "denied");
