@@ -88,7 +88,7 @@ struct Theatre {
 impl Theatre {
     fn new(component: &[u8]) -> Self {
         let mut stage = Stage::new("tiny");
-        stage.set_environment("ADDON_HOST_LEASE_SECONDS", "2");
+        stage.set_environment("ADDON_HOST_LEASE_SECONDS", "3");
         let manifest = Stage::manifest("0.1.0").replace("timeout_seconds = 60", TIME_OUT);
         stage.set_up_as(&manifest, component);
         for connection in ["splynx", "sage"] {
