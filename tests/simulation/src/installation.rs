@@ -1,5 +1,7 @@
 //! An installation of the add-on: what survives its runs, and the ways to run it.
 
+use std::sync::LazyLock;
+
 use addon_host::manifest::Manifest;
 use chrono::{DateTime, TimeDelta};
 use mock_host::component::{Crash, Plugin};
@@ -24,9 +26,10 @@ pub struct Installation {
 impl Installation {
     /// Set up for a provider, never run; the domain runs natively.
     pub fn new(isp: &Isp, in_step: bool) -> Self {
-        let manifest = Manifest::parse(MANIFEST).expect("the add-on's manifest is valid");
-        let mut host = MockHost::new(World::new(&manifest, isp, in_step)).without_trace();
-        host.settings = settings(&manifest, isp);
+        static PARSED: LazyLock<Manifest> =
+            LazyLock::new(|| Manifest::parse(MANIFEST).expect("the add-on's manifest is valid"));
+        let mut host = MockHost::new(World::new(&PARSED, isp, in_step)).without_trace();
+        host.settings = settings(&PARSED, isp);
         host.fetched_settings.insert("sage_company_id".to_owned());
         for (name, value) in [
             ("run", "1"),

@@ -48,6 +48,8 @@ struct Line {
     bucket: Bucket,
     last_nonce: i64,
     redactor: Redactor,
+    /// Of the credentials: changes where they do.
+    fingerprint: String,
 }
 
 impl World {
@@ -68,13 +70,14 @@ impl World {
             .map(|(_, value)| Secret::new(value))
             .collect();
         let redactor = Redactor::new(&secrets);
-        let line = |name, base, credentials| Line {
+        let line = |name, base, credentials: Vec<Credential>| Line {
             base,
-            credentials,
             limits: limits(name),
             bucket: Bucket::default(),
             last_nonce: 0,
             redactor: redactor.clone(),
+            fingerprint: fingerprint(&credentials),
+            credentials,
         };
         let splynx_line = line(
             "splynx",
@@ -109,14 +112,14 @@ impl World {
 
     /// The operator enters another Sage password.
     pub fn set_sage_password(&mut self, isp: &Isp, password: &str) {
-        self.sage_line.credentials = sage_credentials(isp, password);
+        self.sage_line.enter(sage_credentials(isp, password));
     }
 
     /// A person enters what Sage's password is by now, and vouches for the other credentials.
     pub fn enter_password(&mut self, isp: &Isp) {
         let password = self.new_password.clone();
         let password = password.as_ref().unwrap_or(&isp.sage.password);
-        self.sage_line.credentials = sage_credentials(isp, password);
+        self.sage_line.enter(sage_credentials(isp, password));
         self.sage_line.bucket.forgive();
         self.splynx_line.bucket.forgive();
     }
@@ -283,7 +286,7 @@ impl World {
         let now = millis(self.host_time());
         let line = self.line(party);
         line.bucket
-            .answered(&line.limits, &line.fingerprint(), response.status, now);
+            .answered(&line.limits, &line.fingerprint, response.status, now);
         let body = String::from_utf8_lossy(&response.body).into_owned();
         let mut answer = Response {
             status: response.status,
@@ -483,10 +486,9 @@ impl Line {
     /// When the request may go; or why it is not sent.
     fn wait_for_turn(&mut self, mut now: DateTime<Utc>) -> Result<DateTime<Utc>, Unanswered> {
         loop {
-            let fingerprint = self.fingerprint();
             match self
                 .bucket
-                .admit(&self.limits, &fingerprint, 1, millis(now))
+                .admit(&self.limits, &self.fingerprint, 1, millis(now))
             {
                 Verdict::Go(_) => return Ok(now),
                 Verdict::Wait { until, .. }
@@ -518,6 +520,11 @@ impl Line {
         }
     }
 
+    fn enter(&mut self, credentials: Vec<Credential>) {
+        self.fingerprint = fingerprint(&credentials);
+        self.credentials = credentials;
+    }
+
     fn on_the_wire(&mut self, request: &Request, now: DateTime<Utc>) -> sandbox::http::Request {
         self.last_nonce = splynx_nonce_at(now).max(self.last_nonce + 1);
         let stamp = Stamp {
@@ -544,15 +551,15 @@ impl Line {
         wire.body = request.body.clone().into_bytes();
         wire
     }
+}
 
-    fn fingerprint(&self) -> String {
-        let proof = prove(&self.credentials, Stamp::default());
-        proof
-            .headers
-            .iter()
-            .map(|(_, value)| value.expose().to_owned())
-            .collect()
-    }
+fn fingerprint(credentials: &[Credential]) -> String {
+    let proof = prove(credentials, Stamp::default());
+    proof
+        .headers
+        .iter()
+        .map(|(_, value)| value.expose().to_owned())
+        .collect()
 }
 
 fn sage_credentials(isp: &Isp, password: &str) -> Vec<Credential> {
