@@ -639,7 +639,14 @@ fn every_difference_is_listed(life: &mut Life) -> Verdict {
             .any(|start| key.as_str().is_some_and(|key| key.starts_with(start)))
     };
     payments.retain(|row| !is_old(&row["receipt_number"]));
+    // A receipt that a person has linked to a payment is that payment.
+    let linked = theirs.iter().filter(|(entity, id)| {
+        let pair = host.storage.value(REMOTE, &format!("CustomerReceipt/{id}"));
+        *entity == "receipts" && pair.is_some_and(|key| key.starts_with("payment/"))
+    });
+    let linked: Vec<i64> = linked.map(|(_, id)| *id).collect();
     let mut edited = world.storm.people.edited_imports.clone();
+    edited.extend(linked);
     let keys = life
         .watch
         .payments
@@ -661,13 +668,13 @@ fn every_difference_is_listed(life: &mut Life) -> Verdict {
         .filter(|(entity, _)| *entity == "receipts" && imports)
         .map(|(_, id)| *id)
         .filter(|id| !edited.contains(id));
-    payments.retain(|row| {
-        !edited.iter().any(|id| {
-            row["receipt_number"]
-                .as_str()
-                .is_some_and(|key| key.starts_with(&format!("SAGE-{id}-")))
-        })
-    });
+    let is_edited = |key: &Value| {
+        let key = key.as_str().and_then(|key| key.strip_prefix("SAGE-"));
+        let receipt = key.and_then(|key| key.split('-').next()?.parse::<i64>().ok());
+        receipt.is_some_and(|id| edited.contains(&id))
+    };
+    payments.retain(|row| !is_edited(&row["receipt_number"]));
+    records.retain(|row| !is_edited(&row["additional_1"]));
     if imports {
         judge.compare_imports(
             &payments,
