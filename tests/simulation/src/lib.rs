@@ -10,6 +10,7 @@ mod clock;
 pub mod differences;
 pub mod history;
 pub mod installation;
+mod line;
 mod native;
 pub mod people;
 pub mod storm;
