@@ -200,8 +200,10 @@ pub fn carry_out(run: &mut Run, mut works: Vec<Work>) -> Job<()> {
     for work in &mut works {
         work.settle(run, &mut batch);
     }
-    run.commit(batch)?;
-    ended
+    // Where the store failed before, it has the reason.
+    let stored = run.commit(batch);
+    ended?;
+    stored
 }
 
 fn perform(run: &mut Run, works: &mut [Work]) -> Job<()> {

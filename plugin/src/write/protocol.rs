@@ -64,7 +64,7 @@ pub struct Expected {
 
 /// Carries the writes out, in their order.
 pub fn execute(run: &mut Run, writes: Vec<Write>) -> Job<()> {
-    let mut writes = writes;
+    let mut writes = meet(run, writes)?;
     while let Some(first) = writes.first() {
         let most = if first.is_batched() {
             sage::LARGEST_BATCH
@@ -78,6 +78,47 @@ pub fn execute(run: &mut Run, writes: Vec<Write>) -> Job<()> {
         writes = rest;
     }
     Ok(())
+}
+
+/// Lists what Sage has by now before a run's first create of a kind, and takes what is there already out of the writes: this state may be
+/// that of an earlier day.
+fn meet(run: &mut Run, writes: Vec<Write>) -> Job<Vec<Write>> {
+    let services = writes
+        .iter()
+        .filter(|write| matches!(write.act, Act::Create { .. }))
+        .map(|write| write.service)
+        .filter(|service| !run.caught_up.contains(service))
+        .to_set();
+    if services.is_empty() {
+        return Ok(writes);
+    }
+    for service in services.iter() {
+        remote::catch_up(run, *service)?;
+    }
+    let mut batch = Batch::default();
+    let mut left = Vec::with_capacity(writes.len());
+    for write in writes {
+        let found = match &write.act {
+            Act::Create { likeness, .. } => find(run, write.key, write.service, likeness)?
+                .map(|found| judge(likeness, &found, write.service)),
+            Act::Update { .. } | Act::Remove { .. } => None,
+        };
+        match found {
+            Some(verdict) => {
+                adopt_or_hold(
+                    run,
+                    &mut batch,
+                    write.key,
+                    &write.stored,
+                    &write.record,
+                    verdict,
+                )?;
+            }
+            None => left.push(write),
+        }
+    }
+    run.commit(batch)?;
+    Ok(left)
 }
 
 impl Write {

@@ -4,7 +4,7 @@
 //! taken for ours.
 
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{self, Found, Likeness, Service};
+use crate::sage::{self, DocumentLikeness, Found, Likeness, Service};
 use crate::write::ledger::{Job, Run, activity};
 use crate::write::record::{Batch, REMOTE, Reason, Record, RecordKey, Remote, State, Stored};
 use crate::write::remote;
@@ -89,7 +89,8 @@ pub fn judge(likeness: &Likeness, found: &Found, service: Service) -> Verdict {
             ),
             None,
         ),
-        Likeness::Document(document) if sage::key_in(&document.reference).is_some() => {
+        // Another record can have the number: a credit note that of an invoice with a negative total.
+        Likeness::Document(document) if bears_key_of(document, likeness) => {
             Verdict::NotOurs(
                 Reason::new(
                     "differs-in-sage",
@@ -113,6 +114,11 @@ pub fn judge(likeness: &Likeness, found: &Found, service: Service) -> Verdict {
             None,
         ),
     }
+}
+
+fn bears_key_of(found: &DocumentLikeness, own: &Likeness) -> bool {
+    let key = sage::key_in(&found.reference);
+    key.is_some() && matches!(own, Likeness::Document(own) if sage::key_in(&own.reference) == key)
 }
 
 /// Pairs the record with what was found, or holds it; an object belongs to one record only.

@@ -1,5 +1,7 @@
 //! An installation of the add-on: what survives its runs, and the ways to run it.
 
+use std::sync::LazyLock;
+
 use addon_host::manifest::Manifest;
 use chrono::{DateTime, TimeDelta};
 use mock_host::component::{Crash, Plugin};
@@ -26,9 +28,10 @@ pub struct Installation {
 impl Installation {
     /// Set up for a provider, never run; the domain runs natively.
     pub fn new(isp: &Isp, in_step: bool) -> Self {
-        let manifest = Manifest::parse(MANIFEST).expect("the add-on's manifest is valid");
-        let mut host = MockHost::new(World::new(&manifest, isp, in_step)).without_trace();
-        host.settings = settings(&manifest, isp);
+        static PARSED: LazyLock<Manifest> =
+            LazyLock::new(|| Manifest::parse(MANIFEST).expect("the add-on's manifest is valid"));
+        let mut host = MockHost::new(World::new(&PARSED, isp, in_step)).without_trace();
+        host.settings = settings(&PARSED, isp);
         host.fetched_settings.insert("sage_company_id".to_owned());
         for (name, value) in [
             ("run", "1"),
@@ -97,14 +100,18 @@ impl Installation {
 
     /// Runs again whenever a run pauses, as the scheduler would; answers the last outcome and how many runs it took.
     pub fn run_through(&mut self, job: &str) -> (Outcome, u32) {
+        self.try_through(job)
+            .unwrap_or_else(|failure| panic!("{job} fails: {failure:?}"))
+    }
+
+    /// The same; or the failure that ended the job.
+    pub fn try_through(&mut self, job: &str) -> Result<(Outcome, u32), Failure> {
         const MOST: u32 = 200;
         for runs in 1..=MOST {
-            let outcome = self
-                .run(job)
-                .unwrap_or_else(|failure| panic!("{job} fails: {failure:?}"));
+            let outcome = self.run(job)?;
             let resume_at = outcome.resume_at.filter(|_| outcome.state == "paused");
             let Some(resume_at) = resume_at.and_then(|at| i64::try_from(at).ok()) else {
-                return (outcome, runs);
+                return Ok((outcome, runs));
             };
             let resume_at = DateTime::from_timestamp_secs(resume_at).expect("a time near now");
             let now = &mut self.world().now;

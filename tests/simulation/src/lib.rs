@@ -11,6 +11,7 @@ pub mod differences;
 pub mod history;
 pub mod installation;
 pub mod invariants;
+mod line;
 mod native;
 pub mod people;
 pub mod storm;

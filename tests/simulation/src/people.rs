@@ -282,12 +282,14 @@ impl People {
                         id,
                         json!({"amount": cents(rng).to_string()}),
                     )?;
-                    let key = payment["receipt_number"]
-                        .as_str()
-                        .unwrap_or_default()
-                        .strip_prefix("SAGE-");
-                    self.edited_imports
-                        .extend(key.and_then(|key| key.split('-').next()?.parse::<i64>().ok()));
+                    let records = office.splynx.rows("bank_statements_records");
+                    let record = records
+                        .iter()
+                        .find(|row| row["payment_id"] == payment["id"]);
+                    let key = record.map_or(&payment["receipt_number"], |row| &row["additional_1"]);
+                    let key = key.as_str().and_then(|key| key.strip_prefix("SAGE-"));
+                    let receipt = key.and_then(|key| key.split('-').next()?.parse::<i64>().ok());
+                    self.edited_imports.extend(receipt);
                 } else {
                     office.in_splynx("payments", "delete", id, json!({}))?;
                 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use addon_host::connections::auth::{Credential, Stamp, prove, splynx_nonce_at};
-use addon_host::connections::governor::{Ask, Bucket, Limits, Verdict, Why};
+use addon_host::connections::auth::Credential;
+use addon_host::connections::governor::{Bucket, Limits};
 use addon_host::connections::redact::Redactor;
 use addon_host::manifest::Manifest;
 use addon_host::store::ConnectionOverride;
@@ -16,13 +16,12 @@ use sandbox::isp::Isp;
 use sandbox::sage::Sage;
 use sandbox::splynx::Splynx;
 
+use crate::line::{Line, fingerprint, millis, sage_credentials};
 use crate::people::Office;
 use crate::storm::{self, Answered, Asked, Fault, Instead, Storm, Strike};
 
 /// The add-on's real manifest: limits and defaults are those that operators get.
 pub const MANIFEST: &str = include_str!("../../../plugin/addon.toml");
-/// What would wait longer is answered `paused` (http.wit, `send`).
-const LONGEST_WAIT: TimeDelta = TimeDelta::seconds(120);
 /// How long a service takes to answer.
 const LATENCY: TimeDelta = TimeDelta::milliseconds(80);
 
@@ -42,17 +41,6 @@ pub struct World {
     new_password: Option<String>,
 }
 
-/// One connection: what it proves itself with, and how much it may send.
-#[derive(Clone)]
-struct Line {
-    base: &'static str,
-    credentials: Vec<Credential>,
-    limits: Limits,
-    bucket: Bucket,
-    last_nonce: i64,
-    redactor: Redactor,
-}
-
 impl World {
     /// The provider's two services, and an installation that is set up for them.
     pub fn new(manifest: &Manifest, isp: &Isp, in_step: bool) -> Self {
@@ -64,13 +52,14 @@ impl World {
             .map(|(_, value)| Secret::new(value))
             .collect();
         let redactor = Redactor::new(&secrets);
-        let line = |name, base, credentials| Line {
+        let line = |name, base, credentials: Vec<Credential>| Line {
             base,
-            credentials,
             limits: limits(name),
             bucket: Bucket::default(),
             last_nonce: 0,
             redactor: redactor.clone(),
+            fingerprint: fingerprint(&credentials),
+            credentials,
         };
         let splynx_line = line(
             "splynx",
@@ -105,16 +94,16 @@ impl World {
 
     /// The operator enters another Sage password.
     pub fn set_sage_password(&mut self, isp: &Isp, password: &str) {
-        self.sage_line.credentials = sage_credentials(isp, password);
+        self.sage_line.enter(sage_credentials(isp, password));
     }
 
     /// A person enters what Sage's password is by now, and vouches for the other credentials.
     pub fn enter_password(&mut self, isp: &Isp) {
         let password = self.new_password.clone();
         let password = password.as_ref().unwrap_or(&isp.sage.password);
-        self.sage_line.credentials = sage_credentials(isp, password);
+        self.sage_line.enter(sage_credentials(isp, password));
         for line in [&mut self.sage_line, &mut self.splynx_line] {
-            line.bucket.forgive(&line.fingerprint());
+            line.bucket.forgive(&line.fingerprint);
         }
     }
 
@@ -280,7 +269,7 @@ impl World {
         let now = millis(self.host_time());
         let line = self.line(party);
         line.bucket
-            .answered(&line.limits, &line.fingerprint(), response.status, now);
+            .answered(&line.limits, &line.fingerprint, response.status, now);
         let body = String::from_utf8_lossy(&response.body).into_owned();
         let mut answer = Response {
             status: response.status,
@@ -476,97 +465,6 @@ impl mock_host::World for World {
     }
 }
 
-impl Line {
-    /// When the request may go; or why it is not sent.
-    fn wait_for_turn(&mut self, mut now: DateTime<Utc>) -> Result<DateTime<Utc>, Unanswered> {
-        loop {
-            let fingerprint = self.fingerprint();
-            let ask = Ask {
-                credentials: &fingerprint,
-                want: 1,
-                ..Ask::default()
-            };
-            match self.bucket.admit(&self.limits, &ask, millis(now)) {
-                Verdict::Go { .. } => return Ok(now),
-                Verdict::Wait { until, .. }
-                    if until - millis(now) <= LONGEST_WAIT.num_milliseconds() =>
-                {
-                    now = DateTime::from_timestamp_millis(until).expect("a time near now");
-                }
-                Verdict::Wait { until, why } => {
-                    let message = match why {
-                        Why::Pace | Why::Turn | Why::Login => "The pace of the service.",
-                        Why::Day | Why::Share => "The day's requests are used up.",
-                        Why::Block => "The service blocks requests for a while.",
-                    };
-                    return Err(Unanswered {
-                        maybe_sent: false,
-                        reason: Failure {
-                            retry_at: u64::try_from(until / 1_000 + 1).ok(),
-                            ..Failure::new("paused", message)
-                        },
-                    });
-                }
-                Verdict::Refused => {
-                    return Err(Unanswered::not_sent(
-                        "denied",
-                        "The credentials were refused; enter them again.",
-                    ));
-                }
-            }
-        }
-    }
-
-    fn on_the_wire(&mut self, request: &Request, now: DateTime<Utc>) -> sandbox::http::Request {
-        self.last_nonce = splynx_nonce_at(now).max(self.last_nonce + 1);
-        let stamp = Stamp {
-            nonce: self.last_nonce,
-            token: None,
-        };
-        let proof = prove(&self.credentials, stamp);
-        let mut wire =
-            sandbox::http::Request::new(&request.method, &format!("{}{}", self.base, request.path));
-        wire.query = request.query.clone();
-        wire.query.extend(
-            proof
-                .query
-                .into_iter()
-                .map(|(name, value)| (name, value.expose().to_owned())),
-        );
-        wire.headers = request.headers.clone();
-        wire.headers.extend(
-            proof
-                .headers
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value.expose().to_owned())),
-        );
-        wire.body = request.body.clone().into_bytes();
-        wire
-    }
-
-    fn fingerprint(&self) -> String {
-        let proof = prove(&self.credentials, Stamp::default());
-        proof
-            .headers
-            .iter()
-            .map(|(_, value)| value.expose().to_owned())
-            .collect()
-    }
-}
-
-fn sage_credentials(isp: &Isp, password: &str) -> Vec<Credential> {
-    vec![
-        Credential::Basic {
-            user: Secret::new(isp.sage.login.clone()),
-            password: Secret::new(password.to_owned()),
-        },
-        Credential::QueryKey {
-            name: "apikey".to_owned(),
-            value: Secret::new(format!("{{{}}}", isp.sage.api_key)),
-        },
-    ]
-}
-
 /// What the guest sees: the manifest's defaults, the provider's set-up, secrets as `set`.
 pub fn settings(manifest: &Manifest, isp: &Isp) -> BTreeMap<String, String> {
     let mut settings: BTreeMap<String, String> = manifest
@@ -608,8 +506,4 @@ fn lost(code: &str, message: &str) -> Unanswered {
         maybe_sent: true,
         reason: Failure::new(code, message),
     }
-}
-
-fn millis(at: DateTime<Utc>) -> i64 {
-    at.timestamp_millis()
 }

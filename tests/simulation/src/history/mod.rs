@@ -5,6 +5,7 @@
 
 pub mod coverage;
 pub mod draw;
+mod ending;
 mod oracles;
 mod provider;
 mod shrink;
@@ -247,7 +248,7 @@ impl<'h> Life<'h> {
         *at = None;
         self.tell(|| "healing".to_owned());
         self.heal()?;
-        oracles::judge(self, true)?;
+        ending::judge(self, true)?;
         self.quiet()?;
         match self.history.end {
             End::Kept => return Ok(()),
@@ -259,7 +260,7 @@ impl<'h> Life<'h> {
         self.tell(|| format!("the store: {:?}", self.history.end));
         self.watch.forget();
         self.heal()?;
-        oracles::judge(self, false)?;
+        ending::judge(self, false)?;
         self.quiet()
     }
 

@@ -247,6 +247,21 @@ impl Life {
         self.installation.world().faults = FaultPlan::new(plan);
     }
 
+    /// The evening's sync; one that Sage leaves without any answer is begun again an hour later, as the schedule does.
+    fn evening_sync(&mut self) {
+        const ATTEMPTS: usize = 5;
+        for _ in 0..ATTEMPTS {
+            match self.installation.try_through("sync") {
+                Ok(_) => return,
+                Err(failure) if failure.code == "connection-lost" => {
+                    self.installation.advance(chrono::TimeDelta::hours(1));
+                }
+                Err(failure) => panic!("{}: the sync fails: {failure:?}", self.day),
+            }
+        }
+        panic!("{}: the sync fails {ATTEMPTS} times", self.day);
+    }
+
     fn live_a_day(&mut self, month: &Month) {
         let (day, isp) = (self.day, self.isp.clone());
         let evening = day.and_hms_opt(16, 30, 0).expect("a time of day").and_utc();
@@ -266,7 +281,7 @@ impl Life {
             self.installation
                 .run_and_die("sync", DeathPoint { call, side });
         }
-        self.installation.run_through("sync");
+        self.evening_sync();
         self.installation.world().faults = FaultPlan::new(Plan::default());
         self.day = day + Days::new(1);
     }
