@@ -64,6 +64,10 @@ pub struct Expected {
 
 /// Carries the writes out, in their order.
 pub fn execute(run: &mut Run, writes: Vec<Write>) -> Job<()> {
+    let now = run.cap.now();
+    let settle = run.settings.settle;
+    let free = |write: &Write| !write.could_be_overtaken(now, settle);
+    let writes = writes.into_iter().filter(free).collect();
     let mut writes = meet(run, writes)?;
     while let Some(first) = writes.first() {
         let most = if first.is_batched() {
@@ -125,6 +129,13 @@ impl Write {
     fn stored_hash(&self) -> String {
         let before = self.stored.record.as_ref();
         before.map(|record| record.hash.clone()).unwrap_or_default()
+    }
+
+    /// Whether an earlier update could still arrive, and undo what this one says: it stays planned until then.
+    fn could_be_overtaken(&self, now: u64, settle: u64) -> bool {
+        let before = self.stored.record.as_ref();
+        let until = before.and_then(|record| record.update_in_flight_until);
+        until.is_some_and(|until| now < until + settle)
     }
 
     /// Only allocations can be saved many at once (Sage API 2.13).
@@ -458,7 +469,11 @@ fn uncertain(batch: &mut Batch, write: &mut Write, why: &str, now: u64) {
             );
         }
         // An update says the same thing however often it is sent.
-        None => record = record.failed_once_more(&write.record.hash, "Sage"),
+        None => {
+            record = record
+                .update_lost(now)
+                .failed_once_more(&write.record.hash, "Sage");
+        }
     }
     batch
         .activities

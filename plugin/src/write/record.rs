@@ -231,6 +231,9 @@ pub struct Intent {
     pub in_flight_until: u64,
 }
 
+/// In place of a hash where it is not known which content Sage holds: like no content's, so that the record is saved again.
+const NEITHER: &str = "?";
+
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Record {
     pub state: State,
@@ -260,6 +263,10 @@ pub struct Record {
     pub allocated_in_sage: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
+    /// Seconds since the Unix epoch: an update whose answer was lost may have been in flight until then. The last one to arrive wins,
+    /// so nothing newer is sent before it must have arrived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_in_flight_until: Option<u64>,
     #[serde(default)]
     pub reason: Reason,
 }
@@ -268,6 +275,14 @@ impl Record {
     /// A person has said that it is to be tried again; what was planned for another cause has no reason.
     pub fn is_retried(&self) -> bool {
         self.state == State::Planned && !self.reason.code.is_empty()
+    }
+
+    /// An update was on its way when its answer, or its run, was lost: Sage holds the old content, the new one, or will.
+    pub fn update_lost(mut self, now: u64) -> Self {
+        self.state = State::Planned;
+        self.update_in_flight_until = Some(now);
+        NEITHER.clone_into(&mut self.hash);
+        self
     }
 
     /// The service failed over what was sent (`hash`), without having stored it. It is tried again, but not for ever: one record at which a

@@ -58,7 +58,7 @@ fn mark_uncertain(run: &mut Run, keys: Vec<RecordKey>) -> Job<Vec<(RecordKey, St
                         "Nothing to do: it is looked up in Sage before anything is sent again.",
                     );
                 }
-                None => record.state = State::Planned,
+                None => record = record.update_lost(now),
             }
             stored = batch.put(key, &stored, record.clone());
         }

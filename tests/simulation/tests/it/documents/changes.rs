@@ -20,6 +20,27 @@ fn standing(state: &str, code: &str) -> (String, String) {
     (state.to_owned(), code.to_owned())
 }
 
+/// Sage has stored a change whose answer was lost, and Splynx takes the change back: so does Sage.
+#[test]
+fn a_change_taken_back_after_a_lost_answer_is_taken_back_in_sage() {
+    let (mut desk, invoice) = sent();
+    let before = money(&desk.in_sage(invoice)["Total"]);
+    desk.reprice(invoice, "300");
+    desk.with_fault(
+        "sage",
+        json!({"path": "TaxInvoice/Save"}),
+        &json!("drop-after"),
+    );
+    desk.export_invoices();
+    desk.without_faults();
+    assert_ne!(money(&desk.in_sage(invoice)["Total"]), before);
+    desk.reprice(invoice, "100");
+    desk.pass(6);
+    desk.export_invoices();
+    assert_eq!(money(&desk.in_sage(invoice)["Total"]), before);
+    assert_eq!(desk.standing("invoice", invoice), standing("synced", ""));
+}
+
 /// D7: a changed unpaid invoice is sent again as an update of the same document; what Sage's users put into its other fields stays.
 #[test]
 pub fn a_changed_invoice_updates_its_document_and_keeps_what_sages_users_wrote() {
