@@ -297,6 +297,14 @@ fn decide(
     let record = stored.record.as_ref();
     let (payer, invoice) = match (ends.remote(relation.payer), ends.remote(relation.invoice)) {
         (Ok(payer), Ok(invoice)) => (payer, invoice),
+        // It was planned when this was not known yet.
+        (Err(None), _) | (_, Err(None)) if record.is_some_and(|r| r.remote.is_none()) => {
+            return Ok(Decision::skip(Reason::new(
+                "end-not-ours",
+                "One of its ends is not ours to tell Sage of: its money came from Sage, or it is from before the dates to export from.",
+                "",
+            )));
+        }
         (Err(None), _) | (_, Err(None)) => return Ok(Decision::Keep),
         (Err(Some(aside)), _) | (_, Err(Some(aside))) => return Ok(Decision::SetAside(aside)),
     };

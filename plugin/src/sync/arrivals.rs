@@ -40,10 +40,11 @@ pub fn handle(run: &mut Run, rows: Vec<Value>, gone: Vec<i64>) -> Job<()> {
         let key = RecordKey::new(Kind::Receipt, id);
         let stored = records.remove(&key).unwrap_or_default();
         let saved = sheets.remove(&id);
-        if is_decided(&stored) {
+        let receipt = page.iter().find(|receipt| receipt.id == id);
+        if receipt.is_some() && is_decided(&stored) {
             continue;
         }
-        match (page.iter().find(|receipt| receipt.id == id), saved) {
+        match (receipt, saved) {
             (Some(receipt), saved) => {
                 let saved = match saved {
                     Some(sheet) => made::brought_up_to_date(run, id, sheet)?,

@@ -49,6 +49,9 @@ pub struct Line {
     /// Digest of what the record says.
     pub written: String,
     pub paid: Option<Paid>,
+    /// Another payment of the same money, which people made on Splynx's own screen while ours was on its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid_again: Option<i64>,
     /// Its record says so as well.
     pub closed: bool,
     /// A request that may have been acted on.

@@ -11,7 +11,7 @@ use crate::splynx::writes::{self, PAYMENTS};
 use crate::splynx::{self, Payment, Resource, StatementRecord, Window};
 use crate::sync::lines::{Creation, KEY_PREFIX, Paid, Sheet};
 use crate::sync::statements::{
-    FROM_SAGE, UNPAIRED, enter, entered_news, id_key, save_sheet, sheets,
+    FROM_SAGE, UNPAIRED, enter, enter_again, entered_news, id_key, save_sheet, sheets,
 };
 use crate::write::ledger::{Job, META, Run, activity};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
@@ -171,6 +171,10 @@ pub fn adopt(run: &mut Run, receipt: i64) -> Job<Sheet> {
                 payment,
                 ..Paid::default()
             });
+        let paid = line.paid.as_ref().map(|paid| paid.payment);
+        line.paid_again = record
+            .and_then(|record| record.payment)
+            .filter(|payment| Some(*payment) != paid);
         sheet.statement = sheet.statement.or(record.map(|record| record.statement));
     }
     Ok(sheet)
@@ -309,6 +313,11 @@ fn note_pairs(run: &mut Run, decided: Map<String, StatementRecord>) -> Job<()> {
                 continue;
             };
             match found.payment {
+                // Ours may be there too: that is looked up first.
+                Some(payment) if line.flight.is_some() => {
+                    let (label, customer) = (&record.label, record.customer);
+                    enter_again(run, &mut batch, receipt, label, customer, line, payment)?;
+                }
                 Some(payment) => {
                     line.paid = Some(Paid {
                         payment,

@@ -290,6 +290,19 @@ fn owed(sheet: &Sheet) -> Option<Reason> {
             ),
         ));
     }
+    if let Some((paid, again)) = sheet
+        .lines
+        .iter()
+        .find_map(|line| Some((line.paid.as_ref()?.payment, line.paid_again?)))
+    {
+        return Some(Reason::new(
+            "paid-twice",
+            format!(
+                "Somebody paired its line on Splynx's own screen while its payment was being made: the payments {paid} and {again} are the same money."
+            ),
+            format!("Delete payment {again} in Splynx, then mark this as done."),
+        ));
+    }
     let moved = sheet.lines.iter().filter_map(|line| line.paid.as_ref());
     moved
         .clone()

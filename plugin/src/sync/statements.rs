@@ -10,7 +10,7 @@ use crate::capability::{Activity, Request};
 use crate::collect::{Map, ToMap, ToSet};
 use crate::json;
 use crate::splynx::writes::{self, Reply};
-use crate::splynx::{Resource, StatementRecord};
+use crate::splynx::{self, Resource, StatementRecord};
 use crate::sync::lines::{Creation, Fate, Flight, Line, Paid, Sheet, Step};
 use crate::sync::receipts::standing;
 use crate::write::ledger::{Halt, Job, Run, activity};
@@ -219,6 +219,7 @@ fn perform(run: &mut Run, works: &mut [Work]) -> Job<()> {
         if steps.is_empty() {
             return run.advance(idle);
         }
+        let steps = undecided(run, works, steps)?;
         send(run, works, &steps)?;
         let done = works.iter().filter(|work| work.steps().is_empty()).count();
         let open = works.len() - done;
@@ -304,6 +305,59 @@ fn statement(run: &mut Run, title: &str) -> Job<Option<i64>> {
             Ok(None)
         }
     }
+}
+
+/// The steps without changes of records that people have paired meanwhile on Splynx's own screen: what they made of them stands.
+fn undecided(
+    run: &mut Run,
+    works: &mut [Work],
+    mut steps: Vec<(usize, u32, Step)>,
+) -> Job<Vec<(usize, u32, Step)>> {
+    let changed = |works: &[Work], (place, number, step): (usize, u32, Step)| {
+        let line = works[place].sheet.lines.iter().find(|l| l.number == number);
+        line?.record.filter(|_| step.creates().is_none())
+    };
+    let ids: Vec<i64> = steps.iter().filter_map(|s| changed(works, *s)).collect();
+    let page = splynx::by_ids::<StatementRecord>(run, &ids)?;
+    let payments = page.records.iter();
+    let payments = payments.filter_map(|r| Some((r.id, r.payment?))).to_map();
+    let mut batch = Batch::default();
+    let mut decided = Vec::new();
+    for &step in &steps {
+        let record = changed(works, step);
+        let Some(payment) = record.and_then(|id| payments.get(&id).copied()) else {
+            continue;
+        };
+        let (place, number, _) = step;
+        let work = &mut works[place];
+        let Some(line) = work.sheet.line_mut(number) else {
+            continue;
+        };
+        match &line.paid {
+            Some(paid) if paid.payment == payment => continue,
+            Some(_) => {
+                line.paid_again = Some(payment);
+                line.closed = true;
+                let line = line.clone();
+                let (label, customer) = (&work.record.label, work.record.customer);
+                enter_again(
+                    run,
+                    &mut batch,
+                    work.receipt,
+                    label,
+                    customer,
+                    &line,
+                    payment,
+                )?;
+            }
+            // A later run takes it as the line's.
+            None => work.trouble = Some(Trouble::Later),
+        }
+        decided.push((place, number));
+    }
+    run.commit(batch)?;
+    steps.retain(|(place, number, _)| !decided.contains(&(*place, *number)));
+    Ok(steps)
 }
 
 /// One batch: intents, requests, answers.
@@ -535,6 +589,24 @@ pub fn enter(
     }
     batch.activities.push(news);
     Ok(())
+}
+
+/// Notes a payment that people made of a line for which ours may be there too, once.
+pub fn enter_again(
+    run: &mut Run,
+    batch: &mut Batch,
+    receipt: i64,
+    label: &str,
+    customer: i64,
+    line: &Line,
+    payment: i64,
+) -> Job<()> {
+    if !run.cap.get(FROM_SAGE, &[id_key(payment)])?.is_empty() {
+        return Ok(());
+    }
+    let of = Creation::Payment;
+    let news = entered_news(receipt, label, customer, line, of, payment);
+    enter(run, batch, receipt, line.number, of, payment, news)
 }
 
 /// Why a payment that was made from a receipt does not go to Sage (D10).

@@ -141,7 +141,15 @@ impl<'a> Run<'a> {
         }
     }
 
-    pub fn commit(&mut self, batch: Batch) -> Job<()> {
+    /// Records that waited for what has become of others are planned again in the same commit, so that a crash cannot leave them
+    /// waiting; those that are in it themselves have just been judged.
+    pub fn commit(&mut self, mut batch: Batch) -> Job<()> {
+        for token in std::mem::take(&mut batch.came_true) {
+            let mut after = String::new();
+            while let Some(last) = self.plan_waiting(&mut batch, &token, &after)? {
+                after = last;
+            }
+        }
         if !batch.is_empty() {
             let (expect, changes, activities) = batch.into_parts();
             self.cap.commit(expect, changes, activities)?;
@@ -216,8 +224,7 @@ impl<'a> Run<'a> {
         entries.into_iter().map(parse).collect()
     }
 
-    /// Stores a record's new state. Records that waited for this one, or for what it is paired with, are planned again in the
-    /// same commit, so that a crash cannot leave them waiting.
+    /// Stores a record's new state, and notes whom it lets go on: who waited for this one, or for what it is paired with.
     pub fn put(
         &mut self,
         batch: &mut Batch,
@@ -239,14 +246,8 @@ impl<'a> Run<'a> {
         if moves_money && !news.is_empty() {
             batch.look_at_allocations(new.customer);
         }
-        let stored = batch.put(key, old, new);
-        for token in news {
-            let mut after = String::new();
-            while let Some(last) = self.plan_waiting(batch, &token, &after)? {
-                after = last;
-            }
-        }
-        Ok(stored)
+        batch.came_true.extend(news);
+        Ok(batch.put(key, old, new))
     }
 
     /// Everything that waits for a setting is planned again, because it has changed.

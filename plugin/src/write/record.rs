@@ -363,6 +363,8 @@ pub struct Batch {
     /// Customers whose allocations are to be looked at.
     allocating: Set<i64>,
     doubts_arithmetic: bool,
+    /// What records may have waited for.
+    pub came_true: Vec<String>,
 }
 
 impl Batch {

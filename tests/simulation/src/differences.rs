@@ -108,6 +108,7 @@ const EXPLAINS: &[(&str, &[&str])] = &[
             "deleted",
             "partner-ignored",
             "payment-deleted",
+            "paid-twice",
             "decided-in-splynx",
             "refused",
             "discount",

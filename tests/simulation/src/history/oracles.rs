@@ -414,6 +414,8 @@ pub fn preview_is_truth(life: &mut Life, job: &'static str) -> Verdict {
             "Sage stored",
             "Sage already has",
             "Sage has allocated",
+            // It allocates receipts by itself (F27).
+            "In Sage the receipt",
             "Splynx refused",
         ]
         .iter()
