@@ -2,6 +2,7 @@
 
 use crate::addon::{Query, Rows};
 use crate::capability::{Pair, Row};
+use crate::json;
 use crate::pages::{refuse, value};
 use crate::sage::{self, Service};
 use crate::write::ledger::{Job, Run, activity};
@@ -162,8 +163,31 @@ fn linked(
             ));
         }
     };
-    if sage::get_one(run, service, id)?.is_none() {
-        return Err(refuse(format!("Sage has no {} {id}.", service.title())));
+    let title = service.title();
+    let Some(object) = sage::get_one(run, service, id)? else {
+        return Err(refuse(format!("Sage has no {title} {id}.")));
+    };
+    if let Some(other) =
+        sage::key_in(&json::text(&object, "Reference")).filter(|other| *other != key)
+    {
+        return Err(refuse(format!(
+            "The {title} {id} was made for the {} {} of Splynx, as its reference says. The next run joins those two.",
+            other.kind.name(),
+            other.id
+        )));
+    }
+    // The pairs of customers are parted on the page Pairing.
+    if let Some(old) = record
+        .remote
+        .as_ref()
+        .filter(|old| old.id != id && key.kind != Kind::Customer)
+        && sage::get_one(run, old.service, old.id)?.is_some()
+    {
+        return Err(refuse(format!(
+            "It is in Sage already, as {} {}. Delete that one there first.",
+            old.service.title(),
+            old.id
+        )));
     }
     Ok(Record {
         state: State::Synced,

@@ -289,8 +289,18 @@ pub fn get_one_as(
         return Ok(None);
     }
     let object = body(check(run, response)?, &path)?;
-    // Nothing may also come as the literal null (Sage API 1.5).
-    Ok((!object.is_null()).then_some(object))
+    if object.is_object() && json::integer(&object, "ID") == Some(id) {
+        return Ok(Some(object));
+    }
+    // Nothing may also come as the literal null (Sage API 1.5), but so may a failure: a list is plainer.
+    if object.is_null() {
+        let only = format!("ID eq {id}");
+        let (rows, _) = newer(run, service.name(), id - 1, Some(&only))?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+    }
+    Err(unexpected(&path, "the object was expected"))
 }
 
 fn company(run: &Run) -> Vec<Pair> {
