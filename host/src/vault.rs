@@ -61,6 +61,7 @@ pub enum VaultError {
 pub struct Vault {
     sealing: Zeroizing<[u8; KEY_BYTES]>,
     fingerprinting: Zeroizing<[u8; KEY_BYTES]>,
+    compiling: Zeroizing<[u8; KEY_BYTES]>,
 }
 
 impl fmt::Debug for Vault {
@@ -107,7 +108,13 @@ impl Vault {
         Ok(Self {
             sealing: derive(&master, "seal"),
             fingerprinting: derive(&master, "fingerprint"),
+            compiling: derive(&master, "compiled components"),
         })
+    }
+
+    /// The key by which compiled components are known for this host's own.
+    pub fn compiling_key(&self) -> Zeroizing<[u8; KEY_BYTES]> {
+        self.compiling.clone()
     }
 
     /// Encrypts a secret for one place.

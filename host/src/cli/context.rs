@@ -93,7 +93,7 @@ impl Context {
 pub async fn installed(store: &Store, name: &str) -> Result<(Installation, Manifest)> {
     let installation = store.installation(name).await?;
     let version = store
-        .active_addon(&installation.addon)
+        .addon_of(&installation)
         .await?
         .ok_or_else(|| anyhow!("add-on `{}` is not installed", installation.addon))?;
     Ok((installation, Manifest::parse(&version.manifest)?))

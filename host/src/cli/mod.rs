@@ -20,6 +20,7 @@ mod report;
 mod restore;
 mod run;
 mod runs;
+mod secret_input;
 mod serve;
 mod settings;
 mod user;

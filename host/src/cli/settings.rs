@@ -1,17 +1,17 @@
 //! `addon-host settings …`. Secrets come in on standard input, never as an argument that others can see, and never go out.
 
-use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
 use addon_host::manifest::{Manifest, SettingKind};
 use addon_host::store::{StoredSetting, StoredValue};
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::check;
 use super::context::{Context, installed};
 use super::output::{instant, table};
+use super::secret_input;
 
 #[derive(Args)]
 pub struct Settings {
@@ -31,9 +31,6 @@ enum Change {
     /// Sets a secret to what standard input holds, without the last line break
     SetSecret { key: String },
 }
-
-/// Longer than any secret.
-const MOST_STDIN_BYTES: u64 = 64 << 10;
 
 impl Settings {
     pub async fn execute(self, context: &Context) -> Result<ExitCode> {
@@ -66,7 +63,7 @@ impl Settings {
                         manifest.addon.id
                     );
                 }
-                let value = read_secret()?;
+                let value = secret_input::read()?;
                 vec![(key, value)]
             }
         };
@@ -171,22 +168,6 @@ fn is_secret(manifest: &Manifest, key: &str) -> bool {
     manifest
         .setting(key)
         .is_some_and(|spec| spec.kind == SettingKind::Secret)
-}
-
-fn read_secret() -> Result<String> {
-    if std::io::stdin().is_terminal() {
-        eprintln!("Type the value, then Enter and Ctrl-D (it shows as you type):");
-    }
-    let mut text = String::new();
-    let read = std::io::stdin()
-        .take(MOST_STDIN_BYTES)
-        .read_to_string(&mut text);
-    read.context("standard input cannot be read as text")?;
-    let text = text
-        .strip_suffix('\n')
-        .map(|text| text.strip_suffix('\r').unwrap_or(text))
-        .unwrap_or(&text);
-    Ok(text.to_owned())
 }
 
 pub fn pair(text: &str) -> Result<(String, String)> {

@@ -9,6 +9,7 @@ mod inputs;
 mod offered;
 mod packages;
 mod pages;
+mod probation;
 mod readiness;
 mod traffic;
 
@@ -25,11 +26,14 @@ use self::inputs::check;
 use crate::clock::{Clock, SystemClock};
 use crate::connections::Connections;
 use crate::connections::halt::{Halter, Reason};
-use crate::runs::{Instance, Limits, Loaded, Purpose, Runtime, Services, Task, Work};
+use crate::runs::{
+    CompiledComponents, Instance, Limits, Loaded, Purpose, Runtime, Services, Task, Work,
+};
 use crate::store::{Failure, Installation, Outcome, RunId, RunState, Store, Trigger};
 use crate::vault::Vault;
 
 pub use self::error::HostError;
+pub use self::packages::{Offer, Terms};
 pub use self::pages::{ActRequest, answer};
 pub use self::traffic::{ConnectionState, Forecast};
 pub use crate::runs::{Finding, Query, Rows};
@@ -105,7 +109,11 @@ impl Host {
         let lease = TimeDelta::from_std(limits.lease).unwrap_or(TimeDelta::MAX);
         let store = Store::open(&config.database_url).await?.with_lease(lease);
         let vault = Arc::new(Vault::open(&Vault::key_file(&config.data_dir))?);
-        let runtime = Runtime::new().map_err(|error| HostError::Runtime(format!("{error:#}")))?;
+        let compiled =
+            CompiledComponents::new(&config.data_dir.join("compiled"), vault.compiling_key());
+        let runtime = Runtime::new()
+            .map_err(|error| HostError::Runtime(format!("{error:#}")))?
+            .keeping(compiled);
         let connections = Connections::new(store.clone(), clock.clone());
         let services = Services {
             store,
@@ -135,7 +143,7 @@ impl Host {
         let not_installed = || HostError::NotInstalled(installation.addon.clone());
         let active = self
             .store()
-            .active_addon(&installation.addon)
+            .addon_of(&installation)
             .await?
             .ok_or_else(not_installed)?;
         let known = self.0.loaded.lock().await.get(&active.sha256).cloned();
@@ -192,8 +200,9 @@ impl Host {
         self.running().insert(id, work.halter());
         let host = self.clone();
         let outcome = tokio::spawn(async move {
-            let outcome = work.perform().await;
+            let outcome = work.clone().perform().await;
             host.running().remove(&id);
+            host.judge(&work, &outcome).await;
             outcome
         });
         Ok(RunHandle { id, outcome })

@@ -159,7 +159,7 @@ impl Host {
     async fn lines(&self, installation: &str) -> Result<Lines, HostError> {
         let Services { store, vault, .. } = &self.0.services;
         let found = store.installation(installation).await?;
-        let active = store.active_addon(&found.addon).await?;
+        let active = store.addon_of(&found).await?;
         let active = active.ok_or_else(|| HostError::NotInstalled(found.addon.clone()))?;
         let manifest = Manifest::parse(&active.manifest)?;
         let settings = Settings::load(store, vault, &manifest, installation).await?;

@@ -76,6 +76,8 @@ pub struct Addon {
     pub interface: semver::Version,
     /// File name of the component inside the package.
     pub component: String,
+    /// Grows with every package that is shipped, whatever its version: a lower one is no update.
+    pub serial: u32,
     /// Version of the stored state; the guest's `migrate` brings older state to it.
     pub state: u32,
 }

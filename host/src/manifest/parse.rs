@@ -57,6 +57,7 @@ fn addon(table: Table<'_>) -> Addon {
         description: table.maybe_text("description").unwrap_or_default(),
         interface: interface(&table),
         component: component(&table),
+        serial: table.count("serial", 0..=u32::MAX, Some(0)),
         state: table.count("state", 1..=u32::MAX, Some(1)),
     };
     table.done();

@@ -1,14 +1,21 @@
-//! Packages: one `.addon` file (a zip) with the manifest, the component, and optionally an icon and texts.
+//! Packages: one `.addon` file with the manifest, the component, and optionally an icon and texts; a zip archive, behind its makers'
+//! signature.
 //!
 //! A package comes from outside. It is never unpacked to disk: only names that are known are read, into memory, up to a
 //! size; whatever is built to be seen differently by two readers is refused (see [`mod@read`]). What the component may do
 //! is audited elsewhere, before a package becomes active.
 
+mod changes;
 mod pack;
 mod read;
+mod signature;
 
+pub use changes::{Changes, auth, hosts, may_replace};
 pub use pack::pack;
 pub use read::read;
+pub use signature::{
+    NewKeys, Parts, PublicKey, SecretKey, Signature, SignatureError, make_keys, split,
+};
 
 use std::collections::BTreeMap;
 use std::io;
@@ -28,7 +35,7 @@ pub struct Package {
     pub component: Vec<u8>,
     /// Of the component, in lower-case hexadecimal.
     pub component_sha256: String,
-    /// Of the whole file: the package's identity.
+    /// Of the archive: the package's identity, whoever signed it.
     pub sha256: String,
     /// README, licence and changes, by file name.
     pub texts: BTreeMap<String, String>,
@@ -50,6 +57,10 @@ pub enum PackageError {
     Missing(String),
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+    #[error("{0}")]
+    Untrusted(String),
     #[error("`{name}` is not a WebAssembly component: {why}")]
     NoComponent { name: String, why: &'static str },
     #[error("{0}")]
@@ -61,37 +72,11 @@ const ICON: &str = "icon.png";
 const TEXTS: [&str; 3] = ["README.md", "CHANGELOG.md", "LICENSE"];
 
 /// Most bytes of the file, and of each part of it once unpacked.
-const LARGEST_PACKAGE: usize = 32 << 20;
+pub const LARGEST_PACKAGE: usize = 32 << 20;
 const LARGEST_COMPONENT: usize = 32 << 20;
 const LARGEST_MANIFEST: usize = 256 << 10;
 const LARGEST_ICON: usize = 256 << 10;
 const LARGEST_TEXT: usize = 1 << 20;
-
-/// Whether a package may take the place of the active one of the same add-on. Going back to an earlier version is not an
-/// update: code that is older than the stored state must be a person's decision.
-pub fn may_replace(current: &Manifest, next: &Manifest) -> Result<(), PackageError> {
-    let (current, next) = (&current.addon, &next.addon);
-    let refused = |text: String| Err(PackageError::NoUpdate(text));
-    if current.id != next.id {
-        return refused(format!(
-            "the package is of add-on `{}`, not `{}`",
-            next.id, current.id
-        ));
-    }
-    if next.version < current.version {
-        return refused(format!(
-            "version {} is installed, and {} is older",
-            current.version, next.version
-        ));
-    }
-    if next.state < current.state {
-        return refused(format!(
-            "its state version {} is older than the installed {}",
-            next.state, current.state
-        ));
-    }
-    Ok(())
-}
 
 /// SHA-256 in lower-case hexadecimal.
 fn sha256(bytes: &[u8]) -> String {

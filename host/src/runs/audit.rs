@@ -53,16 +53,18 @@ pub enum AuditError {
     Misfit(String),
 }
 
-/// Checks, compiles and links a component; what it answers can be instantiated any number of times. Takes long: it belongs
-/// on a thread of its own.
+/// Validates and compiles a component. Takes long: it belongs on a thread of its own.
+pub fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, AuditError> {
+    check_kind(bytes)?;
+    Component::from_binary(engine, bytes).map_err(|error| AuditError::Invalid(format!("{error:#}")))
+}
+
+/// Checks and links a component; what it answers can be instantiated any number of times.
 pub fn admit(
     engine: &Engine,
     linker: &GuestLinker,
-    bytes: &[u8],
+    component: &Component,
 ) -> Result<SyncAddonPre<Guest>, AuditError> {
-    check_kind(bytes)?;
-    let component = Component::from_binary(engine, bytes)
-        .map_err(|error| AuditError::Invalid(format!("{error:#}")))?;
     let kind = component.component_type();
     for (import, _) in kind.imports(engine) {
         check_import(import)?;
@@ -71,7 +73,7 @@ pub fn admit(
         return Err(AuditError::NoEntry);
     }
     let misfit = |error: wasmtime::Error| AuditError::Misfit(format!("{error:#}"));
-    SyncAddonPre::new(linker.instantiate_pre(&component).map_err(misfit)?).map_err(misfit)
+    SyncAddonPre::new(linker.instantiate_pre(component).map_err(misfit)?).map_err(misfit)
 }
 
 /// The first eight bytes tell: the name of the format, its version, and whether it is a module or a component.

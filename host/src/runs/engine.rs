@@ -12,6 +12,7 @@ use wasmtime::{Config, Engine, ResourceLimiter, Store, UpdateDeadline};
 
 use super::audit::{self, AuditError};
 use super::bindings::{SyncAddon, SyncAddonPre};
+use super::compiled::CompiledComponents;
 use super::guest::Guest;
 use crate::store::LEASE_SECONDS;
 
@@ -66,6 +67,8 @@ impl Default for Limits {
 pub struct Runtime {
     engine: Engine,
     linker: GuestLinker,
+    /// Where compiled components are kept, if anywhere.
+    compiled: Option<CompiledComponents>,
 }
 
 impl Runtime {
@@ -78,14 +81,51 @@ impl Runtime {
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         SyncAddon::add_to_linker::<_, HasSelf<Guest>>(&mut linker, |guest| guest)?;
         move_epoch(&engine)?;
-        Ok(Self { engine, linker })
+        Ok(Self {
+            engine,
+            linker,
+            compiled: None,
+        })
     }
 
-    /// Audits and compiles a component; takes up to a second.
-    pub async fn admit(&self, component: Vec<u8>) -> Result<SyncAddonPre<Guest>, AuditError> {
-        let Self { engine, linker } = self.clone();
-        let admitted =
-            tokio::task::spawn_blocking(move || audit::admit(&engine, &linker, &component)).await;
+    /// The same, with a place to keep what was compiled.
+    #[must_use]
+    pub fn keeping(self, compiled: CompiledComponents) -> Self {
+        Self {
+            compiled: Some(compiled),
+            ..self
+        }
+    }
+
+    /// Audits and compiles a component, which takes some seconds where it was not kept. `sha256`: its digest.
+    pub async fn admit(
+        &self,
+        component: Vec<u8>,
+        sha256: &str,
+    ) -> Result<SyncAddonPre<Guest>, AuditError> {
+        let Self {
+            engine,
+            linker,
+            compiled,
+        } = self.clone();
+        let sha256 = sha256.to_owned();
+        let admit = move || {
+            let kept = compiled
+                .as_ref()
+                .and_then(|compiled| compiled.load(&engine, &sha256));
+            let component = match kept {
+                Some(component) => component,
+                None => {
+                    let component = audit::compile(&engine, &component)?;
+                    if let Some(compiled) = &compiled {
+                        compiled.keep(&engine, &sha256, &component);
+                    }
+                    component
+                }
+            };
+            audit::admit(&engine, &linker, &component)
+        };
+        let admitted = tokio::task::spawn_blocking(admit).await;
         admitted.unwrap_or_else(|error| Err(AuditError::Invalid(error.to_string())))
     }
 

@@ -6,6 +6,7 @@
 
 mod audit;
 mod bindings;
+mod compiled;
 mod context;
 mod desk;
 mod engine;
@@ -15,8 +16,9 @@ mod journal;
 mod work;
 
 pub use audit::AuditError;
+pub use compiled::CompiledComponents;
 pub use context::time_zone;
 pub use desk::{Loaded, Purpose, Services};
 pub use engine::{Limits, Runtime};
 pub use instance::{Finding, Instance, Query, Rows};
-pub use work::{ANSWER, BeginError, CALLS_TO, Task, WRITES_TO, Work};
+pub use work::{ANSWER, BeginError, CALLS_TO, MIGRATION_FAILED, Task, WRITES_TO, Work};

@@ -45,7 +45,12 @@ pub enum Task {
         rows: Vec<String>,
         values: Vec<(String, String)>,
     },
+    /// Brings the stored state to the version that the add-on needs, and nothing else.
+    Migrate,
 }
+
+/// Why a run failed that could not bring the stored state up to date.
+pub const MIGRATION_FAILED: &str = "migration";
 
 /// Name of an act's answer in its outcome.
 pub const ANSWER: &str = "answer";
@@ -92,6 +97,7 @@ impl Task {
         match self {
             Self::Job { job, .. } => job.clone(),
             Self::Act { page, act, .. } => format!("{page}/{act}"),
+            Self::Migrate => "migrate".to_owned(),
         }
     }
 
@@ -123,6 +129,7 @@ impl Task {
                     .map(cut)
                     .collect()
             }
+            Self::Migrate => Vec::new(),
         }
     }
 }
@@ -204,6 +211,19 @@ impl Work {
 
     pub fn id(&self) -> RunId {
         self.run
+    }
+
+    /// The version that it runs.
+    pub fn loaded(&self) -> &Loaded {
+        &self.loaded
+    }
+
+    pub fn installation(&self) -> &Installation {
+        &self.installation
+    }
+
+    pub fn is_preview(&self) -> bool {
+        self.task.is_preview()
     }
 
     /// For telling it to stop without the way through the store.
@@ -311,7 +331,7 @@ impl Work {
             Some(fence) if state < wanted => self.migrate(fence, state, wanted).await?,
             None if state < wanted => {
                 let message = "The add-on was updated and its stored state is not yet brought up to date. Run a job first.";
-                return Err(Failure::new("migration", message));
+                return Err(Failure::new("migration-due", message));
             }
             _ => {}
         }
@@ -345,31 +365,48 @@ impl Work {
                     .act(page, act, rows, values)
                     .await?;
                 let more = vec![(ANSWER.to_owned(), answer)];
-                Ok(Outcome {
-                    state: RunState::Finished,
-                    resume_at: None,
-                    why: None,
-                    counts: Vec::new(),
-                    more,
+                Ok(finished(more))
+            }
+            Task::Migrate => Ok(finished(Vec::new())),
+        }
+    }
+
+    /// A migration that fails is undone: the tables are as they were, and the version before can go on with them.
+    async fn migrate(&self, fence: &Fence, state: u32, wanted: u32) -> Answered<()> {
+        let store = &self.services.store;
+        let fenced = || Failure::new("fenced", "The run lost its lease before the migration.");
+        if !store.keep_snapshot(fence).await? {
+            return Err(fenced());
+        }
+        match self.try_migrate(fence, state, wanted).await {
+            Ok(()) => Ok(store
+                .set_state_version(&self.installation.name, wanted)
+                .await?),
+            Err(why) => {
+                store
+                    .restore_snapshot(fence, self.installation.stored_bytes)
+                    .await?;
+                let message = format!(
+                    "The add-on could not bring its stored state from version {state} to {wanted}, and it is as it was: {}",
+                    why.message
+                );
+                Err(Failure {
+                    code: MIGRATION_FAILED.to_owned(),
+                    message,
+                    ..why
                 })
             }
         }
     }
 
-    async fn migrate(&self, fence: &Fence, state: u32, wanted: u32) -> Answered<()> {
+    async fn try_migrate(&self, fence: &Fence, state: u32, wanted: u32) -> Answered<()> {
         let purpose = Purpose::migration((self.run, self.trigger), fence.clone());
         let reached = self.instance(purpose).await?.migrate(state).await?;
-        if reached != wanted {
-            let message = format!(
-                "The add-on brought its state to version {reached}, and says that it needs {wanted}."
-            );
-            return Err(Failure::new("migration", message));
+        if reached == wanted {
+            return Ok(());
         }
-        Ok(self
-            .services
-            .store
-            .set_state_version(&self.installation.name, reached)
-            .await?)
+        let message = format!("it reached version {reached}, and says that it needs {wanted}.");
+        Err(Failure::new(MIGRATION_FAILED, message))
     }
 
     async fn instance(&self, purpose: Purpose) -> Answered<Instance> {
@@ -471,5 +508,15 @@ fn ended(state: RunState, why: Failure) -> Outcome {
         why: Some(why),
         counts: Vec::new(),
         more: Vec::new(),
+    }
+}
+
+fn finished(more: Vec<(String, String)>) -> Outcome {
+    Outcome {
+        state: RunState::Finished,
+        resume_at: None,
+        why: None,
+        counts: Vec::new(),
+        more,
     }
 }

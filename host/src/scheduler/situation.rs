@@ -36,7 +36,7 @@ impl Situation {
     /// Reads it; an error where there is no such installation.
     pub async fn load(store: &Store, name: &str) -> Result<Self, SituationError> {
         let installation = store.installation(name).await?;
-        let version = store.active_addon(&installation.addon).await?;
+        let version = store.addon_of(&installation).await?;
         let version = version.ok_or_else(|| StoreError::Missing {
             what: "add-on",
             name: installation.addon.clone(),

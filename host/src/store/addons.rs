@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::records::{flag, instant, millis, text};
-use super::{Store, StoreError, Subject};
+use super::records::{flag, instant, millis, number, text};
+use super::{Installation, Store, StoreError, Subject, Writing};
 
 /// One package of an add-on that was installed here at some time.
 #[derive(Debug, Clone)]
@@ -19,8 +19,14 @@ pub struct AddonVersion {
     pub manifest: String,
     pub installed_at: DateTime<Utc>,
     pub installed_by: String,
-    /// New runs use it. One version of an add-on is.
+    /// New runs use it, but for installations that stay at another. One version of an add-on is.
     pub active: bool,
+    /// The manifest's.
+    pub serial: u32,
+    /// The id of the trusted key that it was signed with; empty: it was taken unsigned.
+    pub signed_by: String,
+    /// Why nothing runs it any more, where it was left behind by a roll-back.
+    pub withdrawn: String,
 }
 
 /// A package to keep and activate.
@@ -28,14 +34,22 @@ pub struct AddonVersion {
 pub struct NewAddonVersion<'a> {
     pub addon: &'a str,
     pub version: &'a str,
+    pub serial: u32,
     pub sha256: &'a str,
     pub manifest: &'a str,
-    /// The whole package file.
+    /// The package's archive.
     pub package: &'a [u8],
+    /// As the package bore it, or empty.
+    pub signature: &'a str,
+    /// The id of the trusted key that it was made with, or empty.
+    pub signed_by: &'a str,
     pub installed_by: &'a str,
 }
 
-const COLUMNS: &str = "addon, version, sha256, manifest, installed_at, installed_by, active";
+const COLUMNS: &str = "addon, version, sha256, manifest, installed_at, installed_by, active, serial, signed_by, withdrawn";
+
+/// How many versions of an add-on are kept to go back to.
+const KEPT: usize = 3;
 
 impl Store {
     /// Keeps a package and makes it the active version of its add-on, in one step. The same package again only becomes
@@ -46,31 +60,120 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let mut writing = self.write(Subject::Addons).await?;
-        sqlx::query(
-            "INSERT INTO package (sha256, bytes) VALUES ($1, $2) ON CONFLICT (sha256) DO NOTHING",
-        )
-        .bind(new.sha256)
-        .bind(new.package)
-        .execute(&mut *writing.transaction)
-        .await?;
         sqlx::query("UPDATE addon_version SET active = 0 WHERE addon = $1")
             .bind(new.addon)
             .execute(&mut *writing.transaction)
             .await?;
-        sqlx::query(
-            "INSERT INTO addon_version (addon, sha256, version, manifest, installed_at, installed_by, active) \
-             VALUES ($1, $2, $3, $4, $5, $6, 1) \
-             ON CONFLICT (addon, sha256) DO UPDATE SET installed_at = $5, installed_by = $6, active = 1",
+        keep(&mut writing, new, true, now).await?;
+        forget_old(&mut writing, new.addon).await?;
+        writing.commit().await
+    }
+
+    /// Keeps a package and has one installation stay at it, in one step.
+    pub async fn install_for(
+        &self,
+        new: NewAddonVersion<'_>,
+        installation: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let mut writing = self.write(Subject::Addons).await?;
+        keep(&mut writing, new, false, now).await?;
+        pin(&mut writing, installation, new.sha256).await?;
+        writing.commit().await
+    }
+
+    /// Has an installation stay at a version of its add-on; none: it goes with the active one.
+    pub async fn pin(
+        &self,
+        installation: &str,
+        version: Option<&AddonVersion>,
+    ) -> Result<(), StoreError> {
+        let mut writing = self.write(Subject::Addons).await?;
+        let sha256 = version.map_or("", |version| &version.sha256);
+        pin(&mut writing, installation, sha256).await?;
+        writing.commit().await
+    }
+
+    /// Makes an earlier version the active one in place of `from`, whose withdrawal is noted with its reason. False: `from` is not the
+    /// active one (any more), and nothing was done.
+    pub async fn step_back(
+        &self,
+        from: &AddonVersion,
+        to: &str,
+        why: &str,
+    ) -> Result<bool, StoreError> {
+        let mut writing = self.write(Subject::Addons).await?;
+        let left = sqlx::query(
+            "UPDATE addon_version SET active = 0, withdrawn = $3 WHERE addon = $1 AND sha256 = $2 AND active = 1",
         )
-        .bind(new.addon)
-        .bind(new.sha256)
-        .bind(new.version)
-        .bind(new.manifest)
-        .bind(millis(now))
-        .bind(new.installed_by)
+        .bind(&from.addon)
+        .bind(&from.sha256)
+        .bind(why)
         .execute(&mut *writing.transaction)
         .await?;
-        writing.commit().await
+        if left.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let taken = sqlx::query(
+            "UPDATE addon_version SET active = 1, withdrawn = '' WHERE addon = $1 AND sha256 = $2",
+        )
+        .bind(&from.addon)
+        .bind(to)
+        .execute(&mut *writing.transaction)
+        .await?;
+        if taken.rows_affected() == 0 {
+            return Err(StoreError::Missing {
+                what: "version",
+                name: to.to_owned(),
+            });
+        }
+        writing.commit().await?;
+        Ok(true)
+    }
+
+    /// The version that an installation runs: the one that it stays at, or its add-on's active one.
+    pub async fn addon_of(
+        &self,
+        installation: &Installation,
+    ) -> Result<Option<AddonVersion>, StoreError> {
+        if installation.pinned.is_empty() {
+            return self.active_addon(&installation.addon).await;
+        }
+        self.addon_version(&installation.addon, &installation.pinned)
+            .await
+    }
+
+    /// A version by its package.
+    pub async fn addon_version(
+        &self,
+        addon: &str,
+        sha256: &str,
+    ) -> Result<Option<AddonVersion>, StoreError> {
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!(
+            "SELECT {COLUMNS} FROM addon_version WHERE addon = $1 AND sha256 = $2"
+        )))
+        .bind(addon)
+        .bind(sha256)
+        .fetch_optional(&self.pool)
+        .await?;
+        row.as_ref().map(version).transpose()
+    }
+
+    /// The versions of an add-on, the newest installation first.
+    pub async fn versions_of(&self, addon: &str) -> Result<Vec<AddonVersion>, StoreError> {
+        let mut versions = self.addon_versions().await?;
+        versions.retain(|version| version.addon == addon);
+        Ok(versions)
+    }
+
+    /// The highest serial number of an add-on that was installed here.
+    pub async fn highest_serial(&self, addon: &str) -> Result<u32, StoreError> {
+        let versions = self.versions_of(addon).await?;
+        Ok(versions
+            .iter()
+            .map(|version| version.serial)
+            .max()
+            .unwrap_or(0))
     }
 
     /// The active version of an add-on.
@@ -132,9 +235,7 @@ impl Store {
                 name: addon.to_owned(),
             });
         }
-        sqlx::query("DELETE FROM package WHERE sha256 NOT IN (SELECT sha256 FROM addon_version)")
-            .execute(&mut *writing.transaction)
-            .await?;
+        forget_packages(&mut writing).await?;
         writing.commit().await
     }
 }
@@ -148,5 +249,90 @@ fn version(row: &AnyRow) -> Result<AddonVersion, StoreError> {
         installed_at: instant(row, "installed_at")?,
         installed_by: text(row, "installed_by")?,
         active: flag(row, "active")?,
+        serial: u32::try_from(number(row, "serial")?).map_err(|_| {
+            StoreError::Corrupt("a serial number is negative or too large".to_owned())
+        })?,
+        signed_by: text(row, "signed_by")?,
+        withdrawn: text(row, "withdrawn")?,
     })
+}
+
+async fn keep(
+    writing: &mut Writing,
+    new: NewAddonVersion<'_>,
+    active: bool,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO package (sha256, bytes) VALUES ($1, $2) ON CONFLICT (sha256) DO NOTHING",
+    )
+    .bind(new.sha256)
+    .bind(new.package)
+    .execute(&mut *writing.transaction)
+    .await?;
+    sqlx::query(
+        "INSERT INTO addon_version \
+         (addon, sha256, version, manifest, installed_at, installed_by, active, serial, signature, signed_by, withdrawn) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '') ON CONFLICT (addon, sha256) DO UPDATE \
+         SET installed_at = $5, installed_by = $6, active = $7, signature = $9, signed_by = $10, withdrawn = ''",
+    )
+    .bind(new.addon)
+    .bind(new.sha256)
+    .bind(new.version)
+    .bind(new.manifest)
+    .bind(millis(now))
+    .bind(new.installed_by)
+    .bind(i64::from(active))
+    .bind(i64::from(new.serial))
+    .bind(new.signature)
+    .bind(new.signed_by)
+    .execute(&mut *writing.transaction)
+    .await?;
+    Ok(())
+}
+
+async fn pin(writing: &mut Writing, installation: &str, sha256: &str) -> Result<(), StoreError> {
+    let pinned = sqlx::query("UPDATE installation SET pinned = $2 WHERE name = $1")
+        .bind(installation)
+        .bind(sha256)
+        .execute(&mut *writing.transaction)
+        .await?;
+    if pinned.rows_affected() == 0 {
+        return Err(StoreError::Missing {
+            what: "installation",
+            name: installation.to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Versions beyond those that are kept, but for those in use, by an installation or by a run under way; and the one with the highest
+/// serial, by which downgrades are told.
+async fn forget_old(writing: &mut Writing, addon: &str) -> Result<(), StoreError> {
+    let rows = sqlx::query(
+        "SELECT sha256 FROM addon_version WHERE addon = $1 AND active = 0 \
+         AND sha256 NOT IN (SELECT pinned FROM installation) \
+         AND sha256 NOT IN (SELECT package_sha256 FROM run WHERE state = 'running') \
+         AND serial < (SELECT MAX(serial) FROM addon_version WHERE addon = $1) \
+         ORDER BY installed_at DESC, sha256",
+    )
+    .bind(addon)
+    .fetch_all(&mut *writing.transaction)
+    .await?;
+    // The active one is the first of those that are kept.
+    for row in rows.iter().skip(KEPT - 1) {
+        sqlx::query("DELETE FROM addon_version WHERE addon = $1 AND sha256 = $2")
+            .bind(addon)
+            .bind(text(row, "sha256")?)
+            .execute(&mut *writing.transaction)
+            .await?;
+    }
+    forget_packages(writing).await
+}
+
+async fn forget_packages(writing: &mut Writing) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM package WHERE sha256 NOT IN (SELECT sha256 FROM addon_version)")
+        .execute(&mut *writing.transaction)
+        .await?;
+    Ok(())
 }

@@ -19,6 +19,8 @@ pub struct Installation {
     pub stored_bytes: u64,
     /// When a backup of it was put back: its state may be older than the world since.
     pub restored_at: Option<DateTime<Utc>>,
+    /// Of the package that it stays at; empty: it goes with its add-on's active one.
+    pub pinned: String,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -146,5 +148,6 @@ fn installation(row: &AnyRow) -> Result<Installation, StoreError> {
             .map_err(|_| StoreError::Corrupt(format!("state version {state}")))?,
         stored_bytes: count(row, "stored_bytes")?,
         restored_at: maybe_instant(row, "restored_at")?,
+        pinned: text(row, "pinned")?,
     })
 }

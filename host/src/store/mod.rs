@@ -27,8 +27,10 @@ mod runs;
 mod schedule;
 mod schema;
 mod settings;
+mod snapshots;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 pub use accounts::{Account, Session};
 pub use activities::{Activity, ActivityFilter, ActivityRow, Order};
@@ -44,6 +46,7 @@ pub use restore::{Restored, restore};
 pub use runs::{Failure, NewRun, Outcome, Progress, Run, RunId, RunState, Trigger};
 pub use schedule::ScheduleState;
 pub use settings::{SettingChange, StoredSetting, StoredValue};
+pub use trust::TrustedKey;
 
 use std::path::Path;
 use std::sync::Arc;

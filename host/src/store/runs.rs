@@ -282,6 +282,32 @@ impl Store {
         .await?;
         rows.iter().map(run).collect()
     }
+
+    /// How the last three runs of a package ended that wrote, the newest first, with the codes of their failures; and then one that
+    /// came to a good end, if any ever did.
+    pub async fn ends_of(
+        &self,
+        package_sha256: &str,
+    ) -> Result<Vec<(RunState, Option<String>)>, StoreError> {
+        let mut ends = Vec::new();
+        for (states, most) in [
+            ("('finished', 'paused', 'stopped', 'failed')", 3),
+            ("('finished', 'paused')", 1),
+        ] {
+            let rows = sqlx::query(sqlx::AssertSqlSafe(format!(
+                "SELECT * FROM run WHERE package_sha256 = $1 AND preview = 0 AND state IN {states} ORDER BY id DESC LIMIT {most}"
+            )))
+            .bind(package_sha256)
+            .fetch_all(&self.pool)
+            .await?;
+            for row in &rows {
+                let run = run(row)?;
+                let why = run.outcome.and_then(|outcome| outcome.why);
+                ends.push((run.state, why.map(|why| why.code)));
+            }
+        }
+        Ok(ends)
+    }
 }
 
 fn run(row: &AnyRow) -> Result<Run, StoreError> {

@@ -32,6 +32,9 @@ async fn leased(store: &Store) -> Fence {
         sha256: "abc",
         manifest: "",
         package: b"",
+        serial: 1,
+        signature: "",
+        signed_by: "",
         installed_by: "test",
     };
     store.activate_addon(version, now).await.unwrap();

@@ -7,7 +7,11 @@ use wit_parser::Resolve;
 use crate::guest::{WIT, component, guest, manifest, package};
 
 async fn refusal(bytes: &[u8]) -> AuditError {
-    match Runtime::new().unwrap().admit(bytes.to_vec()).await {
+    match Runtime::new()
+        .unwrap()
+        .admit(bytes.to_vec(), "digest")
+        .await
+    {
         Ok(_) => panic!("it was admitted"),
         Err(error) => error,
     }
@@ -33,7 +37,7 @@ async fn a_component_that_fits_is_admitted_and_what_is_none_says_what_it_is() {
     assert!(
         Runtime::new()
             .unwrap()
-            .admit(guest().to_vec())
+            .admit(guest().to_vec(), "digest")
             .await
             .is_ok()
     );

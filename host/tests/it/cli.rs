@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use addon_host::host::{Host, HostConfig};
+use addon_host::host::{Host, HostConfig, Terms};
 use addon_host::installations;
 use addon_host::store::{Activity, Commit, Failure, LogLine, Outcome, ReportRow, RunState, Store};
 use serde_json::{Value, json};
@@ -347,9 +347,13 @@ async fn with_tables(data: &Path) -> Host {
         database_url: Store::default_url(data),
     };
     let host = Host::open(config).await.unwrap();
-    host.install_package(&package(tables::MANIFEST, table_guest()), "ann")
-        .await
-        .unwrap();
+    host.install_package(
+        &package(tables::MANIFEST, table_guest()),
+        Terms::DEVELOPMENT,
+        "ann",
+    )
+    .await
+    .unwrap();
     installations::create(host.store(), "isp", "guest", at(0))
         .await
         .unwrap();

@@ -218,6 +218,9 @@ pub async fn install(store: &Store, name: &str) {
         sha256: "abc",
         manifest: MANIFEST,
         package: b"bytes",
+        serial: 1,
+        signature: "",
+        signed_by: "",
         installed_by: "test",
     };
     store.activate_addon(version, at(0)).await.unwrap();

@@ -25,6 +25,16 @@ pub fn guest() -> &'static [u8] {
     GUEST.get_or_init(|| built(include_str!("guest.wat")))
 }
 
+/// The guest of `guest.wat` with some of its text replaced.
+pub fn changed_guest(changes: &[(&str, &str)]) -> Vec<u8> {
+    let mut text = include_str!("guest.wat").to_owned();
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+    }
+    built(&text)
+}
+
 /// The guest of `table.wat`.
 pub fn table_guest() -> &'static [u8] {
     static GUEST: OnceLock<Vec<u8>> = OnceLock::new();

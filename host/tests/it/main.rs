@@ -19,5 +19,6 @@ mod service;
 mod settings;
 mod shared_state;
 mod stress;
+mod updates;
 mod vault;
 mod web;

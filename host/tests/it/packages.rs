@@ -198,22 +198,24 @@ fn packages_with_tricks_are_refused() {
 
 #[test]
 fn an_update_is_of_the_same_addon_and_never_older() {
-    let manifest = |version: &str, state: u32, id: &str| {
+    let manifest = |version: &str, serial: u32, state: u32, id: &str| {
         let text = MANIFEST
             .replace("1.2.3", version)
-            .replace("state = 3", &format!("state = {state}"));
+            .replace("state = 3", &format!("state = {state}\nserial = {serial}"));
         Manifest::parse(&text.replace("id = \"example\"", &format!("id = \"{id}\""))).unwrap()
     };
-    let current = manifest("1.2.3", 3, "example");
+    let current = manifest("1.2.3", 3, 3, "example");
     for (next, fits) in [
-        (manifest("1.2.3", 3, "example"), true),
-        (manifest("1.3.0", 4, "example"), true),
-        (manifest("1.2.2", 3, "example"), false),
-        (manifest("1.2.3-rc.1", 3, "example"), false),
-        (manifest("2.0.0", 2, "example"), false),
-        (manifest("2.0.0", 3, "other"), false),
+        (manifest("1.2.3", 4, 3, "example"), true),
+        (manifest("1.3.0", 5, 4, "example"), true),
+        (manifest("1.2.2", 5, 3, "example"), false),
+        (manifest("1.2.3-rc.1", 5, 3, "example"), false),
+        (manifest("2.0.0", 5, 2, "example"), false),
+        (manifest("2.0.0", 5, 3, "other"), false),
+        // Between the one in use and this was a fourth, which was gone back from.
+        (manifest("2.0.0", 3, 3, "example"), false),
     ] {
-        let answer = may_replace(&current, &next);
+        let answer = may_replace(&current, &next, 4);
         assert_eq!(
             answer.is_ok(),
             fits,

@@ -158,6 +158,9 @@ async fn addons_installations_and_what_belongs_to_them_come_and_go_together(data
         sha256,
         manifest: MANIFEST,
         package: sha256.as_bytes(),
+        serial: 1,
+        signature: "",
+        signed_by: "",
         installed_by: "ann",
     };
     store

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use addon_host::clock::Clock;
-use addon_host::host::{Host, HostConfig, RunRequest};
+use addon_host::host::{Host, HostConfig, RunRequest, Terms};
 use addon_host::installations;
 use addon_host::runs::Limits;
 use addon_host::scheduler::look;
@@ -46,7 +46,7 @@ async fn of_two_schedulers_one_starts_what_is_due_and_the_other_sees_that_it_did
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(Stopped::at(at(0)));
     let (one, two) = (host(&folder, &clock).await, host(&folder, &clock).await);
-    one.install_package(&package(MANIFEST, guest()), "ann")
+    one.install_package(&package(MANIFEST, guest()), Terms::DEVELOPMENT, "ann")
         .await
         .unwrap();
     let store = one.store();
@@ -137,9 +137,13 @@ async fn a_paused_run_goes_on_with_the_options_that_it_was_started_with() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(Stopped::at(at(0)));
     let host = host(&folder, &clock).await;
-    host.install_package(&package(tables::MANIFEST, table_guest()), "ann")
-        .await
-        .unwrap();
+    host.install_package(
+        &package(tables::MANIFEST, table_guest()),
+        Terms::DEVELOPMENT,
+        "ann",
+    )
+    .await
+    .unwrap();
     let store = host.store();
     installations::create(store, "isp", "guest", at(0))
         .await
@@ -187,9 +191,13 @@ async fn a_paused_run_goes_on_with_the_options_that_it_was_started_with() {
             "title = \"Nap\"\noptions = [{ key = \"csv\"",
             "title = \"Nap\"\noptions = [{ key = \"list\"",
         );
-    host.update_package(&package(&manifest, table_guest()), "ann")
-        .await
-        .unwrap();
+    host.install_package(
+        &package(&manifest, table_guest()),
+        Terms::DEVELOPMENT,
+        "ann",
+    )
+    .await
+    .unwrap();
     clock.advance(TimeDelta::days(60));
     for _ in 0..2 {
         look(&host, clock.now()).await;

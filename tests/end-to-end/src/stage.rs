@@ -255,7 +255,20 @@ impl Stage {
         text.replace("version = \"0.1.0\"", &format!("version = \"{version}\""))
     }
 
-    /// Packs a manifest with a component; answers how that ended, and the package's path.
+    /// The key that the stage's packages are signed with; the host trusts it.
+    fn signing_key(&self) -> String {
+        let key = self.folder.path().join("makers.key");
+        let key = key.to_string_lossy().into_owned();
+        if !std::fs::exists(&key).expect("the folder") {
+            self.host(&["addon", "keygen", "--no-password", "-o", &key])
+                .ok();
+            self.host(&["addon", "trust", &format!("{key}.pub"), "--name", "makers"])
+                .ok();
+        }
+        key
+    }
+
+    /// Packs and signs a manifest with a component; answers how that ended, and the package's path.
     pub fn pack(&self, name: &str, manifest: &str, component: &[u8]) -> (Finished, String) {
         self.file(&format!("{name}/addon.toml"), manifest.as_bytes());
         self.file(&format!("{name}/splynx-sageone.wasm"), component);
@@ -266,7 +279,15 @@ impl Stage {
             package.to_string_lossy().into_owned(),
         );
         (
-            self.host(&["addon", "pack", &folder, "-o", &package]),
+            self.host(&[
+                "addon",
+                "pack",
+                &folder,
+                "-o",
+                &package,
+                "--sign",
+                &self.signing_key(),
+            ]),
             package,
         )
     }

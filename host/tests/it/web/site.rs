@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use addon_host::clock::Clock;
-use addon_host::host::{Host, HostConfig};
+use addon_host::host::{Host, HostConfig, Terms};
 use addon_host::installations;
 use addon_host::runs::Limits;
 use addon_host::server::Server;
@@ -192,7 +192,7 @@ impl Site {
         let host = Host::open_with(config, clock.clone(), Limits::default())
             .await
             .unwrap();
-        host.install_package(&package(manifest, component), "ann")
+        host.install_package(&package(manifest, component), Terms::DEVELOPMENT, "ann")
             .await
             .unwrap();
         let store = host.store().clone();

@@ -1,0 +1,198 @@
+//! Who vouches for a package: four lines of text in minisign's format, and behind them the archive that they sign.
+//!
+//! So a package stays one file, and the tool of that name can check it too (docs/packages.md). The trap: whatever stands in an archive
+//! whose signature was not verified may be an attacker's, so nothing of it is parsed before; what is looked at here are the first
+//! bytes, up to a limit.
+
+use std::io::Cursor;
+
+use minisign::{KeyPair, PublicKeyBox, SecretKeyBox, SignatureBox};
+use thiserror::Error;
+
+/// How a signature begins; no archive does.
+const BEGINNING: &[u8] = b"untrusted comment:";
+const LINES: usize = 4;
+const LONGEST: usize = 2 << 10;
+/// Hexadecimal digits of a key's id.
+const ID_DIGITS: usize = 16;
+
+#[derive(Debug, Error)]
+pub enum SignatureError {
+    #[error("the package begins like a signed one, and its signature cannot be read: {0}")]
+    Unreadable(String),
+    #[error(
+        "the signature of the key {key} does not fit the package: it was changed after it was signed; get it again from its makers"
+    )]
+    Wrong { key: String },
+    #[error(
+        "this is no minisign public key: give the line of 56 characters that begins with RW, or the file that holds it"
+    )]
+    NoPublicKey,
+    #[error("this is no minisign secret key, or its password is another one: {0}")]
+    NoSecretKey(String),
+    #[error("the package could not be signed: {0}")]
+    NotSigned(String),
+}
+
+/// A package file, cut in two.
+#[derive(Debug)]
+pub struct Parts<'b> {
+    /// None: nobody signed it.
+    pub signature: Option<Signature>,
+    pub archive: &'b [u8],
+}
+
+/// Cuts a package file into its signature and what that signs. Nothing is verified by that.
+pub fn split(bytes: &[u8]) -> Result<Parts<'_>, SignatureError> {
+    if !bytes.starts_with(BEGINNING) {
+        return Ok(Parts {
+            signature: None,
+            archive: bytes,
+        });
+    }
+    let head = &bytes[..bytes.len().min(LONGEST)];
+    let ends = head.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    let end = ends.map(|(at, _)| at + 1).nth(LINES - 1);
+    let unreadable = |why: &str| SignatureError::Unreadable(why.to_owned());
+    let end = end.ok_or_else(|| unreadable("it has no four short lines"))?;
+    let text = std::str::from_utf8(&bytes[..end]).map_err(|_| unreadable("it is not UTF-8"))?;
+    Ok(Parts {
+        signature: Some(Signature::read(text)?),
+        archive: &bytes[end..],
+    })
+}
+
+/// A signature as it stands before an archive.
+#[derive(Debug, Clone)]
+pub struct Signature {
+    text: String,
+    key: String,
+}
+
+impl Signature {
+    fn read(text: &str) -> Result<Self, SignatureError> {
+        let found = SignatureBox::from_string(text)
+            .map_err(|error| SignatureError::Unreadable(error.to_string()))?;
+        Ok(Self {
+            text: text.to_owned(),
+            key: id(found.keynum()),
+        })
+    }
+
+    /// The id of the key that it says it was made with.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Its four lines.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// A package file of an archive that it signs.
+    pub fn before(&self, archive: &[u8]) -> Vec<u8> {
+        [self.text.as_bytes(), archive].concat()
+    }
+
+    /// Whether the owner of that key signed exactly these bytes; answers what the signature says besides (its trusted comment).
+    pub fn verify(&self, key: &PublicKey, archive: &[u8]) -> Result<String, SignatureError> {
+        let wrong = |_| SignatureError::Wrong { key: key.id() };
+        let signature = SignatureBox::from_string(&self.text).map_err(wrong)?;
+        // Not the older kind of signature, which is over the bytes and not over their digest.
+        let (quiet, output, allow_legacy) = (true, false, false);
+        minisign::verify(
+            &key.0,
+            &signature,
+            Cursor::new(archive),
+            quiet,
+            output,
+            allow_legacy,
+        )
+        .map_err(wrong)?;
+        signature.trusted_comment().map_err(wrong)
+    }
+}
+
+/// Signatures of its owner are believed.
+#[derive(Debug, Clone)]
+pub struct PublicKey(minisign::PublicKey);
+
+impl PublicKey {
+    /// Reads the line of a public key, or the text of its file.
+    pub fn read(text: &str) -> Result<Self, SignatureError> {
+        let line = text.trim();
+        let key = if line.lines().count() > 1 {
+            PublicKeyBox::from_string(line).and_then(PublicKeyBox::into_public_key)
+        } else {
+            minisign::PublicKey::from_base64(line)
+        };
+        key.map(Self).map_err(|_| SignatureError::NoPublicKey)
+    }
+
+    /// As minisign shows it: sixteen hexadecimal digits in capitals.
+    pub fn id(&self) -> String {
+        id(self.0.keynum())
+    }
+
+    /// The line that is handed around.
+    pub fn line(&self) -> String {
+        self.0.to_base64()
+    }
+}
+
+/// What a vendor signs with.
+pub struct SecretKey(minisign::SecretKey);
+
+/// The texts of two files that belong together.
+pub struct NewKeys {
+    pub secret: String,
+    pub public: String,
+    pub key: PublicKey,
+}
+
+/// Makes a pair of keys, the secret one under a password where one is given.
+pub fn make_keys(password: Option<&str>) -> Result<NewKeys, SignatureError> {
+    let failed = |error: minisign::PError| SignatureError::NotSigned(error.to_string());
+    let keys = match password {
+        Some(password) => KeyPair::generate_encrypted_keypair(Some(password.to_owned())),
+        None => KeyPair::generate_unencrypted_keypair(),
+    };
+    let KeyPair { pk, sk } = keys.map_err(failed)?;
+    Ok(NewKeys {
+        secret: sk.to_box(None).map_err(failed)?.into_string(),
+        public: pk.to_box().map_err(failed)?.into_string(),
+        key: PublicKey(pk),
+    })
+}
+
+impl SecretKey {
+    /// Reads the text of a key file. `password`: where it is under one.
+    pub fn read(text: &str, password: Option<&str>) -> Result<Self, SignatureError> {
+        let failed = |error: minisign::PError| SignatureError::NoSecretKey(error.to_string());
+        let sealed = SecretKeyBox::from_string(text).map_err(failed)?;
+        let key = match password {
+            Some(password) => sealed.into_secret_key(Some(password.to_owned())),
+            None => sealed.into_unencrypted_secret_key(),
+        };
+        key.map(Self).map_err(failed)
+    }
+
+    /// Signs an archive. `comment`: what the signature vouches for besides.
+    pub fn sign(&self, archive: &[u8], comment: &str) -> Result<Signature, SignatureError> {
+        let failed = |error: minisign::PError| SignatureError::NotSigned(error.to_string());
+        let signed = minisign::sign(None, &self.0, Cursor::new(archive), Some(comment), None);
+        let text = signed.map_err(failed)?.into_string();
+        Signature::read(&text)
+    }
+}
+
+/// Eight bytes, the lowest first.
+fn id(number: &[u8]) -> String {
+    let digits: String = number
+        .iter()
+        .rev()
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
+    debug_assert_eq!(digits.len(), ID_DIGITS);
+    digits
+}
