@@ -28,6 +28,8 @@ const REPORT_PAGE: usize = 100;
 pub struct Preview<'a> {
     real: &'a mut dyn Capabilities,
     overlay: BTreeMap<(String, String), Option<String>>,
+    /// Documents that would have been changed, by the path that reads them: what is allocated to them is decided by what they become.
+    changed: BTreeMap<String, String>,
     plan: Vec<Row>,
     /// The last id that was given to what a service would have stored.
     next_id: i64,
@@ -40,6 +42,7 @@ impl<'a> Preview<'a> {
         Self {
             real,
             overlay: BTreeMap::new(),
+            changed: BTreeMap::new(),
             plan: Vec::new(),
             next_id: MADE_ABOVE,
             held_back: [0; 2],
@@ -86,7 +89,18 @@ impl<'a> Preview<'a> {
                 let stored = objects.into_iter().map(|object| self.stored_object(object));
                 Value::Array(stored.collect::<Result<_, Unanswered>>()?)
             }
-            object => self.stored_object(object)?,
+            object => {
+                let stored = self.stored_object(object)?;
+                if let (Some(service), Some(id)) = (
+                    request.path.strip_suffix("/Save"),
+                    json::integer(&stored, "ID"),
+                ) && id < MADE_ABOVE
+                {
+                    self.changed
+                        .insert(format!("{service}/Get/{id}"), stored.to_string());
+                }
+                stored
+            }
         };
         Ok(Response {
             status: 200,
@@ -104,13 +118,22 @@ impl<'a> Preview<'a> {
             })?),
             None => None,
         };
+        let before = json::decimal(&object, "Total");
+        let due = json::decimal(&object, "AmountDue");
         if let Some(object) = object.as_object_mut() {
             if is_new {
                 self.next_id += 1;
                 object.insert("ID".to_owned(), self.next_id.into());
             }
             if let Some(totals) = totals {
-                object.insert("Total".to_owned(), json::number(totals.total));
+                let total = json::number(totals.total);
+                if let (Some(before), Some(due)) = (before, due) {
+                    object.insert(
+                        "AmountDue".to_owned(),
+                        json::number(due + totals.total - before),
+                    );
+                }
+                object.insert("Total".to_owned(), total);
             }
         }
         Ok(object)
@@ -173,7 +196,17 @@ impl Capabilities for Preview<'_> {
     fn send(&mut self, requests: Vec<Request>) -> Vec<Answer> {
         // A batch is all reads or all writes; both keep the order.
         if requests.iter().all(|r| r.effect == Effect::Read) {
-            return self.real.send(requests);
+            let changed: Vec<Option<String>> = requests
+                .iter()
+                .map(|request| self.changed.get(&request.path).cloned())
+                .collect();
+            let mut answers = self.real.send(requests);
+            for (answer, changed) in answers.iter_mut().zip(changed) {
+                if let (Ok(response), Some(changed)) = (answer, changed) {
+                    response.body = changed;
+                }
+            }
+            return answers;
         }
         requests
             .iter()

@@ -46,12 +46,12 @@ pub fn handle(run: &mut Run, rows: Vec<Value>, gone: Vec<i64>) -> Job<()> {
         }
         match (receipt, saved) {
             (Some(receipt), saved) => {
-                let saved = match saved {
+                let known = match saved.clone() {
                     Some(sheet) => made::brought_up_to_date(run, id, sheet)?,
                     None => made::adopt(run, id)?,
                 };
                 let record = facts.record(receipt, &allocated[&id], stored.record.as_ref());
-                match facts.left_out(run, receipt, &saved) {
+                match facts.left_out(run, receipt, &known) {
                     Some(reason) => skip(run, &mut batch, key, &stored, record, reason),
                     None => {
                         works.push(facts.work(
@@ -60,7 +60,8 @@ pub fn handle(run: &mut Run, rows: Vec<Value>, gone: Vec<i64>) -> Job<()> {
                             &allocated[&id],
                             stored,
                             record,
-                            saved,
+                            saved.unwrap_or_default(),
+                            known,
                         ));
                     }
                 }
@@ -323,8 +324,8 @@ impl Facts {
         stored: Stored,
         record: Record,
         saved: Sheet,
+        mut sheet: Sheet,
     ) -> Work {
-        let mut sheet = saved.clone();
         sheet.redistribute(Some((receipt, allocated)));
         if sheet.statement.is_none() {
             sheet.title = receipt.statement_title(run.settings.statements_by);

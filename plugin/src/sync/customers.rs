@@ -48,13 +48,18 @@ impl Entity for Customers {
         let vat = pairing::vat_numbers(run, page.iter().map(|(customer, _)| customer))?;
         let is_new = |stored: &Stored| stored.record.as_ref().is_none_or(|r| r.remote.is_none());
         let is_judged = |stored: &Stored| stored.record.is_none() || stored.is_judged_again();
+        // Somebody may have entered them in Sage by hand since it was listed.
         if page
             .iter()
             .any(|(_, stored)| is_new(stored) && is_judged(stored))
         {
-            // Somebody may have entered them in Sage by hand since it was listed.
             let above = remote::highest(run, Service::Customer)?;
             remote::refresh(run, Service::Customer, above)?;
+        } else if page
+            .iter()
+            .any(|(customer, stored)| is_new(stored) && left_out(run, customer).is_none())
+        {
+            remote::catch_up(run, Service::Customer)?;
         }
         let pattern = run.settings.name_pattern.clone();
         let questions = page

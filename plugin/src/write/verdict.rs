@@ -164,7 +164,13 @@ pub fn adopt_or_hold(
         "held"
     };
     run.count(format!("{} {action}", key.kind.title()));
-    batch.activities.push(activity(key, &new, action));
+    let is_news = old
+        .record
+        .as_ref()
+        .is_none_or(|told| (told.state, &told.reason.message) != (new.state, &new.reason.message));
+    if is_news {
+        batch.activities.push(activity(key, &new, action));
+    }
     run.put(batch, key, old, new)?;
     Ok(())
 }
