@@ -103,7 +103,7 @@ async fn log(
 fn json(run: &store::Run) -> Value {
     json!({
         "run": run.id, "job": run.job, "preview": run.preview, "trigger": run.trigger.as_str(), "actor": run.actor,
-        "state": run.state.as_str(), "started_at": instant(run.started_at), "ended_at": run.ended_at.map(instant),
+        "state": run.state.as_str(), "package": run.package_sha256, "started_at": instant(run.started_at), "ended_at": run.ended_at.map(instant),
         "stop_requested": run.stop_requested, "host": run.host, "options": object(&run.options),
         "progress": { "stage": run.progress.stage, "done": run.progress.done, "total": run.progress.total },
         "outcome": run.outcome.as_ref().map(outcome_json),

@@ -79,6 +79,7 @@ impl Host {
                 addon.check().await
             })
             .await?;
+        findings.extend(self.package_findings(installation).await?);
         // Read afterwards: the check may have fetched some.
         let settings = Settings::load(store, vault, &loaded.manifest, &installation.name).await?;
         for spec in settings.missing(&loaded.manifest) {
@@ -95,6 +96,51 @@ impl Host {
                     more: Vec::new(),
                 });
             }
+        }
+        Ok(findings)
+    }
+
+    /// What is to be known of the package that the installation runs.
+    async fn package_findings(
+        &self,
+        installation: &Installation,
+    ) -> Result<Vec<Finding>, HostError> {
+        let finding = |code: &str, message: String, cure: String| Finding {
+            code: code.to_owned(),
+            severity: "warning".to_owned(),
+            message,
+            cure,
+            field: String::new(),
+            more: Vec::new(),
+        };
+        let mut findings = Vec::new();
+        let Some(version) = self.store().addon_of(installation).await? else {
+            return Ok(findings);
+        };
+        if version.signed_by.is_empty() {
+            findings.push(finding(
+                "unsigned-package",
+                format!(
+                    "Nobody whom this host trusts signed {} {}.",
+                    version.addon, version.version
+                ),
+                "Install the package as its makers signed it.".to_owned(),
+            ));
+        }
+        let versions = self.store().versions_of(&version.addon).await?;
+        let withdrawn = versions
+            .into_iter()
+            .find(|other| !other.withdrawn.is_empty() && other.serial >= version.serial);
+        if let Some(withdrawn) = withdrawn {
+            findings.push(finding(
+                "version-withdrawn",
+                format!(
+                    "Version {} is not used: {}.",
+                    withdrawn.version,
+                    withdrawn.withdrawn.trim_end_matches('.')
+                ),
+                "Tell its makers, and update to the next version.".to_owned(),
+            ));
         }
         Ok(findings)
     }

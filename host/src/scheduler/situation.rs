@@ -10,7 +10,9 @@ use thiserror::Error;
 
 use crate::manifest::{Manifest, ManifestError, SettingKind};
 use crate::settings::{NewValue, Settings, ValidChange};
-use crate::store::{Installation, ScheduleState, Store, StoreError, StoredSetting, StoredValue};
+use crate::store::{
+    AddonVersion, Installation, ScheduleState, Store, StoreError, StoredSetting, StoredValue,
+};
 
 #[derive(Debug, Error)]
 pub enum SituationError {
@@ -23,6 +25,8 @@ pub enum SituationError {
 #[derive(Debug)]
 pub struct Situation {
     pub installation: Installation,
+    /// The version of the add-on that it runs.
+    pub version: AddonVersion,
     pub manifest: Manifest,
     /// With defaults, without secrets.
     pub settings: Settings,
@@ -57,6 +61,7 @@ impl Situation {
             .collect();
         Ok(Self {
             installation,
+            version,
             manifest,
             settings,
             secrets,

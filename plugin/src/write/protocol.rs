@@ -352,6 +352,7 @@ fn stored(batch: &mut Batch, run: &mut Run, write: &mut Write, object: &Value) -
             id,
         }),
         intent: None,
+        update_in_flight_until: None,
         reason: Reason::default(),
         refused: String::new(),
         failures: 0,
@@ -422,6 +423,7 @@ fn removed(batch: &mut Batch, run: &mut Run, write: &mut Write) -> Job<()> {
         state: State::Skipped,
         remote: None,
         intent: None,
+        update_in_flight_until: None,
         ..write.record.clone()
     };
     if let Act::Remove { listed, .. } = &write.act {

@@ -4,9 +4,11 @@
 //! the two services hold.
 
 mod http;
+mod photo;
 mod serve;
 mod stage;
 
 pub use http::{Answer, get, post_form};
+pub use photo::{amount, photo};
 pub use serve::Serve;
 pub use stage::{Finished, Stage, component};

@@ -27,6 +27,8 @@ struct Card {
     href: String,
     addon: String,
     version: String,
+    /// Nobody who is trusted here vouches for it.
+    unsigned: bool,
     connected: Vec<Connected>,
     last: Option<RunLine>,
     next: Vec<Next>,
@@ -63,6 +65,7 @@ async fn card(app: &App, name: &str) -> Result<Card, Failure> {
         href: subject.href(app, Place::Overview),
         addon: addon.title.clone(),
         version: addon.version.to_string(),
+        unsigned: subject.situation.version.signed_by.is_empty(),
         connected: subject.connected(app),
         last: last.first().map(|run| RunLine::new(app, &subject, run)),
         next: subject.next(app.clock.now()),
