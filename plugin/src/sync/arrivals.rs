@@ -56,12 +56,9 @@ pub fn handle(run: &mut Run, rows: Vec<Value>, gone: Vec<i64>) -> Job<()> {
                     None => {
                         works.push(facts.work(
                             run,
-                            receipt,
-                            &allocated[&id],
-                            stored,
-                            record,
-                            saved.unwrap_or_default(),
-                            known,
+                            (receipt, &allocated[&id]),
+                            (stored, record),
+                            (saved, known),
                         ));
                     }
                 }
@@ -316,25 +313,25 @@ impl Facts {
         }
     }
 
+    /// `saved`, `known`: its lines as they are stored, and with what else was found of them.
     fn work(
         &self,
         run: &Run,
-        receipt: &Receipt,
-        allocated: &Allocated,
-        stored: Stored,
-        record: Record,
-        saved: Sheet,
-        mut sheet: Sheet,
+        (receipt, allocated): (&Receipt, &Allocated),
+        (stored, record): (Stored, Record),
+        (saved, known): (Option<Sheet>, Sheet),
     ) -> Work {
+        let mut sheet = known;
         sheet.redistribute(Some((receipt, allocated)));
         if sheet.statement.is_none() {
             sheet.title = receipt.statement_title(run.settings.statements_by);
         }
-        let known = Known {
+        let facts = Known {
             customer: self.customers.get(&receipt.customer).map(|(id, _)| *id),
             invoices: &self.invoices,
         };
-        let waits = receipts::plan(&mut sheet, allocated, &known, &run.settings);
+        let waits = receipts::plan(&mut sheet, allocated, &facts, &run.settings);
+        let saved = saved.unwrap_or_default();
         Work::new(receipt.id, stored, record, saved, sheet, waits)
     }
 }
