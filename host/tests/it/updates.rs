@@ -506,7 +506,7 @@ async fn update_dying_everywhere(database: Database) {
         }
         deaths += 1;
     }
-    assert!(deaths > 8, "only {deaths} places to die at");
+    assert!(deaths >= 3, "only {deaths} places to die at");
     println!("{deaths} places");
 }
 
