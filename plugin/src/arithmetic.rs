@@ -4,16 +4,16 @@
 //! The trap: nobody outside knows this for sure. So a plan is made by the model, and what Sage then stored is compared all the same.
 
 use rust_decimal::{Decimal, RoundingStrategy};
-use serde::{Deserialize, Serialize};
 
 use crate::collect::Map;
 use crate::planted::{Mistake, is_planted};
+use crate::stored::stored;
 
 /// Amounts have as many decimals as the currency.
 const CENTS: u32 = 2;
 
 /// The rules of one company. Comments name the questions of the reference (Sage API 5).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arithmetic {
     /// Q4: an exact half cent goes to the even cent, not away from zero.
     pub ties_to_even: bool,
@@ -30,6 +30,16 @@ pub struct Arithmetic {
     /// Q24: the longest line text.
     pub description_length: usize,
 }
+
+stored!(Arithmetic {
+    ties_to_even,
+    tax_per_document,
+    inclusive_from_net,
+    prices_rounded_first,
+    price_digits,
+    negative_lines,
+    description_length
+});
 
 impl Default for Arithmetic {
     /// What the reference assumes.

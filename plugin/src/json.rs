@@ -68,40 +68,6 @@ pub fn day(text: &str) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(year, small()?, small()?)
 }
 
-/// Dates in stored state, written as 2026-03-31.
-pub mod stored_day {
-    use super::{NaiveDate, day};
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(date: &NaiveDate, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(date)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::Error> {
-        day(&String::deserialize(deserializer)?).ok_or_else(|| D::Error::custom("no date"))
-    }
-}
-
-/// The same where there may be none.
-pub mod stored_day_if_any {
-    use super::{NaiveDate, day};
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub fn serialize<S: Serializer>(
-        date: &Option<NaiveDate>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        date.map(|date| date.to_string()).serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<NaiveDate>, D::Error> {
-        Ok(Option::<String>::deserialize(deserializer)?.and_then(|text| day(&text)))
-    }
-}
-
 /// As in 2026-03.
 pub fn month(date: NaiveDate) -> String {
     format!("{:04}-{:02}", date.year(), date.month())

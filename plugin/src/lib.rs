@@ -22,5 +22,6 @@ pub mod pricing;
 pub mod sage;
 pub mod settings;
 pub mod splynx;
+mod stored;
 mod sync;
 pub mod write;

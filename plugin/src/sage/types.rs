@@ -2,14 +2,14 @@
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::json;
+use crate::stored::{Members, Storable, stored, stored_names};
 use crate::write::record::{Kind, RecordKey};
 
 /// The services that records become objects of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
     Customer,
     TaxInvoice,
@@ -42,6 +42,8 @@ impl Service {
     }
 }
 
+stored_names!(Service: Customer, TaxInvoice, CustomerReturn, CustomerReceipt, Allocation);
+
 /// The reference of a document or receipt: its number, a blank, and our key. Sage takes 100 characters.
 pub fn reference(number: &str, key: RecordKey) -> String {
     let tag = key.tag();
@@ -64,24 +66,51 @@ pub fn key_in(reference: &str) -> Option<RecordKey> {
 }
 
 /// What a record is recognised by in Sage, apart from its id.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Likeness {
     Customer(CustomerLikeness),
     Document(DocumentLikeness),
     Allocation(AllocationLikeness),
 }
 
+impl Storable for Likeness {
+    fn write(&self, text: &mut String) {
+        let mut object = Members::begin(text);
+        match self {
+            Self::Customer(customer) => object.put("customer", customer),
+            Self::Document(document) => object.put("document", document),
+            Self::Allocation(allocation) => object.put("allocation", allocation),
+        }
+        object.end();
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        let (variant, likeness) = value.as_object()?.iter().next()?;
+        match variant.as_str() {
+            "customer" => Storable::read(likeness).map(Self::Customer),
+            "document" => Storable::read(likeness).map(Self::Document),
+            "allocation" => Storable::read(likeness).map(Self::Allocation),
+            _ => None,
+        }
+    }
+}
+
 /// What of a receipt or credit note settles an invoice; all ids are Sage's (Sage API 2.7).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllocationLikeness {
     pub source: i64,
     pub target: i64,
     pub total: Decimal,
 }
 
+stored!(AllocationLikeness {
+    source,
+    target,
+    total
+});
+
 /// The name is Sage's unique key; the rest tells whether it is the same person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomerLikeness {
     pub name: String,
     pub contact: String,
@@ -91,27 +120,37 @@ pub struct CustomerLikeness {
     pub content: String,
 }
 
+stored!(CustomerLikeness {
+    name,
+    contact,
+    email,
+    vat,
+    content
+});
+
 /// An invoice, credit note or receipt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentLikeness {
     pub customer: i64,
-    #[serde(with = "json::stored_day")]
     pub date: NaiveDate,
     /// Empty in what was sent: Sage numbers it.
     pub number: String,
     pub reference: String,
     pub total: Decimal,
     /// What was not allocated of it when it was listed; none in what was sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rest: Option<Decimal>,
 }
 
+stored!(DocumentLikeness { customer, date, number, reference, total } may { rest });
+
 /// An object of Sage as it was listed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     pub id: i64,
     pub likeness: Likeness,
 }
+
+stored!(Found { id, likeness });
 
 /// Names and numbers are one to Sage if they differ in case or outer blanks only (assumed, Sage API 4).
 pub fn fold(text: &str) -> String {

@@ -4,13 +4,13 @@
 //! another total than was predicted, and on the job `calibrate`. Plans are made by the answers; the page shows them.
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::arithmetic::{Arithmetic, Priced};
 use crate::capability::{Capabilities, Failure, Row};
 use crate::json;
 use crate::sage;
+use crate::stored::{self, stored};
 use crate::sync::mapping::{List, Mapping};
 use crate::write::ledger::{CALIBRATION_DUE, Halt, Job, META, Run};
 use crate::write::record::Batch;
@@ -19,7 +19,7 @@ use crate::write::record::Batch;
 const KEY: &str = "calibration";
 
 /// The company's answers; the reference's assumptions where it could not be asked.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Calibration {
     /// Seconds since the Unix epoch; 0: never asked.
     pub asked_at: u64,
@@ -31,8 +31,16 @@ pub struct Calibration {
     answers: Vec<Answer>,
 }
 
+stored!(Calibration {
+    asked_at,
+    arithmetic,
+    modified_filters,
+    rounds_totals,
+    answers
+});
+
 /// One question as people read it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Answer {
     /// The reference's number.
     question: String,
@@ -40,13 +48,19 @@ struct Answer {
     answer: String,
 }
 
+stored!(Answer {
+    question,
+    about,
+    answer
+});
+
 impl Calibration {
     /// As it was asked last.
     pub fn stored(cap: &mut dyn Capabilities) -> Result<Self, Failure> {
         let entries = cap.get(META, &[KEY.to_owned()])?;
         let known = entries
             .first()
-            .and_then(|entry| serde_json::from_str(&entry.value).ok());
+            .and_then(|entry| stored::from_text(&entry.value));
         Ok(known.unwrap_or_default())
     }
 
@@ -219,11 +233,7 @@ fn ask(run: &mut Run, mapping: &Mapping) -> Job<Option<Calibration>> {
     long_texts(run, &specimen, &mut answers)?;
     filters(run, &specimen, &mut answers)?;
     let mut batch = Batch::default();
-    batch.set(
-        META,
-        KEY,
-        serde_json::to_string(&answers).expect("answers are plain data"),
-    );
+    batch.set(META, KEY, stored::to_text(&answers));
     batch.set(META, CALIBRATION_DUE, "");
     run.commit(batch)?;
     for answer in &answers.answers {

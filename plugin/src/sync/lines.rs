@@ -6,20 +6,19 @@
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::collect::ToMap;
 use crate::json;
+use crate::stored::{stored, stored_names};
 use crate::sync::receipts::{Allocated, Receipt};
 
 /// Begins the keys of lines, here and in Splynx.
 pub const KEY_PREFIX: &str = "SAGE-";
 
 /// What we keep of a receipt beside its record.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sheet {
-    #[serde(with = "crate::json::stored_day")]
     pub date: NaiveDate,
     /// Sage's customer.
     pub customer: i64,
@@ -36,7 +35,19 @@ pub struct Sheet {
     pub overpaid: Decimal,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+stored!(Sheet {
+    date,
+    customer,
+    total,
+    discount,
+    title,
+    statement,
+    last_number,
+    lines,
+    overpaid
+});
+
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Line {
     pub number: u32,
     pub amount: Decimal,
@@ -53,16 +64,23 @@ pub struct Line {
     pub closed: bool,
     /// A request that may have been acted on.
     pub flight: Option<Flight>,
-    #[serde(skip)]
     pub plan: Plan,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+stored!(Line { number, amount, target, by_hand, record, written, paid, closed, flight } not { plan });
+
+#[derive(Debug, Clone, PartialEq)]
 pub struct ByHand {
     pub customer: i64,
     pub invoice: i64,
     pub method: i64,
 }
+
+stored!(ByHand {
+    customer,
+    invoice,
+    method
+});
 
 impl ByHand {
     /// What it means for a line in this run.
@@ -78,28 +96,45 @@ impl ByHand {
 }
 
 /// The payment of a line, as it was made.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Paid {
     pub payment: i64,
     /// Sage's customer then: what a later edit of the receipt is compared with; 0: not known, because it was found in Splynx.
     pub customer: i64,
-    #[serde(with = "crate::json::stored_day")]
     pub date: NaiveDate,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+stored!(Paid {
+    payment,
+    customer,
+    date
+});
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Creation {
     Record,
     Payment,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+impl Creation {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::Payment => "payment",
+        }
+    }
+}
+
+stored_names!(Creation: Record, Payment);
+
+#[derive(Debug, Clone, PartialEq)]
 pub struct Flight {
     pub of: Creation,
     /// Seconds since the Unix epoch: it may have been in flight until then.
     pub until: u64,
 }
+
+stored!(Flight { of, until });
 
 /// What is to become of a line in this run.
 #[derive(Debug, Clone, Default, PartialEq)]

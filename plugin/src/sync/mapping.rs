@@ -4,7 +4,6 @@
 //! sent: a missing, stale or contradictory mapping holds the record, with the row to set.
 
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::capability::{Activity, Capabilities, Failure, Pair};
@@ -13,6 +12,7 @@ use crate::json;
 use crate::sage;
 use crate::settings::Settings;
 use crate::splynx::{self, Line};
+use crate::stored::{self, stored};
 use crate::write::ledger::{Halt, Job, META, Run};
 use crate::write::record::{Batch, Reason};
 
@@ -104,7 +104,7 @@ impl List {
 }
 
 /// An entry of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     pub id: i64,
     pub title: String,
@@ -112,12 +112,12 @@ pub struct Row {
     /// Of taxes: in percent.
     pub percent: Option<Decimal>,
     /// Of Sage items: their tax type when sold.
-    #[serde(default)]
     pub tax: Option<i64>,
     /// Of Splynx taxes: made of several, which Sage has no counterpart for (D12).
-    #[serde(default)]
     pub group: bool,
 }
+
+stored!(Row { id, title, active, percent, tax } may { group });
 
 impl Row {
     fn of_splynx(value: &Value) -> Option<Self> {
@@ -184,7 +184,7 @@ pub fn import(run: &mut Run) -> Job<()> {
         let fresh = rows
             .iter()
             .map(|row| {
-                let text = serde_json::to_string(row).expect("a row is plain data");
+                let text = stored::to_text(row);
                 (row_key(list, row.id), text)
             })
             .to_map();
@@ -266,7 +266,7 @@ fn stored(run: &mut Run, list: List) -> Job<Vec<(String, Row)>> {
         let complete = page.len() < PAGE as usize;
         for entry in page {
             after.clone_from(&entry.key);
-            let row = serde_json::from_str(&entry.value).map_err(|_| {
+            let row = stored::from_text(&entry.value).ok_or_else(|| {
                 Halt::Failed(Failure::new(
                     "damaged",
                     "The stored mapping lists cannot be read. Press \"Import mapping settings\".",
@@ -288,7 +288,7 @@ pub fn stored_rate(cap: &mut dyn Capabilities, tax: i64) -> Result<Decimal, Fail
     let entries = cap.get(LISTS, &[row_key(List::SageTaxTypes, tax)])?;
     let row = entries
         .first()
-        .and_then(|entry| serde_json::from_str::<Row>(&entry.value).ok());
+        .and_then(|entry| stored::from_text::<Row>(&entry.value));
     let percent = row.and_then(|row| row.percent).unwrap_or_default();
     Ok(percent / Decimal::ONE_HUNDRED)
 }

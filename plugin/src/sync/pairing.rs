@@ -3,12 +3,11 @@
 //! A row of the table [`PAIRING`] holds what is known of a Splynx customer, the proposals, and what a person said. A proposal never
 //! becomes a pair by itself. The trap: rows are as old as the last look, so what is paired meanwhile is left out at reading.
 
-use serde::{Deserialize, Serialize};
-
 use crate::capability::Activity;
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::sage::{Likeness, Service};
 use crate::splynx::{self, Customer, CustomerInfo, Page, Window};
+use crate::stored::{self, stored, stored_names};
 use crate::sync::customer_fields;
 use crate::write::known_customers::{self, Trait, customers_listed};
 use crate::write::ledger::{Job, PAGE, Run, activity};
@@ -23,7 +22,7 @@ pub const PAIRING: &str = "pairing";
 pub const PROPOSED: &str = "pairing-proposed";
 
 /// A Splynx customer, as far as pairing needs to know it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Row {
     /// As in Splynx.
     pub name: String,
@@ -33,22 +32,23 @@ pub struct Row {
     pub email: String,
     pub vat: String,
     /// Sage customers that may be the same one.
-    #[serde(default)]
     pub candidates: Vec<Candidate>,
-    #[serde(default)]
     pub choice: Choice,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+stored!(Row { name, label, email, vat } may { candidates, choice });
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     pub id: i64,
     pub name: String,
     pub why: Vec<String>,
 }
 
+stored!(Candidate { id, name, why });
+
 /// What a person said of a customer that is not paired.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Choice {
     #[default]
     Open,
@@ -57,6 +57,18 @@ pub enum Choice {
     /// It was parted from what it was paired with, and waits.
     Unpaired,
 }
+
+impl Choice {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Create => "create",
+            Self::Unpaired => "unpaired",
+        }
+    }
+}
+
+stored_names!(Choice: Open, Create, Unpaired);
 
 /// The only reason to take two customers for one that [`make_names_unique`](crate::settings::Settings) answers.
 pub const SAME_NAME: &str = "same name";
@@ -97,17 +109,12 @@ pub fn rows(run: &mut Run, customers: &[i64]) -> Job<Map<i64, Row>> {
     let entries = run.cap.get(PAIRING, &keys)?;
     Ok(entries
         .into_iter()
-        .filter_map(|entry| {
-            Some((
-                row_id(&entry.key)?,
-                serde_json::from_str(&entry.value).ok()?,
-            ))
-        })
+        .filter_map(|entry| Some((row_id(&entry.key)?, stored::from_text(&entry.value)?)))
         .to_map())
 }
 
 pub fn put_row(batch: &mut Batch, customer: i64, row: &Row) {
-    let text = serde_json::to_string(row).expect("a row is plain data");
+    let text = stored::to_text(row);
     batch.set(PAIRING, row_key(customer), text);
 }
 

@@ -4,13 +4,13 @@
 //! receipt back. The trap: people date receipts back and allocate them later, so a date never decides what is read again, only
 //! (F14) what is imported.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::capability::{Entry, Failure};
 use crate::collect::{Set, ToMap, ToSet};
 use crate::json;
 use crate::sage::{Service, get_one, newer};
+use crate::stored::{self, stored};
 use crate::sync::allocated::{self, Allocation, IDS, list, one_of};
 use crate::sync::arrivals::{handle, is_ours_to_decide, paired};
 use crate::sync::calibration::Calibration;
@@ -34,19 +34,19 @@ pub enum Scope {
 }
 
 /// How far Sage's lists were read.
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq)]
 struct Cursor {
     /// The earliest F14 that they were read with; with an earlier one, all is read again.
-    #[serde(default, with = "json::stored_day_if_any")]
     from: Option<chrono::NaiveDate>,
     receipt: i64,
     allocation: i64,
     /// Everything since `from` was listed once: what comes now is looked at whatever its date, because people date back.
     caught_up: bool,
     /// The latest stamp of a change that was seen, in Sage's own words: it is compared with Sage's stamps only.
-    #[serde(default)]
     changed: String,
 }
+
+stored!(Cursor { from, receipt, allocation, caught_up } may { changed });
 
 impl Cursor {
     fn note_changes(&mut self, rows: &[Value]) {
@@ -100,7 +100,7 @@ pub fn import(run: &mut Run, scope: Scope) -> Job<Option<Failure>> {
 fn cursor(run: &mut Run) -> Job<Cursor> {
     let from = run.settings.from(Kind::Receipt);
     let text = run.meta(&cursor_key(Kind::Receipt))?;
-    let stored: Option<Cursor> = text.and_then(|text| serde_json::from_str(&text).ok());
+    let stored: Option<Cursor> = text.as_deref().and_then(stored::from_text);
     let mut cursor = stored.unwrap_or_default();
     if from.is_some() && cursor.from.is_none_or(|before| from < Some(before)) {
         cursor = Cursor {
@@ -113,7 +113,7 @@ fn cursor(run: &mut Run) -> Job<Cursor> {
 }
 
 fn set_cursor(run: &mut Run, batch: &mut Batch, cursor: &Cursor) -> Job<()> {
-    let text = serde_json::to_string(cursor).expect("a cursor is plain data");
+    let text = stored::to_text(cursor);
     if run.meta(&cursor_key(Kind::Receipt))?.as_ref() != Some(&text) {
         batch.set(META, cursor_key(Kind::Receipt), text);
     }
@@ -333,7 +333,7 @@ fn known_between(run: &mut Run, above: i64, up_to: i64) -> Job<Set<i64>> {
             if id > up_to {
                 return Ok(known);
             }
-            let sheet: Option<Sheet> = serde_json::from_str(&entry.value).ok();
+            let sheet: Option<Sheet> = stored::from_text(&entry.value);
             // Of a total of 0 are those whose receipt is known to be gone.
             let from = run.settings.from(Kind::Receipt);
             let is_missed =

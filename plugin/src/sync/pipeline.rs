@@ -3,15 +3,14 @@
 //! The cursor moves only over records that are in the ledger; a page's decisions and writes are committed before its place.
 
 use chrono::{Days, NaiveDate};
-use serde::{Deserialize, Serialize};
 
 use crate::capability::Failure;
 use crate::collect::{Map, ToMap, ToSet};
-use crate::json;
 use crate::planted::{Mistake, is_planted};
 use crate::preview::MADE_ABOVE;
 use crate::sage::{Found, Service};
 use crate::splynx::{Listing, Page, Resource, Row, Window};
+use crate::stored::{self, stored};
 use crate::sync::made;
 use crate::write::ledger::{Halt, Job, META, Run, activity, cursor_key};
 use crate::write::protocol::{self, Act, Write};
@@ -139,22 +138,28 @@ pub struct Description {
 }
 
 /// How far the changed records of a kind were read.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default)]
 struct Cursor {
     /// The from-date that it was read with; with an earlier one, everything is read again.
-    #[serde(default, with = "json::stored_day_if_any")]
     from: Option<NaiveDate>,
     /// Changed on this day or later; none: everything.
-    #[serde(default, with = "json::stored_day_if_any")]
     since: Option<NaiveDate>,
     /// The day on which the scan under way began.
-    #[serde(default, with = "json::stored_day_if_any")]
     began: Option<NaiveDate>,
     /// The last id that the scan under way has handled.
     after: i64,
     done: u64,
     total: u64,
 }
+
+stored!(Cursor {
+    from,
+    since,
+    began,
+    after,
+    done,
+    total
+});
 
 /// A kind of record with its type folded away: the walks below exist once for all kinds.
 pub trait Walked {
@@ -332,7 +337,7 @@ fn changed_records(run: &mut Run, of: &dyn Walked) -> Job<()> {
     let mut stored = run.meta(&key)?;
     let mut cursor: Cursor = stored
         .as_deref()
-        .and_then(|text| serde_json::from_str(text).ok())
+        .and_then(stored::from_text)
         .unwrap_or_default();
     if from.is_some() && cursor.from.is_none_or(|before| from < Some(before)) {
         cursor = Cursor::default();
@@ -363,7 +368,7 @@ fn changed_records(run: &mut Run, of: &dyn Walked) -> Job<()> {
                 };
             }
         }
-        let text = serde_json::to_string(&cursor).expect("a cursor is plain data");
+        let text = stored::to_text(&cursor);
         let complete = rows.is_empty();
         if stored.as_ref() != Some(&text) {
             batch.set(META, key.clone(), text.clone());

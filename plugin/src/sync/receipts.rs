@@ -69,7 +69,7 @@ impl Receipt {
     /// The title of the statement that lists it (F12).
     pub fn statement_title(&self, by: Grouping) -> String {
         match by {
-            Grouping::Month => format!("SageOne ({})", self.date.format("%Y-%m")),
+            Grouping::Month => format!("SageOne ({})", json::month(self.date)),
             Grouping::Day => format!("SageOne ({})", self.date),
         }
     }

@@ -11,6 +11,7 @@ use crate::collect::{Map, ToMap, ToSet};
 use crate::json;
 use crate::splynx::writes::{self, Reply};
 use crate::splynx::{Resource, StatementRecord};
+use crate::stored;
 use crate::sync::lines::{Creation, Fate, Flight, Line, Paid, Sheet, Step};
 use crate::sync::receipts::standing;
 use crate::write::ledger::{Halt, Job, Run, activity};
@@ -146,7 +147,7 @@ pub fn sheets(run: &mut Run, receipts: &[i64]) -> Job<Map<i64, Sheet>> {
     let mut sheets = Map::new_vec();
     for entry in entries {
         let id = entry.key.parse().ok();
-        let sheet = serde_json::from_str(&entry.value).ok();
+        let sheet = stored::from_text(&entry.value);
         let (id, sheet) = id.zip(sheet).ok_or_else(|| {
             Halt::Failed(crate::capability::Failure::new(
                 "damaged",
@@ -163,7 +164,7 @@ pub fn sheets(run: &mut Run, receipts: &[i64]) -> Job<Map<i64, Sheet>> {
 
 /// Stores a receipt's lines with their index.
 pub fn save_sheet(batch: &mut Batch, receipt: i64, old: &Sheet, new: &Sheet) {
-    let text = |sheet: &Sheet| serde_json::to_string(sheet).expect("lines are plain data");
+    let text = |sheet: &Sheet| stored::to_text(sheet);
     let (before, after) = (text(old), text(new));
     if before == after {
         return;

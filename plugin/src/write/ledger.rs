@@ -5,6 +5,7 @@ use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::planted::{Mistake, is_planted};
 use crate::sage::Service;
 use crate::settings::Settings;
+use crate::stored;
 use crate::write::record::{
     Batch, Kind, OPEN, RECORDS, Reason, Record, RecordKey, State, Stored, WAITING,
 };
@@ -298,14 +299,14 @@ impl<'a> Run<'a> {
     /// Wakes the records that wait for a setting which has changed since the records were last judged.
     pub fn wake_changed_settings(&mut self) -> Job<()> {
         const KEY: &str = "settings-judged-by";
-        let current = serde_json::to_string(self.settings.values()).expect("texts are plain data");
+        let current = stored::to_text(self.settings.values());
         let stored = self.meta(KEY)?;
         if stored.as_ref() == Some(&current) {
             return Ok(());
         }
         let before: Map<String, String> = stored
             .as_deref()
-            .and_then(|text| serde_json::from_str(text).ok())
+            .and_then(stored::from_text)
             .unwrap_or_default();
         let names = before
             .keys()
@@ -338,7 +339,7 @@ fn parse(entry: Entry) -> Job<(RecordKey, Stored)> {
         ))
     };
     let key = RecordKey::parse(&entry.key).ok_or_else(damaged)?;
-    let stored = Stored::parse(entry.value.clone()).map_err(|_| damaged())?;
+    let stored = Stored::parse(entry.value.clone()).ok_or_else(damaged)?;
     Ok((key, stored))
 }
 

@@ -5,12 +5,12 @@
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 
 use crate::capability::{Activity, Change};
 use crate::collect::Set;
 use crate::json;
 use crate::sage::{Likeness, Service};
+use crate::stored::{self, stored, stored_names};
 use crate::write::ledger::{CALIBRATION_DUE, META};
 
 /// `invoice/000000000501` → [`Record`] as JSON.
@@ -30,8 +30,7 @@ pub const VAT_OFF: &str = "vat-off";
 pub const ALLOCATING: &str = "allocating";
 
 /// The kinds of records, in the order in which they are synchronised (F69).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     Customer,
     Invoice,
@@ -92,6 +91,8 @@ impl Kind {
     }
 }
 
+stored_names!(Kind: Customer, Invoice, CreditNote, Payment, Receipt, Allocation);
+
 /// The key of a record in our tables; ids are padded so that keys sort as numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordKey {
@@ -122,8 +123,7 @@ impl std::fmt::Display for RecordKey {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum State {
     /// To be looked at by the next run.
     #[default]
@@ -175,16 +175,19 @@ impl State {
     }
 }
 
+stored_names!(State: Planned, Sending, Uncertain, Held, Owed, Skipped, Synced, DoNotSend, DoneByHand);
+
 /// Why a record is where it is, and what cures it. Empty for a synced one.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Reason {
     pub code: String,
     pub message: String,
     pub cure: String,
     /// What brings the record back when it changes: `setting:item.7`, `record:customer/000000000088`, `remote:Customer/7`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends: Vec<String>,
 }
+
+stored!(Reason { code, message, cure } may { depends });
 
 impl Reason {
     pub fn new(code: &str, message: impl Into<String>, cure: impl Into<String>) -> Self {
@@ -219,7 +222,7 @@ impl Reason {
 }
 
 /// What was sent and when: enough to recognise it in Sage after a lost answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
     pub service: Service,
     pub sent: Likeness,
@@ -231,10 +234,18 @@ pub struct Intent {
     pub in_flight_until: u64,
 }
 
+stored!(Intent {
+    service,
+    sent,
+    hash,
+    above,
+    in_flight_until
+});
+
 /// In place of a hash where it is not known which content Sage holds: like no content's, so that the record is saved again.
 const NEITHER: &str = "?";
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Record {
     pub state: State,
     /// What people call it: a number, a name.
@@ -242,34 +253,28 @@ pub struct Record {
     /// The Splynx customer that it belongs to.
     pub customer: i64,
     /// The Sage service and id of what it became; kept in whatever state comes later.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote: Option<Remote>,
     /// Of what we sent last: equal content needs no sending.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub hash: String,
     /// Of what Sage refused: it is not sent again until it changes, or a person says so.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub refused: String,
     /// How often in a row it was sent and the service failed over it. See [`Record::failed_once_more`].
-    #[serde(default, skip_serializing_if = "is_zero")]
     pub failures: u8,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<Decimal>,
     /// What of the amount was not settled in Splynx when it was last looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<Decimal>,
     /// Sage had allocated some of it when it was stored or found (D11): what is left is asked for before anything is allocated.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allocated_in_sage: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
     /// Seconds since the Unix epoch: an update whose answer was lost may have been in flight until then. The last one to arrive wins,
     /// so nothing newer is sent before it must have arrived.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update_in_flight_until: Option<u64>,
-    #[serde(default)]
     pub reason: Reason,
 }
+
+stored!(Record { state, label, customer, reason } may {
+    remote, hash, refused, failures, amount, open, allocated_in_sage, intent, update_in_flight_until
+});
 
 impl Record {
     /// A person has said that it is to be tried again; what was planned for another cause has no reason.
@@ -309,16 +314,14 @@ impl Record {
     }
 }
 
-fn is_zero(count: &u8) -> bool {
-    *count == 0
-}
-
 /// A document, receipt or customer in Sage.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remote {
     pub service: Service,
     pub id: i64,
 }
+
+stored!(Remote { service, id });
 
 impl std::fmt::Display for Remote {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -334,11 +337,10 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// # Errors
-    /// Where the text is no record: the state is damaged, and writing over it would hide that.
-    pub fn parse(text: String) -> Result<Self, serde_json::Error> {
-        let record = serde_json::from_str(&text)?;
-        Ok(Self {
+    /// None: the text is no record; the state is damaged, and writing over it would hide that.
+    pub fn parse(text: String) -> Option<Self> {
+        let record = stored::from_text(&text)?;
+        Some(Self {
             text: Some(text),
             record: Some(record),
         })
@@ -427,7 +429,7 @@ impl Batch {
 
     /// Stores `new` in place of `old`, with every index, provided that `old` still stands.
     pub fn put(&mut self, key: RecordKey, old: &Stored, new: Record) -> Stored {
-        let text = serde_json::to_string(&new).expect("a record is plain data");
+        let text = stored::to_text(&new);
         if old.text.as_ref() == Some(&text) {
             return old.clone();
         }

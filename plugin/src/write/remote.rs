@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::capability::Failure;
 use crate::collect::{Map, ToMap, ToSet};
 use crate::sage::{Found, Likeness, Service, fold, get_one, key_in, newer};
+use crate::stored;
 use crate::write::known_customers::{customer_keys, customers_listed};
 use crate::write::ledger::{Halt, Job, META, Run};
 use crate::write::record::{Batch, REMOTE, RecordKey};
@@ -70,7 +71,7 @@ pub(super) fn index_keys(service: Service, found: &Found) -> Vec<String> {
 
 /// Notes in a commit what Sage has just stored, so that the next record meets it.
 pub fn note(batch: &mut Batch, service: Service, found: &Found) {
-    let text = serde_json::to_string(found).expect("a likeness is plain data");
+    let text = stored::to_text(found);
     for key in index_keys(service, found) {
         batch.set(FOUND, key, text.clone());
     }
@@ -174,9 +175,9 @@ pub fn lookup_prefix(run: &mut Run, prefix: &str) -> Job<Vec<(String, Found)>> {
 }
 
 pub(super) fn parse_entry(entry: crate::capability::Entry) -> Job<(String, Found)> {
-    serde_json::from_str(&entry.value)
+    stored::from_text(&entry.value)
         .map(|found| (entry.key, found))
-        .map_err(|_| {
+        .ok_or_else(|| {
             Halt::Failed(Failure::new(
                 "damaged",
                 "What was stored of Sage's lists cannot be read. Restore the latest backup, or ask support.",
@@ -287,7 +288,7 @@ pub(super) fn index(
         last = last.max(id);
         if let Some(likeness) = Likeness::of_row(service, row) {
             let found = Found { id, likeness };
-            let text = serde_json::to_string(&found).expect("a likeness is plain data");
+            let text = stored::to_text(&found);
             for key in index_keys(service, &found) {
                 keys.insert(key, text.clone());
             }
