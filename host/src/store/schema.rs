@@ -18,6 +18,7 @@ pub(super) const STEPS: &[&str] = &[
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
+    include_str!("schema_4_hooks.sql"),
 ];
 
 /// How many copies from before a step are kept.
@@ -145,12 +146,14 @@ mod tests {
         STEPS[0],
         STEPS[1],
         STEPS[2],
+        STEPS[3],
         "ALTER TABLE run ADD COLUMN more TEXT NOT NULL DEFAULT ''; ALTER TABLE nothing ADD COLUMN x TEXT;",
     ];
     const FURTHER: &[&str] = &[
         STEPS[0],
         STEPS[1],
         STEPS[2],
+        STEPS[3],
         "ALTER TABLE run ADD COLUMN more TEXT NOT NULL DEFAULT '';",
         "ALTER TABLE run ADD COLUMN yet_more TEXT NOT NULL DEFAULT '';",
     ];
@@ -163,7 +166,7 @@ mod tests {
             .await
             .unwrap();
         store.migrate(url, BROKEN).await.unwrap_err();
-        assert_eq!(store.schema_version().await.unwrap(), 3);
+        assert_eq!(store.schema_version().await.unwrap(), 4);
         assert!(
             sqlx::query("SELECT more FROM run")
                 .fetch_all(&store.pool)
@@ -174,12 +177,12 @@ mod tests {
         store.close().await;
         let store = Store::connect(url, GuestLimits::default()).await.unwrap();
         store.migrate(url, FURTHER).await.unwrap();
-        assert_eq!(store.schema_version().await.unwrap(), 5);
+        assert_eq!(store.schema_version().await.unwrap(), 6);
         assert_eq!(store.account_count().await.unwrap(), 1);
         store.close().await;
         let error = Store::open(url).await.unwrap_err();
         assert!(
-            matches!(error, StoreError::NewerSchema { found: 5, known: 3 }),
+            matches!(error, StoreError::NewerSchema { found: 6, known: 4 }),
             "{error}"
         );
     }
@@ -190,19 +193,19 @@ mod tests {
         let url = Store::default_url(folder.path());
         a_step_that_fails(&url).await;
         let file = folder.path().join("addon-host.db");
-        let copy = beside(&file, "schema-3");
+        let copy = beside(&file, "schema-4");
         files::check(&copy).await.unwrap();
         assert!(!beside(&copy, "partial").exists());
         // The newest two are kept.
         let store = Store::connect(&url, GuestLimits::default()).await.unwrap();
-        for version in [1, 2, 4] {
+        for version in [1, 2, 5] {
             std::fs::write(beside(&file, &format!("schema-{version}")), "old").unwrap();
         }
-        store.keep_copy(&file, 5).await.unwrap();
-        let kept: Vec<i64> = (1..=5)
+        store.keep_copy(&file, 6).await.unwrap();
+        let kept: Vec<i64> = (1..=6)
             .filter(|version| beside(&file, &format!("schema-{version}")).exists())
             .collect();
-        assert_eq!(kept, [4, 5]);
+        assert_eq!(kept, [5, 6]);
     }
 
     #[tokio::test]
