@@ -109,8 +109,7 @@ impl Host {
         let Some(version) = store.active_addon(&found.addon).await? else {
             return Ok(None);
         };
-        let manifest =
-            Manifest::parse(&version.manifest)?;
+        let manifest = Manifest::parse(&version.manifest)?;
         let Some(spec) = manifest.hook(hook).cloned() else {
             return Ok(None);
         };

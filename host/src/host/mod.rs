@@ -11,6 +11,7 @@ mod offered;
 mod packages;
 mod pages;
 mod readiness;
+mod territory;
 mod traffic;
 
 use std::collections::HashMap;

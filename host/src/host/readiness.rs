@@ -96,6 +96,10 @@ impl Host {
                 });
             }
         }
+        findings.extend(
+            self.check_territory(installation, loaded, &settings)
+                .await?,
+        );
         Ok(findings)
     }
 }
