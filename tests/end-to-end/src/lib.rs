@@ -7,6 +7,6 @@ mod http;
 mod serve;
 mod stage;
 
-pub use http::{Answer, get, post_form};
+pub use http::{Answer, get, post_form, post_signed};
 pub use serve::Serve;
 pub use stage::{Finished, Stage, component};
