@@ -7,6 +7,7 @@ use crate::pages;
 use crate::preview::Preview;
 use crate::sage;
 use crate::splynx::{CreditNote, Invoice};
+use crate::sync::asked::Asked;
 use crate::sync::credit_notes::CreditNotes;
 use crate::sync::customers::{self, Customers};
 use crate::sync::documents::Office;
@@ -96,7 +97,7 @@ fn perform(run: &mut Run, job: &str, options: &[Pair]) -> Job<Option<Failure>> {
         }
         "sweep" => {
             for kind in Kind::ALL {
-                bring_into_step(run, kind, Look::AtAll)?;
+                bring_into_step(run, kind, &Look::AtAll)?;
             }
         }
         "calibrate" => {
@@ -106,6 +107,7 @@ fn perform(run: &mut Run, job: &str, options: &[Pair]) -> Job<Option<Failure>> {
         "import-payments" => return payments_in::import(run, Scope::New),
         "import-all-payments" => return payments_in::import(run, Scope::All),
         "sync" => return sync(run),
+        "sync-records" => return sync_records(run, options),
         unknown => {
             return Err(Halt::Failed(Failure::new(
                 "unknown-job",
@@ -140,18 +142,21 @@ fn same_company(run: &mut Run) -> Job<()> {
 }
 
 /// Which records of a kind are looked at.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum Look {
     AtChanges,
     /// Also at what changed or vanished without a trace.
     AtAll,
+    /// At these alone, and what earlier runs left open.
+    At(Vec<i64>),
 }
 
 impl Look {
-    fn perform(self, run: &mut Run, of: &dyn Walked) -> Job<()> {
+    fn perform(&self, run: &mut Run, of: &dyn Walked) -> Job<()> {
         match self {
             Self::AtChanges => pipeline::sync(run, of),
             Self::AtAll => pipeline::sweep(run, of),
+            Self::At(ids) => pipeline::sync_these(run, of, ids),
         }
     }
 }
@@ -160,10 +165,10 @@ fn export(run: &mut Run, kind: Kind) -> Job<()> {
     if kind == Kind::Customer {
         customers::notice_vat_changes(run)?;
     }
-    bring_into_step(run, kind, Look::AtChanges)
+    bring_into_step(run, kind, &Look::AtChanges)
 }
 
-fn bring_into_step(run: &mut Run, kind: Kind, look: Look) -> Job<()> {
+fn bring_into_step(run: &mut Run, kind: Kind, look: &Look) -> Job<()> {
     match kind {
         Kind::Customer => {
             let mapping = Mapping::load(run)?;
@@ -216,6 +221,31 @@ fn sync(run: &mut Run) -> Job<Option<Failure>> {
     Ok(None)
 }
 
+/// What an event or a person asks for, and whatever it brings along: the customer of a new document, records that waited for one of
+/// these, and allocations. A kind that has nothing to do costs no request.
+fn sync_records(run: &mut Run, options: &[Pair]) -> Job<Option<Failure>> {
+    let mut asked = Asked::of(options).map_err(Halt::Failed)?;
+    // A customer that is known has an event of its own where it changes.
+    let customers = run.records(std::mem::take(&mut asked.customers))?;
+    let unknown = customers
+        .iter()
+        .filter(|(_, stored)| stored.record.is_none());
+    asked.records.extend(unknown.map(|(key, _)| *key));
+    for kind in Kind::ALL {
+        let rests = asked.by_event && !run.settings.due(kind);
+        // Receipts are Sage's, and Sage tells nobody of them.
+        if rests || kind == Kind::Receipt {
+            continue;
+        }
+        let ids = asked.ids(kind);
+        let has_open = run.next_open(kind, &mut String::new())?.is_some();
+        if kind == Kind::Allocation || has_open || !ids.is_empty() {
+            bring_into_step(run, kind, &Look::At(ids))?;
+        }
+    }
+    Ok(None)
+}
+
 /// Not on an installation's first day: everything has just been looked at.
 fn sweep_once_a_day(run: &mut Run, due: &[Kind]) -> Job<()> {
     const KEY: &str = "swept-on";
@@ -226,7 +256,7 @@ fn sweep_once_a_day(run: &mut Run, due: &[Kind]) -> Job<()> {
     }
     if before.is_some() {
         for kind in due {
-            bring_into_step(run, *kind, Look::AtAll)?;
+            bring_into_step(run, *kind, &Look::AtAll)?;
         }
     }
     let mut batch = Batch::default();

@@ -6,10 +6,13 @@ use chrono::{Datelike, NaiveDate};
 use crate::capability::{Capabilities, Failure, Pair};
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::json;
-use crate::write::record::{Kind, Reason};
+use crate::write::record::{Kind, Reason, RecordKey};
 
 /// Where the host does not tell: above every time-out (architecture, write protocol, 4).
 const SETTLE_SECONDS: u64 = 300;
+
+/// Begins the keys of lines, here and in Splynx, of whatever installation.
+pub const LINE_KEYS: &str = "SAGE-";
 
 /// The four ticks that every sync sets on a Sage customer (F25, F26, F27, F28).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +65,8 @@ pub struct Settings {
     pub inclusive: bool,
     /// F31: the Sage item of a line that makes the totals equal.
     pub fix_item: Option<i64>,
+    /// Empty, or ends in a dash: stands before every key of this installation, where another one feeds the same company.
+    tag: String,
     /// What stands before our key in the reference of a document: `{number}`, `{id}`, `{date}`.
     pub reference_pattern: String,
     /// Line texts tell the service period.
@@ -170,6 +175,7 @@ impl Settings {
                 )?
                 .to_owned(),
             },
+            tag: tag(get("reference_tag"))?,
             line_periods: on("line_service_period"),
             direction: one_of(
                 "payments_direction",
@@ -227,6 +233,21 @@ impl Settings {
         self.value(key).parse().ok()
     }
 
+    /// Our key on the other side: `I501`, with a tag `NORTH-I501`.
+    pub fn mark(&self, key: RecordKey) -> String {
+        format!("{}{}", self.tag, key.tag())
+    }
+
+    /// Before the numbers of a receipt's lines in their keys, on both sides: `SAGE-77-`, with a tag `SAGE-NORTH-77-`.
+    pub fn line_keys(&self, receipt: i64) -> String {
+        format!("{}{receipt}-", self.all_line_keys())
+    }
+
+    /// Before every key of a line that is this installation's.
+    pub fn all_line_keys(&self) -> String {
+        format!("{LINE_KEYS}{}", self.tag)
+    }
+
     /// All settings and mappings as saved.
     pub fn values(&self) -> &Map<String, String> {
         &self.raw
@@ -277,6 +298,21 @@ impl Settings {
             || self.payment_days.contains(&day)
             || (is_last && self.payment_days.iter().any(|wanted| *wanted > day))
     }
+}
+
+/// As it stands before keys. Letters and digits only, so that a reference with a tag is read back for sure.
+fn tag(text: &str) -> Result<String, Failure> {
+    const LONGEST: usize = 8;
+    if text.len() > LONGEST || !text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return Err(invalid(
+            "reference_tag",
+            "write at most 8 letters and digits, without blanks",
+        ));
+    }
+    Ok(match text {
+        "" => String::new(),
+        tag => format!("{}-", tag.to_ascii_uppercase()),
+    })
 }
 
 fn is_on(value: &str) -> bool {

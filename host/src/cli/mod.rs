@@ -10,6 +10,7 @@ mod choices;
 mod connection;
 mod context;
 mod files;
+mod hooks;
 mod installation;
 mod log;
 mod outbox;
@@ -111,6 +112,8 @@ enum Command {
     Report(report::Report),
     /// Shows the runs of an installation, the newest first
     Runs(runs::Runs),
+    /// Shows the web hooks of an installation: addresses, and what came lately
+    Hooks(hooks::Hooks),
     /// Shows or changes the terms of a connection
     Connection(connection::Connection),
     Backup(backup::Backup),
@@ -152,6 +155,7 @@ pub fn main() -> ExitCode {
             Command::Act(act) => act.execute(&context).await,
             Command::Report(report) => report.execute(&context).await,
             Command::Runs(runs) => runs.execute(&context).await,
+            Command::Hooks(hooks) => hooks.execute(&context).await,
             Command::Connection(connection) => connection.execute(&context).await,
             Command::Backup(backup) => backup.execute(&context).await,
             Command::Restore(restore) => restore.execute(&context).await,

@@ -5,12 +5,14 @@
 //! [`Host::store`] directly.
 
 mod error;
+mod hooks;
 mod inputs;
 mod offered;
 mod packages;
 mod pages;
 mod probation;
 mod readiness;
+mod territory;
 mod traffic;
 
 use std::collections::HashMap;
@@ -19,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use self::error::unknown;
@@ -33,6 +36,7 @@ use crate::store::{Failure, Installation, Outcome, RunId, RunState, Store, Trigg
 use crate::vault::Vault;
 
 pub use self::error::HostError;
+pub use self::hooks::Received;
 pub use self::packages::{Offer, Terms};
 pub use self::pages::{ActRequest, answer};
 pub use self::traffic::{ConnectionState, Forecast};
@@ -93,6 +97,8 @@ struct Inner {
     loaded: tokio::sync::Mutex<HashMap<String, Arc<Loaded>>>,
     /// The runs of this process.
     running: Mutex<HashMap<RunId, Arc<Halter>>>,
+    /// Something came up for this process's scheduler.
+    news: Notify,
 }
 
 impl Host {
@@ -127,11 +133,22 @@ impl Host {
             services,
             loaded: tokio::sync::Mutex::default(),
             running: Mutex::default(),
+            news: Notify::new(),
         })))
     }
 
     pub fn store(&self) -> &Store {
         &self.0.services.store
+    }
+
+    /// Has the scheduler of this process look at once.
+    fn wake_scheduler(&self) {
+        self.0.news.notify_one();
+    }
+
+    /// Waits until there is something for the scheduler to look at.
+    pub async fn news(&self) {
+        self.0.news.notified().await;
     }
 
     /// The installation, and the version that its add-on is at now.
@@ -203,6 +220,8 @@ impl Host {
             let outcome = work.clone().perform().await;
             host.running().remove(&id);
             host.judge(&work, &outcome).await;
+            // What waited for the installation to be free.
+            host.wake_scheduler();
             outcome
         });
         Ok(RunHandle { id, outcome })

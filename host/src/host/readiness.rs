@@ -97,6 +97,10 @@ impl Host {
                 });
             }
         }
+        findings.extend(
+            self.check_territory(installation, loaded, &settings)
+                .await?,
+        );
         Ok(findings)
     }
 

@@ -5,6 +5,7 @@
 //! holds a [`Manifest`] relies on its references (settings named by connections, jobs by schedules) being whole.
 
 mod connections;
+mod hooks;
 mod inputs;
 mod pages;
 mod parse;
@@ -14,6 +15,9 @@ mod settings;
 mod template;
 mod values;
 
+pub use hooks::{
+    EVENT_OPTION, EventsSpec, HookSpec, SignatureScheme, SignatureSpec, TerritorySpec,
+};
 pub use problem::{ManifestError, Problem, nearest};
 pub use template::{Template, TemplateError};
 pub use values::{LONGEST_TEXT_BYTES, ValueError};
@@ -34,6 +38,8 @@ pub struct Manifest {
     pub mappings: Vec<MappingSpec>,
     pub jobs: Vec<JobSpec>,
     pub schedules: Vec<ScheduleSpec>,
+    pub hooks: Vec<HookSpec>,
+    pub territory: Option<TerritorySpec>,
     pub pages: Vec<PageSpec>,
     pub reports: Vec<ReportSpec>,
 }
@@ -54,6 +60,10 @@ impl Manifest {
 
     pub fn job(&self, id: &str) -> Option<&JobSpec> {
         self.jobs.iter().find(|spec| spec.id == id)
+    }
+
+    pub fn hook(&self, id: &str) -> Option<&HookSpec> {
+        self.hooks.iter().find(|spec| spec.id == id)
     }
 
     pub fn page(&self, id: &str) -> Option<&PageSpec> {

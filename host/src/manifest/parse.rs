@@ -7,7 +7,7 @@ use super::problem::{ManifestError, nearest};
 use super::reader::{Source, Table};
 use super::{
     Addon, INTERFACE, INTERFACE_VERSION, JobSpec, Manifest, ScheduleSpec, SettingKind, SettingSpec,
-    connections, inputs, pages, settings,
+    connections, hooks, inputs, pages, settings,
 };
 
 pub(super) fn manifest(text: &str) -> Result<Manifest, ManifestError> {
@@ -20,6 +20,8 @@ pub(super) fn manifest(text: &str) -> Result<Manifest, ManifestError> {
     let connections = connections::connections(&root, &settings);
     let jobs = jobs(&root);
     let schedules = schedules(&root, &jobs, &settings);
+    let hooks = hooks::hooks(&root, &jobs, &settings);
+    let territory = hooks::territory(&root, &settings);
     let (pages, reports) = (pages::pages(&root), pages::reports(&root));
     root.done();
     match addon {
@@ -30,6 +32,8 @@ pub(super) fn manifest(text: &str) -> Result<Manifest, ManifestError> {
             mappings,
             jobs,
             schedules,
+            hooks,
+            territory,
             pages,
             reports,
         }),
@@ -145,14 +149,7 @@ fn schedules(root: &Table<'_>, jobs: &[JobSpec], settings: &[SettingSpec]) -> Ve
             time_zone: table.maybe_text("time_zone"),
             when_any: table.texts("when_any"),
         };
-        if !schedule.job.is_empty() && !jobs.iter().any(|job| job.id == schedule.job) {
-            let ids = jobs.iter().map(|job| job.id.as_str());
-            table.problem(
-                "job",
-                format!("there is no job `{}`", schedule.job),
-                suggestion(&schedule.job, ids),
-            );
-        }
+        refer_job(&table, "job", &schedule.job, jobs);
         check_unique(&table, "job", &schedule.job, &mut seen);
         let options = jobs.iter().filter(|job| job.id == schedule.job);
         if let Some(option) = options
@@ -266,6 +263,14 @@ pub(super) fn refer(
             let message = format!("the setting `{name}` is of type {}", spec.kind.name());
             table.problem(key, message, format!("Name {wanted} here"));
         }
+    }
+}
+
+/// Checks that a key names a job.
+pub(super) fn refer_job(table: &Table<'_>, key: &'static str, id: &str, jobs: &[JobSpec]) {
+    if !id.is_empty() && !jobs.iter().any(|job| job.id == id) {
+        let ids = jobs.iter().map(|job| job.id.as_str());
+        table.problem(key, format!("there is no job `{id}`"), suggestion(id, ids));
     }
 }
 

@@ -287,6 +287,12 @@ impl<'s> Table<'s> {
         }
     }
 
+    /// The same, where it need not be there.
+    pub(super) fn maybe_table(&self, key: &'static str) -> Option<Table<'s>> {
+        let value = self.value(key)?;
+        self.as_table(key, value, self.path_of(key))
+    }
+
     /// `[key.NAME]`, each with its name.
     pub(super) fn named_tables(&self, key: &'static str) -> Vec<(String, Table<'s>)> {
         let Some(tables) = self.value(key) else {

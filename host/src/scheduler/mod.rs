@@ -7,6 +7,7 @@
 //! is made only where the installation is free.
 
 mod due;
+mod events;
 mod situation;
 
 pub use due::{Verdict, agenda};
@@ -51,6 +52,7 @@ pub async fn work(host: Host, clock: Arc<dyn Clock>, mut stop: watch::Receiver<b
             .clamp(Duration::from_secs(1), PACE);
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
+            () = host.news() => {}
             changed = stop.changed() => if changed.is_err() {
                 // Nobody is left who could say stop.
                 return;
@@ -75,8 +77,10 @@ pub async fn look(host: &Host, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         }
     };
     installations.shuffle(&mut rand::rng());
+    let next_events = events::look(host, now).await;
     // Looked at again then, so that the work of a host that dies is gone on with at once.
-    let mut next = host.store().next_loss().await.ok().flatten();
+    let lost = host.store().next_loss().await.ok().flatten();
+    let mut next = [lost, next_events].into_iter().flatten().min();
     for installation in installations {
         match look_at(host, &installation.name, now).await {
             // One without is later than any.

@@ -13,6 +13,7 @@ mod failure;
 mod findings;
 mod frame;
 mod health;
+mod hooks;
 pub mod login;
 mod pages;
 mod protection;
@@ -44,6 +45,7 @@ pub struct App {
     door: Arc<Door>,
     choices: Arc<Choices>,
     findings: Arc<Findings>,
+    refusals: Arc<hooks::Refusals>,
     /// Guests that pages may run at once.
     guests: Arc<Semaphore>,
 }
@@ -60,6 +62,7 @@ impl App {
             door: Arc::default(),
             choices: Arc::default(),
             findings: Arc::default(),
+            refusals: Arc::default(),
             guests: Arc::new(Semaphore::new(MOST_GUESTS)),
         }
     }
@@ -135,7 +138,10 @@ pub fn router(app: App) -> Router {
         .route("/assets/{name}", get(assets::serve))
         .layer(protection::short_bodies());
     let base = app.base.clone();
-    let pages = inside.merge(outside);
+    let told = Router::new()
+        .route("/hooks/{installation}/{hook}", post(hooks::receive))
+        .layer(hooks::bodies());
+    let pages = inside.merge(outside).merge(told);
     let routes = match base.as_str() {
         "" => pages,
         path => Router::new()

@@ -7,6 +7,8 @@ mod connections;
 mod fixtures;
 mod guest;
 mod guest_tables;
+mod hooks;
+mod installations;
 mod limits;
 mod manifest;
 mod many_processes;

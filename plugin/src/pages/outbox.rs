@@ -167,13 +167,11 @@ fn linked(
     let Some(object) = sage::get_one(run, service, id)? else {
         return Err(refuse(format!("Sage has no {title} {id}.")));
     };
-    if let Some(other) =
-        sage::key_in(&json::text(&object, "Reference")).filter(|other| *other != key)
-    {
+    let reference = json::text(&object, "Reference");
+    let own = run.settings.mark(key);
+    if let Some(other) = sage::mark_in(&reference).filter(|mark| *mark != own) {
         return Err(refuse(format!(
-            "The {title} {id} was made for the {} {} of Splynx, as its reference says. The next run joins those two.",
-            other.kind.name(),
-            other.id
+            "The {title} {id} was made for another record of Splynx, as the end of its reference says ({other}). A run joins those two."
         )));
     }
     // The pairs of customers are parted on the page Pairing.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::json;
 use crate::stored::{Members, Storable, stored, stored_names};
-use crate::write::record::{Kind, RecordKey};
+use crate::write::record::Kind;
 
 /// The services that records become objects of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,24 +45,26 @@ impl Service {
 stored_names!(Service: Customer, TaxInvoice, CustomerReturn, CustomerReceipt, Allocation);
 
 /// The reference of a document or receipt: its number, a blank, and our key. Sage takes 100 characters.
-pub fn reference(number: &str, key: RecordKey) -> String {
-    let tag = key.tag();
-    let room = 99 - tag.len();
+pub fn reference(number: &str, mark: &str) -> String {
+    let room = 99 - mark.len();
     let number: String = number.trim().chars().take(room).collect();
-    format!("{number} {tag}")
+    format!("{number} {mark}")
 }
 
-/// Our key in a reference, if it ends in one.
-pub fn key_in(reference: &str) -> Option<RecordKey> {
-    let (_, tag) = reference.rsplit_once(' ')?;
-    let kind = Kind::IN_REFERENCES
-        .into_iter()
-        .find(|kind| tag.starts_with(kind.letter()))?;
-    let digits = &tag[1..];
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    Some(RecordKey::new(kind, digits.parse().ok()?))
+/// The key in a reference, if it ends in one, with its tag: this installation's or another's.
+pub fn mark_in(reference: &str) -> Option<&str> {
+    let (_, mark) = reference.rsplit_once(' ')?;
+    let (tag, key) = mark.rsplit_once('-').unwrap_or(("T", mark));
+    let tag_fits = !tag.is_empty()
+        && tag
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    let is_key = Kind::IN_REFERENCES.into_iter().any(|kind| {
+        let digits = key.strip_prefix(kind.letter());
+        digits
+            .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+    });
+    (tag_fits && is_key).then_some(mark)
 }
 
 /// What a record is recognised by in Sage, apart from its id.
@@ -271,12 +273,12 @@ mod tests {
 
     #[test]
     fn our_key_survives_the_way_through_a_reference() {
-        let key = RecordKey::new(Kind::Invoice, 501);
-        assert_eq!(reference("202601000042", key), "202601000042 I501");
-        assert_eq!(key_in("202601000042 I501"), Some(key));
-        let long = reference(&"9".repeat(200), key);
-        assert_eq!(long.chars().count(), 100);
-        assert_eq!(key_in(&long), Some(key));
+        for mark in ["I501", "NORTH-I501", "2-C44", "I5-P601"] {
+            assert_eq!(mark_in(&reference("202601000042", mark)), Some(mark));
+            let long = reference(&"9".repeat(200), mark);
+            assert_eq!(long.chars().count(), 100);
+            assert_eq!(mark_in(&long), Some(mark));
+        }
         for foreign in [
             "",
             "I501",
@@ -286,8 +288,12 @@ mod tests {
             "INV 000501",
             "x X5",
             "é É5",
+            "x -I5",
+            "x north-I5",
+            "x A-B-I5",
+            "x I+5",
         ] {
-            assert_eq!(key_in(foreign), None, "{foreign:?}");
+            assert_eq!(mark_in(foreign), None, "{foreign:?}");
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::json;
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{Service, key_in};
+use crate::sage::{Service, mark_in};
 use crate::splynx::{self, Receivable};
 use crate::sync::allocated::allocated;
 use crate::sync::lines::Sheet;
@@ -85,12 +85,12 @@ fn understood(run: &mut Run, rows: Vec<Value>) -> Job<Vec<Receipt>> {
     Ok(page)
 }
 
-/// Those that were made in Sage: the others carry our key, or are a payment's pair.
+/// Those that were made in Sage: the others carry a key, ours or another installation's, or are a payment's pair.
 fn from_sage(run: &mut Run, mut page: Vec<Receipt>) -> Job<Vec<Receipt>> {
     if is_planted(Mistake::Echo) {
         return Ok(page);
     }
-    page.retain(|receipt| key_in(&receipt.reference).is_none());
+    page.retain(|receipt| mark_in(&receipt.reference).is_none());
     let remotes: Vec<Remote> = page.iter().map(|receipt| remote_of(receipt.id)).collect();
     let paired = paired(run, &remotes)?;
     page.retain(|receipt| {

@@ -94,6 +94,7 @@ pub fn facts<'p>(
             remote::catch_up(run, service_of(kind, document))?;
         }
     }
+    let settings = &run.settings;
     let questions = fresh
         .iter()
         .map(|(document, stored)| {
@@ -101,7 +102,7 @@ pub fn facts<'p>(
             Question {
                 service,
                 keys: vec![
-                    remote::by_key(service, RecordKey::new(kind, document.id)),
+                    remote::by_mark(service, &settings.mark(RecordKey::new(kind, document.id))),
                     remote::by_name(service, &document.number),
                 ],
                 again: stored.is_judged_again(),
@@ -170,7 +171,7 @@ pub fn decide(
         Ok(plan) => plan,
         Err(aside) => return Decision::SetAside(aside),
     };
-    let collision = verdict::collisions(key, plan.service, &plan.likeness)
+    let collision = verdict::collisions(plan.service, &plan.likeness)
         .iter()
         .find_map(|key| facts.found.get(key));
     if let Some(found) = collision {
@@ -279,7 +280,7 @@ fn plan(
         .replace("{id}", &document.id.to_string())
         .replace("{date}", &document.date.to_string())
         .replace("{number}", document.number.trim());
-    let reference = reference(&pattern, RecordKey::new(kind, document.id));
+    let reference = reference(&pattern, &settings.mark(RecordKey::new(kind, document.id)));
     let mut object = json!({
         "CustomerId": customer,
         "Date": document.date.to_string(),

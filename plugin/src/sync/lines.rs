@@ -10,11 +10,9 @@ use serde_json::json;
 
 use crate::collect::ToMap;
 use crate::json;
+use crate::settings::Settings;
 use crate::stored::{stored, stored_names};
 use crate::sync::receipts::{Allocated, Receipt};
-
-/// Begins the keys of lines, here and in Splynx.
-pub const KEY_PREFIX: &str = "SAGE-";
 
 /// What we keep of a receipt beside its record.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -210,8 +208,8 @@ impl Line {
 
 impl Sheet {
     /// The key of a line on both sides.
-    pub fn key(receipt: i64, line: u32) -> String {
-        format!("{KEY_PREFIX}{receipt}-{line}")
+    pub fn key(settings: &Settings, receipt: i64, line: u32) -> String {
+        format!("{}{line}", settings.line_keys(receipt))
     }
 
     pub fn waiting(&self) -> Decimal {

@@ -7,9 +7,10 @@
 use crate::capability::Entry;
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::json;
+use crate::settings::LINE_KEYS;
 use crate::splynx::writes::{self, PAYMENTS};
 use crate::splynx::{self, Payment, Resource, StatementRecord, Window};
-use crate::sync::lines::{Creation, KEY_PREFIX, Paid, Sheet};
+use crate::sync::lines::{Creation, Paid, Sheet};
 use crate::sync::statements::{
     FROM_SAGE, UNPAIRED, enter, enter_again, entered_news, id_key, save_sheet, sheets,
 };
@@ -62,7 +63,7 @@ fn look_through(run: &mut Run, payments: bool, above: i64) -> Job<()> {
             let page = splynx::changed::<Payment>(run, &window, above)?;
             after = page.last;
             for payment in page.records {
-                if payment.receipt_number.starts_with(KEY_PREFIX) {
+                if payment.receipt_number.starts_with(LINE_KEYS) {
                     batch.set(
                         FROM_SAGE,
                         id_key(payment.id),
@@ -78,7 +79,7 @@ fn look_through(run: &mut Run, payments: bool, above: i64) -> Job<()> {
             // Somebody may have copied one by hand, with its key.
             let mut records = Map::new_vec();
             for record in page.records {
-                if record.key.starts_with(KEY_PREFIX) {
+                if record.key.starts_with(LINE_KEYS) {
                     records.insert(format!("{}/record", record.key), record.id.to_string());
                 }
             }
@@ -106,7 +107,7 @@ fn last_seen(payments: bool) -> &'static str {
 /// The lines of a receipt that this state knew before, unless Splynx was found to hold more of it than they say.
 pub fn brought_up_to_date(run: &mut Run, receipt: i64, saved: Sheet) -> Job<Sheet> {
     const MOST_LINES: u32 = 200;
-    let prefix = format!("{KEY_PREFIX}{receipt}-");
+    let prefix = run.settings.line_keys(receipt);
     let is_unknown = |entry: Entry| {
         let (number, what) = entry.key.strip_prefix(&prefix)?.split_once('/')?;
         let number: u32 = number.parse().ok()?;
@@ -130,7 +131,7 @@ pub fn brought_up_to_date(run: &mut Run, receipt: i64, saved: Sheet) -> Job<Shee
 pub fn adopt(run: &mut Run, receipt: i64) -> Job<Sheet> {
     const MOST_LINES: u32 = 200;
     let mut sheet = Sheet::default();
-    let prefix = format!("{KEY_PREFIX}{receipt}-");
+    let prefix = run.settings.line_keys(receipt);
     let mut found: Map<u32, [Option<i64>; 2]> = Map::new_vec();
     for entry in run.cap.scan(MADE, &prefix, "", MOST_LINES)? {
         let place = entry.key.strip_prefix(&prefix).and_then(|rest| {
@@ -197,12 +198,13 @@ fn in_sage(run: &mut Run, invoice: Option<i64>) -> Job<Option<i64>> {
 /// say what is to become of it.
 pub fn owe_deleted_payments(run: &mut Run, batch: &mut Batch, payments: Vec<i64>) -> Job<()> {
     let keys: Vec<String> = payments.into_iter().map(id_key).collect();
+    let ours = run.settings.all_line_keys();
     let receipts = run
         .cap
         .get(FROM_SAGE, &keys)?
         .into_iter()
         .filter_map(|entry| {
-            let id = entry.value.strip_prefix(KEY_PREFIX)?.split('-').next()?;
+            let id = entry.value.strip_prefix(&ours)?.split('-').next()?;
             Some(RecordKey::new(Kind::Receipt, id.parse().ok()?))
         });
     for (key, stored) in run.records(receipts.to_set())? {
@@ -414,7 +416,7 @@ fn settle_doubts(run: &mut Run, keys: Vec<RecordKey>) -> Job<()> {
         for line in &sheet.lines {
             if let Some(flight) = &line.flight {
                 let place = usize::from(flight.of == Creation::Payment);
-                wanted[place].push(Sheet::key(*receipt, line.number));
+                wanted[place].push(Sheet::key(&run.settings, *receipt, line.number));
             }
         }
     }
@@ -448,7 +450,7 @@ fn settle_doubts(run: &mut Run, keys: Vec<RecordKey>) -> Job<()> {
                 Creation::Payment => PAYMENTS,
             };
             let made = found
-                .get(&(path, Sheet::key(receipt, line.number)))
+                .get(&(path, Sheet::key(&run.settings, receipt, line.number)))
                 .copied();
             match (made, flight.of) {
                 (Some(id), Creation::Record) => line.record = Some(id),

@@ -10,6 +10,7 @@
 mod allocated;
 pub mod allocations;
 mod arrivals;
+pub mod asked;
 pub mod calibration;
 pub mod credit_notes;
 pub mod customer_fields;

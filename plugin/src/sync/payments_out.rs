@@ -5,12 +5,11 @@ use serde_json::json;
 
 use crate::collect::{Map, Set, ToSet};
 use crate::json;
-use crate::sage::{DocumentLikeness, Found, Likeness, Service, key_in, reference};
-use crate::settings::{Direction, Settings};
+use crate::sage::{DocumentLikeness, Found, Likeness, Service, mark_in, reference};
+use crate::settings::{Direction, LINE_KEYS, Settings};
 use crate::splynx::Payment;
 use crate::sync::customers::cut;
 use crate::sync::documents::{changed_after_sync, customer_in_sage};
-use crate::sync::lines::KEY_PREFIX;
 use crate::sync::mapping::Mapping;
 use crate::sync::pipeline::{Aside, Decision, Description, Entity, possible_duplicate};
 use crate::sync::statements::{CAME_FROM_SAGE, FROM_SAGE, came_from_sage, id_key};
@@ -66,12 +65,13 @@ impl Entity for Payments {
         {
             remote::catch_up(run, SERVICE)?;
         }
+        let settings = &run.settings;
         let questions = fresh
             .iter()
             .map(|(payment, stored)| Question {
                 service: SERVICE,
                 keys: vec![
-                    remote::by_key(SERVICE, RecordKey::new(Kind::Payment, payment.id)),
+                    remote::by_mark(SERVICE, &settings.mark(key_of(payment))),
                     remote::by_name(SERVICE, &payment.receipt_number),
                 ],
                 again: stored.is_judged_again(),
@@ -116,13 +116,13 @@ impl Entity for Payments {
             Ok(plan) => plan,
             Err(aside) => return Decision::SetAside(aside),
         };
-        let key = RecordKey::new(Kind::Payment, payment.id);
+        let key = key_of(payment);
         let by_reference = remote::by_name(SERVICE, &payment.receipt_number);
-        let found = verdict::collisions(key, SERVICE, &likeness)
+        let found = verdict::collisions(SERVICE, &likeness)
             .iter()
             .chain((!payment.receipt_number.trim().is_empty()).then_some(&by_reference))
             .find_map(|key| facts.found.get(key))
-            .filter(|found| belongs(found, key));
+            .filter(|found| belongs(found, &run.settings.mark(key)));
         if let Some(found) = found {
             return Decision::Found {
                 verdict: verdict::judge(&likeness, found, SERVICE),
@@ -163,7 +163,7 @@ impl Entity for Payments {
 fn from_sage(run: &mut Run, fresh: &[&(Payment, Stored)]) -> Job<Set<i64>> {
     let mut found = fresh
         .iter()
-        .filter(|(payment, _)| payment.receipt_number.starts_with(KEY_PREFIX))
+        .filter(|(payment, _)| payment.receipt_number.starts_with(LINE_KEYS))
         .map(|(payment, _)| payment.id)
         .to_set();
     let keys: Vec<String> = fresh.iter().map(|(p, _)| id_key(p.id)).collect();
@@ -176,10 +176,14 @@ fn from_sage(run: &mut Run, fresh: &[&(Payment, Stored)]) -> Job<Set<i64>> {
     Ok(found)
 }
 
+fn key_of(payment: &Payment) -> RecordKey {
+    RecordKey::new(Kind::Payment, payment.id)
+}
+
 /// Whether a receipt found by its number can be this payment's: not if it carries another record's key.
-fn belongs(found: &Found, key: RecordKey) -> bool {
+fn belongs(found: &Found, mark: &str) -> bool {
     match &found.likeness {
-        Likeness::Document(document) => key_in(&document.reference).is_none_or(|k| k == key),
+        Likeness::Document(document) => mark_in(&document.reference).is_none_or(|m| m == mark),
         Likeness::Customer(_) | Likeness::Allocation(_) => false,
     }
 }
@@ -219,7 +223,7 @@ fn plan(
         .map_err(Aside::Hold)?;
     let reference = reference(
         reference_text(settings, payment),
-        RecordKey::new(Kind::Payment, payment.id),
+        &settings.mark(key_of(payment)),
     );
     let mut object = json!({
         "CustomerId": customer,

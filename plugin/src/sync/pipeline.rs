@@ -214,14 +214,27 @@ impl<E: Entity> Walked for E {
 
 /// Brings one kind of record into step.
 pub fn sync(run: &mut Run, of: &dyn Walked) -> Job<()> {
+    prepare(run, of)?;
+    open_records(run, of)?;
+    changed_records(run, of)
+}
+
+/// Brings single records of a kind into step, and those that earlier runs left open.
+pub fn sync_these(run: &mut Run, of: &dyn Walked, ids: &[i64]) -> Job<()> {
+    prepare(run, of)?;
+    open_records(run, of)?;
+    look_at(run, of, ids)
+}
+
+/// What comes before a record of the kind may be decided about.
+fn prepare(run: &mut Run, of: &dyn Walked) -> Job<()> {
     recovery::recover(run, of.kind())?;
     run.wake_changed_settings()?;
     let from = run.settings.from(of.kind());
     for service in of.services() {
         remote::take_over(run, *service, from)?;
     }
-    open_records(run, of)?;
-    changed_records(run, of)
+    Ok(())
 }
 
 /// Records that were planned by an earlier run, a person, or something that they waited for.

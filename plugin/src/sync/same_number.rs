@@ -155,15 +155,17 @@ fn find<'d>(
             wanted.push((*document, stored, documents::service_of(kind, document)));
         }
     }
+    let settings = run.settings.clone();
+    let mark = |document: &Document| settings.mark(RecordKey::new(kind, document.id));
     let keys: Vec<String> = wanted
         .iter()
-        .flat_map(|(document, _, service)| index_keys(kind, document, *service))
+        .flat_map(|(document, _, service)| index_keys(&mark(document), document, *service))
         .collect();
     let found = remote::lookup(run, &keys)?.into_iter().to_map();
     Ok(wanted
         .into_iter()
         .filter_map(|(document, stored, service)| {
-            let [by_key, by_number] = index_keys(kind, document, service);
+            let [by_key, by_number] = index_keys(&mark(document), document, service);
             let (by, found) = match (found.get(&by_key), found.get(&by_number)) {
                 (Some(found), _) => (By::Key, found),
                 (None, Some(found)) if !document.number.trim().is_empty() => (By::Number, found),
@@ -180,9 +182,9 @@ fn find<'d>(
         .collect())
 }
 
-fn index_keys(kind: Kind, document: &Document, service: Service) -> [String; 2] {
+fn index_keys(mark: &str, document: &Document, service: Service) -> [String; 2] {
     [
-        remote::by_key(service, RecordKey::new(kind, document.id)),
+        remote::by_mark(service, mark),
         remote::by_name(service, &document.number),
     ]
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::capability::{Activity, Request};
 use crate::collect::{Map, ToMap, ToSet};
 use crate::json;
+use crate::settings::Settings;
 use crate::splynx::writes::{self, Reply};
 use crate::splynx::{self, Resource, StatementRecord};
 use crate::stored;
@@ -368,7 +369,7 @@ fn send(run: &mut Run, works: &mut [Work], steps: &[(usize, u32, Step)]) -> Job<
     let mut requests = Vec::with_capacity(steps.len());
     for (place, number, step) in steps {
         let work = &mut works[*place];
-        requests.push(request(work, *number, *step));
+        requests.push(request(&run.settings, work, *number, *step));
         if let (Some(of), Some(line)) = (step.creates(), work.sheet.line_mut(*number)) {
             line.flight = Some(Flight { of, until: now });
         }
@@ -433,8 +434,8 @@ impl Step {
     }
 }
 
-fn request(work: &Work, number: u32, step: Step) -> Request {
-    let (sheet, key) = (&work.sheet, Sheet::key(work.receipt, number));
+fn request(settings: &Settings, work: &Work, number: u32, step: Step) -> Request {
+    let (sheet, key) = (&work.sheet, Sheet::key(settings, work.receipt, number));
     let line = sheet.lines.iter().find(|line| line.number == number);
     let line = line.expect("a step is a line's own");
     let record = line.record.unwrap_or_default();
@@ -571,7 +572,7 @@ pub fn enter(
         Creation::Record => run.count("statement lines listed".to_owned()),
         Creation::Payment => {
             run.count("receipts imported".to_owned());
-            let label = Sheet::key(receipt, line);
+            let label = Sheet::key(&run.settings, receipt, line);
             batch.set(FROM_SAGE, id_key(id), label.clone());
             // Known as a payment at once, so that it is missed where somebody deletes it.
             let key = RecordKey::new(Kind::Payment, id);

@@ -103,7 +103,7 @@ fn meet(run: &mut Run, writes: Vec<Write>) -> Job<Vec<Write>> {
     let mut left = Vec::with_capacity(writes.len());
     for write in writes {
         let found = match &write.act {
-            Act::Create { likeness, .. } => find(run, write.key, write.service, likeness)?
+            Act::Create { likeness, .. } => find(run, write.service, likeness)?
                 .map(|found| judge(likeness, &found, write.service)),
             Act::Update { .. } | Act::Remove { .. } => None,
         };
@@ -510,7 +510,7 @@ fn resolve_refusals(run: &mut Run, refused: Vec<(Write, String)>) -> Job<()> {
     for (mut write, said) in refused {
         let mut batch = Batch::default();
         let verdict = match &write.act {
-            Act::Create { likeness, .. } => find(run, write.key, write.service, likeness)?
+            Act::Create { likeness, .. } => find(run, write.service, likeness)?
                 .map(|found| judge(likeness, &found, write.service)),
             Act::Update { .. } | Act::Remove { .. } => None,
         };

@@ -81,7 +81,7 @@ fn settle_doubt(
         return Ok(());
     };
     let mut batch = Batch::default();
-    if let Some(found) = find(run, key, intent.service, &intent.sent)? {
+    if let Some(found) = find(run, intent.service, &intent.sent)? {
         let verdict = judge(&intent.sent, &found, intent.service);
         // Sage holds what was sent then; whether Splynx has changed since, the next look at it tells by the hash.
         let sent = Record {

@@ -9,18 +9,18 @@ use serde_json::Value;
 
 use crate::capability::Failure;
 use crate::collect::{Map, ToMap, ToSet};
-use crate::sage::{Found, Likeness, Service, fold, get_one, key_in, newer};
+use crate::sage::{Found, Likeness, Service, fold, get_one, mark_in, newer};
 use crate::stored;
 use crate::write::known_customers::{customer_keys, customers_listed};
 use crate::write::ledger::{Halt, Job, META, Run};
-use crate::write::record::{Batch, REMOTE, RecordKey};
+use crate::write::record::{Batch, REMOTE};
 
 /// What was listed, by what it is recognised by → [`Found`] as JSON.
 pub const FOUND: &str = "found";
 
-/// Index key of an object that carries our key in its reference.
-pub fn by_key(service: Service, key: RecordKey) -> String {
-    format!("{}/key/{}", service.name(), key.tag())
+/// Index key of an object that carries a key in its reference.
+pub fn by_mark(service: Service, mark: &str) -> String {
+    format!("{}/key/{mark}", service.name())
 }
 
 /// Index key of a customer's name or a document's number.
@@ -54,8 +54,8 @@ pub(super) fn index_keys(service: Service, found: &Found) -> Vec<String> {
         Likeness::Allocation(allocation) => vec![by_pair(allocation.source, allocation.target)],
         Likeness::Document(document) => {
             let mut keys = vec![by_name(service, &document.number)];
-            if let Some(key) = key_in(&document.reference) {
-                keys.push(by_key(service, key));
+            if let Some(mark) = mark_in(&document.reference) {
+                keys.push(by_mark(service, mark));
             } else {
                 if service == Service::CustomerReceipt {
                     // Receipts get Sage's own numbers, so another add-on's trace of Splynx's number is the reference.

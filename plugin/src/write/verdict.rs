@@ -10,14 +10,15 @@ use crate::write::record::{Batch, REMOTE, Reason, Record, RecordKey, Remote, Sta
 use crate::write::remote;
 
 /// The index keys of what a record would collide with in Sage: our key first, its name or number then.
-pub fn collisions(key: RecordKey, service: Service, likeness: &Likeness) -> Vec<String> {
+pub fn collisions(service: Service, likeness: &Likeness) -> Vec<String> {
     match likeness {
         Likeness::Customer(customer) => vec![remote::by_name(service, &customer.name)],
         Likeness::Allocation(allocation) => {
             vec![remote::by_pair(allocation.source, allocation.target)]
         }
         Likeness::Document(document) => {
-            let mut keys = vec![remote::by_key(service, key)];
+            let mark = sage::mark_in(&document.reference);
+            let mut keys = Vec::from_iter(mark.map(|mark| remote::by_mark(service, mark)));
             if !document.number.is_empty() {
                 keys.push(remote::by_name(service, &document.number));
             }
@@ -27,13 +28,8 @@ pub fn collisions(key: RecordKey, service: Service, likeness: &Likeness) -> Vec<
 }
 
 /// The object in Sage that a record would collide with, if any was listed.
-pub fn find(
-    run: &mut Run,
-    key: RecordKey,
-    service: Service,
-    likeness: &Likeness,
-) -> Job<Option<Found>> {
-    let found = remote::lookup(run, &collisions(key, service, likeness))?;
+pub fn find(run: &mut Run, service: Service, likeness: &Likeness) -> Job<Option<Found>> {
+    let found = remote::lookup(run, &collisions(service, likeness))?;
     Ok(found.into_iter().next().map(|(_, found)| found))
 }
 
@@ -117,8 +113,9 @@ pub fn judge(likeness: &Likeness, found: &Found, service: Service) -> Verdict {
 }
 
 fn bears_key_of(found: &DocumentLikeness, own: &Likeness) -> bool {
-    let key = sage::key_in(&found.reference);
-    key.is_some() && matches!(own, Likeness::Document(own) if sage::key_in(&own.reference) == key)
+    let mark = sage::mark_in(&found.reference);
+    mark.is_some()
+        && matches!(own, Likeness::Document(own) if sage::mark_in(&own.reference) == mark)
 }
 
 /// Pairs the record with what was found, or holds it; an object belongs to one record only.

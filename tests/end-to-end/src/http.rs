@@ -31,26 +31,31 @@ impl Answer {
 
 /// GET with a cookie (or none).
 pub fn get(url: &str, cookie: &str) -> Answer {
-    exchange("GET", url, cookie, "")
+    exchange("GET", url, &[("Cookie", cookie)], "")
 }
 
 /// POST of a form, as a browser on that page would send it.
 pub fn post_form(url: &str, cookie: &str, form: &str) -> Answer {
-    exchange("POST", url, cookie, form)
+    exchange("POST", url, &[("Cookie", cookie)], form)
 }
 
 /// POST of JSON to one who takes no other.
 pub fn post_json(url: &str, json: &Value) -> Answer {
-    exchange("POST", url, "", &json.to_string())
+    exchange("POST", url, &[], &json.to_string())
 }
 
-fn exchange(method: &str, url: &str, cookie: &str, form: &str) -> Answer {
+/// POST of a text with a header, as a service sends it.
+pub fn post_signed(url: &str, header: (&str, &str), body: &str) -> Answer {
+    exchange("POST", url, &[header], body)
+}
+
+fn exchange(method: &str, url: &str, headers: &[(&str, &str)], form: &str) -> Answer {
     let rest = url.strip_prefix("http://").expect("a plain address");
     let (host, path) = rest.split_once('/').expect("an address with a path");
     let mut stream = TcpStream::connect(host).unwrap_or_else(|error| panic!("{host}: {error}"));
     let mut head = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
-    if !cookie.is_empty() {
-        head.push_str(&format!("Cookie: {cookie}\r\n"));
+    for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
+        head.push_str(&format!("{name}: {value}\r\n"));
     }
     if method == "POST" {
         head.push_str(&format!(

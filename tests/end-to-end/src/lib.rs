@@ -8,7 +8,7 @@ mod photo;
 mod serve;
 mod stage;
 
-pub use http::{Answer, get, post_form};
+pub use http::{Answer, get, post_form, post_signed};
 pub use photo::{amount, photo};
 pub use serve::Serve;
 pub use stage::{Finished, Stage, component};

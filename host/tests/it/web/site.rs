@@ -245,6 +245,18 @@ impl Site {
         browser
     }
 
+    /// As a service delivers a message.
+    pub async fn deliver(&self, path: &str, signature: &str, body: &str) -> (StatusCode, String) {
+        let request = self
+            .client
+            .post(format!("{}{path}", self.address))
+            .header("content-type", "application/json")
+            .header("x-signature", signature)
+            .body(body.to_owned());
+        let answer = request.send().await.unwrap();
+        (answer.status(), answer.text().await.unwrap())
+    }
+
     /// A run that found its end elsewhere.
     pub async fn run(&self, job: &str, preview: bool) -> RunId {
         let new = NewRun {

@@ -84,9 +84,29 @@ pub fn busy() -> Desk {
 
 /// What a person would give a job in that world.
 pub fn options(desk: &mut Desk, job: &str) -> Vec<Pair> {
-    if job != "import-pairing" {
-        return Vec::new();
+    match job {
+        "import-pairing" => pairing(desk),
+        "sync-records" => records(desk),
+        _ => Vec::new(),
     }
+}
+
+/// Everything that Splynx has.
+fn records(desk: &mut Desk) -> Vec<Pair> {
+    let mut names = Vec::new();
+    for (entity, kind) in [
+        ("customers", "customer"),
+        ("invoices", "invoice"),
+        ("credit_notes", "credit-note"),
+        ("payments", "payment"),
+    ] {
+        let rows = desk.state(false, entity);
+        names.extend(rows.iter().map(|row| format!("{kind}:{}", row["id"])));
+    }
+    vec![("records".to_owned(), names.join(","))]
+}
+
+fn pairing(desk: &mut Desk) -> Vec<Pair> {
     let customers = desk.state(true, "customers");
     let typed = customers.iter().find(|row| row["Name"] == "Typed in");
     let new = desk.state(false, "customers");
