@@ -279,11 +279,13 @@ impl Work {
                 )
                 .await?;
         }
-        store.finish_run(self.run, outcome, now).await?;
-        match &self.fence {
+        // Before the run is over for those who look at it, so that whoever sees its end can begin the next one.
+        let released = match &self.fence {
             Some(fence) => store.release_lease(fence).await,
             None => Ok(()),
-        }
+        };
+        store.finish_run(self.run, outcome, now).await?;
+        released
     }
 
     async fn work(self: Arc<Self>) -> Outcome {
