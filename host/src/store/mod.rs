@@ -59,6 +59,9 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use self::dialect::{Dialect, Subject};
 
+/// The version of the schema that this host makes and knows.
+pub const SCHEMA_VERSION: i64 = schema::STEPS.len() as i64;
+
 /// The database. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Store {

@@ -14,7 +14,7 @@ use super::dialect::{Dialect, Subject};
 use super::{Store, StoreError, files};
 
 /// Step N brings the schema from version N - 1 to N (counted from one).
-pub(super) const STEPS: &[&str] = &[
+pub const STEPS: &[&str] = &[
     include_str!("schema_1.sql"),
     include_str!("schema_2.sql"),
     include_str!("schema_3.sql"),
@@ -142,21 +142,12 @@ mod tests {
     use super::*;
     use crate::store::GuestLimits;
 
-    const BROKEN: &[&str] = &[
-        STEPS[0],
-        STEPS[1],
-        STEPS[2],
-        STEPS[3],
-        "ALTER TABLE run ADD COLUMN more TEXT NOT NULL DEFAULT ''; ALTER TABLE nothing ADD COLUMN x TEXT;",
-    ];
-    const FURTHER: &[&str] = &[
-        STEPS[0],
-        STEPS[1],
-        STEPS[2],
-        STEPS[3],
-        "ALTER TABLE run ADD COLUMN more TEXT NOT NULL DEFAULT '';",
-        "ALTER TABLE run ADD COLUMN yet_more TEXT NOT NULL DEFAULT '';",
-    ];
+    const LAST: i64 = STEPS.len() as i64;
+
+    /// Today's steps and more.
+    fn and(more: &[&'static str]) -> &'static [&'static str] {
+        [STEPS, more].concat().leak()
+    }
 
     /// Of a database without a copy of its own, PostgreSQL's, the transaction alone is the safety.
     async fn a_step_that_fails(url: &str) {
@@ -165,8 +156,11 @@ mod tests {
             .save_account("ann", "hash", chrono::DateTime::UNIX_EPOCH)
             .await
             .unwrap();
-        store.migrate(url, BROKEN).await.unwrap_err();
-        assert_eq!(store.schema_version().await.unwrap(), 4);
+        let broken = and(&[
+            "ALTER TABLE run ADD COLUMN more TEXT NOT NULL DEFAULT ''; ALTER TABLE nothing ADD COLUMN x TEXT;",
+        ]);
+        store.migrate(url, broken).await.unwrap_err();
+        assert_eq!(store.schema_version().await.unwrap(), LAST);
         assert!(
             sqlx::query("SELECT more FROM run")
                 .fetch_all(&store.pool)
@@ -176,13 +170,17 @@ mod tests {
         assert_eq!(store.account_count().await.unwrap(), 1);
         store.close().await;
         let store = Store::connect(url, GuestLimits::default()).await.unwrap();
-        store.migrate(url, FURTHER).await.unwrap();
-        assert_eq!(store.schema_version().await.unwrap(), 6);
+        let further = and(&[
+            "ALTER TABLE run ADD COLUMN more TEXT NOT NULL DEFAULT '';",
+            "ALTER TABLE run ADD COLUMN yet_more TEXT NOT NULL DEFAULT '';",
+        ]);
+        store.migrate(url, further).await.unwrap();
+        assert_eq!(store.schema_version().await.unwrap(), LAST + 2);
         assert_eq!(store.account_count().await.unwrap(), 1);
         store.close().await;
         let error = Store::open(url).await.unwrap_err();
         assert!(
-            matches!(error, StoreError::NewerSchema { found: 6, known: 4 }),
+            matches!(error, StoreError::NewerSchema { found, known } if found == LAST + 2 && known == LAST),
             "{error}"
         );
     }
@@ -193,19 +191,19 @@ mod tests {
         let url = Store::default_url(folder.path());
         a_step_that_fails(&url).await;
         let file = folder.path().join("addon-host.db");
-        let copy = beside(&file, "schema-4");
+        let copy = beside(&file, &format!("schema-{LAST}"));
         files::check(&copy).await.unwrap();
         assert!(!beside(&copy, "partial").exists());
         // The newest two are kept.
         let store = Store::connect(&url, GuestLimits::default()).await.unwrap();
-        for version in [1, 2, 5] {
+        for version in (1..LAST).chain([LAST + 1]) {
             std::fs::write(beside(&file, &format!("schema-{version}")), "old").unwrap();
         }
-        store.keep_copy(&file, 6).await.unwrap();
-        let kept: Vec<i64> = (1..=6)
+        store.keep_copy(&file, LAST + 2).await.unwrap();
+        let kept: Vec<i64> = (1..=LAST + 2)
             .filter(|version| beside(&file, &format!("schema-{version}")).exists())
             .collect();
-        assert_eq!(kept, [5, 6]);
+        assert_eq!(kept, [LAST + 1, LAST + 2]);
     }
 
     #[tokio::test]

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use addon_host::store::{
-    ActivityFilter, Change, Commit, Fence, LeaseAnswer, NewRun, SettingChange, Store, StoreError,
-    StoredValue, Trigger, read_backup, restore,
+    ActivityFilter, Change, Commit, Fence, LeaseAnswer, NewRun, SCHEMA_VERSION, SettingChange,
+    Store, StoreError, StoredValue, Trigger, read_backup, restore,
 };
 use sqlx::Row;
 use tempfile::TempDir;
@@ -96,7 +96,10 @@ async fn a_backup_taken_in_the_middle_of_work_is_one_moment_and_comes_back_on_ei
     let mut last = 0;
     for _ in 0..5 {
         let taken = other.backup(&backup, at(50), true).await.unwrap();
-        assert_eq!((taken.schema, taken.rows["installation"]), (3, 1));
+        assert_eq!(
+            (taken.schema, taken.rows["installation"]),
+            (SCHEMA_VERSION, 1)
+        );
         assert_eq!(read_backup(&backup).await.unwrap(), taken);
         let back = Database::sqlite();
         restore(&back.url, &backup, folder.path(), at(60), false)
@@ -349,7 +352,7 @@ async fn a_backup_of_an_earlier_schema_is_brought_up_to_date() {
     old.close().await;
     // Opening it brings it up to date, and keeps a copy of what it was.
     let store = database.store().await;
-    assert_eq!(store.schema_version().await.unwrap(), 3);
+    assert_eq!(store.schema_version().await.unwrap(), SCHEMA_VERSION);
     store.check().await.unwrap();
     store.close().await;
     let copy = database

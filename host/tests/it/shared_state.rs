@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use addon_host::store::{
     Activity, ActivityFilter, Change, Commit, CommitError, Fence, LEASE_SECONDS, LeaseAnswer,
-    ScheduleState, Store, StoreError,
+    SCHEMA_VERSION, ScheduleState, Store, StoreError,
 };
 
 use crate::fixtures::{Database, at, install, leased, on_both_databases, start_run};
@@ -40,7 +40,7 @@ fn counted(n: i64) -> Change {
 
 async fn an_empty_database_gets_its_schema_and_a_newer_one_is_left_alone(database: Database) {
     let [one, other] = two_processes(&database).await;
-    assert_eq!(one.schema_version().await.unwrap(), 3);
+    assert_eq!(one.schema_version().await.unwrap(), SCHEMA_VERSION);
     install(&one, "isp").await;
     assert_eq!(other.installation("isp").await.unwrap().addon, "example");
     other.close().await;
@@ -59,7 +59,7 @@ async fn an_empty_database_gets_its_schema_and_a_newer_one_is_left_alone(databas
             error,
             StoreError::NewerSchema {
                 found: 99,
-                known: 3
+                known: SCHEMA_VERSION
             }
         ),
         "{error}"
