@@ -237,7 +237,10 @@ async fn of_several_hosts_one_hands_each_message_over(database: Database) {
                 .unwrap();
             sent.insert(body);
         }
-        assert!(look(&hosts[0], SystemClock.now()).await.is_some(), "they gather");
+        assert!(
+            look(&hosts[0], SystemClock.now()).await.is_some(),
+            "they gather"
+        );
         tokio::time::sleep(Duration::from_secs(2)).await;
         tokio::join!(
             look(&hosts[0], SystemClock.now()),

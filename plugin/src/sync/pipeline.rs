@@ -323,6 +323,10 @@ fn forget_the_gone(run: &mut Run, gone: Vec<RecordKey>) -> Job<()> {
         let Some(record) = stored.record.clone() else {
             continue;
         };
+        if key.kind != Kind::Customer {
+            // What it settled, or what settled it, need not tell: an invoice that was paid and is open again looks untouched.
+            batch.look_at_allocations(record.customer);
+        }
         let aside = if record.remote.is_some() {
             Aside::Owe(deleted_after_sync())
         } else {

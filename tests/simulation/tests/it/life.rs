@@ -247,13 +247,15 @@ impl Life {
         self.installation.world().faults = FaultPlan::new(plan);
     }
 
-    /// The evening's sync; one that Sage leaves without any answer is begun again an hour later, as the schedule does.
+    /// The evening's sync; one that Sage leaves without any answer, or answers with errors alone, is begun again an hour later, as the schedule does.
     fn evening_sync(&mut self) {
         const ATTEMPTS: usize = 5;
         for _ in 0..ATTEMPTS {
             match self.installation.try_through("sync") {
                 Ok(_) => return,
-                Err(failure) if failure.code == "connection-lost" => {
+                Err(failure)
+                    if matches!(failure.code.as_str(), "connection-lost" | "sage-trouble") =>
+                {
                     self.installation.advance(chrono::TimeDelta::hours(1));
                 }
                 Err(failure) => panic!("{}: the sync fails: {failure:?}", self.day),

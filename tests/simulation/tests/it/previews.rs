@@ -101,6 +101,7 @@ pub fn every_job_does_exactly_what_its_preview_lists() {
         ("pair-same-number-invoices", "pair"),
         ("pair-same-number-credit-notes", "pair"),
         ("sync", "create update hold skip owe import removed"),
+        ("sync-records", "create update hold skip"),
     ];
     let previewed = manifest.jobs.iter().filter(|job| job.preview);
     let previewed: BTreeSet<&str> = previewed.map(|job| job.id.as_str()).collect();
