@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use addon_host::clock::{Clock, SystemClock};
-use addon_host::host::{Host, HostConfig};
+use addon_host::host::{Host, HostConfig, Terms};
 use addon_host::installations;
 use addon_host::manifest::Manifest;
 use addon_host::scheduler::look;
@@ -216,7 +216,7 @@ async fn of_several_hosts_one_hands_each_message_over(database: Database) {
         host(&database, &folder).await,
     ];
     hosts[0]
-        .install_package(&package(&manifest(), guest()), "ann")
+        .install_package(&package(&manifest(), guest()), Terms::DEVELOPMENT, "ann")
         .await
         .unwrap();
     let store = hosts[0].store();

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use addon_host::host::{Host, HostConfig, RunRequest};
+use addon_host::host::{Host, HostConfig, RunRequest, Terms};
 use addon_host::installations;
 use addon_host::manifest::Manifest;
 use addon_host::runs::{Finding, Limits};
@@ -28,7 +28,7 @@ async fn host(manifest: &str, names: &[&str]) -> (Host, TempDir) {
     let host = Host::open_with(config, clock, Limits::default())
         .await
         .unwrap();
-    host.install_package(&package(manifest, guest()), "ann")
+    host.install_package(&package(manifest, guest()), Terms::DEVELOPMENT, "ann")
         .await
         .unwrap();
     for name in names {
@@ -79,7 +79,9 @@ async fn two_installations_of_two_versions_work_at_once_and_see_nothing_of_each_
         .await
         .unwrap();
     let next = package(&guest::manifest("1.1.0", 1), guest());
-    host.install_package(&next, "ann").await.unwrap();
+    host.install_package(&next, Terms::DEVELOPMENT, "ann")
+        .await
+        .unwrap();
     let new = host.start_run("south", "commit", request()).await.unwrap();
     let new_id = new.id();
     assert_eq!(new.wait().await.state, RunState::Finished);
