@@ -163,7 +163,6 @@ pub fn adopt(run: &mut Run, receipt: i64) -> Job<Sheet> {
         sheet.last_number = number - 1;
         let line = sheet.add_line(target, amount);
         line.record = record.map(|record| record.id);
-        line.closed = record.is_some_and(|record| record.status != "new");
         // Customer and date are Sage's business, and known only once the receipt is read.
         line.paid = payment
             .map(|payment| payment.id)
@@ -173,6 +172,8 @@ pub fn adopt(run: &mut Run, receipt: i64) -> Job<Sheet> {
                 ..Paid::default()
             });
         let paid = line.paid.as_ref().map(|paid| paid.payment);
+        // Otherwise somebody decided about it, and the receipt is held.
+        line.closed = paid.is_some() && record.is_some_and(|record| record.status != "new");
         line.paid_again = record
             .and_then(|record| record.payment)
             .filter(|payment| Some(*payment) != paid);
@@ -376,7 +377,8 @@ fn note_pairs(run: &mut Run, decided: Map<String, StatementRecord>) -> Job<()> {
     run.commit(batch)
 }
 
-fn decided_otherwise(status: &str) -> Reason {
+/// Somebody decided about a statement line, and not that it is paid.
+pub fn decided_otherwise(status: &str) -> Reason {
     Reason::new(
         DECIDED,
         format!("Somebody gave its line in Splynx's statement the status {status}."),

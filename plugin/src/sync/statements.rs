@@ -14,6 +14,7 @@ use crate::splynx::writes::{self, Reply};
 use crate::splynx::{self, Resource, StatementRecord};
 use crate::stored;
 use crate::sync::lines::{Creation, Fate, Flight, Line, Paid, Sheet, Step};
+use crate::sync::made::decided_otherwise;
 use crate::sync::receipts::standing;
 use crate::write::ledger::{Halt, Job, Run, activity};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
@@ -309,35 +310,38 @@ fn statement(run: &mut Run, title: &str) -> Job<Option<i64>> {
     }
 }
 
-/// The steps without changes of records that people have paired meanwhile on Splynx's own screen: what they made of them stands.
+/// The steps without those for records about which people have decided meanwhile on Splynx's own screen: what they made of them
+/// stands.
 fn undecided(
     run: &mut Run,
     works: &mut [Work],
     mut steps: Vec<(usize, u32, Step)>,
 ) -> Job<Vec<(usize, u32, Step)>> {
-    let changed = |works: &[Work], (place, number, step): (usize, u32, Step)| {
+    let record_of = |works: &[Work], (place, number, _): (usize, u32, Step)| {
         let line = works[place].sheet.lines.iter().find(|l| l.number == number);
-        line?.record.filter(|_| step.creates().is_none())
+        line?.record
     };
-    let ids: Vec<i64> = steps.iter().filter_map(|s| changed(works, *s)).collect();
+    let ids: Vec<i64> = steps.iter().filter_map(|s| record_of(works, *s)).collect();
     let page = splynx::by_ids::<StatementRecord>(run, &ids)?;
-    let payments = page.records.iter();
-    let payments = payments.filter_map(|r| Some((r.id, r.payment?))).to_map();
+    let records = page.records.into_iter();
+    let records = records
+        .filter(|record| record.payment.is_some() || record.status != "new")
+        .map(|record| (record.id, record))
+        .to_map();
     let mut batch = Batch::default();
     let mut decided = Vec::new();
     for &step in &steps {
-        let record = changed(works, step);
-        let Some(payment) = record.and_then(|id| payments.get(&id).copied()) else {
+        let Some(record) = record_of(works, step).and_then(|id| records.get(&id)) else {
             continue;
         };
-        let (place, number, _) = step;
+        let (place, number, step) = step;
         let work = &mut works[place];
         let Some(line) = work.sheet.line_mut(number) else {
             continue;
         };
-        match &line.paid {
-            Some(paid) if paid.payment == payment => continue,
-            Some(_) => {
+        match (&line.paid, record.payment) {
+            (Some(paid), Some(payment)) if paid.payment == payment => continue,
+            (Some(_), Some(payment)) => {
                 line.paid_again = Some(payment);
                 line.closed = true;
                 let line = line.clone();
@@ -353,7 +357,11 @@ fn undecided(
                 )?;
             }
             // A later run takes it as the line's.
-            None => work.trouble = Some(Trouble::Later),
+            (None, Some(_)) => work.trouble = Some(Trouble::Later),
+            (None, None) if step != Step::Cancel => {
+                work.trouble = Some(Trouble::Refused(decided_otherwise(&record.status)));
+            }
+            (_, None) => continue,
         }
         decided.push((place, number));
     }

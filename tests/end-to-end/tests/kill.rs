@@ -97,11 +97,18 @@ impl Theatre {
                 .host(&["connection", "isp", connection, "set", &settle])
                 .ok();
         }
-        // No schedule of its own: it would be quicker than the person at the page. Imports as well.
-        let rare = ["sync_every_minutes=1440", "payments_direction=both"];
-        stage
-            .host(&[&["settings", "isp", "set"], &rare[..]].concat())
-            .ok();
+        // No schedule of its own: it would be quicker than the person at the page, and leave a run in what is kept.
+        let cron = ["customers", "invoices", "credit_notes", "payments"];
+        let mut settings: Vec<String> =
+            cron.iter().map(|kind| format!("cron_{kind}=off")).collect();
+        // Imports as well.
+        settings.push("payments_direction=both".to_owned());
+        let settings = settings.iter().map(String::as_str);
+        let set: Vec<&str> = ["settings", "isp", "set"]
+            .into_iter()
+            .chain(settings)
+            .collect();
+        stage.host(&set).ok();
         let mut serve = Serve::start(&stage);
         let password = serve.first_password();
         let entered = serve.log_in(&password);
