@@ -5,6 +5,7 @@ use crate::check;
 use crate::json;
 use crate::pages;
 use crate::preview::Preview;
+use crate::reconcile;
 use crate::sage;
 use crate::splynx::{CreditNote, Invoice};
 use crate::sync::asked::Asked;
@@ -104,6 +105,7 @@ fn perform(run: &mut Run, job: &str, options: &[Pair]) -> Job<Option<Failure>> {
             let mapping = Mapping::load(run)?;
             return calibration::calibrate(run, &mapping);
         }
+        "reconcile" => return reconcile::reconcile(run, options),
         "import-payments" => return payments_in::import(run, Scope::New),
         "import-all-payments" => return payments_in::import(run, Scope::All),
         "sync" => return sync(run),
@@ -318,6 +320,7 @@ pub fn view(cap: &mut dyn Capabilities, page: &str, query: &Query) -> Result<Row
                 next: String::new(),
             })
             .map_err(Halt::into_failure),
+        "figures" => reconcile::figures(&mut run).map_err(Halt::into_failure),
         "vat" => pages::vat::view(&mut run).map_err(Halt::into_failure),
         "pairing" => pages::pairing::view(&mut run, query).map_err(Halt::into_failure),
         "records" => pages::records::view(&mut run, query).map_err(Halt::into_failure),

@@ -19,6 +19,7 @@ mod pages;
 pub mod planted;
 mod preview;
 pub mod pricing;
+mod reconcile;
 pub mod sage;
 pub mod settings;
 pub mod splynx;

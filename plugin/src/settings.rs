@@ -238,6 +238,15 @@ impl Settings {
         format!("{}{}", self.tag, key.tag())
     }
 
+    /// The record that one of our keys names; none: the key is another installation's.
+    pub fn record_of(&self, mark: &str) -> Option<RecordKey> {
+        let key = mark.strip_prefix(&self.tag)?;
+        let kind = Kind::IN_REFERENCES.into_iter();
+        let mut parts = kind.filter_map(|kind| Some((kind, key.strip_prefix(kind.letter())?)));
+        let (kind, id) = parts.next()?;
+        Some(RecordKey::new(kind, id.parse().ok()?))
+    }
+
     /// Before the numbers of a receipt's lines in their keys, on both sides: `SAGE-77-`, with a tag `SAGE-NORTH-77-`.
     pub fn line_keys(&self, receipt: i64) -> String {
         format!("{}{receipt}-", self.all_line_keys())

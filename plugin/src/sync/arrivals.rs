@@ -16,7 +16,7 @@ use crate::sync::made;
 use crate::sync::receipts::{self, Allocated, Known, Receipt};
 use crate::sync::statements::{REFUSED, Work, carry_out, sheets};
 use crate::write::ledger::{Job, Run, activity};
-use crate::write::record::{Batch, Kind, REMOTE, Reason, Record, RecordKey, Remote, State, Stored};
+use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, Remote, State, Stored};
 
 /// Judges receipts as Sage has them now, and some that it no longer has; carries the judgement out.
 pub fn handle(run: &mut Run, rows: Vec<Value>, gone: Vec<i64>) -> Job<()> {
@@ -63,8 +63,7 @@ pub fn handle(run: &mut Run, rows: Vec<Value>, gone: Vec<i64>) -> Job<()> {
                     }
                 }
             }
-            (None, Some(saved)) => works.extend(gone_from_sage(id, stored, saved)),
-            (None, None) => {}
+            (None, saved) => works.extend(gone_from_sage(id, stored, saved.unwrap_or_default())),
         }
     }
     run.commit(batch)?;
@@ -92,7 +91,7 @@ fn from_sage(run: &mut Run, mut page: Vec<Receipt>) -> Job<Vec<Receipt>> {
     }
     page.retain(|receipt| mark_in(&receipt.reference).is_none());
     let remotes: Vec<Remote> = page.iter().map(|receipt| remote_of(receipt.id)).collect();
-    let paired = paired(run, &remotes)?;
+    let paired = run.paired(remotes.iter().cloned())?;
     page.retain(|receipt| {
         let key = paired.get(&remote_of(receipt.id).to_string());
         key.is_none_or(|key| key.kind == Kind::Receipt)
@@ -161,16 +160,6 @@ pub fn remote_of(receipt: i64) -> Remote {
     }
 }
 
-/// The records that these objects in Sage are paired with, by the objects' texts.
-pub fn paired(run: &mut Run, remotes: &[Remote]) -> Job<Map<String, RecordKey>> {
-    let keys: Vec<String> = remotes.iter().map(ToString::to_string).collect();
-    let entries = run.cap.get(REMOTE, &keys)?;
-    Ok(entries
-        .into_iter()
-        .filter_map(|entry| Some((entry.key, RecordKey::parse(&entry.value)?)))
-        .to_map())
-}
-
 fn skip(
     run: &mut Run,
     batch: &mut Batch,
@@ -206,7 +195,8 @@ fn hold_unreadable(run: &mut Run, batch: &mut Batch, row: &Value) -> Job<()> {
         .record
         .as_ref()
         .is_some_and(|record| !is_ours_to_decide(record.state))
-        || paired(run, &[remote_of(id)])?
+        || run
+            .paired([remote_of(id)])?
             .values()
             .any(|key| key.kind != Kind::Receipt)
     {
@@ -248,7 +238,7 @@ impl Facts {
         let remote = |service: Service| move |id: i64| Remote { service, id };
         let remotes = page.iter().map(|receipt| receipt.customer).to_set();
         let remotes: Vec<Remote> = remotes.into_iter().map(remote(Service::Customer)).collect();
-        let paired_customers = paired(run, &remotes)?;
+        let paired_customers = run.paired(remotes.iter().cloned())?;
         let mut records = run.records(paired_customers.values().copied())?;
         let customers = remotes.iter().filter_map(|remote| {
             let key = paired_customers.get(&remote.to_string())?;
@@ -265,7 +255,7 @@ impl Facts {
             .into_iter()
             .map(remote(Service::TaxInvoice))
             .collect();
-        let pairs = paired(run, &remotes)?;
+        let pairs = run.paired(remotes.iter().cloned())?;
         let ids = pairs.values().map(|key| key.id).to_set();
         let found = splynx::by_ids::<Receivable>(run, &Vec::from_iter(ids))?;
         let invoices = remotes.iter().filter_map(|remote| {

@@ -12,7 +12,7 @@ use crate::json;
 use crate::sage::{Service, get_one, newer};
 use crate::stored::{self, stored};
 use crate::sync::allocated::{self, Allocation, IDS, list, one_of};
-use crate::sync::arrivals::{handle, is_ours_to_decide, paired};
+use crate::sync::arrivals::{handle, is_ours_to_decide};
 use crate::sync::calibration::Calibration;
 use crate::sync::lines::Sheet;
 use crate::sync::made;
@@ -184,7 +184,7 @@ fn new_allocations(run: &mut Run, cursor: &mut Cursor, scope: Scope) -> Job<()> 
             .map(|entry| (entry.key, entry.value))
             .to_map();
         let sources: Vec<Remote> = allocations.iter().map(Allocation::receipt).collect();
-        let paired = paired(run, &sources)?;
+        let paired = run.paired(sources.iter().cloned())?;
         let mut batch = Batch::default();
         let mut touched = Set::new();
         for (allocation, source) in allocations.iter().zip(&sources) {

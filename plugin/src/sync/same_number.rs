@@ -9,7 +9,7 @@ use crate::sage::{self, DocumentLikeness, Found, Likeness, Service};
 use crate::splynx::{self, Document, DocumentStatus, Page, Resource, Window};
 use crate::sync::documents;
 use crate::write::ledger::{Job, Run, activity};
-use crate::write::record::{Batch, Kind, REMOTE, Record, RecordKey, Remote, State, Stored};
+use crate::write::record::{Batch, Kind, Record, RecordKey, Remote, State, Stored};
 use crate::write::remote;
 
 /// What a document was found by.
@@ -86,7 +86,10 @@ fn pair_page(run: &mut Run, kind: Kind, documents: &[&Document]) -> Job<Vec<Repo
     let records = run.records(keys.collect::<Vec<_>>())?;
     let matches = find(run, kind, documents, &records)?;
     let now = as_it_is_now(run, &matches)?;
-    let taken = owners(run, &matches)?;
+    let taken = run.paired(matches.iter().map(|found| Remote {
+        service: found.service,
+        id: found.id,
+    }))?;
     let mut given = Set::new();
     let mut batch = Batch::default();
     let mut report = Vec::new();
@@ -224,23 +227,6 @@ fn as_it_is_now(run: &mut Run, matches: &[Match]) -> Job<Map<String, Found>> {
         }
     }
     Ok(now)
-}
-
-/// The records that matched documents belong to already.
-fn owners(run: &mut Run, matches: &[Match]) -> Job<Map<String, RecordKey>> {
-    let keys: Vec<String> = matches
-        .iter()
-        .map(|found| {
-            let (service, id) = (found.service, found.id);
-            Remote { service, id }.to_string()
-        })
-        .collect();
-    Ok(run
-        .cap
-        .get(REMOTE, &keys)?
-        .into_iter()
-        .filter_map(|entry| Some((entry.key, RecordKey::parse(&entry.value)?)))
-        .to_map())
 }
 
 /// What the document must be in Sage; none while its customer has no pair. Found by our key, it may have Sage's own number.

@@ -7,7 +7,7 @@ use crate::sage::Service;
 use crate::settings::Settings;
 use crate::stored;
 use crate::write::record::{
-    Batch, Kind, OPEN, RECORDS, Reason, Record, RecordKey, State, Stored, WAITING,
+    Batch, Kind, OPEN, RECORDS, REMOTE, Reason, Record, RecordKey, Remote, State, Stored, WAITING,
 };
 
 /// Small facts of the installation: cursors, what was loaded, which settings the records were last judged by.
@@ -216,6 +216,21 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The records that these objects in Sage are paired with, by the objects' texts.
+    pub fn paired(
+        &mut self,
+        remotes: impl IntoIterator<Item = Remote>,
+    ) -> Job<Map<String, RecordKey>> {
+        let keys: Vec<String> = remotes
+            .into_iter()
+            .map(|remote| remote.to_string())
+            .collect();
+        let entries = self.cap.get(REMOTE, &keys)?.into_iter();
+        Ok(entries
+            .filter_map(|entry| Some((entry.key, RecordKey::parse(&entry.value)?)))
+            .to_map())
     }
 
     /// The records of a kind, in pages.

@@ -27,6 +27,7 @@ mod payments;
 mod picture;
 mod planted;
 mod previews;
+mod reconciliation;
 mod restored;
 mod same_number;
 mod territories;

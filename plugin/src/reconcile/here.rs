@@ -1,0 +1,362 @@
+//! Splynx's side, page by page: every record takes its counterpart out of what Sage listed.
+
+use rust_decimal::Decimal;
+
+use super::finding::{Class, Finding, Side, missing};
+use super::sums::Whose;
+use super::there::{self, Listed, TABLE, Wanted};
+use super::{Books, rest};
+use crate::collect::{Map, ToMap};
+use crate::sage::Service;
+use crate::settings::LINE_KEYS;
+use crate::splynx::{self, Customer, Document, DocumentStatus, Page, Payment, Resource, Window};
+use crate::stored;
+use crate::sync::documents;
+use crate::sync::statements::{FROM_SAGE, id_key};
+use crate::write::ledger::{Job, Run};
+use crate::write::record::{Batch, Kind, Record, RecordKey, Remote, Stored};
+
+const NOT_YET: (Class, &str) = (Class::OnlyHere, "The next run looks at it.");
+
+pub fn customers(run: &mut Run, books: &mut Books) -> Job<()> {
+    each_page::<Customer>(run, books, Kind::Customer, &mut |run, books, page| {
+        let keys: Vec<RecordKey> = keys(Kind::Customer, page);
+        let records = run.records(keys.clone())?;
+        let wanted = keys.iter().map(|key| Wanted {
+            key: *key,
+            service: Service::Customer,
+            remote: remote_id(&records[key], Service::Customer),
+            ways: Vec::new(),
+        });
+        let found = there::take(run, &Vec::from_iter(wanted))?;
+        for ((customer, key), found) in page.iter().zip(keys).zip(found) {
+            let record = records[&key].record.as_ref();
+            let (class, why) = match found {
+                Some(_) => (Class::Matched, String::new()),
+                None if customer.category == "lead" => {
+                    (Class::LeftOut, "A prospect is no customer yet.".to_owned())
+                }
+                None => missing(record, NOT_YET),
+            };
+            books.tell(
+                run,
+                &Finding {
+                    class,
+                    id: key.to_string(),
+                    kind: Kind::Customer.name(),
+                    label: customer.name.clone(),
+                    customer: Some(customer.id),
+                    date: None,
+                    here: None,
+                    there: None,
+                    why,
+                },
+            );
+        }
+        Ok(())
+    })
+}
+
+pub fn documents<T: Resource + AsRef<Document>>(
+    run: &mut Run,
+    books: &mut Books,
+    kind: Kind,
+) -> Job<()> {
+    each_page::<T>(run, books, kind, &mut |run, books, page| {
+        let items: Vec<Item> = page
+            .iter()
+            .map(AsRef::as_ref)
+            .map(|document| Item {
+                key: RecordKey::new(kind, document.id),
+                service: documents::service_of(kind, document),
+                customer: document.customer_id,
+                number: document.number.clone(),
+                date: document.date,
+                total: document.total.abs(),
+                is_deleted: document.status == DocumentStatus::Deleted,
+                unknown: unknown(run, kind, document.date),
+            })
+            .collect();
+        compare(run, books, items)
+    })
+}
+
+pub fn payments(run: &mut Run, books: &mut Books) -> Job<()> {
+    each_page::<Payment>(run, books, Kind::Payment, &mut |run, books, page| {
+        let imported = imported(run, page)?;
+        let mut received: Map<i64, Decimal> = Map::new_vec();
+        let mut items = Vec::new();
+        for payment in page {
+            let key = RecordKey::new(Kind::Payment, payment.id);
+            let item = Item {
+                key,
+                service: Service::CustomerReceipt,
+                customer: payment.customer_id,
+                number: payment.receipt_number.clone(),
+                date: payment.date,
+                total: payment.amount,
+                is_deleted: false,
+                unknown: unknown(run, Kind::Payment, payment.date),
+            };
+            match imported.get(&payment.id) {
+                None => items.push(item),
+                Some(Some(receipt)) => {
+                    *received.entry(*receipt).or_default() += payment.amount;
+                    let service = Service::CustomerReceipt;
+                    books
+                        .sums
+                        .here(service, payment.customer_id, payment.date, payment.amount);
+                }
+                Some(None) => {
+                    let why = "It came from Sage through another installation.".to_owned();
+                    item.tell(run, books, (Class::LeftOut, why), None);
+                }
+            }
+        }
+        add_received(run, received)?;
+        compare(run, books, items)
+    })
+}
+
+/// Goes through a list of Splynx; what of it cannot be read is told.
+fn each_page<T: Resource>(
+    run: &mut Run,
+    books: &mut Books,
+    kind: Kind,
+    look: &mut dyn FnMut(&mut Run, &mut Books, &[T]) -> Job<()>,
+) -> Job<()> {
+    let window = Window {
+        changed_since: None,
+        dated_from: T::DATE.map(|_| books.scope.from),
+    };
+    let stage = format!("Comparing {}", kind.title());
+    let total = splynx::count::<T>(run, &window)?;
+    let (mut after, mut done) = (0, 0);
+    loop {
+        run.progress(&stage, done, total)?;
+        let page: Page<T> = splynx::changed(run, &window, after)?;
+        let Some(last) = page.last else {
+            return Ok(());
+        };
+        after = last;
+        done += page.size() as u64;
+        for (id, what) in &page.unreadable {
+            books.tell(
+                run,
+                &Finding {
+                    class: Class::OnlyHere,
+                    id: RecordKey::new(kind, *id).to_string(),
+                    kind: kind.name(),
+                    label: id.to_string(),
+                    customer: None,
+                    date: None,
+                    here: None,
+                    there: None,
+                    why: format!("Splynx's record cannot be read: {what}."),
+                },
+            );
+        }
+        look(run, books, &page.records)?;
+        books.flush(run)?;
+    }
+}
+
+fn keys<T: Resource>(kind: Kind, page: &[T]) -> Vec<RecordKey> {
+    let ids = page.iter().map(Resource::id);
+    ids.map(|id| RecordKey::new(kind, id)).collect()
+}
+
+/// Why a record is not in Sage that the add-on has never noted.
+fn unknown(run: &Run, kind: Kind, date: chrono::NaiveDate) -> (Class, String) {
+    let settings = &run.settings;
+    let off = match kind {
+        Kind::CreditNote => !settings.use_credit_notes,
+        Kind::Payment => !settings.direction.to_sage(),
+        _ => false,
+    };
+    if off {
+        let why = format!("By the settings no {} go to Sage.", kind.title());
+        return (Class::LeftOut, why);
+    }
+    match settings.too_early(kind, date) {
+        Some(reason) => (Class::LeftOut, reason.message),
+        None => (NOT_YET.0, NOT_YET.1.to_owned()),
+    }
+}
+
+fn remote_id(stored: &Stored, service: Service) -> Option<i64> {
+    let remote = stored.record.as_ref()?.remote.as_ref()?;
+    (remote.service == service).then_some(remote.id)
+}
+
+/// A document or payment that may be in Sage.
+struct Item {
+    key: RecordKey,
+    service: Service,
+    customer: i64,
+    number: String,
+    date: chrono::NaiveDate,
+    /// Without sign, but for a payment: a refund is no receipt.
+    total: Decimal,
+    is_deleted: bool,
+    unknown: (Class, String),
+}
+
+fn compare(run: &mut Run, books: &mut Books, items: Vec<Item>) -> Job<()> {
+    let customers = items
+        .iter()
+        .map(|item| RecordKey::new(Kind::Customer, item.customer));
+    let keys = items.iter().map(|item| item.key).chain(customers);
+    let records = run.records(keys.collect::<Vec<_>>())?;
+    let wanted: Vec<Wanted> = items
+        .iter()
+        .map(|item| {
+            let mut ways = vec![there::by_mark(item.service, &run.settings.mark(item.key))];
+            if !item.number.trim().is_empty() {
+                ways.push(there::by_number(item.service, &item.number));
+            }
+            Wanted {
+                key: item.key,
+                service: item.service,
+                remote: remote_id(&records[&item.key], item.service),
+                ways,
+            }
+        })
+        .collect();
+    let found = there::take(run, &wanted)?;
+    let whose = whose(run, found.iter().flatten())?;
+    for (item, found) in items.into_iter().zip(found) {
+        let record = records[&item.key].record.as_ref();
+        let Some(there) = found.as_ref().and_then(Listed::document) else {
+            item.tell_missing(run, books, record);
+            continue;
+        };
+        if found.as_ref().is_some_and(|found| found.is_void) {
+            item.tell_void(run, books);
+            continue;
+        }
+        let owner = whose.get(&there.customer).copied();
+        let owner = owner.unwrap_or(Whose::Stranger(there.customer));
+        books
+            .sums
+            .there(item.service, owner, there.date, there.total);
+        let verdict = if item.is_deleted {
+            let why = "It was deleted in Splynx, and is still in Sage.".to_owned();
+            (Class::Status, why)
+        } else {
+            let customer = &records[&RecordKey::new(Kind::Customer, item.customer)];
+            let side = Side {
+                customer: remote_id(customer, Service::Customer),
+                date: item.date,
+                total: item.total,
+            };
+            books
+                .sums
+                .here(item.service, item.customer, item.date, item.total);
+            side.compare(there)
+        };
+        item.tell(run, books, verdict, Some(there.total));
+    }
+    Ok(())
+}
+
+impl Item {
+    fn tell_missing(&self, run: &mut Run, books: &mut Books, record: Option<&Record>) {
+        // Deleted here, and not there: nothing is to be said.
+        if self.is_deleted {
+            return;
+        }
+        let (class, why) = &self.unknown;
+        let verdict = missing(record, (*class, why));
+        let (customer, date, total) = (self.customer, self.date, self.total);
+        match verdict.0 {
+            Class::LeftOut => books.sums.left_out_here(self.service, date, total),
+            _ => books.sums.here(self.service, customer, date, total),
+        }
+        self.tell(run, books, verdict, None);
+    }
+
+    fn tell_void(&self, run: &mut Run, books: &mut Books) {
+        if self.is_deleted {
+            return;
+        }
+        let (customer, date, total) = (self.customer, self.date, self.total);
+        books.sums.here(self.service, customer, date, total);
+        let why = "It was voided in Sage, and counts in Splynx.".to_owned();
+        self.tell(run, books, (Class::Status, why), None);
+    }
+
+    fn tell(
+        &self,
+        run: &mut Run,
+        books: &mut Books,
+        (class, why): (Class, String),
+        there: Option<Decimal>,
+    ) {
+        books.tell(
+            run,
+            &Finding {
+                class,
+                id: self.key.to_string(),
+                kind: self.key.kind.name(),
+                label: self.number.clone(),
+                customer: Some(self.customer),
+                date: Some(self.date),
+                here: (!self.is_deleted).then_some(self.total),
+                there,
+                why,
+            },
+        );
+    }
+}
+
+/// The Splynx customers of what was found, by Sage's ids of them.
+pub fn whose<'f>(run: &mut Run, found: impl Iterator<Item = &'f Listed>) -> Job<Map<i64, Whose>> {
+    let customers = found.filter_map(Listed::document).map(|document| Remote {
+        service: Service::Customer,
+        id: document.customer,
+    });
+    let customers: Vec<Remote> = customers.collect();
+    let pairs = run.paired(customers.iter().cloned())?;
+    let known = customers.into_iter().filter_map(|remote| {
+        let key = pairs.get(&remote.to_string())?;
+        Some((remote.id, Whose::Splynx(key.id)))
+    });
+    Ok(known.to_map())
+}
+
+/// The payments whose money came from Sage, with the receipt; none: it is another installation's.
+fn imported(run: &mut Run, page: &[Payment]) -> Job<Map<i64, Option<i64>>> {
+    let ids: Vec<String> = page.iter().map(|payment| id_key(payment.id)).collect();
+    let noted = run.cap.get(FROM_SAGE, &ids)?.into_iter();
+    let noted = noted
+        .filter_map(|entry| Some((entry.key.parse::<i64>().ok()?, entry.value)))
+        .to_map();
+    let ours = run.settings.all_line_keys();
+    let receipt_of = |key: &str| {
+        let id = key.strip_prefix(&ours)?.split('-').next()?;
+        id.parse::<i64>().ok()
+    };
+    let imported = page.iter().filter_map(|payment| {
+        let own = Some(&payment.receipt_number).filter(|number| number.starts_with(LINE_KEYS));
+        let key = noted.get(&payment.id).or(own)?;
+        Some((payment.id, receipt_of(key)))
+    });
+    Ok(imported.to_map())
+}
+
+/// Adds payments to what Splynx is known to have of receipts.
+fn add_received(run: &mut Run, received: Map<i64, Decimal>) -> Job<()> {
+    let keys: Vec<String> = received.keys().map(|id| rest::received_key(*id)).collect();
+    let before = run.cap.get(TABLE, &keys)?.into_iter();
+    let before = before
+        .filter_map(|entry| Some((entry.key, stored::from_text::<Decimal>(&entry.value)?)))
+        .to_map();
+    let mut batch = Batch::default();
+    for (receipt, amount) in received {
+        let key = rest::received_key(receipt);
+        let sum = before.get(&key).copied().unwrap_or_default() + amount;
+        batch.set(TABLE, key, stored::to_text(&sum));
+    }
+    run.commit(batch)
+}

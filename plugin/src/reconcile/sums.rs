@@ -1,0 +1,281 @@
+//! What both sides add up to, by month and by customer.
+//!
+//! Months are few and kept in memory; customers are many, and their sums are kept in the scratch table.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::there::{self, TABLE};
+use crate::addon::Rows;
+use crate::capability::Row;
+use crate::collect::{Map, ToMap};
+use crate::json;
+use crate::sage::{Likeness, Service};
+use crate::stored::{self, stored};
+use crate::write::ledger::{Job, META, Run};
+use crate::write::record::{Batch, Kind, RecordKey};
+
+/// `2026-02/invoices` → [`Month`]: what the last reconciliation found.
+const FIGURES: &str = "figure";
+/// The date of the last reconciliation.
+const AS_OF: &str = "reconciled-on";
+/// Before a Splynx customer's id, and behind [`STRANGERS`] a Sage customer's who is paired with none.
+const CUSTOMERS: &str = "sum/";
+const STRANGERS: &str = "sum/sage/";
+const PAGE: u32 = 500;
+
+/// Whose money it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Whose {
+    Splynx(i64),
+    /// Sage's customer, who is paired with none.
+    Stranger(i64),
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Month {
+    here_count: u64,
+    here: Decimal,
+    there_count: u64,
+    there: Decimal,
+    /// On one side on purpose.
+    left_out_here: Decimal,
+    left_out_there: Decimal,
+}
+
+stored!(Month {
+    here_count,
+    here,
+    there_count,
+    there,
+    left_out_here,
+    left_out_there
+});
+
+/// What a customer owes by the documents and payments of either side.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Balance {
+    here: Decimal,
+    there: Decimal,
+}
+
+stored!(Balance { here, there });
+
+#[derive(Debug)]
+pub struct Sums {
+    months: Map<String, Month>,
+    /// Of the page that is looked at.
+    customers: Map<Whose, Balance>,
+}
+
+impl Default for Sums {
+    fn default() -> Self {
+        Self {
+            months: Map::new_vec(),
+            customers: Map::new_vec(),
+        }
+    }
+}
+
+impl Sums {
+    pub fn here(&mut self, service: Service, customer: i64, date: NaiveDate, total: Decimal) {
+        let month = self.month(service, date);
+        month.here_count += 1;
+        month.here += total;
+        let balance = self.customers.entry(Whose::Splynx(customer)).or_default();
+        balance.here += owed(service, total);
+    }
+
+    pub fn there(&mut self, service: Service, whose: Whose, date: NaiveDate, total: Decimal) {
+        let month = self.month(service, date);
+        month.there_count += 1;
+        month.there += total;
+        let balance = self.customers.entry(whose).or_default();
+        balance.there += owed(service, total);
+    }
+
+    pub fn left_out_here(&mut self, service: Service, date: NaiveDate, total: Decimal) {
+        self.month(service, date).left_out_here += total;
+    }
+
+    pub fn left_out_there(&mut self, service: Service, date: NaiveDate, total: Decimal) {
+        self.month(service, date).left_out_there += total;
+    }
+
+    fn month(&mut self, service: Service, date: NaiveDate) -> &mut Month {
+        let kind = match service {
+            Service::TaxInvoice => Kind::Invoice,
+            Service::CustomerReturn => Kind::CreditNote,
+            _ => Kind::Payment,
+        };
+        let key = format!("{}/{}", json::month(date), kind.title());
+        self.months.entry(key).or_default()
+    }
+
+    /// Adds what a page came to, to the customers' sums.
+    pub fn flush(&mut self, run: &mut Run) -> Job<()> {
+        let page = std::mem::replace(&mut self.customers, Map::new_vec());
+        let keys: Vec<String> = page.keys().map(customer_key).collect();
+        let stored = run.cap.get(TABLE, &keys)?.into_iter();
+        let stored = stored
+            .filter_map(|entry| Some((entry.key, stored::from_text::<Balance>(&entry.value)?)))
+            .to_map();
+        let mut batch = Batch::default();
+        for (whose, balance) in page {
+            let key = customer_key(&whose);
+            let before = stored.get(&key).cloned().unwrap_or_default();
+            let after = Balance {
+                here: before.here + balance.here,
+                there: before.there + balance.there,
+            };
+            batch.set(TABLE, key, stored::to_text(&after));
+        }
+        run.commit(batch)
+    }
+
+    /// The report of customers whose sums differ.
+    pub fn tell_customers(&self, run: &mut Run) -> Job<()> {
+        let mut after = String::new();
+        loop {
+            let entries = run.cap.scan(TABLE, CUSTOMERS, &after, PAGE)?;
+            let Some(last) = entries.last() else {
+                return Ok(());
+            };
+            after.clone_from(&last.key);
+            let page = entries.into_iter();
+            let page: Vec<(Whose, Balance)> = page
+                .filter_map(|e| Some((whose_of(&e.key)?, stored::from_text(&e.value)?)))
+                .filter(|(_, balance): &(_, Balance)| balance.here != balance.there)
+                .collect();
+            let names = names(run, page.iter().map(|(whose, _)| *whose))?;
+            let rows: Vec<Row> = page
+                .into_iter()
+                .map(|(whose, balance)| {
+                    let (place, id) = match whose {
+                        Whose::Splynx(id) => (format!("customer/{id:012}"), id.to_string()),
+                        Whose::Stranger(id) => (format!("Customer/{id:012}"), String::new()),
+                    };
+                    Row {
+                        id: place,
+                        cells: vec![
+                            id,
+                            names.get(&whose).cloned().unwrap_or_default(),
+                            format!("{:.2}", balance.here),
+                            format!("{:.2}", balance.there),
+                            format!("{:.2}", balance.here - balance.there),
+                        ],
+                        more: Vec::new(),
+                    }
+                })
+                .collect();
+            if !rows.is_empty() {
+                run.cap.report("reconciliation-customers", rows)?;
+            }
+        }
+    }
+
+    /// The report of months, which is kept for the page `figures` as well.
+    pub fn tell_months(&self, run: &mut Run) -> Job<()> {
+        let mut batch = Batch::default();
+        for entry in run.cap.scan(FIGURES, "", "", PAGE)? {
+            if !self.months.contains_key(&entry.key) {
+                batch.delete(FIGURES, entry.key);
+            }
+        }
+        for (key, month) in self.months.iter() {
+            batch.set(FIGURES, key.clone(), stored::to_text(month));
+        }
+        batch.set(META, AS_OF, run.settings.today.to_string());
+        run.commit(batch)?;
+        let rows: Vec<Row> = self
+            .months
+            .iter()
+            .filter_map(|(key, month)| row(key, month))
+            .collect();
+        if !rows.is_empty() {
+            run.cap.report("reconciliation-months", rows)?;
+        }
+        Ok(())
+    }
+}
+
+/// The page `figures`: months and kinds, as the last reconciliation found them.
+pub fn figures(run: &mut Run) -> Job<Rows> {
+    let as_of = run.meta(AS_OF)?.unwrap_or_default();
+    let entries = run.cap.scan(FIGURES, "", "", PAGE)?;
+    let rows = entries.into_iter().filter_map(|entry| {
+        let mut row = row(&entry.key, &stored::from_text(&entry.value)?)?;
+        row.more.push(("as-of".to_owned(), as_of.clone()));
+        Some(row)
+    });
+    Ok(Rows {
+        rows: rows.collect(),
+        next: String::new(),
+    })
+}
+
+fn row(key: &str, month: &Month) -> Option<Row> {
+    let (name, kind) = key.split_once('/')?;
+    let money = |amount: Decimal| format!("{amount:.2}");
+    Some(Row {
+        id: key.to_owned(),
+        cells: vec![
+            name.to_owned(),
+            kind.to_owned(),
+            month.here_count.to_string(),
+            money(month.here),
+            month.there_count.to_string(),
+            money(month.there),
+            money(month.here - month.there),
+            money(month.left_out_here),
+            money(month.left_out_there),
+        ],
+        more: Vec::new(),
+    })
+}
+
+/// What it adds to a customer's balance.
+fn owed(service: Service, total: Decimal) -> Decimal {
+    match service {
+        Service::TaxInvoice => total,
+        _ => -total,
+    }
+}
+
+fn customer_key(whose: &Whose) -> String {
+    match whose {
+        Whose::Splynx(id) => format!("{CUSTOMERS}{id:012}"),
+        Whose::Stranger(id) => format!("{STRANGERS}{id:012}"),
+    }
+}
+
+fn whose_of(key: &str) -> Option<Whose> {
+    match key.strip_prefix(STRANGERS) {
+        Some(id) => Some(Whose::Stranger(id.parse().ok()?)),
+        None => Some(Whose::Splynx(key.strip_prefix(CUSTOMERS)?.parse().ok()?)),
+    }
+}
+
+/// What people call them.
+fn names(run: &mut Run, all: impl Iterator<Item = Whose>) -> Job<Map<Whose, String>> {
+    let (mut ours, mut strangers) = (Vec::new(), Vec::new());
+    for whose in all {
+        match whose {
+            Whose::Splynx(id) => ours.push(RecordKey::new(Kind::Customer, id)),
+            Whose::Stranger(id) => strangers.push(there::place(Service::Customer, id)),
+        }
+    }
+    let mut names = Map::new_vec();
+    for (key, stored) in run.records(ours)? {
+        if let Some(record) = stored.record {
+            names.insert(Whose::Splynx(key.id), record.label);
+        }
+    }
+    for entry in run.cap.get(TABLE, &strangers)? {
+        let found = there::parse(&entry.value)?;
+        if let Likeness::Customer(customer) = found.likeness {
+            names.insert(Whose::Stranger(found.id), customer.name);
+        }
+    }
+    Ok(names)
+}

@@ -1,0 +1,229 @@
+//! Sage's side, as listed by this run, in a scratch table: objects by their ids, and the ways to find them without an id.
+
+use chrono::{Days, NaiveDate};
+
+use crate::capability::Failure;
+use crate::collect::{Map, Set, ToMap};
+use crate::json;
+use serde_json::Value;
+
+use crate::sage::{self, DocumentLikeness, Likeness, Service, fold, mark_in};
+use crate::stored::{self, stored};
+use crate::write::ledger::{Halt, Job, Run};
+use crate::write::record::{Batch, RecordKey, Remote};
+
+/// The scratch table; empty between two runs of the job.
+pub const TABLE: &str = "reconcile";
+/// Before an object's `service/id`.
+pub const AT: &str = "at/";
+/// Days before the first one that are listed as well: what is dated differently on the two sides is to be found all the same.
+const SLACK_DAYS: u64 = 31;
+
+const SERVICES: [Service; 4] = [
+    Service::Customer,
+    Service::TaxInvoice,
+    Service::CustomerReturn,
+    Service::CustomerReceipt,
+];
+
+/// An object of Sage as it was listed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    pub id: i64,
+    pub likeness: Likeness,
+    /// It stays in the list, and counts for nothing.
+    pub is_void: bool,
+}
+
+stored!(Listed { id, likeness } may { is_void });
+
+impl Listed {
+    /// None: the row lacks what it is recognised by.
+    fn of(service: Service, row: &Value) -> Option<Self> {
+        /// Sage API 2.4.
+        const VOID: i64 = 4;
+        Some(Self {
+            id: json::integer(row, "ID")?,
+            likeness: Likeness::of_row(service, row)?,
+            is_void: json::integer(row, "StatusId") == Some(VOID),
+        })
+    }
+
+    pub fn document(&self) -> Option<&DocumentLikeness> {
+        match &self.likeness {
+            Likeness::Document(document) => Some(document),
+            _ => None,
+        }
+    }
+}
+
+/// Removes whatever an earlier run left.
+pub fn clear(run: &mut Run) -> Job<()> {
+    const PAGE: u32 = 500;
+    loop {
+        let entries = run.cap.scan(TABLE, "", "", PAGE)?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        run.advance(0)?;
+        let mut batch = Batch::default();
+        for entry in entries {
+            batch.delete(TABLE, entry.key);
+        }
+        run.commit(batch)?;
+    }
+}
+
+/// Lists Sage's customers, and its documents and receipts from a date on.
+pub fn list(run: &mut Run, from: NaiveDate) -> Job<()> {
+    let from = from.checked_sub_days(Days::new(SLACK_DAYS)).unwrap_or(from);
+    let dated = format!("Date ge datetime'{from}T00:00:00'");
+    for service in SERVICES {
+        let filter = (service != Service::Customer).then_some(dated.as_str());
+        let stage = format!("Reading Sage: {}s", service.title());
+        let (mut above, mut seen) = (0, 0);
+        loop {
+            run.progress(&stage, seen, 0)?;
+            let (rows, complete) = sage::newer(run, service.name(), above, filter)?;
+            seen += rows.len() as u64;
+            let mut batch = Batch::default();
+            let mut index = Map::new_vec();
+            for row in &rows {
+                above = above.max(json::integer(row, "ID").unwrap_or(above));
+                let Some(listed) = Listed::of(service, row) else {
+                    continue;
+                };
+                if let Some(key) = way_to(service, &listed) {
+                    index.insert(key, listed.id.to_string());
+                }
+                batch.set(TABLE, place(service, listed.id), stored::to_text(&listed));
+            }
+            for (key, id) in index {
+                batch.set(TABLE, key, id);
+            }
+            run.commit(batch)?;
+            if complete {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+pub fn place(service: Service, id: i64) -> String {
+    format!("{AT}{}/{id:012}", service.name())
+}
+
+/// The place of an object's service and id.
+pub fn parse_place(key: &str) -> Option<Remote> {
+    let (service, id) = key.strip_prefix(AT)?.split_once('/')?;
+    let service = SERVICES.into_iter().find(|known| known.name() == service)?;
+    let id = id.parse().ok()?;
+    Some(Remote { service, id })
+}
+
+pub fn by_mark(service: Service, mark: &str) -> String {
+    format!("mark/{}/{mark}", service.name())
+}
+
+/// Only of documents that bear no key: those that do belong to the key's record.
+pub fn by_number(service: Service, number: &str) -> String {
+    format!("number/{}/{}", service.name(), fold(number))
+}
+
+/// How it is found without its id. A void one is looked for by none.
+fn way_to(service: Service, listed: &Listed) -> Option<String> {
+    let document = listed.document().filter(|_| !listed.is_void)?;
+    match mark_in(&document.reference) {
+        Some(mark) => Some(by_mark(service, mark)),
+        None if document.number.trim().is_empty() => None,
+        None => Some(by_number(service, &document.number)),
+    }
+}
+
+/// A record's question to Sage's side.
+pub struct Wanted {
+    pub key: RecordKey,
+    pub service: Service,
+    /// What the record is paired with.
+    pub remote: Option<i64>,
+    /// [`by_mark`] or [`by_number`], the surer one first.
+    pub ways: Vec<String>,
+}
+
+/// What answers each question, and takes it out of the table: one object answers one question.
+pub fn take(run: &mut Run, wanted: &[Wanted]) -> Job<Vec<Option<Listed>>> {
+    let ways: Vec<String> = wanted.iter().flat_map(|w| w.ways.clone()).collect();
+    let found_by = run.cap.get(TABLE, &ways)?.into_iter();
+    let found_by = found_by
+        .filter_map(|entry| Some((entry.key, entry.value.parse::<i64>().ok()?)))
+        .to_map();
+    let remote = |service: Service, id: i64| Remote { service, id };
+    let candidates = wanted.iter().flat_map(|w| {
+        let ids = w.ways.iter().filter_map(|way| found_by.get(way));
+        ids.map(|id| remote(w.service, *id))
+    });
+    let owners = run.paired(candidates)?;
+    let is_free = |w: &Wanted, id: i64| {
+        let owner = owners.get(&remote(w.service, id).to_string());
+        owner.is_none_or(|owner| *owner == w.key)
+    };
+    let choices: Vec<Vec<i64>> = wanted
+        .iter()
+        .map(|w| {
+            let others = w.ways.iter().filter_map(|way| found_by.get(way).copied());
+            let free = others.filter(|id| is_free(w, *id));
+            w.remote.into_iter().chain(free).collect()
+        })
+        .collect();
+    let places = wanted.iter().zip(&choices);
+    let places = places.flat_map(|(w, ids)| ids.iter().map(|id| place(w.service, *id)));
+    let places: Vec<String> = places.collect();
+    let entries = run.cap.get(TABLE, &places)?;
+    let mut listed = Map::new_vec();
+    for entry in entries {
+        listed.insert(entry.key, parse(&entry.value)?);
+    }
+    unlisted(run, wanted, &mut listed)?;
+
+    let mut batch = Batch::default();
+    let mut answers = Vec::with_capacity(wanted.len());
+    for (question, ids) in wanted.iter().zip(choices) {
+        let mut places = ids.into_iter().map(|id| place(question.service, id));
+        let taken = places.find_map(|place| Some((listed.remove(&place)?, place)));
+        answers.push(taken.map(|(found, place)| {
+            batch.delete(TABLE, place);
+            found
+        }));
+    }
+    run.commit(batch)?;
+    Ok(answers)
+}
+
+/// Adds what records are paired with and what was not listed, as Sage has it now: dated long before, or made a moment ago.
+fn unlisted(run: &mut Run, wanted: &[Wanted], listed: &mut Map<String, Listed>) -> Job<()> {
+    let mut missing: Map<Service, Set<i64>> = Map::new_vec();
+    for (service, id) in wanted.iter().filter_map(|w| Some((w.service, w.remote?))) {
+        if !listed.contains_key(&place(service, id)) {
+            missing.entry(service).or_default().insert(id);
+        }
+    }
+    for (service, ids) in missing {
+        let ids: Vec<i64> = ids.into_iter().collect();
+        for row in sage::by_ids(run, service, &ids)? {
+            if let Some(found) = Listed::of(service, &row) {
+                listed.insert(place(service, found.id), found);
+            }
+        }
+    }
+    Ok(())
+}
+
+pub fn parse(text: &str) -> Job<Listed> {
+    stored::from_text(text).ok_or_else(|| {
+        Halt::Failed(Failure::new(
+            "damaged",
+            "What this run had stored of Sage's lists cannot be read. Run it again.",
+        ))
+    })
+}

@@ -1,0 +1,219 @@
+//! The comparison of the books: what differs is found once, and nothing else is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use mock_host::contract::Row;
+use sandbox::http::Service;
+use sandbox::isp::{Isp, Size};
+use serde_json::{Value, json};
+use simulation::books::rows;
+use simulation::installation::Installation;
+use simulation::people::money;
+
+use crate::judge::writes;
+
+/// Class and id of each finding.
+type Findings = BTreeSet<(String, String)>;
+
+fn reconcile(installation: &mut Installation) -> Findings {
+    let before = writes(installation);
+    installation.run_through("reconcile");
+    assert_eq!(writes(installation), before, "the books are read only");
+    let reported = report(installation, "reconciliation");
+    let findings: Findings = reported
+        .iter()
+        .map(|row| (row.cells[0].clone(), row.id.clone()))
+        .collect();
+    assert_eq!(findings.len(), reported.len(), "one is told twice");
+    let scratch = installation.host().storage.tables();
+    let scratch = scratch.filter(|(name, _)| *name == "reconcile");
+    assert_eq!(scratch.map(|(_, rows)| rows.len()).sum::<usize>(), 0);
+    findings
+}
+
+fn report(installation: &mut Installation, kind: &str) -> Vec<Row> {
+    let reports = &installation.host().reports;
+    reports.get(kind).cloned().unwrap_or_default()
+}
+
+/// Sage's rows that bear our keys, by them.
+fn ours(installation: &mut Installation, entity: &str) -> BTreeMap<String, Value> {
+    let state = installation.world().sage.state();
+    let marked = rows(&state, entity).iter().filter_map(|row| {
+        let (_, key) = row["Reference"].as_str()?.rsplit_once(' ')?;
+        Some((key.to_owned(), row.clone()))
+    });
+    marked.collect()
+}
+
+/// What people did to the two books, and how each is to be told.
+fn spoil(installation: &mut Installation) -> Findings {
+    let mut expected = Findings::new();
+    let splynx = installation.world().splynx.state();
+    let unpaid: BTreeSet<String> = rows(&splynx, "invoices")
+        .iter()
+        .filter(|row| money(&row["due"]) == money(&row["total"]))
+        .map(|row| format!("I{}", row["id"]))
+        .collect();
+    let refunded: BTreeSet<String> = rows(&splynx, "credit_notes")
+        .iter()
+        .filter(|row| row["status"] == "refunded")
+        .map(|row| format!("C{}", row["id"]))
+        .collect();
+    for entity in ["invoices", "returns", "receipts"] {
+        let whole = |row: &Value| {
+            let rest = if entity == "invoices" {
+                "AmountDue"
+            } else {
+                "TotalUnallocated"
+            };
+            row[rest] == row["Total"]
+        };
+        // A small company has few that Sage lets people change.
+        let ours = ours(installation, entity).into_iter();
+        let free = ours.filter(|(key, row)| {
+            let is_paid = key.starts_with('I') && (entity == "returns" || !unpaid.contains(key));
+            whole(row) && !is_paid && !refunded.contains(key)
+        });
+        for ((key, row), spoiling) in free.zip(SPOILINGS) {
+            if spoiling == Spoiling::Voided && entity == "receipts" {
+                continue;
+            }
+            expected.insert(spoiling.happen(installation, entity, &key, &row));
+        }
+    }
+    expected
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spoiling {
+    Deleted,
+    Given,
+    Dated,
+    Priced,
+    Doubled,
+    Typed,
+    Voided,
+    DeletedInSplynx,
+}
+
+const SPOILINGS: [Spoiling; 8] = [
+    Spoiling::Deleted,
+    Spoiling::Given,
+    Spoiling::Dated,
+    Spoiling::Priced,
+    Spoiling::Doubled,
+    Spoiling::Typed,
+    Spoiling::Voided,
+    Spoiling::DeletedInSplynx,
+];
+
+impl Spoiling {
+    /// Answers how it is to be told.
+    fn happen(
+        self,
+        installation: &mut Installation,
+        entity: &str,
+        key: &str,
+        row: &Value,
+    ) -> (String, String) {
+        let (service, kind, list) = match entity {
+            "invoices" => ("TaxInvoice", "invoice", "invoices"),
+            "returns" => ("CustomerReturn", "credit-note", "credit_notes"),
+            _ => ("CustomerReceipt", "payment", "payments"),
+        };
+        let number: i64 = key[1..].parse().expect("an id");
+        let here = format!("{kind}/{number:012}");
+        let there = |row: &Value| format!("{service}/{}", row["ID"]);
+        let state = installation.world().sage.state();
+        let mut customers = rows(&state, "customers")
+            .iter()
+            .map(|row| row["ID"].clone());
+        let another = customers.find(|id| *id != row["CustomerId"]);
+        let mut change = |act: &str, fields: Value| {
+            let change = json!({"entity": entity, "act": act, "id": row["ID"], "fields": fields});
+            installation.in_sage(&change)
+        };
+        let copy = |reference: &str| {
+            let mut copy = row.clone();
+            let fields = copy.as_object_mut().expect("an object");
+            fields.remove("ID");
+            fields.remove("DocumentNumber");
+            if !reference.is_empty() {
+                copy["Reference"] = json!(reference);
+            }
+            copy
+        };
+        let (class, id) = match self {
+            Self::Deleted => {
+                change("delete", json!({}));
+                ("only in Splynx", here)
+            }
+            Self::Given => {
+                change("update", json!({"CustomerId": another}));
+                ("customer differs", here)
+            }
+            Self::Dated => {
+                change("update", json!({"Date": "2026-02-27T00:00:00"}));
+                ("date differs", here)
+            }
+            Self::Priced => {
+                let line = &row["Lines"][0];
+                change(
+                    "update",
+                    if entity == "receipts" {
+                        json!({"Total": 7.77})
+                    } else {
+                        json!({"Lines": [{"LineType": 0, "SelectionId": line["SelectionId"], "TaxTypeId": line["TaxTypeId"],
+                        "Description": "By hand", "Quantity": 1, "UnitPriceInclusive": 7.77, "UnitPriceExclusive": 6.76}]})
+                    },
+                );
+                ("amount differs", here)
+            }
+            Self::Doubled => ("duplicate in Sage", there(&change("create", copy("")))),
+            Self::Typed => ("only in Sage", there(&change("create", copy("by hand")))),
+            Self::Voided => {
+                change("void", json!({}));
+                ("status differs", here)
+            }
+            Self::DeletedInSplynx => {
+                installation.in_splynx(&json!({"entity": list, "act": "delete", "id": number}));
+                ("only in Sage", there(row))
+            }
+        };
+        (class.to_owned(), id)
+    }
+}
+
+/// Differences of every class and kind are each told once; a company in step has none but what is held, and that with its reason.
+#[test]
+fn each_difference_is_found_once_and_nothing_else_is() {
+    for (size, seed) in [(Size::Small, 3), (Size::Small, 4), (Size::Medium, 5)] {
+        let isp = Isp::seeded(size, seed);
+        let mut installation = Installation::new(&isp, false);
+        installation.set("make_names_unique", "on");
+        installation.run_through("sync");
+        let before = reconcile(&mut installation);
+        let explained = report(&mut installation, "reconciliation");
+        assert!(explained.iter().all(|row| !row.cells[8].is_empty()));
+        let attention = installation.whole_page("outbox", &[]);
+        let attention: BTreeSet<&str> = attention.iter().map(|row| row.id.as_str()).collect();
+        for (class, id) in &before {
+            assert_eq!(class, "only in Splynx", "{id}");
+            assert!(
+                attention.contains(id.as_str()),
+                "{size:?}: {id} is not held"
+            );
+        }
+
+        let expected = spoil(&mut installation);
+        let after = reconcile(&mut installation);
+        let found: Findings = after.difference(&before).cloned().collect();
+        assert_eq!(found, expected, "{size:?} {seed}");
+        if size == Size::Medium {
+            assert_eq!(expected.len(), SPOILINGS.len() * 3 - 1);
+        }
+        assert!(before.is_subset(&after));
+        assert_eq!(reconcile(&mut installation), after, "again");
+    }
+}
