@@ -4,6 +4,7 @@ mod audit;
 mod backups;
 mod cli;
 mod connections;
+mod contract;
 mod fixtures;
 mod guest;
 mod guest_tables;
