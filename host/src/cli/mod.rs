@@ -12,6 +12,7 @@ mod context;
 mod files;
 mod hooks;
 mod installation;
+mod limits;
 mod log;
 mod outbox;
 mod output;
@@ -116,6 +117,8 @@ enum Command {
     Hooks(hooks::Hooks),
     /// Shows or changes the terms of a connection
     Connection(connection::Connection),
+    /// Shows or changes what an installation's add-on may use up
+    Limits(limits::LimitsOf),
     Backup(backup::Backup),
     Restore(restore::Restore),
     CheckDatabase(backup::CheckDatabase),
@@ -157,6 +160,7 @@ pub fn main() -> ExitCode {
             Command::Runs(runs) => runs.execute(&context).await,
             Command::Hooks(hooks) => hooks.execute(&context).await,
             Command::Connection(connection) => connection.execute(&context).await,
+            Command::Limits(limits) => limits.execute(&context).await,
             Command::Backup(backup) => backup.execute(&context).await,
             Command::Restore(restore) => restore.execute(&context).await,
             Command::CheckDatabase(check) => check.execute(&context).await,

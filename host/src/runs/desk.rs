@@ -1,21 +1,24 @@
 //! What a call into a guest needs, put together: the services of the host, the add-on, the installation, and the purpose
 //! that says what the guest may do.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
 
 use super::bindings::SyncAddonPre;
 use super::context::context;
-use super::engine::{Limits, Runtime};
+use super::engine::Runtime;
 use super::guest::{Desk, Guest};
 use super::instance::{Answered, Instance};
 use super::journal::Journal;
+use super::limits::Limits;
 use crate::clock::Clock;
 use crate::connections::halt::{Halt, halt};
 use crate::connections::{Access, By, Caller, Connections, Rights, Usage};
 use crate::manifest::Manifest;
 use crate::settings::{Settings, SettingsError};
-use crate::store::{Failure, Fence, Installation, RunId, Store, Trigger};
+use crate::store::{
+    ALL_INSTALLATIONS, Failure, Fence, Installation, RunId, Store, StoreError, Trigger,
+};
 use crate::vault::Vault;
 
 /// What the host lends; clones are the same.
@@ -113,6 +116,18 @@ impl Purpose {
 }
 
 impl Services {
+    /// With the limits that an operator set for an installation.
+    pub async fn limited(&self, installation: &str) -> Result<Self, StoreError> {
+        let mut limits = self.limits.clone();
+        for scope in [ALL_INSTALLATIONS, installation] {
+            limits = limits.with(&self.store.changed_limits(scope).await?);
+        }
+        Ok(Self {
+            limits,
+            ..self.clone()
+        })
+    }
+
     #[allow(
         clippy::too_many_arguments,
         reason = "each is another's, and they meet here only"
@@ -174,7 +189,10 @@ impl Services {
             may_fetch,
             run: run.map(|(run, _)| run),
             journal,
+            calls: AtomicU64::new(self.limits.calls),
             report_rows,
+            activities: AtomicUsize::new(self.limits.activities),
+            stored_bytes: self.limits.stored_bytes,
         }))
     }
 
@@ -189,11 +207,12 @@ impl Services {
     where
         F: Future<Output = Answered<T>> + Send,
     {
+        let limited = self.limited(&installation.name).await?;
         // Dropped with the call: nobody tells it to stop.
         let (_halter, halt) = halt();
-        let journal = Arc::new(Journal::new(self.limits.log_lines));
+        let journal = Arc::new(Journal::new(limited.limits.log_lines));
         let rows = AtomicUsize::new(0);
-        let desk = self
+        let desk = limited
             .desk(
                 loaded,
                 installation,
@@ -204,8 +223,8 @@ impl Services {
                 rows,
             )
             .await?;
-        let instance = Instance::new(&self.runtime, &loaded.addon, desk, &self.limits).await?;
-        let answered = tokio::time::timeout(self.limits.interactive, call(instance)).await;
+        let instance = Instance::new(&self.runtime, &loaded.addon, desk, &limited.limits).await?;
+        let answered = tokio::time::timeout(limited.limits.interactive, call(instance)).await;
         for line in journal.take().0 {
             tracing::debug!(
                 installation = installation.name,
@@ -215,7 +234,7 @@ impl Services {
             );
         }
         answered.unwrap_or_else(|_| {
-            let seconds = self.limits.interactive.as_secs();
+            let seconds = limited.limits.interactive.as_secs();
             Err(Failure::new(
                 "timeout",
                 format!("The add-on did not answer within {seconds} s."),

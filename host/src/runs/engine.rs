@@ -14,7 +14,7 @@ use super::audit::{self, AuditError};
 use super::bindings::{SyncAddon, SyncAddonPre};
 use super::compiled::CompiledComponents;
 use super::guest::Guest;
-use crate::store::LEASE_SECONDS;
+use super::limits::Limits;
 
 pub type GuestLinker = Linker<Guest>;
 
@@ -24,43 +24,8 @@ const TICK: Duration = Duration::from_millis(10);
 /// Most entries of a guest's tables of functions.
 const LARGEST_TABLE: usize = 100_000;
 
-/// What one call into a guest may use up.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Of a run; waiting for a connection's pace does not count.
-    pub wall_clock: Duration,
-    /// Of what a person waits for: checks, choices, pages, acts.
-    pub interactive: Duration,
-    /// Computing, without waiting.
-    pub cpu: Duration,
-    pub memory_bytes: usize,
-    /// What one capability call may carry out of the guest.
-    pub bytes_per_call: usize,
-    /// Of one run; more are dropped.
-    pub log_lines: usize,
-    /// Of one run, over all its reports.
-    pub report_rows: usize,
-    /// How long a run's lease lasts without renewal: how soon another host may go on where this one dies.
-    pub lease: Duration,
-    /// How long a run that was told to stop may take to end by itself; longer than any request may take.
-    pub grace: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            wall_clock: Duration::from_secs(4 * 60 * 60),
-            interactive: Duration::from_secs(5 * 60),
-            cpu: Duration::from_secs(10 * 60),
-            memory_bytes: 256 << 20,
-            bytes_per_call: 64 << 20,
-            log_lines: 10_000,
-            report_rows: 200_000,
-            lease: Duration::from_secs(LEASE_SECONDS.unsigned_abs()),
-            grace: Duration::from_secs(120),
-        }
-    }
-}
+/// Most core instances, memories and tables of one component; the toolchains make a handful.
+const MOST_PARTS: usize = 100;
 
 /// Compiles guests.
 #[derive(Clone)]
@@ -212,5 +177,17 @@ impl ResourceLimiter for Memory {
         _: Option<usize>,
     ) -> wasmtime::Result<bool> {
         Ok(desired <= LARGEST_TABLE)
+    }
+
+    fn instances(&self) -> usize {
+        MOST_PARTS
+    }
+
+    fn tables(&self) -> usize {
+        MOST_PARTS
+    }
+
+    fn memories(&self) -> usize {
+        MOST_PARTS
     }
 }

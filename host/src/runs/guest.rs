@@ -4,7 +4,7 @@
 //! The trap: whom an instance acts for stands in [`Desk`], which the guest cannot reach; nothing here may take it from an
 //! argument. What a guest sends is untrusted text.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmtime::component::ResourceTable;
@@ -43,9 +43,20 @@ pub struct Desk {
     /// None: nobody keeps reports of this call.
     pub run: Option<RunId>,
     pub journal: Arc<Journal>,
+    /// Capability calls that may still come.
+    pub calls: AtomicU64,
     /// Report rows that may still come.
     pub report_rows: AtomicUsize,
+    /// Entries of the activity log that may still come.
+    pub activities: AtomicUsize,
+    /// What the installation may keep in all.
+    pub stored_bytes: u64,
 }
+
+/// The guest has called its host as often as it may.
+#[derive(Debug, thiserror::Error)]
+#[error("too many capability calls")]
+pub struct TooManyCalls;
 
 /// The state of an instance.
 pub struct Guest {
@@ -65,6 +76,15 @@ impl WasiView for Guest {
 }
 
 impl Desk {
+    /// Counts a capability call.
+    fn admit(&self) -> wasmtime::Result<()> {
+        let one_less = |left: u64| left.checked_sub(1);
+        let left = self
+            .calls
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+        left.map(|_| ()).map_err(|_| TooManyCalls.into())
+    }
+
     fn settings(&self) -> Arc<Settings> {
         self.settings
             .lock()
@@ -120,12 +140,7 @@ impl Desk {
         let run = self
             .run
             .ok_or_else(|| Failure::new("invalid-request", "Only runs keep reports."))?;
-        let left = self
-            .report_rows
-            .load(Ordering::Relaxed)
-            .checked_sub(rows.len());
-        let left = left
-            .ok_or_else(|| Failure::new("limit", "The run has reported as many rows as it may."))?;
+        let left = room(&self.report_rows, rows.len(), "report-rows")?;
         self.store.append_report(run, kind, &rows).await?;
         self.report_rows.store(left, Ordering::Relaxed);
         Ok(())
@@ -147,23 +162,37 @@ impl Desk {
             expect: &expect,
             changes: &changes,
             activities: &activities,
+            most_bytes: self.stored_bytes,
         };
-        self.store
-            .guest_commit(commit, self.clock.now())
-            .await
-            .map_err(|error| {
-                let message = error.to_string();
-                match error {
-                    CommitError::Conflict { table, key } => Failure::new("conflict", message)
-                        .with("table", table)
-                        .with("key", key),
-                    CommitError::Fenced => Failure::new("fenced", message),
-                    CommitError::Full { .. } => Failure::new("full", message),
-                    CommitError::Invalid(_) => Failure::new("invalid-request", message),
-                    CommitError::Store(error) => error.into(),
-                }
-            })
+        let left = room(&self.activities, activities.len(), "activities")?;
+        let stored = self.store.guest_commit(commit, self.clock.now()).await;
+        if stored.is_ok() {
+            self.activities.store(left, Ordering::Relaxed);
+        }
+        stored.map_err(|error| {
+            let message = error.to_string();
+            match error {
+                CommitError::Conflict { table, key } => Failure::new("conflict", message)
+                    .with("table", table)
+                    .with("key", key),
+                CommitError::Fenced => Failure::new("fenced", message),
+                CommitError::Full { .. } => Failure::new("full", message),
+                CommitError::Invalid(_) => Failure::new("invalid-request", message),
+                CommitError::Store(error) => error.into(),
+            }
+        })
     }
+}
+
+/// What is left of a run's limit once so many are taken from it.
+fn room(left: &AtomicUsize, wanted: usize, limit: &str) -> Result<usize, Failure> {
+    let left = left.load(Ordering::Relaxed).checked_sub(wanted);
+    left.ok_or_else(|| {
+        let message = format!(
+            "The run would exceed its limit `{limit}`; `addon-host limits` shows and changes it."
+        );
+        Failure::new("limit", message)
+    })
 }
 
 fn preview() -> Failure {
@@ -215,6 +244,7 @@ impl http::Host for Guest {
         &mut self,
         requests: Vec<http::Request>,
     ) -> wasmtime::Result<Vec<Result<http::Response, http::Unanswered>>> {
+        self.desk.admit()?;
         let request = |request: http::Request| {
             let http::Request {
                 connection,
@@ -265,6 +295,7 @@ impl storage::Host for Guest {
         table: String,
         keys: Vec<String>,
     ) -> wasmtime::Result<Result<Vec<storage::Entry>, types::Failure>> {
+        self.desk.admit()?;
         Ok(entries(
             self.desk
                 .store
@@ -280,6 +311,7 @@ impl storage::Host for Guest {
         after: String,
         limit: u32,
     ) -> wasmtime::Result<Result<Vec<storage::Entry>, types::Failure>> {
+        self.desk.admit()?;
         Ok(entries(
             self.desk
                 .store
@@ -294,6 +326,7 @@ impl storage::Host for Guest {
         changes: Vec<storage::Change>,
         activities: Vec<storage::Activity>,
     ) -> wasmtime::Result<Result<(), types::Failure>> {
+        self.desk.admit()?;
         Ok(self
             .desk
             .commit(expect, changes, activities)
@@ -313,6 +346,7 @@ fn entries(
 
 impl run::Host for Guest {
     async fn settings(&mut self) -> wasmtime::Result<Vec<types::Pair>> {
+        self.desk.admit()?;
         Ok(pairs_out(
             self.desk.settings().for_guest(&self.desk.manifest),
         ))
@@ -323,6 +357,7 @@ impl run::Host for Guest {
         key: String,
         value: String,
     ) -> wasmtime::Result<Result<(), types::Failure>> {
+        self.desk.admit()?;
         Ok(self
             .desk
             .store_fetched(&key, &value)
@@ -331,14 +366,17 @@ impl run::Host for Guest {
     }
 
     async fn context(&mut self) -> wasmtime::Result<Vec<types::Pair>> {
+        self.desk.admit()?;
         Ok(pairs_out(self.desk.context.clone()))
     }
 
     async fn now(&mut self) -> wasmtime::Result<u64> {
+        self.desk.admit()?;
         Ok(u64::try_from(self.desk.clock.now().timestamp()).unwrap_or(0))
     }
 
     async fn log(&mut self, level: String, message: String) -> wasmtime::Result<()> {
+        self.desk.admit()?;
         let message = self.desk.caller.access.redactor().clean(message);
         self.desk
             .journal
@@ -347,6 +385,7 @@ impl run::Host for Guest {
     }
 
     async fn progress(&mut self, stage: String, done: u64, total: u64) -> wasmtime::Result<bool> {
+        self.desk.admit()?;
         self.desk.caller.usage.note_progress(&stage, done);
         self.desk.journal.progress(Progress { stage, done, total });
         Ok(self.desk.caller.halt.reason().is_none())
@@ -357,6 +396,7 @@ impl run::Host for Guest {
         kind: String,
         rows: Vec<run::Row>,
     ) -> wasmtime::Result<Result<(), types::Failure>> {
+        self.desk.admit()?;
         let rows = rows.into_iter().map(Into::into).collect();
         Ok(self.desk.report(&kind, rows).await.map_err(Into::into))
     }

@@ -12,8 +12,9 @@ use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 
 use super::bindings::{SyncAddon, SyncAddonPre, exported, pairs_in, pairs_out, types};
-use super::engine::{Limits, Memory, OutOfMemory, Runtime};
-use super::guest::{Desk, Guest};
+use super::engine::{Memory, OutOfMemory, Runtime};
+use super::guest::{Desk, Guest, TooManyCalls};
+use super::limits::Limits;
 use crate::connections::redact::Redactor;
 use crate::store::{Failure, Outcome, ReportRow, RunState};
 
@@ -26,12 +27,22 @@ const MOST_RESOURCES: usize = 100;
 /// The export did not return.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Crash {
-    #[error("The add-on computed for more than {seconds} s and was ended. Please tell its makers.")]
+    #[error(
+        "The add-on computed for more than {seconds} s and was ended. Please tell its makers, or raise the limit `cpu-seconds`."
+    )]
     Computing { seconds: u64 },
     #[error(
-        "The add-on wanted more than {mebibytes} MiB of memory and was ended. Please tell its makers."
+        "The add-on wanted more than {mebibytes} MiB of memory and was ended. Please tell its makers, or raise the limit `memory-mib`."
     )]
     Memory { mebibytes: usize },
+    #[error(
+        "The add-on called its host more than {most} times and was ended. Please tell its makers, or raise the limit `calls`."
+    )]
+    Calls { most: u64 },
+    #[error(
+        "The add-on handed over more than {mebibytes} MiB at once and was ended. Please tell its makers, or raise the limit `call-mib`."
+    )]
+    Handed { mebibytes: usize },
     /// A panic's text, or what the runtime says.
     #[error("The add-on broke down: {0}")]
     Trap(String),
@@ -42,6 +53,8 @@ impl From<Crash> for Failure {
         let code = match crash {
             Crash::Computing { .. } => "cpu-limit",
             Crash::Memory { .. } => "memory-limit",
+            Crash::Calls { .. } => "calls-limit",
+            Crash::Handed { .. } => "call-limit",
             Crash::Trap(_) => "crashed",
         };
         Self::new(code, crash.to_string())
@@ -243,10 +256,20 @@ fn crash(error: &wasmtime::Error, panic: &str, limits: &Limits, redactor: &Redac
             mebibytes: limits.memory_bytes >> 20,
         };
     }
+    if error.chain().any(|cause| cause.is::<TooManyCalls>()) {
+        return Crash::Calls { most: limits.calls };
+    }
+    let root = error.root_cause().to_string();
+    // The runtime has no type for it.
+    if root.contains("fuel allocated for hostcalls") {
+        return Crash::Handed {
+            mebibytes: limits.bytes_per_call >> 20,
+        };
+    }
     // `thread '…' panicked at FILE:LINE:` and then the message.
     match panic.lines().rfind(|line| !line.starts_with("note: ")) {
         Some(message) => Crash::Trap(message.to_owned()),
-        None => Crash::Trap(redactor.clean(error.root_cause().to_string()).into_owned()),
+        None => Crash::Trap(redactor.clean(root).into_owned()),
     }
 }
 

@@ -13,12 +13,14 @@ mod engine;
 mod guest;
 mod instance;
 mod journal;
+mod limits;
 mod work;
 
 pub use audit::AuditError;
 pub use compiled::CompiledComponents;
 pub use context::time_zone;
 pub use desk::{Loaded, Purpose, Services};
-pub use engine::{Limits, Runtime};
+pub use engine::Runtime;
 pub use instance::{Finding, Instance, Query, Rows};
+pub use limits::{Changed as ChangedLimits, KNOBS, Knob, LimitError, Limits};
 pub use work::{ANSWER, BeginError, CALLS_TO, MIGRATION_FAILED, Task, WRITES_TO, Work};

@@ -158,6 +158,7 @@ impl Work {
         trigger: Trigger,
         actor: &str,
     ) -> Result<Arc<Self>, BeginError> {
+        let services = &services.limited(&installation.name).await?;
         let store = &services.store;
         let now = services.clock.now();
         check_clock(services, now).await?;

@@ -1,9 +1,10 @@
 //! Whether a database is sound: every page read, every reference followed, every size added up.
 
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 
 use super::copy::schema_tables;
 use super::dialect::Dialect;
+use super::guest::KEPT;
 use super::records::{number, text};
 use super::schema::{sqlite_file, with_ending};
 use super::{Store, StoreError, files};
@@ -27,10 +28,9 @@ impl Store {
         for table in schema_tables().await? {
             table.tally(&mut reading).await?;
         }
-        let wrong = sqlx::query(
-            "SELECT name, stored_bytes, CAST((SELECT COALESCE(SUM(OCTET_LENGTH(key) + OCTET_LENGTH(value)), 0) \
-             FROM guest_entry WHERE installation = name) AS BIGINT) AS found FROM installation",
-        )
+        let wrong = sqlx::query(AssertSqlSafe(format!(
+            "SELECT name, stored_bytes, (SELECT {KEPT} FROM guest_entry WHERE installation = name) AS found FROM installation"
+        )))
         .fetch_all(&mut *reading)
         .await?;
         for row in wrong {

@@ -38,6 +38,8 @@ pub struct Commit<'a> {
     pub expect: &'a [Change],
     pub changes: &'a [Change],
     pub activities: &'a [Activity],
+    /// Of everything in the installation's tables, as `stored_bytes` counts it.
+    pub most_bytes: u64,
 }
 
 #[derive(Debug, Error)]
@@ -71,8 +73,6 @@ pub struct GuestLimits {
     pub items_per_call: usize,
     /// Keys and values that one call carries in or out.
     pub bytes_per_call: usize,
-    /// Everything in an installation's tables.
-    pub stored: u64,
 }
 
 impl Default for GuestLimits {
@@ -83,7 +83,6 @@ impl Default for GuestLimits {
             value: 1 << 20,
             items_per_call: 10_000,
             bytes_per_call: 16 << 20,
-            stored: 4 << 30,
         }
     }
 }
@@ -107,9 +106,18 @@ static SELECT_BY_KEYS: LazyLock<String> = LazyLock::new(|| by_keys("SELECT key, 
 static DELETE_BY_KEYS: LazyLock<String> = LazyLock::new(|| by_keys("DELETE"));
 static SIZE_BY_KEYS: LazyLock<String> =
     LazyLock::new(|| by_keys(&format!("SELECT {SIZE} AS size")));
+static KEPT_BY_KEYS: LazyLock<String> =
+    LazyLock::new(|| by_keys(&format!("SELECT {KEPT} AS size")));
 
 /// Bytes of the selected entries.
 const SIZE: &str = "CAST(COALESCE(SUM(OCTET_LENGTH(key) + OCTET_LENGTH(value)), 0) AS BIGINT)";
+
+/// What an entry counts for besides its key and value, so that many small ones are limited too.
+const OVERHEAD: i64 = 64;
+
+/// What the selected entries count for: their bytes, and [`OVERHEAD`] for each.
+pub(super) const KEPT: &str =
+    "CAST(COALESCE(SUM(OCTET_LENGTH(key) + OCTET_LENGTH(value) + 64), 0) AS BIGINT)";
 
 /// One of the three statements above, for up to [`KEYS_PER_STATEMENT`] keys.
 fn keyed<'q>(
@@ -240,9 +248,9 @@ impl Store {
             .fetch_one(&mut *writing.transaction)
             .await?;
         // A commit that shrinks is welcome also above the limit (which may have been lowered).
-        if grown > 0 && number(&row, "stored_bytes")? as u64 > self.limits.stored {
+        if grown > 0 && number(&row, "stored_bytes")? as u64 > commit.most_bytes {
             return Err(CommitError::Full {
-                limit: self.limits.stored,
+                limit: commit.most_bytes,
             });
         }
         insert_activities(
@@ -345,7 +353,7 @@ async fn apply(
     let mut grown = 0_i64;
     for chunk in changes.chunks(KEYS_PER_STATEMENT) {
         let keys: Vec<&str> = chunk.iter().map(|change| change.key.as_str()).collect();
-        let row = keyed(&SIZE_BY_KEYS, installation, table, &keys)
+        let row = keyed(&KEPT_BY_KEYS, installation, table, &keys)
             .fetch_one(&mut **transaction)
             .await?;
         grown -= number(&row, "size")?;
@@ -371,7 +379,7 @@ async fn apply(
             .bind(value)
             .execute(&mut **transaction)
             .await?;
-            grown += (change.key.len() + value.len()) as i64;
+            grown += (change.key.len() + value.len()) as i64 + OVERHEAD;
         }
     }
     Ok(grown)

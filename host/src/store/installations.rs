@@ -112,6 +112,10 @@ impl Store {
                 by,
             });
         }
+        sqlx::query("DELETE FROM guest_limit WHERE scope = $1")
+            .bind(name)
+            .execute(&mut *writing.transaction)
+            .await?;
         let removed = sqlx::query("DELETE FROM installation WHERE name = $1")
             .bind(name)
             .execute(&mut *writing.transaction)

@@ -18,6 +18,7 @@ async fn commit(store: &Store, fence: &Fence, changes: &[(&str, &str)]) -> Resul
         expect: &[],
         changes: &changes,
         activities: &[Activity::default()],
+        most_bytes: u64::MAX,
     };
     store
         .guest_commit(commit, DateTime::<Utc>::UNIX_EPOCH)

@@ -33,6 +33,7 @@ async fn write(store: &Store, fence: &Fence, n: u32) {
         expect: &[],
         changes: &[change("one", &value), change("öther\u{10ffff}", &value)],
         activities: &[Default::default()],
+        most_bytes: u64::MAX,
     };
     store.guest_commit(commit, at(1)).await.unwrap();
 }

@@ -76,6 +76,7 @@ async fn lived_in(data: &Path) {
         expect: &[],
         changes: &[],
         activities: &activities,
+        most_bytes: u64::MAX,
     };
     store.guest_commit(commit, at(1)).await.unwrap();
     let line = LogLine {

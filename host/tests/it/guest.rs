@@ -41,7 +41,15 @@ pub fn table_guest() -> &'static [u8] {
     GUEST.get_or_init(|| built(include_str!("table.wat")))
 }
 
-fn built(module: &str) -> Vec<u8> {
+/// The text of `scripted.wat` with this job, further parts of the module, and this at the start of each allocation.
+pub fn scripted(body: &str, parts: &str, allocating: &str) -> String {
+    include_str!("scripted.wat")
+        .replace(";; BODY", body)
+        .replace(";; PARTS", parts)
+        .replace(";; ALLOCATING", allocating)
+}
+
+pub fn built(module: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_path(WIT).unwrap();
     let world = resolve

@@ -9,6 +9,7 @@ mod fixtures;
 mod guest;
 mod guest_tables;
 mod hooks;
+mod hostile;
 mod installations;
 mod limits;
 mod manifest;

@@ -80,6 +80,7 @@ async fn a_run_that_lost_its_lease_writes_nothing_more(database: Database) {
             expect: &[],
             changes: &[counted(n)],
             activities: &activities,
+            most_bytes: u64::MAX,
         };
         store.guest_commit(commit, at(1)).await
     };
@@ -258,6 +259,7 @@ async fn commits_of_two_processes_on_two_installations_do_not_lose_one_another(d
                 expect: &[before],
                 changes: &[counted(n + 1)],
                 activities: &activities,
+                most_bytes: u64::MAX,
             };
             store.guest_commit(commit, at(1)).await.unwrap();
         }

@@ -33,6 +33,7 @@ async fn commit(store: &Store, fence: &Fence, changes: &[Change]) -> Result<(), 
         expect: &[],
         changes,
         activities: &[Default::default()],
+        most_bytes: u64::MAX,
     };
     store.guest_commit(commit, at(1)).await
 }

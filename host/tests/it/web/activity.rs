@@ -48,6 +48,7 @@ async fn the_activity_log_is_filtered_and_paged() {
             expect: &[],
             changes: &[change],
             activities: &activities,
+            most_bytes: u64::MAX,
         };
         site.store
             .guest_commit(commit, at(day * 86_400))
@@ -136,6 +137,7 @@ async fn record(site: &Site, activities: &[Activity], seconds: i64) {
         expect: &[],
         changes: &[],
         activities,
+        most_bytes: u64::MAX,
     };
     site.store.guest_commit(commit, at(seconds)).await.unwrap();
     site.store.release_lease(&fence).await.unwrap();
