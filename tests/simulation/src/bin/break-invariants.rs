@@ -3,6 +3,7 @@
 //! In a copy of the project's files, so that nothing is left broken. It takes some minutes a line: everything that depends on it is built
 //! again.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -77,12 +78,14 @@ fn copy_files(root: &Path, copy: &Path) -> Result<(), String> {
         .current_dir(root)
         .output()
         .map_err(|error| format!("git: {error}"))?;
-    for file in listed.stdout.split(|byte| *byte == 0) {
-        let file = PathBuf::from(String::from_utf8_lossy(file).into_owned());
+    let files = listed.stdout.split(|byte| *byte == 0);
+    let files: BTreeSet<PathBuf> = files
+        .map(|file| PathBuf::from(String::from_utf8_lossy(file).into_owned()))
+        .filter(|file| root.join(file).is_file())
+        .collect();
+    remove_others(copy, Path::new(""), &files)?;
+    for file in files {
         let (from, to) = (root.join(&file), copy.join(&file));
-        if !from.is_file() {
-            continue;
-        }
         let told = |error: std::io::Error| format!("{}: {error}", file.display());
         let text = std::fs::read(&from).map_err(told)?;
         if std::fs::read(&to).is_ok_and(|there| there == text) {
@@ -90,6 +93,27 @@ fn copy_files(root: &Path, copy: &Path) -> Result<(), String> {
         }
         std::fs::create_dir_all(to.parent().unwrap_or(copy)).map_err(told)?;
         std::fs::copy(&from, &to).map_err(told)?;
+    }
+    Ok(())
+}
+
+/// Files that the project no longer has; what was built stays.
+fn remove_others(copy: &Path, folder: &Path, files: &BTreeSet<PathBuf>) -> Result<(), String> {
+    let told = |error: std::io::Error| format!("{}: {error}", folder.display());
+    let Ok(entries) = std::fs::read_dir(copy.join(folder)) else {
+        return Ok(());
+    };
+    for entry in entries {
+        let entry = entry.map_err(told)?;
+        let place = folder.join(entry.file_name());
+        if place == Path::new("target") {
+            continue;
+        }
+        if entry.file_type().map_err(told)?.is_dir() {
+            remove_others(copy, &place, files)?;
+        } else if !files.contains(&place) {
+            std::fs::remove_file(entry.path()).map_err(told)?;
+        }
     }
     Ok(())
 }

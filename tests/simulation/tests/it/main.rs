@@ -21,6 +21,7 @@ mod manual;
 mod mapping;
 mod memory;
 mod money;
+mod other_hosts;
 mod pairing;
 mod pairing_file;
 mod payments;
