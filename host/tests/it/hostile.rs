@@ -289,7 +289,7 @@ async fn whatever_a_component_does_ends_its_own_run_and_nothing_else() {
     let seen = strayed.clone();
     let service = Service::start(move |request| {
         if request.line.contains("/large") {
-            return answer(200, &"x".repeat(80 << 20));
+            return answer(200, "x".repeat(80 << 20));
         }
         seen.fetch_add(1, Ordering::Relaxed);
         answer(200, "{}")

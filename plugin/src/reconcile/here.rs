@@ -16,6 +16,9 @@ use crate::sync::statements::{FROM_SAGE, id_key};
 use crate::write::ledger::{Job, Run};
 use crate::write::record::{Batch, Kind, Record, RecordKey, Remote, Stored};
 
+/// What is done with a page of a list.
+type Look<'l, T> = &'l mut dyn FnMut(&mut Run, &mut Books, &[T]) -> Job<()>;
+
 const NOT_YET: (Class, &str) = (Class::OnlyHere, "The next run looks at it.");
 
 pub fn customers(run: &mut Run, books: &mut Books) -> Job<()> {
@@ -123,7 +126,7 @@ fn each_page<T: Resource>(
     run: &mut Run,
     books: &mut Books,
     kind: Kind,
-    look: &mut dyn FnMut(&mut Run, &mut Books, &[T]) -> Job<()>,
+    look: Look<T>,
 ) -> Job<()> {
     let window = Window {
         changed_since: None,
