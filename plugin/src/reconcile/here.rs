@@ -122,12 +122,7 @@ pub fn payments(run: &mut Run, books: &mut Books) -> Job<()> {
 }
 
 /// Goes through a list of Splynx; what of it cannot be read is told.
-fn each_page<T: Resource>(
-    run: &mut Run,
-    books: &mut Books,
-    kind: Kind,
-    look: Look<T>,
-) -> Job<()> {
+fn each_page<T: Resource>(run: &mut Run, books: &mut Books, kind: Kind, look: Look<T>) -> Job<()> {
     let window = Window {
         changed_since: None,
         dated_from: T::DATE.map(|_| books.scope.from),

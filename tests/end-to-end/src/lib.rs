@@ -11,4 +11,4 @@ mod stage;
 pub use http::{Answer, get, post_form, post_signed};
 pub use photo::{amount, photo};
 pub use serve::Serve;
-pub use stage::{Finished, Stage, component};
+pub use stage::{Finished, Stage, component, template};

@@ -44,10 +44,18 @@ impl Finished {
 
 /// The built component, or none where there is none; `scripts/test` insists on it.
 pub fn component() -> Option<PathBuf> {
-    let path = std::env::var_os("ADDON_COMPONENT").map_or_else(
+    built(std::env::var_os("ADDON_COMPONENT").map_or_else(
         || root().join("target/plugin/splynx-sageone.wasm"),
         Into::into,
-    );
+    ))
+}
+
+/// The same of the template.
+pub fn template() -> Option<PathBuf> {
+    built(root().join("target/plugin/invoice-digest.wasm"))
+}
+
+fn built(path: PathBuf) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
@@ -275,7 +283,13 @@ impl Stage {
     /// Packs and signs a manifest with a component; answers how that ended, and the package's path.
     pub fn pack(&self, name: &str, manifest: &str, component: &[u8]) -> (Finished, String) {
         self.file(&format!("{name}/addon.toml"), manifest.as_bytes());
-        self.file(&format!("{name}/splynx-sageone.wasm"), component);
+        let part = manifest
+            .lines()
+            .find_map(|line| line.strip_prefix("component = "));
+        let part = part
+            .expect("the manifest names its component")
+            .trim_matches('"');
+        self.file(&format!("{name}/{part}"), component);
         let folder = self.folder.path().join(name);
         let package = self.folder.path().join(format!("{name}.addon"));
         let (folder, package) = (

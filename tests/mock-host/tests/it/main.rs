@@ -5,3 +5,5 @@ mod component;
 mod deaths;
 mod scripts;
 mod storage;
+#[cfg(feature = "component")]
+mod template;
