@@ -13,6 +13,7 @@ mod files;
 mod hooks;
 mod installation;
 mod log;
+mod master_key;
 mod outbox;
 mod output;
 mod page;
@@ -59,6 +60,14 @@ struct Global {
         hide_env_values = true
     )]
     database: Option<String>,
+    /// File of the master key [default: what systemd lends as `addon-host-master-key`, or master.key in the data folder]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "ADDON_HOST_MASTER_KEY_FILE"
+    )]
+    master_key_file: Option<PathBuf>,
     /// Seconds after which another host may go on with the work of one that died; the same for all hosts on a database
     #[arg(
         long,
@@ -119,6 +128,11 @@ enum Command {
     Backup(backup::Backup),
     Restore(restore::Restore),
     CheckDatabase(backup::CheckDatabase),
+    /// Looks after the master key, which all stored passwords and keys are sealed with
+    MasterKey {
+        #[command(subcommand)]
+        command: master_key::MasterKey,
+    },
     /// Makes accounts for the admin pages
     User {
         #[command(subcommand)]
@@ -160,6 +174,7 @@ pub fn main() -> ExitCode {
             Command::Backup(backup) => backup.execute(&context).await,
             Command::Restore(restore) => restore.execute(&context).await,
             Command::CheckDatabase(check) => check.execute(&context).await,
+            Command::MasterKey { command } => command.execute(&context).await,
             Command::User { command } => command.execute(&context).await,
         }
     });

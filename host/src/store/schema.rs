@@ -20,6 +20,7 @@ pub const STEPS: &[&str] = &[
     include_str!("schema_3.sql"),
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
+    include_str!("schema_6_master_key.sql"),
 ];
 
 /// How many copies from before a step are kept.

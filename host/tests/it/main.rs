@@ -12,6 +12,7 @@ mod installations;
 mod limits;
 mod manifest;
 mod many_processes;
+mod master_key;
 mod packages;
 mod records;
 mod rig;
