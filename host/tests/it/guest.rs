@@ -41,7 +41,8 @@ pub fn table_guest() -> &'static [u8] {
     GUEST.get_or_init(|| built(include_str!("table.wat")))
 }
 
-fn built(module: &str) -> Vec<u8> {
+/// A component of a module's text.
+pub fn built(module: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_path(WIT).unwrap();
     let world = resolve

@@ -18,6 +18,7 @@ mod records;
 mod rig;
 mod runs;
 mod scheduler;
+mod secrets;
 mod service;
 mod settings;
 mod shared_state;

@@ -94,7 +94,6 @@ pub async fn enter(
             .into_response());
     }
     if !verify(&app, &account, password).await? {
-        tracing::warn!(account, "a password was refused");
         let form = login_page(
             &app,
             account,
@@ -179,9 +178,17 @@ async fn verify(app: &App, account: &str, password: Secret) -> Result<bool, Fail
         .acquire()
         .await
         .map_err(|closed| Failure::internal(&closed))?;
+    let is_known = stored.is_some();
     let verifying =
         tokio::task::spawn_blocking(move || password::verify(&password, stored.as_deref()));
-    verifying.await.map_err(|error| Failure::internal(&error))
+    let verified = verifying.await.map_err(|error| Failure::internal(&error))?;
+    match (verified, is_known) {
+        (true, _) => {}
+        (false, true) => tracing::warn!(account, "a password was refused"),
+        // Not even its name: people type their password into the wrong field.
+        (false, false) => tracing::warn!("a log-in to an account that does not exist was refused"),
+    }
+    Ok(verified)
 }
 
 fn login_page(app: &App, account: String, next: String, problem: Option<String>) -> LoginPage {
