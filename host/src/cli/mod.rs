@@ -24,6 +24,7 @@ mod run;
 mod runs;
 mod secret_input;
 mod serve;
+mod session;
 mod settings;
 mod user;
 
@@ -133,7 +134,12 @@ enum Command {
         #[command(subcommand)]
         command: master_key::MasterKey,
     },
-    /// Makes accounts for the admin pages
+    /// Lists and ends sessions of the admin pages
+    Session {
+        #[command(subcommand)]
+        command: session::Session,
+    },
+    /// Makes, lists and removes accounts for the admin pages
     User {
         #[command(subcommand)]
         command: user::User,
@@ -175,6 +181,7 @@ pub fn main() -> ExitCode {
             Command::Restore(restore) => restore.execute(&context).await,
             Command::CheckDatabase(check) => check.execute(&context).await,
             Command::MasterKey { command } => command.execute(&context).await,
+            Command::Session { command } => command.execute(&context).await,
             Command::User { command } => command.execute(&context).await,
         }
     });

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
+use addon_host::store::Role;
 use addon_host::vault::Secret;
 use addon_host::web::login::password;
 use anyhow::{Context as _, Result, ensure};
@@ -10,11 +11,23 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::context::Context;
+use super::output::{instant, table};
 
 #[derive(Subcommand)]
 pub enum User {
     /// Makes an account for the admin pages, or changes its password (from standard input) and logs it out everywhere
-    Set { name: String },
+    Set {
+        name: String,
+        /// What it may do: view, operate or administer [default: what it may now; a new one administers]
+        #[arg(long)]
+        role: Option<Role>,
+    },
+    /// Changes what an account may do, from its next click on
+    Role { name: String, role: Role },
+    /// Lists the accounts
+    List,
+    /// Removes an account and logs it out everywhere
+    Remove { name: String },
 }
 
 const LONGEST_NAME: usize = 64;
@@ -24,21 +37,57 @@ const MOST_STDIN_BYTES: u64 = 16 << 10;
 
 impl User {
     pub async fn execute(self, context: &Context) -> Result<ExitCode> {
-        let Self::Set { name } = self;
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
-        ensure!(
-            !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(plain),
-            "`{name}` cannot be an account's name: letters, digits, `-`, `_`, `.` and `@`, at most {LONGEST_NAME}"
-        );
-        let hash = password::hash(&read_password()?)?;
-        context
-            .store()
-            .await?
-            .save_account(&name, &hash, context.now())
-            .await?;
-        context.output.show(json!({ "account": name }), || {
-            format!("The account {name} is set.")
-        })?;
+        let output = &context.output;
+        match self {
+            Self::Set { name, role } => {
+                let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+                ensure!(
+                    !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(plain),
+                    "`{name}` cannot be an account's name: letters, digits, `-`, `_`, `.` and `@`, at most {LONGEST_NAME}"
+                );
+                let hash = password::hash(&read_password()?)?;
+                let store = context.store().await?;
+                store
+                    .save_account_as(&name, &hash, role, context.now())
+                    .await?;
+                output.show(json!({ "account": name }), || {
+                    format!("The account {name} is set.")
+                })?;
+            }
+            Self::Role { name, role } => {
+                context.store().await?.set_role(&name, role).await?;
+                let json = json!({ "account": name, "role": role.to_string() });
+                output.show(json, || format!("The account {name} may {role}."))?;
+            }
+            Self::List => {
+                let accounts = context.store().await?.accounts().await?;
+                let rows = accounts.iter().map(|account| {
+                    json!({
+                        "account": account.name, "role": account.role.to_string(), "created_at": instant(account.created_at),
+                    })
+                });
+                output.show(rows.collect(), || {
+                    let lines = accounts.iter().map(|account| {
+                        [
+                            account.name.clone(),
+                            account.role.to_string(),
+                            instant(account.created_at),
+                        ]
+                    });
+                    table(
+                        &["account", "role", "created"],
+                        lines,
+                        "There are no accounts.",
+                    )
+                })?;
+            }
+            Self::Remove { name } => {
+                context.store().await?.remove_account(&name).await?;
+                output.show(json!({ "removed": name }), || {
+                    format!("The account {name} is gone.")
+                })?;
+            }
+        }
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -34,7 +34,7 @@ mod snapshots;
 mod tests;
 mod trust;
 
-pub use accounts::{Account, Session};
+pub use accounts::{Account, Role, Session};
 pub use activities::{Activity, ActivityFilter, ActivityRow, Order};
 pub use addons::{AddonVersion, NewAddonVersion};
 pub use backup::{Backup, read as read_backup};

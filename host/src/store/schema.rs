@@ -21,6 +21,7 @@ pub const STEPS: &[&str] = &[
     include_str!("schema_4.sql"),
     include_str!("schema_5.sql"),
     include_str!("schema_6_master_key.sql"),
+    include_str!("schema_7_people.sql"),
 ];
 
 /// How many copies from before a step are kept.

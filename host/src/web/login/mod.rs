@@ -10,6 +10,7 @@ pub use first_account::{FirstAccountError, first_account};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Form, Query, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -17,11 +18,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use self::session::SessionError;
+use self::session::{SessionError, Visitor};
 use self::throttle::Throttle;
 use super::App;
 use super::failure::Failure;
 use super::frame::{Frame, page, page_with};
+use crate::store::Role;
 use crate::vault::Secret;
 
 /// What stands between a visitor and an account.
@@ -106,7 +108,7 @@ pub async fn enter(
     let store = app.host.store();
     // A token that somebody else may know ends here.
     session::close(store, &headers).await?;
-    let token = session::open(store, &account, app.clock.now()).await?;
+    let token = session::open(store, &account, &headers, app.clock.now()).await?;
     tracing::info!(account, "logged in");
     let cookie = session::set_cookie(Some(&token), app.base.cookie_path(), &headers);
     Ok((
@@ -155,6 +157,25 @@ pub async fn require(
         login = format!("{login}?next={wish}");
     }
     Ok(Redirect::to(&login).into_response())
+}
+
+/// Lets visitors of a role pass; stands behind [`require`].
+pub async fn permit(
+    State(needed): State<Role>,
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
+    if visitor.role >= needed {
+        return Ok(next.run(request).await);
+    }
+    Err(Failure::new(
+        StatusCode::FORBIDDEN,
+        format!(
+            "This needs the role “{needed}”, and {} has “{}”. Somebody who administers can change that.",
+            visitor.account, visitor.role
+        ),
+    ))
 }
 
 impl Door {

@@ -381,7 +381,11 @@ async fn no_secret_is_found_outside_its_place_after_a_busy_life(database: Databa
 
 #[tokio::test]
 async fn what_a_panic_would_print_of_the_types_that_hold_secrets_holds_none() {
-    let rig = Rig::new(BASIC, "http://127.0.0.1:1/".to_owned()).await;
+    let rig = Rig::new(
+        &format!("{BASIC}per_minute = 60"),
+        "http://127.0.0.1:1/".to_owned(),
+    )
+    .await;
     let password = secret("password");
     let mut canaries = Canaries::default();
     canaries.add("password", &password);

@@ -2,6 +2,7 @@
 
 mod activity;
 mod login;
+mod people;
 mod program;
 mod protection;
 mod runs;
