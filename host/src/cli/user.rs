@@ -3,15 +3,16 @@
 use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
-use addon_host::store::Role;
+use addon_host::store::{LoginSource, Role};
 use addon_host::vault::Secret;
 use addon_host::web::login::password;
 use anyhow::{Context as _, Result, ensure};
 use clap::Subcommand;
 use serde_json::json;
 
-use super::context::Context;
+use super::context::{Context, installed};
 use super::output::{instant, table};
+use super::settings::pair;
 
 #[derive(Subcommand)]
 pub enum User {
@@ -26,6 +27,16 @@ pub enum User {
     Role { name: String, role: Role },
     /// Lists the accounts
     List,
+    /// Lets administrators of an installation's Splynx log in as LOGIN@INSTALLATION, with their passwords there; without --role no more
+    Admit {
+        installation: String,
+        /// The installation's connection to Splynx
+        #[arg(long, default_value = "splynx")]
+        connection: String,
+        /// What a role there may do here; `*` stands for every other role, and whoever has none is refused
+        #[arg(long = "role", value_name = "THEIRS=OURS", value_parser = pair)]
+        roles: Vec<(String, String)>,
+    },
     /// Removes an account and logs it out everywhere
     Remove { name: String },
 }
@@ -81,6 +92,11 @@ impl User {
                     )
                 })?;
             }
+            Self::Admit {
+                installation,
+                connection,
+                roles,
+            } => admit(context, installation, connection, roles).await?,
             Self::Remove { name } => {
                 context.store().await?.remove_account(&name).await?;
                 output.show(json!({ "removed": name }), || {
@@ -90,6 +106,46 @@ impl User {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+async fn admit(
+    context: &Context,
+    installation: String,
+    connection: String,
+    roles: Vec<(String, String)>,
+) -> Result<()> {
+    let store = context.store().await?;
+    let (_, manifest) = installed(&store, &installation).await?;
+    if roles.is_empty() {
+        ensure!(
+            store.remove_login_source(&installation).await?,
+            "nobody of {installation} is admitted; say who with --role THEIRS=OURS"
+        );
+        return Ok(context.output.show(json!({ "admitted": [] }), || {
+            format!("Nobody of {installation} is admitted any more.")
+        })?);
+    }
+    ensure!(
+        manifest.connections.contains_key(&connection),
+        "there is no connection `{connection}`"
+    );
+    let roles = roles
+        .into_iter()
+        .map(|(theirs, ours)| Ok((theirs, ours.parse()?)));
+    let source = LoginSource {
+        installation,
+        connection,
+        roles: roles.collect::<Result<_>>()?,
+    };
+    store.save_login_source(&source).await?;
+    let names: Vec<&str> = source
+        .roles
+        .iter()
+        .map(|(theirs, _)| theirs.as_str())
+        .collect();
+    Ok(context.output.show(json!({ "admitted": names }), || {
+        format!("People of {} log in as LOGIN@{0}.", source.installation)
+    })?)
 }
 
 /// The first line, or all there is.

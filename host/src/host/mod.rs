@@ -11,6 +11,7 @@ mod master_key;
 mod offered;
 mod packages;
 mod pages;
+mod people;
 mod probation;
 mod readiness;
 mod territory;
@@ -41,6 +42,7 @@ pub use self::hooks::Received;
 pub use self::master_key::{MasterKeyError, MasterKeys};
 pub use self::packages::{Offer, Terms};
 pub use self::pages::{ActRequest, answer};
+pub use self::people::Entry;
 pub use self::traffic::{ConnectionState, Forecast};
 pub use crate::runs::{Finding, Query, Rows};
 

@@ -56,6 +56,8 @@ pub struct Account {
     pub name: String,
     pub password_hash: String,
     pub role: Role,
+    /// The installation whose service vouches for it; empty: it has a password here.
+    pub source: String,
     pub created_at: DateTime<Utc>,
 }
 
@@ -76,7 +78,8 @@ pub struct Session {
 /// Sessions with the roles of their accounts; their ids are the beginnings of the tokens' hashes.
 const SESSIONS: &str = "SELECT SUBSTR(session.token_hash, 1, 12) AS id, session.account, session.agent, account.role, \
                         session.created_at, session.seen_at, session.expires_at \
-                        FROM session JOIN account ON account.name = session.account";
+                        FROM session JOIN account ON account.name = session.account \
+                        AND (account.source = '' OR account.source IN (SELECT installation FROM login_source))";
 
 impl Store {
     pub async fn account(&self, name: &str) -> Result<Option<Account>, StoreError> {
@@ -152,7 +155,7 @@ impl Store {
         let mut writing = self.write(Subject::Accounts).await?;
         sqlx::query(
             "INSERT INTO account (name, password_hash, role, created_at) VALUES ($1, $2, COALESCE($4, 'administer'), $3) \
-             ON CONFLICT (name) DO UPDATE SET password_hash = $2, role = COALESCE($4, account.role)",
+             ON CONFLICT (name) DO UPDATE SET password_hash = $2, role = COALESCE($4, account.role), source = ''",
         )
         .bind(name)
         .bind(password_hash)
@@ -281,6 +284,7 @@ fn account(row: &AnyRow) -> Result<Account, StoreError> {
         name: text(row, "name")?,
         password_hash: text(row, "password_hash")?,
         role: role(row)?,
+        source: text(row, "source")?,
         created_at: instant(row, "created_at")?,
     })
 }
@@ -310,11 +314,13 @@ fn no_account(name: &str) -> StoreError {
     }
 }
 
-/// Somebody must be left who can let others in.
+/// Somebody must be left who can let others in, whatever services say.
 async fn refuse_leaderless(database: &mut AnyConnection, name: &str) -> Result<(), StoreError> {
-    let row = sqlx::query("SELECT COUNT(*) AS amount FROM account WHERE role = 'administer'")
-        .fetch_one(database)
-        .await?;
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS amount FROM account WHERE role = 'administer' AND source = ''",
+    )
+    .fetch_one(database)
+    .await?;
     match count(&row, "amount")? {
         0 => Err(StoreError::InUse {
             what: "account",

@@ -2,6 +2,7 @@
 
 mod activity;
 mod attacks;
+mod by_service;
 mod login;
 mod people;
 mod program;
