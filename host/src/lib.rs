@@ -1,8 +1,8 @@
 //! The native host of add-ons: it lends a WebAssembly component HTTP, storage and the things of a run, and nothing else.
 //!
-//! Layers, lower ones know nothing of higher ones: `clock`, `days`, `manifest`, `vault` and `store` stand alone; `settings` and
-//! `packages` build on them; connections, runs and the scheduler use those; exports, the web pages and the command line come
-//! last.
+//! Layers, lower ones know nothing of higher ones: `clock`, `days`, `manifest` and `vault` stand alone, and so does `store` but
+//! for asking with which key something is sealed; `settings` and `packages` build on them; connections, runs and the scheduler
+//! use those; exports, the web pages and the command line come last.
 //! Secrets stay below the connections: nothing that a guest, a log line or a page can see holds one.
 
 pub mod clock;

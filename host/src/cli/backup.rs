@@ -32,19 +32,24 @@ impl Backup {
     pub async fn execute(self, context: &Context) -> Result<ExitCode> {
         let store = context.store().await?;
         let backup = store.backup(&self.file, context.now(), self.force).await?;
-        let key = context.key_file();
+        let key = context.master_key().path();
         let mut json = backup_json(&backup);
         json["file"] = json!(self.file);
         json["master_key"] = json!(key);
         context.output.show(json, || {
             format!(
                 "{} was written and read back: {} rows, schema {}, checksum {}\n\
-                 The master key {} is not in it. Keep a copy of it in another place: without it the passwords in the \
+                 The master key {}is not in it. Keep a copy of {} in another place: without it the passwords in the \
                  backup have to be entered again.\n",
                 self.file.display(),
                 backup.rows.values().sum::<u64>(),
                 backup.schema,
                 backup.checksum,
+                backup
+                    .master_key
+                    .as_ref()
+                    .map(|id| format!("{id} "))
+                    .unwrap_or_default(),
                 key.display()
             )
         })?;
@@ -66,5 +71,6 @@ pub fn backup_json(backup: &Written) -> Value {
     json!({
         "schema": backup.schema, "host_version": backup.host_version, "taken_at": instant(backup.taken_at),
         "database": backup.database, "rows": backup.rows, "checksum": backup.checksum,
+        "needs_master_key": backup.master_key,
     })
 }

@@ -9,7 +9,7 @@ use addon_host::host::{Host, HostConfig};
 use addon_host::manifest::Manifest;
 use addon_host::runs::Limits;
 use addon_host::store::{Installation, Store};
-use addon_host::vault::Vault;
+use addon_host::vault::KeySource;
 use anyhow::{Context as _, Result, anyhow};
 use chrono::{DateTime, Utc};
 
@@ -19,6 +19,7 @@ use super::output::Output;
 pub struct Context {
     data_dir: PathBuf,
     database_url: String,
+    master_key: KeySource,
     limits: Limits,
     pub output: Output,
 }
@@ -32,8 +33,10 @@ impl Context {
         let database_url = global
             .database
             .unwrap_or_else(|| Store::default_url(&data_dir));
+        let master_key = KeySource::find(global.master_key_file, &data_dir);
         Ok(Self {
             data_dir,
+            master_key,
             database_url,
             limits: Limits {
                 lease: Duration::from_secs(global.lease_seconds),
@@ -57,7 +60,8 @@ impl Context {
             data_dir,
             database_url,
         };
-        Ok(Host::open_with(config, Arc::new(SystemClock), self.limits.clone()).await?)
+        let (clock, limits) = (Arc::new(SystemClock), self.limits.clone());
+        Ok(Host::open_keyed(config, self.master_key.clone(), clock, limits).await?)
     }
 
     /// Where the database is, and the folder for what belongs to it.
@@ -66,8 +70,9 @@ impl Context {
         Ok((&self.database_url, &self.data_dir))
     }
 
-    pub fn key_file(&self) -> PathBuf {
-        Vault::key_file(&self.data_dir)
+    /// Where the master key is.
+    pub fn master_key(&self) -> &KeySource {
+        &self.master_key
     }
 
     /// Whether the database was not closed when it was used last.

@@ -14,6 +14,7 @@ mod hooks;
 mod installation;
 mod limits;
 mod log;
+mod master_key;
 mod outbox;
 mod output;
 mod page;
@@ -24,6 +25,7 @@ mod run;
 mod runs;
 mod secret_input;
 mod serve;
+mod session;
 mod settings;
 mod user;
 
@@ -60,6 +62,14 @@ struct Global {
         hide_env_values = true
     )]
     database: Option<String>,
+    /// File of the master key [default: what systemd lends as `addon-host-master-key`, or master.key in the data folder]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "ADDON_HOST_MASTER_KEY_FILE"
+    )]
+    master_key_file: Option<PathBuf>,
     /// Seconds after which another host may go on with the work of one that died; the same for all hosts on a database
     #[arg(
         long,
@@ -122,7 +132,17 @@ enum Command {
     Backup(backup::Backup),
     Restore(restore::Restore),
     CheckDatabase(backup::CheckDatabase),
-    /// Makes accounts for the admin pages
+    /// Looks after the master key, which all stored passwords and keys are sealed with
+    MasterKey {
+        #[command(subcommand)]
+        command: master_key::MasterKey,
+    },
+    /// Lists and ends sessions of the admin pages
+    Session {
+        #[command(subcommand)]
+        command: session::Session,
+    },
+    /// Makes, lists and removes accounts for the admin pages
     User {
         #[command(subcommand)]
         command: user::User,
@@ -164,6 +184,8 @@ pub fn main() -> ExitCode {
             Command::Backup(backup) => backup.execute(&context).await,
             Command::Restore(restore) => restore.execute(&context).await,
             Command::CheckDatabase(check) => check.execute(&context).await,
+            Command::MasterKey { command } => command.execute(&context).await,
+            Command::Session { command } => command.execute(&context).await,
             Command::User { command } => command.execute(&context).await,
         }
     });

@@ -32,7 +32,13 @@ impl Restore {
         let mut json = json!({
             "backup": backup_json(&restored.backup), "kept": restored.kept, "installations": restored.installations,
         });
-        let has_key = context.key_file().exists();
+        let key_file = context.master_key().path();
+        let known = context.master_key().ids()?;
+        let needed = restored.backup.master_key.as_ref();
+        let has_key = match needed {
+            Some(id) => known.iter().any(|known| known.to_string() == *id),
+            None => !known.is_empty(),
+        };
         json["master_key_found"] = json!(has_key);
         context.output.show(json, || {
             let mut text = format!(
@@ -44,10 +50,11 @@ impl Restore {
                 text.push_str(&format!("What was there before is kept as {}.\n", kept.display()));
             }
             if !has_key {
+                let id = needed.map(|id| format!(" {id}")).unwrap_or_default();
                 text.push_str(&format!(
-                    "There is no master key at {}: put the one there that belongs to the backup before a host starts, or \
-                     enter all passwords again.\n",
-                    context.key_file().display()
+                    "The master key{id} that belongs to the backup is not in {}: put its file there before a host starts. If it is \
+                     lost, `addon-host master-key reset --forget-secrets` goes on, and all passwords are entered again.\n",
+                    key_file.display()
                 ));
             }
             text.push_str("Start the host, log in again, and run `sync`: it looks at both services before it makes anything.\n");

@@ -1,11 +1,12 @@
 //! `addon-host serve`
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use addon_host::clock::{Clock, SystemClock};
-use addon_host::server::Server;
+use addon_host::server::{Server, Tls};
 use addon_host::web::BasePath;
 use addon_host::web::login::first_account;
 use anyhow::{Context as _, Result};
@@ -26,6 +27,12 @@ pub struct Serve {
         hide_default_value = true
     )]
     base_path: BasePath,
+    /// Speaks TLS with this certificate (PEM, with those that vouch for it); SIGHUP has it read again
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
 }
 
 impl Serve {
@@ -39,9 +46,17 @@ impl Serve {
         }
         let clock = Arc::new(SystemClock);
         let store = host.store().clone();
-        let server = Server::bind(host, clock.clone(), &self.listen, self.base_path)
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Some(Arc::new(Tls::open(certificate, key)?)),
+            _ => None,
+        };
+        let mut server = Server::bind(host, clock.clone(), &self.listen, self.base_path)
             .await
             .with_context(|| format!("the admin pages cannot listen on {}", self.listen))?;
+        if let Some(tls) = &tls {
+            server = server.encrypted(tls.clone());
+            reload_when_told(tls.clone())?;
+        }
         // Only now, or a port that is taken would swallow the password.
         let account = first_account(&store, clock.now()).await?;
         // Before anybody is told that there is a server to stop.
@@ -56,9 +71,9 @@ impl Serve {
             )?;
         }
         terminal.flush()?;
-        if !server.address()?.ip().is_loopback() {
+        if tls.is_none() && !server.address()?.ip().is_loopback() {
             tracing::warn!(
-                "other machines can reach the admin pages, unencrypted: put a TLS proxy in front of them"
+                "other machines can reach the admin pages, unencrypted: put a TLS proxy in front of them, or give --tls-cert and --tls-key"
             );
         }
         server.run(interrupted).await?;
@@ -89,4 +104,26 @@ fn interruption() -> std::io::Result<impl Future<Output = ()>> {
     Ok(async move {
         interrupted.recv().await;
     })
+}
+
+/// Reads the certificate again at each SIGHUP.
+#[cfg(unix)]
+fn reload_when_told(tls: Arc<Tls>) -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut told = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while told.recv().await.is_some() {
+            match tls.reload() {
+                Ok(()) => tracing::info!("the certificate was read again"),
+                Err(error) => tracing::error!("the certificate stays as it was: {error}"),
+            }
+        }
+    });
+    Ok(())
+}
+
+/// There is no such signal; a new certificate is read at the next start.
+#[cfg(windows)]
+fn reload_when_told(_: Arc<Tls>) -> std::io::Result<()> {
+    Ok(())
 }

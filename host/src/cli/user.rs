@@ -3,18 +3,42 @@
 use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
+use addon_host::store::{LoginSource, Role};
 use addon_host::vault::Secret;
 use addon_host::web::login::password;
 use anyhow::{Context as _, Result, ensure};
 use clap::Subcommand;
 use serde_json::json;
 
-use super::context::Context;
+use super::context::{Context, installed};
+use super::output::{instant, table};
+use super::settings::pair;
 
 #[derive(Subcommand)]
 pub enum User {
     /// Makes an account for the admin pages, or changes its password (from standard input) and logs it out everywhere
-    Set { name: String },
+    Set {
+        name: String,
+        /// What it may do: view, operate or administer [default: what it may now; a new one administers]
+        #[arg(long)]
+        role: Option<Role>,
+    },
+    /// Changes what an account may do, from its next click on
+    Role { name: String, role: Role },
+    /// Lists the accounts
+    List,
+    /// Lets administrators of an installation's Splynx log in as LOGIN@INSTALLATION, with their passwords there; without --role no more
+    Admit {
+        installation: String,
+        /// The installation's connection to Splynx
+        #[arg(long, default_value = "splynx")]
+        connection: String,
+        /// What a role there may do here; `*` stands for every other role, and whoever has none is refused
+        #[arg(long = "role", value_name = "THEIRS=OURS", value_parser = pair)]
+        roles: Vec<(String, String)>,
+    },
+    /// Removes an account and logs it out everywhere
+    Remove { name: String },
 }
 
 const LONGEST_NAME: usize = 64;
@@ -24,23 +48,104 @@ const MOST_STDIN_BYTES: u64 = 16 << 10;
 
 impl User {
     pub async fn execute(self, context: &Context) -> Result<ExitCode> {
-        let Self::Set { name } = self;
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
-        ensure!(
-            !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(plain),
-            "`{name}` cannot be an account's name: letters, digits, `-`, `_`, `.` and `@`, at most {LONGEST_NAME}"
-        );
-        let hash = password::hash(&read_password()?)?;
-        context
-            .store()
-            .await?
-            .save_account(&name, &hash, context.now())
-            .await?;
-        context.output.show(json!({ "account": name }), || {
-            format!("The account {name} is set.")
-        })?;
+        let output = &context.output;
+        match self {
+            Self::Set { name, role } => {
+                let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+                ensure!(
+                    !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(plain),
+                    "`{name}` cannot be an account's name: letters, digits, `-`, `_`, `.` and `@`, at most {LONGEST_NAME}"
+                );
+                let hash = password::hash(&read_password()?)?;
+                let store = context.store().await?;
+                store
+                    .save_account_as(&name, &hash, role, context.now())
+                    .await?;
+                output.show(json!({ "account": name }), || {
+                    format!("The account {name} is set.")
+                })?;
+            }
+            Self::Role { name, role } => {
+                context.store().await?.set_role(&name, role).await?;
+                let json = json!({ "account": name, "role": role.to_string() });
+                output.show(json, || format!("The account {name} may {role}."))?;
+            }
+            Self::List => {
+                let accounts = context.store().await?.accounts().await?;
+                let rows = accounts.iter().map(|account| {
+                    json!({
+                        "account": account.name, "role": account.role.to_string(), "created_at": instant(account.created_at),
+                    })
+                });
+                output.show(rows.collect(), || {
+                    let lines = accounts.iter().map(|account| {
+                        [
+                            account.name.clone(),
+                            account.role.to_string(),
+                            instant(account.created_at),
+                        ]
+                    });
+                    table(
+                        &["account", "role", "created"],
+                        lines,
+                        "There are no accounts.",
+                    )
+                })?;
+            }
+            Self::Admit {
+                installation,
+                connection,
+                roles,
+            } => admit(context, installation, connection, roles).await?,
+            Self::Remove { name } => {
+                context.store().await?.remove_account(&name).await?;
+                output.show(json!({ "removed": name }), || {
+                    format!("The account {name} is gone.")
+                })?;
+            }
+        }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+async fn admit(
+    context: &Context,
+    installation: String,
+    connection: String,
+    roles: Vec<(String, String)>,
+) -> Result<()> {
+    let store = context.store().await?;
+    let (_, manifest) = installed(&store, &installation).await?;
+    if roles.is_empty() {
+        ensure!(
+            store.remove_login_source(&installation).await?,
+            "nobody of {installation} is admitted; say who with --role THEIRS=OURS"
+        );
+        return Ok(context.output.show(json!({ "admitted": [] }), || {
+            format!("Nobody of {installation} is admitted any more.")
+        })?);
+    }
+    ensure!(
+        manifest.connections.contains_key(&connection),
+        "there is no connection `{connection}`"
+    );
+    let roles = roles
+        .into_iter()
+        .map(|(theirs, ours)| Ok((theirs, ours.parse()?)));
+    let source = LoginSource {
+        installation,
+        connection,
+        roles: roles.collect::<Result<_>>()?,
+    };
+    store.save_login_source(&source).await?;
+    let names: Vec<&str> = source
+        .roles
+        .iter()
+        .map(|(theirs, _)| theirs.as_str())
+        .collect();
+    Ok(context.output.show(json!({ "admitted": names }), || {
+        format!("People of {} log in as LOGIN@{0}.", source.installation)
+    })?)
 }
 
 /// The first line, or all there is.

@@ -105,7 +105,7 @@ impl Crew {
             headers: received
                 .headers
                 .iter()
-                .map(|(name, value)| (name.clone(), clean(value)))
+                .map(|(name, value)| (clean(name), clean(value)))
                 .collect(),
             body: clean(&String::from_utf8_lossy(&received.body)),
         };

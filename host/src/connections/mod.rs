@@ -16,6 +16,7 @@ mod gate;
 pub mod governor;
 pub mod halt;
 mod lane;
+mod people;
 pub mod reach;
 pub mod redact;
 mod route;
@@ -24,6 +25,7 @@ mod turn;
 mod usage;
 
 pub use governor::{By, Priority};
+pub use people::{Person, Vouched};
 pub use route::{Access, Route};
 pub use usage::Usage;
 

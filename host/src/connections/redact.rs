@@ -7,6 +7,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::vault::Secret;
@@ -36,6 +38,8 @@ impl Redactor {
                     secret.to_uppercase(),
                 ]);
                 forms.extend([secret.to_owned(), encoded, json]);
+                forms.extend([hex::encode(secret), hex::encode_upper(secret)]);
+                forms.extend((0..3).flat_map(|shift| in_base64(secret, shift)));
             }
         }
         let mut needles: Vec<Secret> = forms.into_iter().map(Secret::new).collect();
@@ -64,6 +68,15 @@ impl Redactor {
     }
 }
 
+/// How a secret looks within a longer text that was encoded as a whole (`user:password`), where `shift` bytes stand before it in
+/// its group of three: the characters that are made of nothing else.
+fn in_base64(secret: &str, shift: usize) -> [String; 2] {
+    let padded = [&[0; 2][..shift], secret.as_bytes()].concat();
+    // Six bits a character: those that share bits with what stands before or behind are left out.
+    let (from, to) = ((shift * 8).div_ceil(6), padded.len() * 8 / 6);
+    [STANDARD_NO_PAD, URL_SAFE_NO_PAD].map(|alphabet| alphabet.encode(&padded)[from..to].to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,8 +98,25 @@ mod tests {
             ("?k=%7BABCDEF01%2D2345%7D", "?k=[redacted]"),
             ("{abcdef01-2345} abcdef01-2345", "[redacted] [redacted]"),
             ("invoice 1234", "invoice 1234"),
+            (
+                "7B41424344454630312D323334357D 41424344454630312d32333435",
+                "[redacted] [redacted]",
+            ),
         ] {
             assert_eq!(redactor.clean(text), expected);
+        }
+        // Wherever it stands in a text that was encoded as a whole, in either alphabet.
+        for before in ["", "a", "ab", "ann:"] {
+            for after in ["", "x", ">>>???"] {
+                let text = format!("{before}pa\"ss wörd&1{after}");
+                for encoded in [STANDARD_NO_PAD.encode(&text), URL_SAFE_NO_PAD.encode(&text)] {
+                    let cleaned = redactor.clean(encoded.as_str());
+                    assert!(
+                        cleaned.contains(INSTEAD) && cleaned.len() < 10 + 4 + 12,
+                        "{text}: {cleaned}"
+                    );
+                }
+            }
         }
         assert_eq!(
             redactor

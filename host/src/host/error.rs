@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use super::master_key::MasterKeyError;
 use crate::manifest::{ManifestError, nearest};
 use crate::packages::PackageError;
 use crate::runs::{AuditError, BeginError};
@@ -15,6 +16,8 @@ pub enum HostError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Vault(#[from] VaultError),
+    #[error(transparent)]
+    MasterKey(MasterKeyError),
     #[error(transparent)]
     SettingsUnreadable(#[from] SettingsError),
     /// Nothing was saved.

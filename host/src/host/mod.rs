@@ -7,9 +7,11 @@
 mod error;
 mod hooks;
 mod inputs;
+mod master_key;
 mod offered;
 mod packages;
 mod pages;
+mod people;
 mod probation;
 mod readiness;
 mod territory;
@@ -33,12 +35,14 @@ use crate::runs::{
     CompiledComponents, Instance, Limits, Loaded, Purpose, Runtime, Services, Task, Work,
 };
 use crate::store::{Failure, Installation, Outcome, RunId, RunState, Store, Trigger};
-use crate::vault::Vault;
+use crate::vault::KeySource;
 
 pub use self::error::HostError;
 pub use self::hooks::Received;
+pub use self::master_key::{MasterKeyError, MasterKeys};
 pub use self::packages::{Offer, Terms};
 pub use self::pages::{ActRequest, answer};
+pub use self::people::Entry;
 pub use self::traffic::{ConnectionState, Forecast};
 pub use crate::runs::{Finding, Query, Rows};
 
@@ -107,14 +111,25 @@ impl Host {
         Self::open_with(config, Arc::new(SystemClock), Limits::default()).await
     }
 
+    /// With the master key in the data folder.
     pub async fn open_with(
         config: HostConfig,
         clock: Arc<dyn Clock>,
         limits: Limits,
     ) -> Result<Self, HostError> {
+        let key = KeySource::in_folder(&config.data_dir);
+        Self::open_keyed(config, key, clock, limits).await
+    }
+
+    pub async fn open_keyed(
+        config: HostConfig,
+        key: KeySource,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Result<Self, HostError> {
         let lease = TimeDelta::from_std(limits.lease).unwrap_or(TimeDelta::MAX);
         let store = Store::open(&config.database_url).await?.with_lease(lease);
-        let vault = Arc::new(Vault::open(&Vault::key_file(&config.data_dir))?);
+        let vault = Arc::new(master_key::open(&store, key, clock.now()).await?);
         let compiled =
             CompiledComponents::new(&config.data_dir.join("compiled"), vault.compiling_key());
         let runtime = Runtime::new()

@@ -1,5 +1,6 @@
 //! Settings and the check whether everything is in place: saving the one leads to the other.
 
+use super::master_key;
 use super::{Host, HostError};
 use crate::connections::Access;
 use crate::manifest::{Manifest, SettingKind};
@@ -30,6 +31,8 @@ impl Host {
         if !refused.is_empty() {
             return Err(HostError::Settings(refused));
         }
+        // A command may have changed the key while this host was running.
+        master_key::follow(store, vault).await?;
         let sealed: Result<Vec<_>, _> = valid
             .iter()
             .map(|change| change.seal(vault, installation))

@@ -33,9 +33,9 @@ pub struct Forecast {
 const PLAN: &str = "plan";
 
 /// An installation's connections, opened.
-struct Lines {
+pub(super) struct Lines {
     manifest: Manifest,
-    access: Access,
+    pub access: Access,
     zone: Tz,
 }
 
@@ -156,7 +156,7 @@ impl Host {
         Ok(slowest)
     }
 
-    async fn lines(&self, installation: &str) -> Result<Lines, HostError> {
+    pub(super) async fn lines(&self, installation: &str) -> Result<Lines, HostError> {
         let Services { store, vault, .. } = &self.0.services;
         let found = store.installation(installation).await?;
         let active = store.addon_of(&found).await?;

@@ -13,6 +13,7 @@ use sqlx::{AnyConnection, Connection, Executor};
 
 use super::copy::{Table, Tally, tables};
 use super::dialect::Dialect;
+use super::master_key::current_key;
 use super::records::{instant_from, millis, text};
 use super::schema::{STEPS, apply};
 use super::{Store, StoreError, files};
@@ -31,6 +32,8 @@ pub struct Backup {
     pub rows: BTreeMap<String, u64>,
     /// Of the contents, whatever database they came from.
     pub checksum: String,
+    /// The id of the master key that opens its secrets; none: there are none, or it is from before keys had ids.
+    pub master_key: Option<String>,
 }
 
 impl Store {
@@ -199,6 +202,10 @@ async fn read_open(connection: &mut AnyConnection) -> Result<Backup, StoreError>
     if *fact("checksum")? != checksum {
         return Err(bad("its checksum is another"));
     }
+    let master_key = match rows.contains_key("master_key") {
+        true => current_key(connection).await?,
+        false => None,
+    };
     Ok(Backup {
         schema,
         host_version: fact("host")?.clone(),
@@ -206,6 +213,7 @@ async fn read_open(connection: &mut AnyConnection) -> Result<Backup, StoreError>
         database: fact("database")?.clone(),
         rows,
         checksum,
+        master_key,
     })
 }
 

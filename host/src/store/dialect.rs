@@ -33,6 +33,8 @@ pub(super) enum Subject<'a> {
     Addons,
     /// Accounts and sessions.
     Accounts,
+    /// Which master key is in use, and all that is sealed with it.
+    MasterKey,
     /// Everything under an installation that is not one of its runs' alone: lease, guest's tables, settings, schedule.
     Installation(&'a str),
     /// Progress, log and reports of one run.
@@ -133,6 +135,15 @@ impl Dialect {
         }
     }
 
+    /// Within a write transaction: waits for those who write to a table, and keeps others from it until the end. SQLite has one
+    /// writer at a time anyway.
+    pub fn lock_writers(self, table: &str) -> Option<String> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some(format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")),
+        }
+    }
+
     /// A step of the schema, which is written in SQLite's words. PostgreSQL compares texts by the rules of a language where
     /// it is not told otherwise; keys must compare by their bytes.
     pub fn schema(self, step: &'static str) -> Cow<'static, str> {
@@ -170,6 +181,7 @@ impl Subject<'_> {
             Self::Schema => "schema".to_owned(),
             Self::Addons => "addons".to_owned(),
             Self::Accounts => "accounts".to_owned(),
+            Self::MasterKey => "master key".to_owned(),
             Self::Installation(name) => format!("installation {name}"),
             Self::Run(id) => format!("run {id}"),
             Self::Bucket(key) => format!("bucket {key}"),

@@ -51,6 +51,11 @@ pub enum StoreError {
         name: String,
         by: String,
     },
+    /// Nothing was written.
+    #[error(
+        "the master key was changed meanwhile: this was sealed with {with}, and {in_use} is in use; try again"
+    )]
+    OldKey { with: String, in_use: String },
     #[error("the call would exceed a limit: {0}")]
     Limit(String),
     #[error("the database holds something that this host did not write: {0}")]

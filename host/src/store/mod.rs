@@ -21,7 +21,9 @@ mod hooks;
 mod installations;
 mod leases;
 mod limits;
+mod login_sources;
 mod lost_runs;
+mod master_key;
 mod records;
 mod reports;
 mod restore;
@@ -34,7 +36,7 @@ mod snapshots;
 mod tests;
 mod trust;
 
-pub use accounts::{Account, Session};
+pub use accounts::{Account, Role, Session};
 pub use activities::{Activity, ActivityFilter, ActivityRow, Order};
 pub use addons::{AddonVersion, NewAddonVersion};
 pub use backup::{Backup, read as read_backup};
@@ -45,6 +47,8 @@ pub use hooks::{HookEvent, HookState, NewHookEvent, Queued, TakenEvent, WaitingH
 pub use installations::{Installation, NewInstallation};
 pub use leases::{Fence, LEASE_SECONDS, LeaseAnswer};
 pub use limits::ALL as ALL_INSTALLATIONS;
+pub use login_sources::LoginSource;
+pub use master_key::{ResealError, StoredKey};
 pub use reports::{LogLine, LogRow, ReportRow};
 pub use restore::{Restored, restore};
 pub use runs::{Failure, NewRun, Outcome, Progress, Run, RunId, RunState, Trigger};

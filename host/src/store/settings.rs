@@ -4,8 +4,10 @@
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 
+use super::master_key::current_key;
 use super::records::{instant, millis, text};
 use super::{Store, StoreError, Subject};
+use crate::vault::sealed_with;
 
 #[derive(Debug, Clone)]
 pub struct StoredSetting {
@@ -57,7 +59,8 @@ impl Store {
             .collect()
     }
 
-    /// Stores all changes or none. `actor`: who did it.
+    /// Stores all changes or none. `actor`: who did it. Refused where something is sealed with another master key than the one in
+    /// use.
     pub async fn save_settings(
         &self,
         installation: &str,
@@ -92,6 +95,23 @@ impl Store {
             .bind(actor)
             .execute(&mut *writing.transaction)
             .await?;
+        }
+        // After the writing: whoever changes the key waits for it, or was done before.
+        let in_use = current_key(&mut writing.transaction).await?;
+        let sealed = changes.iter().filter_map(|change| match &change.value {
+            Some(StoredValue::Sealed(sealed)) => sealed_with(sealed),
+            _ => None,
+        });
+        for with in sealed.map(|id| id.to_string()) {
+            match &in_use {
+                Some(in_use) if *in_use != with => {
+                    return Err(StoreError::OldKey {
+                        with,
+                        in_use: in_use.clone(),
+                    });
+                }
+                _ => {}
+            }
         }
         writing.commit().await
     }

@@ -107,6 +107,7 @@ impl From<HostError> for Failure {
             HostError::Addon(_) => StatusCode::BAD_GATEWAY,
             // Each says what cures it: a master key that is missing, a package that this host cannot read.
             HostError::Vault(_)
+            | HostError::MasterKey(_)
             | HostError::SettingsUnreadable(SettingsError::Vault(_))
             | HostError::Manifest(_)
             | HostError::Package(_)

@@ -1,7 +1,7 @@
 //! The admin pages: rendered here, plain HTML first, whole without scripts.
 //!
 //! This folder decides nothing about runs, settings or schedules; it asks the host and shows the answer. It never opens a
-//! secret. Every page but the log-in needs a session, nothing changes on GET, changes from other sites are refused, and
+//! secret. Every page but the log-in needs a session of somebody who may see it (`routes`), nothing changes on GET, changes from other sites are refused, and
 //! all text goes through the templates' escaping. The trap: a handler dies with its connection, so work that must be
 //! finished is handed to a task of its own (see [`App::detached`]).
 
@@ -17,6 +17,8 @@ mod hooks;
 pub mod login;
 mod pages;
 mod protection;
+mod routes;
+mod sessions;
 
 pub use base_path::{BasePath, BasePathError};
 
@@ -31,6 +33,7 @@ use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::host::Host;
+use crate::store::Role;
 use choices::Choices;
 use failure::Failure;
 use findings::Findings;
@@ -84,51 +87,10 @@ impl App {
 
 /// All pages, as a service to be served by one listener.
 pub fn router(app: App) -> Router {
-    let inside = Router::new()
-        .route("/installations", get(pages::installations::show))
-        .route("/installations/{name}", get(pages::overview::show))
-        .route("/installations/{name}/check", post(pages::overview::check))
-        .route(
-            "/installations/{name}/jobs/{job}/form",
-            get(pages::job::show),
-        )
-        .route(
-            "/installations/{name}/settings",
-            get(pages::settings::show).post(pages::settings::save),
-        )
-        .route(
-            "/installations/{name}/mappings",
-            get(pages::mappings::show).post(pages::mappings::save),
-        )
-        .route("/installations/{name}/activity", get(pages::activity::show))
-        .route(
-            "/installations/{name}/activity/{format}",
-            get(pages::activity::download),
-        )
-        .route("/installations/{name}/runs", get(pages::runs::show))
-        .route("/installations/{name}/pages/{page}", get(pages::rows::show))
-        .route(
-            "/installations/{name}/pages/{page}/csv",
-            get(pages::rows::download),
-        )
-        .route("/runs/{run}", get(pages::run::show))
-        .route("/runs/{run}/stop", post(pages::run::stop))
-        .route("/runs/{run}/live", get(pages::run::live))
-        .route(
-            "/runs/{run}/reports/{report}/csv",
-            get(pages::run::download),
-        )
-        .layer(protection::short_bodies());
-    // Who is not logged in is turned away before a body is read.
-    let with_texts = Router::new()
-        .route("/installations/{name}/jobs/{job}", post(pages::job::start))
-        .route(
-            "/installations/{name}/pages/{page}/act",
-            post(pages::act::submit),
-        )
-        .layer(protection::long_bodies());
-    let inside = inside
-        .merge(with_texts)
+    // Who is not logged in, or may not do it, is turned away before a body is read.
+    let inside = routes::viewing()
+        .merge(permitted(routes::operating(), Role::Operate))
+        .merge(permitted(routes::administering(), Role::Administer))
         .route_layer(from_fn_with_state(app.clone(), login::require));
     let outside = Router::new()
         .route("/", get(home))
@@ -151,6 +113,10 @@ pub fn router(app: App) -> Router {
     protection::layers(routes.fallback(async || Failure::not_found("page")), &base)
         .layer(from_fn(protection::headers))
         .with_state(app)
+}
+
+fn permitted(routes: Router<App>, role: Role) -> Router<App> {
+    routes.route_layer(from_fn_with_state(role, login::permit))
 }
 
 /// `GET /`

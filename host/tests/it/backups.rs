@@ -157,7 +157,7 @@ async fn a_restore_puts_nothing_back_in_time_that_others_saw_grow(database: Data
     let old_fence = leased(&store, "isp").await;
     store.save_account("ann", "hash", at(0)).await.unwrap();
     store
-        .insert_session("token", "ann", at(0), at(100_000))
+        .insert_session("token", "ann", "", at(0), at(100_000))
         .await
         .unwrap();
     let keep = async |key: &str, state: &str| {

@@ -49,6 +49,7 @@ pub fn scripted(body: &str, parts: &str, allocating: &str) -> String {
         .replace(";; ALLOCATING", allocating)
 }
 
+/// A component of a module's text.
 pub fn built(module: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_path(WIT).unwrap();

@@ -224,7 +224,7 @@ async fn addons_installations_and_what_belongs_to_them_come_and_go_together(data
 
     store.save_account("ann", "hash 1", at(0)).await.unwrap();
     store
-        .insert_session("token", "ann", at(0), at(100))
+        .insert_session("token", "ann", "", at(0), at(100))
         .await
         .unwrap();
     store.touch_session("token", at(50)).await.unwrap();

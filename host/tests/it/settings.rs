@@ -191,7 +191,7 @@ async fn stored_settings_come_back_resolved_and_secrets_stay_out_of_sight() {
     let (store, folder) = store().await;
     install(&store, "isp").await;
     let manifest = manifest();
-    let vault = Vault::open(&Vault::key_file(folder.path())).unwrap();
+    let vault = Vault::open(&folder.path().join("master.key")).unwrap();
     let save = async |changes: &[(&str, &str)]| {
         let requested: Vec<_> = changes
             .iter()

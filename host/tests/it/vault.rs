@@ -1,4 +1,4 @@
-use addon_host::vault::{Secret, Vault, VaultError};
+use addon_host::vault::{Secret, Vault, VaultError, sealed_with};
 
 #[test]
 fn what_was_sealed_opens_in_its_place_only_and_only_as_it_was() {
@@ -52,7 +52,29 @@ fn what_was_sealed_opens_in_its_place_only_and_only_as_it_was() {
     }
     let stranger = Vault::open(&folder.path().join("other.key")).unwrap();
     let error = stranger.unseal("books", "password", &sealed).unwrap_err();
-    assert!(error.to_string().contains("enter it again"), "{error}");
+    let (wanted, has) = (vault.key_id().to_string(), stranger.key_id().to_string());
+    for part in [&wanted, &has, "other.key", "put the key file there"] {
+        assert!(error.to_string().contains(part), "{part}: {error}");
+    }
+}
+
+#[test]
+fn what_was_sealed_before_keys_had_ids_opens_with_any_key_of_the_file() {
+    // Format 1: nonce and ciphertext, bound to `books|password`; made by the first version of this host.
+    let nonce = "0102030405060708090a0b0c0d0e0f101112131415161718";
+    let ciphertext = "54393aae5698cb669473f3ffe33f13a7d0f94944bc89b3ccdc8284c50b534f1d8387";
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("master.key");
+    std::fs::write(&file, format!("{}\n{}\n", "5a".repeat(32), "00".repeat(32))).unwrap();
+    #[cfg(unix)]
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let sealed = hex::decode(format!("01{nonce}{ciphertext}")).unwrap();
+    let vault = Vault::open(&file).unwrap();
+    let opened = vault.unseal("books", "password", &sealed).unwrap();
+    assert_eq!(opened.expose(), "from the beginning");
+    assert!(vault.unseal("other", "password", &sealed).is_err());
+    let again = vault.reseal("books", "password", &sealed).unwrap();
+    assert_eq!(sealed_with(&again), Some(vault.key_id()));
 }
 
 #[test]

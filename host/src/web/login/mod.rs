@@ -8,8 +8,10 @@ mod throttle;
 pub use first_account::{FirstAccountError, first_account};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use askama::Template;
+use axum::Extension;
 use axum::extract::{Form, Query, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -17,11 +19,14 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use self::session::SessionError;
+use self::session::{SessionError, Visitor};
 use self::throttle::Throttle;
 use super::App;
 use super::failure::Failure;
 use super::frame::{Frame, page, page_with};
+use crate::connections::Person;
+use crate::host::Entry;
+use crate::store::{LoginSource, Role};
 use crate::vault::Secret;
 
 /// What stands between a visitor and an account.
@@ -29,6 +34,8 @@ pub struct Door {
     throttle: Mutex<Throttle>,
     /// Each verification takes 64 MiB: two at a time, the others queue.
     verifying: Semaphore,
+    /// Each keeps a service busy for its while.
+    asking: Semaphore,
 }
 
 impl Default for Door {
@@ -36,9 +43,13 @@ impl Default for Door {
         Self {
             throttle: Mutex::default(),
             verifying: Semaphore::new(2),
+            asking: Semaphore::new(4),
         }
     }
 }
+
+/// For a service to say who somebody is.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Longest name that is looked up.
 const LONGEST_NAME: usize = 100;
@@ -50,6 +61,10 @@ struct LoginPage {
     account: String,
     next: String,
     problem: Option<String>,
+    /// Somebody may come in by a service's word.
+    has_sources: bool,
+    /// The service wants the code of the second factor.
+    wants_code: bool,
 }
 
 #[derive(Deserialize)]
@@ -63,13 +78,27 @@ pub struct Wish {
 pub struct Credentials {
     account: String,
     password: String,
+    /// Of a service's second factor.
+    #[serde(default)]
+    code: String,
     #[serde(default)]
     next: String,
 }
 
+/// What becomes of an attempt.
+enum Attempt {
+    /// Into the account.
+    In,
+    CodeWanted,
+    Refused,
+    /// The service that was asked gave no answer.
+    Unanswered,
+}
+
 /// `GET /login`
-pub async fn show(State(app): State<App>, Query(wish): Query<Wish>) -> Response {
-    page(&login_page(&app, String::new(), wish.next, None))
+pub async fn show(State(app): State<App>, Query(wish): Query<Wish>) -> Result<Response, Failure> {
+    let form = login_page(&app, String::new(), wish.next).await?;
+    Ok(page(&form))
 }
 
 /// `POST /login`
@@ -79,40 +108,65 @@ pub async fn enter(
     Form(Credentials {
         account,
         password,
+        code,
         next,
     }): Form<Credentials>,
 ) -> Result<Response, Failure> {
     let account: String = account.trim().chars().take(LONGEST_NAME).collect();
     let password = Secret::new(password);
-    if let Err(seconds) = app.door.throttle().attempt(&account, app.clock.now()) {
-        let problem = format!("Too many attempts. Try again in {seconds} s.");
-        let form = login_page(&app, account, next, Some(problem));
+    // A service may not care how its people's names are written.
+    let counted = account.to_lowercase();
+    let counting = app.door.throttle().attempt(&counted, app.clock.now());
+    if let Err(seconds) = counting {
+        let mut form = login_page(&app, account, next).await?;
+        form.problem = Some(format!("Too many attempts. Try again in {seconds} s."));
         return Ok((
             [(header::RETRY_AFTER, seconds)],
             page_with(StatusCode::TOO_MANY_REQUESTS, &form),
         )
             .into_response());
     }
-    if !verify(&app, &account, password).await? {
-        tracing::warn!(account, "a password was refused");
-        let form = login_page(
-            &app,
-            account,
-            next,
-            Some("The name or the password is wrong.".to_owned()),
-        );
-        return Ok(page_with(StatusCode::UNAUTHORIZED, &form));
-    }
-    app.door.throttle().succeeded(&account);
+    let refused = StatusCode::UNAUTHORIZED;
+    let (status, wants_code, problem) = match attempt(&app, &account, password, &code).await? {
+        Attempt::In => return admit(&app, &headers, &account, &counted, &next).await,
+        Attempt::CodeWanted => (
+            refused,
+            true,
+            "Type the password and the code of your second factor.",
+        ),
+        Attempt::Refused => (refused, false, "The name or the password is wrong."),
+        Attempt::Unanswered => (
+            StatusCode::BAD_GATEWAY,
+            false,
+            "The service cannot be asked now; the host's log says why.",
+        ),
+    };
+    let form = LoginPage {
+        problem: Some(problem.to_owned()),
+        wants_code,
+        ..login_page(&app, account, next).await?
+    };
+    Ok(page_with(status, &form))
+}
+
+/// Opens a session and shows the way to the page that was asked for.
+async fn admit(
+    app: &App,
+    headers: &HeaderMap,
+    account: &str,
+    counted: &str,
+    next: &str,
+) -> Result<Response, Failure> {
+    app.door.throttle().succeeded(counted);
     let store = app.host.store();
     // A token that somebody else may know ends here.
-    session::close(store, &headers).await?;
-    let token = session::open(store, &account, app.clock.now()).await?;
+    session::close(store, headers).await?;
+    let token = session::open(store, account, headers, app.clock.now()).await?;
     tracing::info!(account, "logged in");
-    let cookie = session::set_cookie(Some(&token), app.base.cookie_path(), &headers);
+    let cookie = session::set_cookie(Some(&token), app.base.cookie_path(), headers);
     Ok((
         [(header::SET_COOKIE, cookie)],
-        Redirect::to(&inside(&app, &next)),
+        Redirect::to(&inside(app, next)),
     )
         .into_response())
 }
@@ -158,6 +212,25 @@ pub async fn require(
     Ok(Redirect::to(&login).into_response())
 }
 
+/// Lets visitors of a role pass; stands behind [`require`].
+pub async fn permit(
+    State(needed): State<Role>,
+    Extension(visitor): Extension<Visitor>,
+    request: Request,
+    next: Next,
+) -> Result<Response, Failure> {
+    if visitor.role >= needed {
+        return Ok(next.run(request).await);
+    }
+    Err(Failure::new(
+        StatusCode::FORBIDDEN,
+        format!(
+            "This needs the role “{needed}”, and {} has “{}”. Somebody who administers can change that.",
+            visitor.account, visitor.role
+        ),
+    ))
+}
+
 impl Door {
     fn throttle(&self) -> MutexGuard<'_, Throttle> {
         // Counts stay counts, whoever panicked.
@@ -165,14 +238,71 @@ impl Door {
     }
 }
 
-/// Whether there is such an account and the password is its own; both take the same time to refuse.
-async fn verify(app: &App, account: &str, password: Secret) -> Result<bool, Failure> {
-    let stored = app
-        .host
-        .store()
-        .account(account)
-        .await?
-        .map(|account| account.password_hash);
+/// By the password that is stored here, or by a service's word where the name is one of its people's.
+async fn attempt(
+    app: &App,
+    account: &str,
+    password: Secret,
+    code: &str,
+) -> Result<Attempt, Failure> {
+    let stored = app.host.store().account(account).await?;
+    let stored = stored.filter(|account| account.source.is_empty());
+    if stored.is_none()
+        && let Some((source, login)) = app.host.source_of(account).await?
+    {
+        let person = Person {
+            login,
+            password: &password,
+            code,
+        };
+        return ask(app, &source, &person).await;
+    }
+    let is_known = stored.is_some();
+    let hash = stored.map(|account| account.password_hash);
+    match (verify(app, hash, password).await?, is_known) {
+        (true, _) => return Ok(Attempt::In),
+        (false, true) => tracing::warn!(account, "a password was refused"),
+        // Not even its name: people type their password into the wrong field.
+        (false, false) => tracing::warn!("a log-in to an account that does not exist was refused"),
+    }
+    Ok(Attempt::Refused)
+}
+
+async fn ask(app: &App, source: &LoginSource, person: &Person<'_>) -> Result<Attempt, Failure> {
+    let _turn = app
+        .door
+        .asking
+        .acquire()
+        .await
+        .map_err(|closed| Failure::internal(&closed))?;
+    let asked = tokio::time::timeout(PATIENCE, app.host.admit(source, person)).await;
+    let installation = &source.installation;
+    Ok(match asked {
+        Ok(Ok(Entry::Admitted)) => Attempt::In,
+        Ok(Ok(Entry::CodeWanted)) => Attempt::CodeWanted,
+        Ok(Ok(Entry::Refused)) => {
+            tracing::warn!(installation, "a service refused somebody's password");
+            Attempt::Refused
+        }
+        Ok(Err(error)) => {
+            tracing::error!(
+                installation,
+                "nobody can log in by a service's word: {error}"
+            );
+            Attempt::Unanswered
+        }
+        Err(_) => {
+            tracing::error!(
+                installation,
+                "a service did not say in time who somebody is"
+            );
+            Attempt::Unanswered
+        }
+    })
+}
+
+/// Whether the password is the one that was hashed; without a hash it takes the same time to say no.
+async fn verify(app: &App, hash: Option<String>, password: Secret) -> Result<bool, Failure> {
     let _turn = app
         .door
         .verifying
@@ -180,17 +310,19 @@ async fn verify(app: &App, account: &str, password: Secret) -> Result<bool, Fail
         .await
         .map_err(|closed| Failure::internal(&closed))?;
     let verifying =
-        tokio::task::spawn_blocking(move || password::verify(&password, stored.as_deref()));
+        tokio::task::spawn_blocking(move || password::verify(&password, hash.as_deref()));
     verifying.await.map_err(|error| Failure::internal(&error))
 }
 
-fn login_page(app: &App, account: String, next: String, problem: Option<String>) -> LoginPage {
-    LoginPage {
+async fn login_page(app: &App, account: String, next: String) -> Result<LoginPage, Failure> {
+    Ok(LoginPage {
         frame: Frame::new(app.base.as_str(), None, "Log in"),
         account,
         next,
-        problem,
-    }
+        problem: None,
+        has_sources: !app.host.store().login_sources().await?.is_empty(),
+        wants_code: false,
+    })
 }
 
 /// The address of the page that was asked for, where it is one of ours; a link cannot lead people elsewhere through

@@ -10,7 +10,7 @@ use rand::rngs::SysRng;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::store::{Store, StoreError};
+use crate::store::{Role, Store, StoreError};
 
 const COOKIE: &str = "addon_host_session";
 
@@ -19,6 +19,9 @@ const ABSOLUTE: TimeDelta = TimeDelta::hours(12);
 
 /// Use is noted this often at most: it is a write.
 const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(1);
+
+/// Characters of a browser's name that are kept.
+const LONGEST_AGENT: usize = 200;
 
 #[derive(Debug, Error)]
 pub enum SessionError {
@@ -32,12 +35,16 @@ pub enum SessionError {
 #[derive(Debug, Clone)]
 pub struct Visitor {
     pub account: String,
+    pub role: Role,
+    /// Of the session.
+    pub session: String,
 }
 
 /// Opens a session; answers the token for the cookie.
 pub async fn open(
     store: &Store,
     account: &str,
+    headers: &HeaderMap,
     now: DateTime<Utc>,
 ) -> Result<String, SessionError> {
     let mut token = [0; 32];
@@ -46,7 +53,13 @@ pub async fn open(
         .map_err(|error| SessionError::Random(error.to_string()))?;
     let token = BASE64_URL_SAFE_NO_PAD.encode(token);
     store
-        .insert_session(&digest(&token), account, now, now + ABSOLUTE)
+        .insert_session(
+            &digest(&token),
+            account,
+            &agent(headers),
+            now,
+            now + ABSOLUTE,
+        )
         .await?;
     Ok(token)
 }
@@ -75,6 +88,8 @@ pub async fn find(
     }
     Ok(Some(Visitor {
         account: session.account,
+        role: session.role,
+        session: session.id,
     }))
 }
 
@@ -110,6 +125,17 @@ fn is_https(headers: &HeaderMap) -> bool {
         })
     };
     says("x-forwarded-proto", "https") || says("forwarded", "proto=https")
+}
+
+/// What the browser says that it is.
+fn agent(headers: &HeaderMap) -> String {
+    let agent = headers.get(header::USER_AGENT);
+    let agent = agent.and_then(|value| value.to_str().ok());
+    agent
+        .unwrap_or_default()
+        .chars()
+        .take(LONGEST_AGENT)
+        .collect()
 }
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {

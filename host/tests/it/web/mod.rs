@@ -1,10 +1,15 @@
 //! The admin pages as a browser sees them.
 
 mod activity;
+mod attacks;
+mod by_service;
 mod login;
+mod people;
 mod program;
 mod protection;
+mod proxy;
 mod runs;
 mod settings;
 pub mod site;
 pub mod tables;
+mod tls;

@@ -120,3 +120,127 @@ async fn the_first_start_tells_a_password_which_user_set_changes() {
             .contains("is no base path")
     );
 }
+
+/// A command's answer as JSON.
+fn json(data: &std::path::Path, arguments: &[&str]) -> serde_json::Value {
+    let output = command(data)
+        .args(arguments)
+        .arg("--json")
+        .output()
+        .unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{arguments:?}: {error}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn refused(data: &std::path::Path, arguments: &[&str]) -> String {
+    let output = command(data).args(arguments).output().unwrap();
+    assert!(!output.status.success(), "{arguments:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[tokio::test]
+async fn people_and_their_sessions_are_looked_after_by_command_while_the_server_runs() {
+    let data = tempfile::tempdir().unwrap();
+    assert!(set_password(data.path(), "admin", "long-enough-by-far\n"));
+    let (child, address, _lines) = serve(data.path(), &[]);
+    for _ in 0..2 {
+        assert_eq!(
+            log_in(&address, "long-enough-by-far").await,
+            StatusCode::SEE_OTHER
+        );
+    }
+    let sessions = json(data.path(), &["session", "list"]);
+    let first = sessions[0]["id"].as_str().unwrap();
+    assert_eq!(sessions.as_array().unwrap().len(), 2);
+    assert_eq!(
+        (&sessions[0]["account"], &sessions[0]["role"]),
+        (&"admin".into(), &"administer".into())
+    );
+    assert_eq!(json(data.path(), &["session", "revoke", first])["ended"], 1);
+    assert!(refused(data.path(), &["session", "revoke", first]).contains("no session"));
+    assert!(refused(data.path(), &["session", "revoke"]).contains("required"));
+    assert_eq!(
+        json(data.path(), &["session", "revoke", "--account", "admin"])["ended"],
+        1
+    );
+    assert!(
+        refused(data.path(), &["session", "revoke", "--account", "nobody"]).contains("no account")
+    );
+    assert_eq!(
+        json(data.path(), &["session", "revoke", "--all"])["ended"],
+        0
+    );
+
+    assert!(
+        refused(data.path(), &["user", "role", "admin", "view"])
+            .contains("nobody else administers")
+    );
+    assert!(refused(data.path(), &["user", "role", "admin", "own"]).contains("is no role"));
+    assert!(set_password(data.path(), "ann", "long-enough-by-far\n"));
+    assert_eq!(
+        json(data.path(), &["user", "role", "ann", "operate"])["role"],
+        "operate"
+    );
+    let users = json(data.path(), &["user", "list"]);
+    assert_eq!(
+        (&users[1]["account"], &users[1]["role"]),
+        (&"ann".into(), &"operate".into())
+    );
+    assert_eq!(
+        json(data.path(), &["user", "remove", "ann"])["removed"],
+        "ann"
+    );
+    assert!(refused(data.path(), &["user", "remove", "admin"]).contains("nobody else administers"));
+    terminate(child);
+}
+
+#[tokio::test]
+async fn a_certificate_is_read_again_when_the_server_is_told_so() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let data = tempfile::tempdir().unwrap();
+    let (cert, key) = (data.path().join("cert.pem"), data.path().join("key.pem"));
+    let renew = || {
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        std::fs::write(&cert, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let trusted = reqwest::Certificate::from_pem(made.cert.pem().as_bytes()).unwrap();
+        let client = Client::builder().no_proxy().tls_certs_only([trusted]);
+        client.build().unwrap()
+    };
+    let (cert_file, key_file) = (cert.to_str().unwrap(), key.to_str().unwrap());
+    assert!(refused(data.path(), &["serve", "--tls-cert", cert_file]).contains("--tls-key"));
+    assert!(
+        refused(
+            data.path(),
+            &["serve", "--tls-cert", cert_file, "--tls-key", key_file]
+        )
+        .contains("cert.pem")
+    );
+    let first = renew();
+    let (child, address, _lines) = serve(
+        data.path(),
+        &["--tls-cert", cert_file, "--tls-key", key_file],
+    );
+    assert!(address.starts_with("https://"), "{address}");
+    let health = format!("{address}health");
+    assert!(
+        first
+            .get(&health)
+            .send()
+            .await
+            .unwrap()
+            .status()
+            .is_success()
+    );
+    let second = renew();
+    assert!(second.get(&health).send().await.is_err());
+    let told = Command::new("kill")
+        .args(["-HUP", &child.id().to_string()])
+        .status();
+    assert!(told.unwrap().success());
+    while second.get(&health).send().await.is_err() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    terminate(child);
+}

@@ -155,8 +155,8 @@ impl Clock for Stopped {
 pub struct Site {
     pub store: Store,
     pub clock: Arc<Stopped>,
-    address: String,
-    client: Client,
+    pub address: String,
+    pub client: Client,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<std::io::Result<()>>,
     _folder: TempDir,
@@ -181,6 +181,16 @@ impl Site {
 
     /// With another add-on; its id is `guest`.
     pub async fn with(base: &str, manifest: &str, component: &[u8]) -> Self {
+        Self::serving(base, manifest, component, |server| server).await
+    }
+
+    /// With a server that is changed before it serves.
+    pub async fn serving(
+        base: &str,
+        manifest: &str,
+        component: &[u8],
+        change: impl FnOnce(Server) -> Server,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(Stopped::at(at(0)));
         let (data_dir, database_url) =
@@ -204,6 +214,7 @@ impl Site {
         let server = Server::bind(host, clock.clone(), "127.0.0.1:0", base.parse().unwrap())
             .await
             .unwrap();
+        let server = change(server);
         let address = server
             .admin_page()
             .unwrap()

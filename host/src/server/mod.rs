@@ -1,5 +1,11 @@
 //! `serve` as a whole: the pages on a listener and the scheduler beside them, until they are told to stop.
 
+mod listen;
+mod tls;
+
+pub use listen::ConnectionLimits;
+pub use tls::{Tls, TlsError};
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,6 +28,8 @@ pub struct Server {
     clock: Arc<dyn Clock>,
     base: BasePath,
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
+    limits: ConnectionLimits,
 }
 
 impl Server {
@@ -38,7 +46,24 @@ impl Server {
             clock,
             base,
             listener,
+            tls: None,
+            limits: ConnectionLimits::default(),
         })
+    }
+
+    /// Speaks TLS, and nothing else.
+    #[must_use]
+    pub fn encrypted(self, tls: Arc<Tls>) -> Self {
+        Self {
+            tls: Some(tls),
+            ..self
+        }
+    }
+
+    /// With other limits than the usual ones.
+    #[must_use]
+    pub fn limited(self, limits: ConnectionLimits) -> Self {
+        Self { limits, ..self }
     }
 
     pub fn address(&self) -> io::Result<SocketAddr> {
@@ -47,7 +72,9 @@ impl Server {
 
     /// Where people find the pages.
     pub fn admin_page(&self) -> io::Result<String> {
-        Ok(format!("http://{}{}/", self.address()?, self.base.as_str()))
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let (address, base) = (self.address()?, self.base.as_str());
+        Ok(format!("{scheme}://{address}{base}/"))
     }
 
     /// Serves until `stop` comes true. Runs of this process are asked to stop then: what is in flight is finished, and
@@ -66,9 +93,7 @@ impl Server {
                 // An error is the sender gone, which means the same.
                 let _ = told_pages.wait_for(|stop| *stop).await;
             };
-            axum::serve(self.listener, router)
-                .with_graceful_shutdown(stopped)
-                .await
+            listen::serve(self.listener, self.tls, self.limits, router, stopped).await
         };
         let mut serving = tokio::spawn(serving);
         tokio::select! {

@@ -1,0 +1,70 @@
+//! What there is behind the log-in, by the role that it needs. A new route goes into one of these three, and into the table of the
+//! test that tries all of them in every role.
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use super::{App, pages, protection, sessions};
+
+/// For everybody who is logged in: nothing here changes anything but the visitor's own sessions.
+pub fn viewing() -> Router<App> {
+    Router::new()
+        .route("/installations", get(pages::installations::show))
+        .route("/installations/{name}", get(pages::overview::show))
+        .route(
+            "/installations/{name}/jobs/{job}/form",
+            get(pages::job::show),
+        )
+        .route("/installations/{name}/settings", get(pages::settings::show))
+        .route("/installations/{name}/mappings", get(pages::mappings::show))
+        .route("/installations/{name}/activity", get(pages::activity::show))
+        .route(
+            "/installations/{name}/activity/{format}",
+            get(pages::activity::download),
+        )
+        .route("/installations/{name}/runs", get(pages::runs::show))
+        .route("/installations/{name}/pages/{page}", get(pages::rows::show))
+        .route(
+            "/installations/{name}/pages/{page}/csv",
+            get(pages::rows::download),
+        )
+        .route("/runs/{run}", get(pages::run::show))
+        .route("/runs/{run}/live", get(pages::run::live))
+        .route(
+            "/runs/{run}/reports/{report}/csv",
+            get(pages::run::download),
+        )
+        .route("/sessions", get(sessions::show))
+        .route("/sessions/{session}/revoke", post(sessions::revoke))
+        .layer(protection::short_bodies())
+}
+
+/// What costs the services requests, writes to them, or decides what will be written.
+pub fn operating() -> Router<App> {
+    let short = Router::new()
+        .route("/installations/{name}/check", post(pages::overview::check))
+        .route(
+            "/installations/{name}/mappings",
+            post(pages::mappings::save),
+        )
+        .route("/runs/{run}/stop", post(pages::run::stop))
+        .layer(protection::short_bodies());
+    let with_texts = Router::new()
+        .route("/installations/{name}/jobs/{job}", post(pages::job::start))
+        .route(
+            "/installations/{name}/pages/{page}/act",
+            post(pages::act::submit),
+        )
+        .layer(protection::long_bodies());
+    short.merge(with_texts)
+}
+
+/// Settings, which hold credentials and where they go.
+pub fn administering() -> Router<App> {
+    Router::new()
+        .route(
+            "/installations/{name}/settings",
+            post(pages::settings::save),
+        )
+        .layer(protection::short_bodies())
+}
