@@ -193,7 +193,10 @@ pub fn main() -> ExitCode {
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+    // What an add-on told may be in it. Lists of problems have a line each.
+    let told = format!("{error:#}");
+    let lines: Vec<String> = told.lines().map(output::printable).collect();
+    eprintln!("error: {}", lines.join("\n"));
     ExitCode::FAILURE
 }
 

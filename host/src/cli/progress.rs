@@ -45,7 +45,7 @@ pub async fn follow(host: &Host, run: RunId) -> Result<()> {
         bar.set_message(if now.stop_requested {
             "stopping".to_owned()
         } else {
-            progress.stage
+            printable(&progress.stage)
         });
         bar.set_length(progress.total);
         bar.set_position(progress.done);

@@ -125,7 +125,11 @@ impl Egress {
         if let Some(client) = clients.get(&(reach, secure)) {
             return Ok(client.clone());
         }
-        let client = new_client(reach, secure).map_err(|error| {
+        let resolver = FilteredResolver {
+            reach,
+            names: SystemNames,
+        };
+        let client = new_client(resolver, secure).map_err(|error| {
             Broken::Unreachable(format!(
                 "no TLS client can be made ({}); install the package ca-certificates",
                 story(&error)
@@ -136,7 +140,10 @@ impl Egress {
     }
 }
 
-fn new_client(reach: Reach, secure: bool) -> reqwest::Result<Client> {
+fn new_client(
+    resolver: FilteredResolver<impl Resolve + 'static>,
+    secure: bool,
+) -> reqwest::Result<Client> {
     // An error means that a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = Client::builder()
@@ -147,7 +154,7 @@ fn new_client(reach: Reach, secure: bool) -> reqwest::Result<Client> {
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .tls_version_min(tls::Version::TLS_1_2)
-        .dns_resolver(Arc::new(FilteredResolver(reach)));
+        .dns_resolver(Arc::new(resolver));
     // Without TLS no certificates are needed, and a bare machine has none.
     if secure {
         builder.https_only(true).build()
@@ -216,7 +223,25 @@ fn story(error: &reqwest::Error) -> String {
         .map_or_else(String::new, ToString::to_string)
 }
 
-struct FilteredResolver(Reach);
+/// What names lead to, as this machine knows it.
+struct SystemNames;
+
+impl Resolve for SystemNames {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let found: Vec<SocketAddr> = found.collect();
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Lets through what the connection may reach of that to which a name leads. It is asked for every connection that is made, and its
+/// answer is what is connected to.
+struct FilteredResolver<N> {
+    reach: Reach,
+    names: N,
+}
 
 #[derive(Debug)]
 struct OutOfReach;
@@ -229,12 +254,12 @@ impl fmt::Display for OutOfReach {
 
 impl Error for OutOfReach {}
 
-impl Resolve for FilteredResolver {
+impl<N: Resolve> Resolve for FilteredResolver<N> {
     fn resolve(&self, name: Name) -> Resolving {
-        let reach = self.0;
+        let reach = self.reach;
+        let found = self.names.resolve(name);
         Box::pin(async move {
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found: Vec<SocketAddr> = found.await?.collect();
             let permitted: Vec<_> = found
                 .iter()
                 .copied()
@@ -245,5 +270,53 @@ impl Resolve for FilteredResolver {
             }
             Ok(Box::new(permitted.into_iter()) as Addrs)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::io::ErrorKind;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// A name that leads elsewhere each time it is asked for.
+    #[derive(Clone)]
+    struct Rebinding(Arc<Mutex<VecDeque<Vec<SocketAddr>>>>);
+
+    impl Resolve for Rebinding {
+        fn resolve(&self, _: Name) -> Resolving {
+            let next = self.0.lock().unwrap().pop_front().unwrap();
+            Box::pin(async move { Ok(Box::new(next.into_iter()) as Addrs) })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_turns_into_an_internal_address_is_not_connected_to() {
+        let inside = TcpListener::bind("127.0.0.1:0").unwrap();
+        inside.set_nonblocking(true).unwrap();
+        let port = inside.local_addr().unwrap().port();
+        let public = SocketAddr::from(([8, 8, 8, 8], 0));
+        let internal = SocketAddr::from(([127, 0, 0, 1], 0));
+        let answers = VecDeque::from([vec![internal, public], vec![internal]]);
+        let names = Rebinding(Arc::new(Mutex::new(answers)));
+        let resolver = || FilteredResolver {
+            reach: Reach::Public,
+            names: names.clone(),
+        };
+        let asked = resolver().resolve("books.example".parse().unwrap());
+        let found: Vec<SocketAddr> = asked.await.unwrap().collect();
+        assert_eq!(found, [public], "one good address lets no other through");
+
+        let client = new_client(resolver(), false).unwrap();
+        let answer = client
+            .get(format!("http://books.example:{port}/"))
+            .send()
+            .await;
+        let error = broken(answer.unwrap_err());
+        assert!(matches!(error, Broken::Forbidden), "{error:?}");
+        assert_eq!(inside.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+        assert!(names.0.lock().unwrap().is_empty(), "it was asked again");
     }
 }

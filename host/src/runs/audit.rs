@@ -47,6 +47,11 @@ pub enum AuditError {
          the add-on against that version"
     )]
     OtherVersion { import: String },
+    #[error(
+        "the component exports `{export}`, and this host calls {INTERFACE} {INTERFACE_VERSION}: update the host, or build \
+         the add-on against that version"
+    )]
+    OtherEntry { export: String },
     #[error("the component exports no `{INTERFACE}/{ENTRY}` that this host can call")]
     NoEntry,
     #[error("the component does not fit {INTERFACE} {INTERFACE_VERSION}: {0}")]
@@ -69,8 +74,18 @@ pub fn admit(
     for (import, _) in kind.imports(engine) {
         check_import(import)?;
     }
-    if !kind.exports(engine).any(|(export, _)| is_entry(export)) {
-        return Err(AuditError::NoEntry);
+    let entry = kind.exports(engine).find_map(|(export, _)| {
+        let version = entry_version(export)?;
+        Some((export, version))
+    });
+    match entry {
+        None => return Err(AuditError::NoEntry),
+        Some((_, version)) if is_offered(&version) => {}
+        Some((export, _)) => {
+            return Err(AuditError::OtherEntry {
+                export: export.to_owned(),
+            });
+        }
     }
     let misfit = |error: wasmtime::Error| AuditError::Misfit(format!("{error:#}"));
     SyncAddonPre::new(linker.instantiate_pre(component).map_err(misfit)?).map_err(misfit)
@@ -94,27 +109,26 @@ fn check_import(import: &str) -> Result<(), AuditError> {
     if package != INTERFACE {
         return Err(foreign());
     }
-    let fits =
-        |version: Version| version.major == INTERFACE_VERSION.major && version <= INTERFACE_VERSION;
     match interface
         .split_once('@')
         .and_then(|(_, version)| Version::parse(version).ok())
     {
-        Some(version) if fits(version.clone()) => Ok(()),
+        Some(version) if is_offered(&version) => Ok(()),
         _ => Err(AuditError::OtherVersion {
             import: import.to_owned(),
         }),
     }
 }
 
-fn is_entry(export: &str) -> bool {
-    let Some((package, interface)) = export.split_once('/') else {
-        return false;
-    };
-    let Some((name, version)) = interface.split_once('@') else {
-        return false;
-    };
-    package == INTERFACE
-        && name == ENTRY
-        && Version::parse(version).is_ok_and(|version| version.major == INTERFACE_VERSION.major)
+fn is_offered(version: &Version) -> bool {
+    version.major == INTERFACE_VERSION.major && *version <= INTERFACE_VERSION
+}
+
+/// The version of the entry that an export is; none: it is another thing.
+fn entry_version(export: &str) -> Option<Version> {
+    let (package, interface) = export.split_once('/')?;
+    let (name, version) = interface.split_once('@')?;
+    (package == INTERFACE && name == ENTRY)
+        .then(|| Version::parse(version).ok())
+        .flatten()
 }

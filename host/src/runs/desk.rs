@@ -230,7 +230,7 @@ impl Services {
                 installation = installation.name,
                 level = line.level,
                 "{}",
-                line.message
+                line.message.escape_debug()
             );
         }
         answered.unwrap_or_else(|_| {

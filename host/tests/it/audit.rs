@@ -92,6 +92,17 @@ async fn foreign_imports_and_other_versions_are_refused_by_name() {
             "{error}"
         );
     }
+    for version in ["1.1.0", "2.0.0", "0.9.0"] {
+        let entry = format!("splynx:addon/addon@{version}");
+        let text = format!(r#"(component (instance $entry) (export "{entry}" (instance $entry)))"#);
+        let error = refusal(&wat::parse_str(text).unwrap()).await.to_string();
+        assert!(
+            error.contains(&entry)
+                && error.contains("calls splynx:addon 1.0.0")
+                && error.contains("update the host"),
+            "{error}"
+        );
+    }
     // WASI that the standard library drags in is admitted, and the entry is looked for next.
     let wasi =
         wat::parse_str(r#"(component (import "wasi:cli/environment@0.2.6" (instance)))"#).unwrap();

@@ -304,6 +304,11 @@ async fn what_cannot_be_is_answered_with_a_reason_and_the_exit_code_says_so() {
         let error = program.error(&arguments);
         assert!(error.contains(says), "{arguments:?}: {error}");
     }
+    let told = program.error(&["runs", "no\u{1b}[2Jbody"]);
+    assert!(
+        told.contains("no [2Jbody") && !told.contains('\u{1b}'),
+        "nobody else speaks to the terminal: {told:?}"
+    );
 }
 
 #[test]
