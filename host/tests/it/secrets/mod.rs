@@ -5,207 +5,26 @@
 //! to the service that it is for.
 
 mod canary;
+mod program;
+mod service;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use addon_host::settings::{Settings, validate};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::{Client, Method, StatusCode, redirect};
-use serde_json::json;
 use sqlx::{AssertSqlSafe, Row};
 
 use self::canary::{Canaries, secret};
+use self::program::{Browser, Program, serve};
+use self::service::{JOBS, SECRETS, manifest, reply};
 use crate::fixtures::{Database, on_both_databases};
 use crate::guest::{built, package};
 use crate::rig::{BASIC, Rig};
-use crate::service::{Reply, Seen, Service, answer};
+use crate::service::Service;
 
 on_both_databases!(no_secret_is_found_outside_its_place_after_a_busy_life);
-
-const JOBS: [&str; 9] = [
-    "echo", "error", "moved", "cut", "drop", "late", "trap", "fail", "refuse",
-];
-
-const SECRETS: [&str; 6] = [
-    "password",
-    "api_key",
-    "token_key",
-    "token_secret",
-    "sign_secret",
-    "hook_secret",
-];
-
-/// The manifest of `spy.wat`: one connection for each way of proving, and one that proves nothing.
-fn manifest() -> String {
-    let connection = |id: &str, auth: &str| {
-        format!(
-            "[connections.{id}]\nbase_url = \"{{url}}{id}/\"\nhosts = [\"{{url}}\"]\nprivate_addresses = true\nauth = [{auth}]\n\
-             counted_by = [\"login\"]\nper_minute = 6000\nburst = 100\ntimeout_seconds = 2\nparallel = 1\n"
-        )
-    };
-    let connections = [
-        connection(
-            "basic",
-            r#"{ type = "basic", user = "login", password = "password" }, { type = "query-key", name = "apikey", value = "{{{api_key}}}" }"#,
-        ),
-        connection(
-            "token",
-            r#"{ type = "splynx-token", key = "token_key", secret = "token_secret" }"#,
-        ),
-        connection(
-            "signs",
-            r#"{ type = "splynx-signature", key = "token_key", secret = "sign_secret" }"#,
-        ),
-        connection("dump", ""),
-    ];
-    let setting = |key: &str, kind: &str| {
-        format!("[[settings]]\nkey = \"{key}\"\ntitle = \"{key}\"\ntype = \"{kind}\"\n")
-    };
-    let settings = SECRETS.map(|key| setting(key, "secret")).concat();
-    let jobs = JOBS.map(|job| {
-        format!("[[jobs]]\nid = \"{job}\"\ntitle = \"{job}\"\noptions = [{{ key = \"event\", title = \"Events\", type = \"long-text\" }}]\n")
-    });
-    format!(
-        r#"[addon]
-id = "spy"
-version = "1.0.0"
-title = "Spy"
-interface = "splynx:addon@1.0.0"
-component = "guest.wasm"
-state = 1
-{connections}
-{url}{login}{number}{settings}
-{jobs}
-[[hooks]]
-id = "told"
-title = "Told"
-signature = {{ scheme = "hmac-sha1", header = "X-Signature", secret = "hook_secret" }}
-job = "echo"
-flood_job = "echo"
-[[pages]]
-id = "outbox"
-title = "Waiting"
-columns = ["Kind"]
-[[reports]]
-id = "plan"
-title = "Plan"
-columns = ["Told"]
-"#,
-        connections = connections.concat(),
-        url = setting("url", "url"),
-        login = setting("login", "text"),
-        number = setting("every", "number"),
-        jobs = jobs.concat(),
-    )
-}
-
-/// What a service that means no good, or has a debug mode, says to a request: all that it was sent, in every form it knows.
-fn gossip(seen: &Seen, secrets: &[(String, String)]) -> String {
-    let mut text = format!("marker {}\n", seen.line);
-    for (name, value) in &seen.headers {
-        text.push_str(&format!("{name}: {value}\n"));
-        let decoded = value
-            .strip_prefix("Basic ")
-            .and_then(|text| STANDARD.decode(text).ok());
-        text.push_str(&String::from_utf8_lossy(&decoded.unwrap_or_default()));
-    }
-    let was_sent = |secret: &str| seen.headers.iter().any(|(_, value)| value.contains(secret));
-    for (name, secret) in secrets {
-        // The secrets of its accounts it knows anyhow; a token while it is used.
-        if !SECRETS.contains(&name.as_str()) && !was_sent(secret) {
-            continue;
-        }
-        let pair = STANDARD.encode(format!("ann:{secret}"));
-        let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-        let (json, hex, alone) = (json!(secret), hex::encode(secret), STANDARD.encode(secret));
-        let (upper, lower) = (secret.to_uppercase(), secret.to_lowercase());
-        text.push_str(&format!(
-            "{secret} {pair} {encoded} {json} {hex} {alone} {upper} {lower}\n"
-        ));
-    }
-    text
-}
-
-fn reply(seen: &Seen, secrets: &[(String, String)]) -> Reply {
-    let path = seen
-        .line
-        .split(' ')
-        .nth(1)
-        .unwrap()
-        .split('?')
-        .next()
-        .unwrap();
-    let told = gossip(seen, secrets);
-    let with = |status: u16, name: &'static str| Reply::Answer {
-        status,
-        headers: vec![(name, told.replace('\n', " "))],
-        body: told.clone(),
-    };
-    match path.rsplit('/').next().unwrap() {
-        "tokens" => {
-            let token = &secrets.iter().find(|(name, _)| name == "issued").unwrap().1;
-            answer(
-                200,
-                json!({ "access_token": token, "refresh_token": token }).to_string(),
-            )
-        }
-        "dump" => answer(200, ""),
-        "error" => with(500, "x-debug"),
-        "moved" => with(302, "location"),
-        "refuse" => with(401, "www-authenticate"),
-        "cut" => Reply::Truncate,
-        "drop" => Reply::Drop,
-        "late" => Reply::Late(Duration::from_secs(4)),
-        _ => with(200, "x-request"),
-    }
-}
-
-/// The program with its log at the finest level. What it says, and whether it worked.
-struct Program<'a> {
-    data: &'a Path,
-    url: &'a str,
-    outputs: Mutex<Vec<(String, Vec<u8>)>>,
-}
-
-impl Program<'_> {
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_addon-host"));
-        command
-            .arg("--data")
-            .arg(self.data)
-            .args(["--database", self.url])
-            .args(arguments)
-            .env_remove("ADDON_HOST_MASTER_KEY_FILE")
-            .env("RUST_LOG", "trace")
-            .env("RUST_BACKTRACE", "full")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command
-    }
-
-    fn run(&self, arguments: &[&str], input: &str) -> bool {
-        let mut child = self.command(arguments).spawn().unwrap();
-        // Some end without reading it.
-        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-        let output = child.wait_with_output().unwrap();
-        let command = arguments[..arguments.len().min(3)].join(" ");
-        self.keep(format!("output of {command}"), output.stdout);
-        self.keep(format!("log of {command}"), output.stderr);
-        output.status.success()
-    }
-
-    fn keep(&self, name: String, output: Vec<u8>) {
-        self.outputs.lock().unwrap().push((name, output));
-    }
-}
 
 async fn no_secret_is_found_outside_its_place_after_a_busy_life(database: Database) {
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -216,6 +35,8 @@ async fn no_secret_is_found_outside_its_place_after_a_busy_life(database: Databa
         "login_password",
         "wrong_password",
         "database_password",
+        "service_password",
+        "second_factor",
     ];
     for name in SECRETS.iter().chain(&others) {
         let value = secret(&name.replace('_', ""));
@@ -272,6 +93,16 @@ async fn no_secret_is_found_outside_its_place_after_a_busy_life(database: Databa
         let arguments = ["settings", "isp", "set-secret", wrong];
         assert!(!program.run(&arguments, &value("password")), "{wrong}");
     }
+    let admit = [
+        "user",
+        "admit",
+        "isp",
+        "--connection",
+        "signs",
+        "--role",
+        "boss=administer",
+    ];
+    assert!(program.run(&admit, ""));
     let foreign = format!(
         "postgres://ann:{}@127.0.0.1:1/nothing",
         hex::encode(value("database_password"))
@@ -428,100 +259,6 @@ async fn tables(database: &Database) -> Vec<(String, Vec<u8>)> {
     tables
 }
 
-/// `serve`, with what it logs.
-struct Server<'a> {
-    program: &'a Program<'a>,
-    child: Child,
-    address: String,
-    log: Option<JoinHandle<Vec<u8>>>,
-}
-
-fn serve<'a>(program: &'a Program<'a>) -> Server<'a> {
-    let mut child = program
-        .command(&["serve", "--listen", "127.0.0.1:0"])
-        .spawn()
-        .unwrap();
-    let mut log = child.stderr.take().unwrap();
-    // Read at once, or the pipe would be full.
-    let log = std::thread::spawn(move || {
-        let mut text = Vec::new();
-        log.read_to_end(&mut text).unwrap();
-        text
-    });
-    let mut line = String::new();
-    let mut output = BufReader::new(child.stdout.take().unwrap());
-    output.read_line(&mut line).unwrap();
-    let address = line.trim().strip_prefix("admin page: ").unwrap();
-    Server {
-        program,
-        child,
-        address: address.trim_end_matches('/').to_owned(),
-        log: Some(log),
-    }
-}
-
-impl Server<'_> {
-    fn stop(mut self) {
-        let id = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &id]).status().unwrap();
-        assert!(self.child.wait().unwrap().success());
-        let log = self.log.take().unwrap().join().unwrap();
-        assert!(log.len() > 10_000, "the log is at its finest level");
-        self.program.keep("log of the server".to_owned(), log);
-    }
-}
-
-/// A person at the admin pages. Everything that comes back is kept, but for the cookie.
-struct Browser<'a> {
-    program: &'a Program<'a>,
-    client: Client,
-    address: String,
-    cookie: String,
-}
-
-impl Browser<'_> {
-    async fn send(
-        &mut self,
-        method: Method,
-        path: &str,
-        header: (&str, &str),
-        body: String,
-    ) -> StatusCode {
-        let request = self
-            .client
-            .request(method.clone(), format!("{}{path}", self.address))
-            .header("cookie", &self.cookie)
-            .header(header.0, header.1);
-        let answer = request.body(body).send().await.unwrap();
-        let status = answer.status();
-        let mut kept = String::new();
-        for (name, value) in answer.headers() {
-            let value = value.to_str().unwrap();
-            if name == "set-cookie" {
-                self.cookie = value.split(';').next().unwrap().to_owned();
-            } else {
-                kept.push_str(&format!("{name}: {value}\n"));
-            }
-        }
-        kept.push_str(&answer.text().await.unwrap());
-        self.program
-            .keep(format!("{status} {method} {path}"), kept.into_bytes());
-        status
-    }
-
-    async fn get(&mut self, path: &str) -> StatusCode {
-        self.send(Method::GET, path, ("accept", "text/html"), String::new())
-            .await
-    }
-
-    async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> StatusCode {
-        let mut body = url::form_urlencoded::Serializer::new(String::new());
-        body.extend_pairs(form);
-        let kind = ("content-type", "application/x-www-form-urlencoded");
-        self.send(Method::POST, path, kind, body.finish()).await
-    }
-}
-
 /// What people do at the pages, and services at the hook, rightly and wrongly.
 async fn browse(
     browser: &mut Browser<'_>,
@@ -545,8 +282,25 @@ async fn browse(
     assert_eq!(confused.status(), StatusCode::UNAUTHORIZED);
     let form = [("account", "ann"), ("password", right.as_str())];
     assert_eq!(browser.post("/login", &form).await, StatusCode::SEE_OTHER);
-    let token = browser.cookie.split_once('=').unwrap().1.to_owned();
-    canaries.add("session token", &token);
+    let token = |browser: &Browser<'_>| browser.cookie.split_once('=').unwrap().1.to_owned();
+    canaries.add("session token", &token(browser));
+    // By the word of a service, whose key was refused before and is entered again.
+    let (right, code, key) = (
+        value("service_password"),
+        value("second_factor"),
+        value("sign_secret"),
+    );
+    browser
+        .post("/installations/isp/settings", &[("sign_secret", &key)])
+        .await;
+    for (name, status) in [
+        ("nobody@isp", StatusCode::UNAUTHORIZED),
+        ("ann@isp", StatusCode::SEE_OTHER),
+    ] {
+        let form = [("account", name), ("password", &right), ("code", &code)];
+        assert_eq!(browser.post("/login", &form).await, status);
+    }
+    canaries.add("another session token", &token(browser));
     let password = value("password");
     for form in [
         [("password", password.as_str()), ("every", "no number")],
