@@ -22,7 +22,7 @@ pub type GuestLinker = Linker<Guest>;
 const TICK: Duration = Duration::from_millis(10);
 
 /// Most entries of a guest's tables of functions.
-const LARGEST_TABLE: usize = 100_000;
+pub(super) const LARGEST_TABLE: usize = 100_000;
 
 /// Most core instances, memories and tables of one component; the toolchains make a handful.
 const MOST_PARTS: usize = 100;
@@ -139,6 +139,11 @@ pub struct Memory {
     most: usize,
 }
 
+/// The guest asked for a larger table than it may have.
+#[derive(Debug, thiserror::Error)]
+#[error("a table of more than {LARGEST_TABLE} entries was asked for")]
+pub struct LargeTable;
+
 /// The guest asked for more memory than it may have.
 #[derive(Debug, thiserror::Error)]
 #[error("more than {most} bytes of memory were asked for")]
@@ -176,7 +181,10 @@ impl ResourceLimiter for Memory {
         desired: usize,
         _: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= LARGEST_TABLE)
+        if desired > LARGEST_TABLE {
+            return Err(LargeTable.into());
+        }
+        Ok(true)
     }
 
     fn instances(&self) -> usize {

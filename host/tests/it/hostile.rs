@@ -105,6 +105,28 @@ const STORAGE_FLOOD: &str = r#"
       (br_if $on (i32.eqz (i32.load8_u (i32.const 256)))))
     (return (call $failed (i32.const 264)))"#;
 
+/// Reports sixty rows again and again.
+const REPORT_FLOOD: &str = r#"
+    (i32.store (i32.const 1024) (i32.const 16)) (i32.store (i32.const 1028) (i32.const 8))
+    (loop $fill
+      (i32.store (i32.add (i32.const 2048) (i32.mul (local.get $n) (i32.const 24))) (i32.const 16))
+      (i32.store (i32.add (i32.const 2052) (i32.mul (local.get $n) (i32.const 24))) (i32.const 8))
+      (i32.store (i32.add (i32.const 2056) (i32.mul (local.get $n) (i32.const 24))) (i32.const 1024))
+      (i32.store (i32.add (i32.const 2060) (i32.mul (local.get $n) (i32.const 24))) (i32.const 1))
+      (local.set $n (i32.add (local.get $n) (i32.const 1)))
+      (br_if $fill (i32.lt_u (local.get $n) (i32.const 60))))
+    (loop $on
+      (call $report (i32.const 32) (i32.const 7) (i32.const 2048) (i32.const 60) (i32.const 256))
+      (br_if $on (i32.eqz (i32.load8_u (i32.const 256)))))
+    (return (call $failed (i32.const 264)))"#;
+
+/// Commits thirty empty activities again and again.
+const ACTIVITY_FLOOD: &str = r#"
+    (loop $on
+      (call $commit (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 1600) (i32.const 30) (i32.const 256))
+      (br_if $on (i32.eqz (i32.load8_u (i32.const 256)))))
+    (return (call $failed (i32.const 264)))"#;
+
 /// Ends with this state (address and length) and a list of counts of this length.
 fn outcome(state: i64, length: i64, counts: i64) -> String {
     format!(
@@ -121,7 +143,7 @@ fn harms() -> Vec<Harm> {
         ..harm(
             "a table without end",
             "(loop $on (br_if $on (i32.ne (table.grow $many (ref.null func) (i32.const 10000)) (i32.const -1)))) unreachable",
-            ("crashed", "unreachable"),
+            ("table-limit", "more than 100000 entries"),
         )
     };
     let stack = Harm {
@@ -174,6 +196,16 @@ fn harms() -> Vec<Harm> {
             "storage without end",
             STORAGE_FLOOD,
             ("full", "storage is full (1048576 bytes)"),
+        ),
+        harm(
+            "a report without end",
+            REPORT_FLOOD,
+            ("limit", "report-rows"),
+        ),
+        harm(
+            "activities without end",
+            ACTIVITY_FLOOD,
+            ("limit", "activities"),
         ),
         harm(
             "a text from outside its memory",
@@ -276,6 +308,12 @@ fn harms() -> Vec<Harm> {
     ]
 }
 
+/// The manifest, with a report.
+fn reporting(version: &str) -> String {
+    let report = "[[reports]]\nid = \"company\"\ntitle = \"Report\"\ncolumns = [\"One\"]\n";
+    format!("{}\n{report}", manifest(version, 1))
+}
+
 fn told(outcome: &Outcome) -> (&str, &str) {
     outcome
         .why
@@ -311,6 +349,8 @@ async fn whatever_a_component_does_ends_its_own_run_and_nothing_else() {
         ("call-mib", 1),
         ("stored-mib", 1),
         ("log-lines", 10),
+        ("report-rows", 100),
+        ("activities", 100),
     ];
     let limits = limits.map(|(name, value)| (name.to_owned(), value));
     host.store()
@@ -359,7 +399,7 @@ async fn whatever_a_component_does_ends_its_own_run_and_nothing_else() {
     for harm in harms() {
         version += 1;
         let component = built(&scripted(&harm.body, &harm.parts, harm.allocating));
-        let packed = package(&manifest(&format!("1.0.{version}"), 1), &component);
+        let packed = package(&reporting(&format!("1.0.{version}")), &component);
         host.install_package(&packed, Terms::DEVELOPMENT, "ann")
             .await
             .unwrap_or_else(|error| panic!("{}: {error}", harm.name));
@@ -396,6 +436,10 @@ async fn whatever_a_component_does_ends_its_own_run_and_nothing_else() {
         );
         let lines = host.store().log_lines(id, 0, 1000).await.unwrap();
         assert!(lines.len() <= 11, "{}: {} lines", harm.name, lines.len());
+        if harm.name == "a log without end" {
+            let last = lines.last().map(|row| row.line.message.as_str());
+            assert!(lines.len() == 11 && last.is_some_and(|text| text.contains("more lines")));
+        }
         let lease = host
             .store()
             .lease_holder("hostile", clock.now())
