@@ -229,6 +229,47 @@ async fn what_is_stored_is_shown_to_people_and_programs() {
 }
 
 #[tokio::test]
+async fn limits_are_set_for_all_or_for_one_and_an_empty_value_takes_them_back() {
+    let folder = tempfile::tempdir().unwrap();
+    lived_in(folder.path()).await;
+    let cli = Program {
+        data: folder.path(),
+    };
+    cli.text(&["limits", "set", "cpu-seconds=120"]);
+    let set = ["limits", "isp", "set", "stored-mib=512", "cpu-seconds=30"];
+    cli.text(&set);
+    let limit = |name: &str| cli.json(&["limits", "isp"])[name].clone();
+    let cpu = limit("cpu-seconds");
+    assert_eq!(
+        (&cpu["value"], &cpu["otherwise"]),
+        (&json!(30), &json!(120))
+    );
+    assert_eq!(limit("stored-mib")["value"], 512);
+    assert!(cli.text(&["limits", "isp"]).contains("otherwise 120"));
+    cli.text(&["limits", "isp", "set", "cpu-seconds="]);
+    assert_eq!(limit("cpu-seconds")["value"], 120);
+    assert_eq!(cli.json(&["limits"])["stored-mib"]["value"], 4096);
+    for (arguments, complaint) in [
+        (
+            &["limits", "isp", "set", "cpu-seconds=0"][..],
+            "from 1 to 86400",
+        ),
+        (
+            &["limits", "isp", "set", "cpu-seconds=soon"],
+            "a whole number",
+        ),
+        (
+            &["limits", "isp", "set", "patience=5"],
+            "there are run-seconds",
+        ),
+        (&["limits", "nobody"], "nobody"),
+    ] {
+        let error = cli.error(arguments);
+        assert!(error.contains(complaint), "{arguments:?}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_is_answered_with_a_reason_and_the_exit_code_says_so() {
     let folder = tempfile::tempdir().unwrap();
     lived_in(folder.path()).await;
