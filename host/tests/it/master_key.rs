@@ -395,8 +395,27 @@ async fn a_rotation_that_is_killed_at_any_moment_leaves_secrets_that_open() {
     let shown: serde_json::Value = serde_json::from_slice(&named.stdout).unwrap();
     assert_eq!(
         (&shown["in_use"], &shown["found"]),
-        (&last.into(), &true.into())
+        (&last.as_str().into(), &true.into())
     );
+    // A backup says which key it needs, and a restore whether that is there.
+    let backup = data.join("backup");
+    let json = |command: &mut Command| -> serde_json::Value {
+        let output = command.arg("--json").output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{error}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let taken = json(program(&data).arg("backup").arg(&backup));
+    assert_eq!(taken["needs_master_key"], last.as_str());
+    for found in [false, true] {
+        let there = tempfile::tempdir().unwrap();
+        let mut command = program(there.path());
+        command.arg("restore").arg(&backup);
+        if found {
+            command.arg("--master-key-file").arg(&elsewhere);
+        }
+        assert_eq!(json(&mut command)["master_key_found"], found);
+    }
     let lost = program(&data)
         .args(["master-key", "show"])
         .output()
