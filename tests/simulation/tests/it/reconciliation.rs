@@ -185,10 +185,18 @@ impl Spoiling {
     }
 }
 
+/// `RECONCILED_PROVIDER=large` takes a build with optimisations, much memory and some time.
+fn providers() -> Vec<(Size, u64)> {
+    match std::env::var("RECONCILED_PROVIDER") {
+        Ok(size) => vec![(size.parse().expect("a size"), 5)],
+        Err(_) => vec![(Size::Small, 3), (Size::Small, 4), (Size::Medium, 5)],
+    }
+}
+
 /// Differences of every class and kind are each told once; a company in step has none but what is held, and that with its reason.
 #[test]
 fn each_difference_is_found_once_and_nothing_else_is() {
-    for (size, seed) in [(Size::Small, 3), (Size::Small, 4), (Size::Medium, 5)] {
+    for (size, seed) in providers() {
         let isp = Isp::seeded(size, seed);
         let mut installation = Installation::new(&isp, false);
         installation.set("make_names_unique", "on");
@@ -210,7 +218,7 @@ fn each_difference_is_found_once_and_nothing_else_is() {
         let after = reconcile(&mut installation);
         let found: Findings = after.difference(&before).cloned().collect();
         assert_eq!(found, expected, "{size:?} {seed}");
-        if size == Size::Medium {
+        if size != Size::Small {
             assert_eq!(expected.len(), SPOILINGS.len() * 3 - 1);
         }
         assert!(before.is_subset(&after));
