@@ -33,6 +33,9 @@ pub struct Serve {
     /// The certificate's private key (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Answers monitors (Prometheus) at this address, without a log-in; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT")]
+    metrics: Option<String>,
 }
 
 impl Serve {
@@ -57,12 +60,21 @@ impl Serve {
             server = server.encrypted(tls.clone());
             reload_when_told(tls.clone())?;
         }
+        if let Some(listen) = &self.metrics {
+            server = server
+                .measured(listen)
+                .await
+                .with_context(|| format!("monitors cannot be answered on {listen}"))?;
+        }
         // Only now, or a port that is taken would swallow the password.
         let account = first_account(&store, clock.now()).await?;
         // Before anybody is told that there is a server to stop.
         let interrupted = interruption()?;
         let mut terminal = std::io::stdout();
         writeln!(terminal, "admin page: {}", server.admin_page()?)?;
+        if let Some(page) = server.metrics_page()? {
+            writeln!(terminal, "metrics: {page}")?;
+        }
         if let Some((name, password)) = account {
             writeln!(
                 terminal,

@@ -1,6 +1,7 @@
 //! `serve` as a whole: the pages on a listener and the scheduler beside them, until they are told to stop.
 
 mod listen;
+mod metrics;
 mod tls;
 
 pub use listen::ConnectionLimits;
@@ -30,6 +31,8 @@ pub struct Server {
     listener: TcpListener,
     tls: Option<Arc<Tls>>,
     limits: ConnectionLimits,
+    /// Where monitors are answered.
+    metrics: Option<TcpListener>,
 }
 
 impl Server {
@@ -48,6 +51,7 @@ impl Server {
             listener,
             tls: None,
             limits: ConnectionLimits::default(),
+            metrics: None,
         })
     }
 
@@ -64,6 +68,19 @@ impl Server {
     #[must_use]
     pub fn limited(self, limits: ConnectionLimits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// Answers monitors as well, at an address of their own.
+    pub async fn measured(self, listen: &str) -> io::Result<Self> {
+        let metrics = Some(TcpListener::bind(listen).await?);
+        Ok(Self { metrics, ..self })
+    }
+
+    /// Where monitors are answered, if anywhere.
+    pub fn metrics_page(&self) -> io::Result<Option<String>> {
+        let listener = self.metrics.as_ref();
+        let address = listener.map(TcpListener::local_addr).transpose()?;
+        Ok(address.map(|address| format!("http://{address}/metrics")))
     }
 
     pub fn address(&self) -> io::Result<SocketAddr> {
@@ -86,6 +103,15 @@ impl Server {
             self.clock.clone(),
             told.clone(),
         ));
+        if let Some(listener) = self.metrics {
+            let router = metrics::router(self.host.clone());
+            let mut told = told.clone();
+            let stopped = async move {
+                let _ = told.wait_for(|stop| *stop).await;
+            };
+            // Ends with the server; monitors need no patience.
+            tokio::spawn(listen::serve(listener, None, self.limits, router, stopped));
+        }
         let router = web::router(App::new(self.host.clone(), self.clock, self.base));
         let mut told_pages = told;
         let serving = async move {

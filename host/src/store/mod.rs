@@ -51,7 +51,7 @@ pub use login_sources::LoginSource;
 pub use master_key::{ResealError, StoredKey};
 pub use reports::{LogLine, LogRow, ReportRow};
 pub use restore::{Restored, restore};
-pub use runs::{Failure, NewRun, Outcome, Progress, Run, RunId, RunState, Trigger};
+pub use runs::{Failure, NewRun, Outcome, Progress, Run, RunId, RunState, RunTally, Trigger};
 pub use schedule::ScheduleState;
 pub use settings::{SettingChange, StoredSetting, StoredValue};
 pub use trust::TrustedKey;

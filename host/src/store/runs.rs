@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::lost_runs::this_host;
-use super::records::{count, flag, instant, json, maybe_instant, millis, text, to_json};
+use super::records::{count, flag, instant, json, maybe_instant, millis, number, text, to_json};
 use super::{Store, StoreError, Subject};
 
 /// Grows over all installations.
@@ -148,6 +148,17 @@ impl RunState {
     }
 }
 
+/// How many runs of a job are in a state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunTally {
+    pub installation: String,
+    pub job: String,
+    pub state: String,
+    pub kept: i64,
+    /// Milliseconds since the Unix epoch; none while they work.
+    pub last_end: Option<i64>,
+}
+
 impl Store {
     pub async fn insert_run(
         &self,
@@ -281,6 +292,26 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         rows.iter().map(run).collect()
+    }
+
+    /// The runs that wrote and are still kept, by installation, job and state.
+    pub async fn run_tallies(&self) -> Result<Vec<RunTally>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT installation, job, state, COUNT(*) AS kept, MAX(ended_at) AS last FROM run WHERE preview = 0 \
+             GROUP BY installation, job, state ORDER BY installation, job, state",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let tally = |row: &AnyRow| {
+            Ok(RunTally {
+                installation: text(row, "installation")?,
+                job: text(row, "job")?,
+                state: text(row, "state")?,
+                kept: number(row, "kept")?,
+                last_end: row.try_get("last")?,
+            })
+        };
+        rows.iter().map(tally).collect()
     }
 
     /// How the last three runs of a package ended that wrote, the newest first, with the codes of their failures; and then one that

@@ -5,7 +5,7 @@
 //! that the services saw, and then run to its end as the scheduler would; the stage is then compared with the undisturbed one.
 //! The seed is printed.
 
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -79,6 +79,27 @@ fn a_host_killed_at_any_moment_leaves_the_books_as_an_undisturbed_one() {
     assert!(kills >= KILLS_IN_ALL, "seed {seed}: only {kills} kills");
 }
 
+fn day_of_month() -> u32 {
+    let date = Command::new("date").arg("+%d").output().expect("a date");
+    let day = String::from_utf8_lossy(&date.stdout);
+    day.trim().parse().expect("a day")
+}
+
+/// Until the scheduled run is over.
+fn wait_for_the_schedule(stage: &Stage) {
+    for _ in 0..PATIENCE {
+        let runs = stage.host(&["runs", "isp", "--json"]).ok();
+        let runs: Value = serde_json::from_str(&runs).expect("JSON");
+        let first = &runs[0];
+        if first["state"].is_string() && first["state"] != "running" {
+            assert_eq!(first["state"], "finished", "{first}");
+            return;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    panic!("the schedule starts nothing");
+}
+
 struct Theatre {
     stage: Stage,
     cookie: String,
@@ -97,24 +118,28 @@ impl Theatre {
                 .host(&["connection", "isp", connection, "set", &settle])
                 .ok();
         }
-        // No schedule of its own: it would be quicker than the person at the page, and leave a run in what is kept.
-        let cron = ["customers", "invoices", "credit_notes", "payments"];
-        let mut settings: Vec<String> =
-            cron.iter().map(|kind| format!("cron_{kind}=off")).collect();
-        // Imports as well.
-        settings.push("payments_direction=both".to_owned());
-        let settings = settings.iter().map(String::as_str);
-        let set: Vec<&str> = ["settings", "isp", "set"]
-            .into_iter()
-            .chain(settings)
-            .collect();
-        stage.host(&set).ok();
+        let set = |settings: &[&str]| {
+            stage
+                .host(&[&["settings", "isp", "set"], settings].concat())
+                .ok();
+        };
+        // The schedule would be quicker than the person at the page. So its turn comes now, on a day on which there is nothing to
+        // do, and then not for a day.
+        let another_day = format!("cron_payment_days={}", day_of_month() % 28 + 1);
+        let cron = |on: &str| {
+            ["customers", "invoices", "credit_notes"].map(|kind| format!("cron_{kind}={on}"))
+        };
+        set(&cron("off").each_ref().map(String::as_str));
+        set(&["sync_every_minutes=1440", "cron_payments=on", &another_day]);
         let mut serve = Serve::start(&stage);
         let password = serve.first_password();
         let entered = serve.log_in(&password);
         let cookie = entered.header("set-cookie").expect("a session");
         let cookie = cookie.split(';').next().expect("a cookie").to_owned();
+        wait_for_the_schedule(&stage);
         serve.kill();
+        set(&cron("on").each_ref().map(String::as_str));
+        set(&["cron_payment_days=", "payments_direction=both"]);
         stage.keep();
         let mut theatre = Self {
             stage,

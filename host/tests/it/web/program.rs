@@ -3,7 +3,10 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
+use addon_host::store::Store;
 use reqwest::{Client, StatusCode, redirect};
+
+use crate::fixtures::leased;
 
 fn command(data: &std::path::Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_addon-host"));
@@ -242,5 +245,46 @@ async fn a_certificate_is_read_again_when_the_server_is_told_so() {
     while second.get(&health).send().await.is_err() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
+    terminate(child);
+}
+
+#[tokio::test]
+async fn monitors_are_answered_at_an_address_of_their_own() {
+    let data = tempfile::tempdir().unwrap();
+    let store = Store::open(&Store::default_url(data.path())).await.unwrap();
+    leased(&store, "isp").await;
+    drop(store);
+    let (child, pages, mut lines) = serve(data.path(), &["--metrics", "127.0.0.1:0"]);
+    let mut line = String::new();
+    lines.read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("metrics: ").unwrap().to_owned();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = Client::builder().no_proxy().build().unwrap();
+    let get = async |address: String| client.get(address).send().await.unwrap();
+    let answer = get(address.clone()).await;
+    let form = answer.headers()["content-type"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert!(form.starts_with("application/openmetrics-text"), "{form}");
+    let text = answer.text().await.unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(
+        text.contains(&format!("addon_host_build{{version=\"{version}\"}} 1")),
+        "{text}"
+    );
+    for line in [
+        "addon_host_runs{installation=\"isp\",job=\"sync\",state=\"failed\"} 1",
+        "addon_host_stored_bytes{installation=\"isp\"} 0",
+        "addon_host_connection_ready{installation=\"isp\",connection=\"books\"} 0",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(text.ends_with("# EOF\n"), "{text}");
+    // Neither address has what the other one has.
+    let elsewhere = address.replace("/metrics", "/login");
+    assert_eq!(get(elsewhere).await.status(), StatusCode::NOT_FOUND);
+    let inside = get(format!("{pages}metrics")).await;
+    assert_eq!(inside.status(), StatusCode::NOT_FOUND);
     terminate(child);
 }
