@@ -26,13 +26,16 @@ pub struct Connection {
 
 #[derive(Subcommand)]
 enum Change {
-    /// Sets per-minute, per-day, reserve (of the day, for people), burst, settle (seconds) or allow-host (several: parted by commas); an empty value goes
-    /// back to the manifest's
+    /// Sets per-minute, per-day, reserve (of the day, for people), burst, settle (seconds), timeout (seconds), answer-mib or allow-host (several:
+    /// parted by commas); an empty value goes back to the manifest's
     Set {
         #[arg(required = true, value_name = "NAME=VALUE", value_parser = pair)]
         changes: Vec<(String, String)>,
     },
 }
+
+/// Of a guest's memory an answer is a part.
+const MOST_ANSWER_MIB: u32 = 256;
 
 impl Connection {
     pub async fn execute(self, context: &Context) -> Result<ExitCode> {
@@ -134,12 +137,29 @@ fn change(
         "burst" => terms.burst = number()?,
         "settle" => {
             let seconds = number()?;
-            let least = declared.timeout_seconds;
+            let least = terms.timeout_seconds.unwrap_or(declared.timeout_seconds);
             ensure!(
                 seconds.is_none_or(|seconds| seconds > least),
                 "a request can be in flight for {least} s; write more"
             );
             terms.settle_seconds = seconds;
+        }
+        "timeout" => {
+            let seconds = number()?;
+            let most = terms.settle_seconds.unwrap_or(declared.settle_seconds) - 1;
+            ensure!(
+                seconds.is_none_or(|seconds| seconds <= most),
+                "a request counts as over after {most} s; write at most that, or more for settle first"
+            );
+            terms.timeout_seconds = seconds;
+        }
+        "answer-mib" => {
+            let mebibytes = number()?;
+            ensure!(
+                mebibytes.is_none_or(|mebibytes| mebibytes <= MOST_ANSWER_MIB),
+                "write at most {MOST_ANSWER_MIB}"
+            );
+            terms.answer_mib = mebibytes;
         }
         "allow-host" => {
             let hosts = value
@@ -157,17 +177,22 @@ fn change(
         }
         _ => {
             bail!(
-                "there is no such term; there are per-minute, per-day, reserve, burst, settle, allow-host"
+                "there is no such term; there are per-minute, per-day, reserve, burst, settle, timeout, answer-mib, allow-host"
             )
         }
     }
     Ok(())
 }
 
+/// Rounded up.
+fn mebibytes(declared: &Declared) -> u32 {
+    u32::try_from(declared.max_response_bytes.div_ceil(1 << 20)).unwrap_or(u32::MAX)
+}
+
 /// A term's name, its value, and the manifest's.
 type Term = (&'static str, [String; 2]);
 
-fn terms_of(declared: &Declared, terms: &ConnectionOverride) -> [Term; 6] {
+fn terms_of(declared: &Declared, terms: &ConnectionOverride) -> [Term; 8] {
     let number = |changed: Option<u32>, usual: Option<u32>| {
         let text = |number: Option<u32>| {
             number.map_or_else(|| "none".to_owned(), |number| number.to_string())
@@ -190,6 +215,14 @@ fn terms_of(declared: &Declared, terms: &ConnectionOverride) -> [Term; 6] {
         (
             "settle",
             number(terms.settle_seconds, Some(declared.settle_seconds)),
+        ),
+        (
+            "timeout",
+            number(terms.timeout_seconds, Some(declared.timeout_seconds)),
+        ),
+        (
+            "answer-mib",
+            number(terms.answer_mib, Some(mebibytes(declared))),
         ),
         ("allow-host", [terms.allow_hosts.join(","), String::new()]),
     ]

@@ -169,9 +169,17 @@ impl Route {
             base,
             credentials,
             parallel: usize::try_from(connection.parallel.max(1)).unwrap_or(1),
-            timeout: Duration::from_secs(connection.timeout_seconds.into()),
-            max_response_bytes: usize::try_from(connection.max_response_bytes)
-                .unwrap_or(usize::MAX),
+            timeout: Duration::from_secs(
+                changed
+                    .timeout_seconds
+                    .unwrap_or(connection.timeout_seconds)
+                    .into(),
+            ),
+            max_response_bytes: usize::try_from(match changed.answer_mib {
+                Some(mebibytes) => u64::from(mebibytes) << 20,
+                None => connection.max_response_bytes,
+            })
+            .unwrap_or(usize::MAX),
         })
     }
 }

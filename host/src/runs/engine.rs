@@ -21,9 +21,6 @@ pub type GuestLinker = Linker<Guest>;
 /// How often a computing guest is interrupted to let others go on.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Most entries of a guest's tables of functions.
-pub(super) const LARGEST_TABLE: usize = 100_000;
-
 /// Most core instances, memories and tables of one component; the toolchains make a handful.
 const MOST_PARTS: usize = 100;
 
@@ -132,17 +129,20 @@ fn move_epoch(engine: &Engine) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// Counts the memory of one instance.
+/// Counts the memory of one instance, and looks at its tables.
 #[derive(Debug)]
 pub struct Memory {
     used: usize,
     most: usize,
+    table_entries: usize,
 }
 
 /// The guest asked for a larger table than it may have.
 #[derive(Debug, thiserror::Error)]
-#[error("a table of more than {LARGEST_TABLE} entries was asked for")]
-pub struct LargeTable;
+#[error("a table of more than {most} entries was asked for")]
+pub struct LargeTable {
+    most: usize,
+}
 
 /// The guest asked for more memory than it may have.
 #[derive(Debug, thiserror::Error)]
@@ -156,6 +156,7 @@ impl Memory {
         Self {
             used: 0,
             most: limits.memory_bytes,
+            table_entries: limits.table_entries,
         }
     }
 }
@@ -181,8 +182,11 @@ impl ResourceLimiter for Memory {
         desired: usize,
         _: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if desired > LARGEST_TABLE {
-            return Err(LargeTable.into());
+        if desired > self.table_entries {
+            return Err(LargeTable {
+                most: self.table_entries,
+            }
+            .into());
         }
         Ok(true)
     }

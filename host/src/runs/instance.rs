@@ -12,7 +12,7 @@ use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 
 use super::bindings::{SyncAddon, SyncAddonPre, exported, pairs_in, pairs_out, types};
-use super::engine::{LARGEST_TABLE, LargeTable, Memory, OutOfMemory, Runtime};
+use super::engine::{LargeTable, Memory, OutOfMemory, Runtime};
 use super::guest::{Desk, Guest, TooManyCalls};
 use super::limits::Limits;
 use crate::connections::redact::Redactor;
@@ -36,9 +36,9 @@ pub enum Crash {
     )]
     Memory { mebibytes: usize },
     #[error(
-        "The add-on wanted a table of more than {LARGEST_TABLE} entries and was ended. Please tell its makers."
+        "The add-on wanted a table of more than {most} entries and was ended. Please tell its makers, or raise the limit `table-entries`."
     )]
-    Table,
+    Table { most: usize },
     #[error(
         "The add-on called its host more than {most} times and was ended. Please tell its makers, or raise the limit `calls`."
     )]
@@ -57,7 +57,7 @@ impl From<Crash> for Failure {
         let code = match crash {
             Crash::Computing { .. } => "cpu-limit",
             Crash::Memory { .. } => "memory-limit",
-            Crash::Table => "table-limit",
+            Crash::Table { .. } => "table-limit",
             Crash::Calls { .. } => "calls-limit",
             Crash::Handed { .. } => "call-limit",
             Crash::Trap(_) => "crashed",
@@ -262,7 +262,9 @@ fn crash(error: &wasmtime::Error, panic: &str, limits: &Limits, redactor: &Redac
         };
     }
     if error.chain().any(|cause| cause.is::<LargeTable>()) {
-        return Crash::Table;
+        return Crash::Table {
+            most: limits.table_entries,
+        };
     }
     if error.chain().any(|cause| cause.is::<TooManyCalls>()) {
         return Crash::Calls { most: limits.calls };

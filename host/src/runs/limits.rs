@@ -22,6 +22,8 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// What one capability call may carry out of the guest.
     pub bytes_per_call: usize,
+    /// Entries of each of its tables of functions.
+    pub table_entries: usize,
     /// Capability calls of one call into the guest.
     pub calls: u64,
     /// Of one run; more are dropped.
@@ -46,6 +48,7 @@ impl Default for Limits {
             cpu: Duration::from_secs(10 * 60),
             memory_bytes: 256 << 20,
             bytes_per_call: 64 << 20,
+            table_entries: 100_000,
             calls: 10_000_000,
             log_lines: 10_000,
             report_rows: 200_000,
@@ -72,7 +75,7 @@ pub struct Knob {
 }
 
 /// In the order in which people read them.
-pub const KNOBS: [Knob; 10] = [
+pub const KNOBS: [Knob; 11] = [
     Knob {
         name: "run-seconds",
         help: "how long a run may work; waiting for a service's pace does not count",
@@ -112,6 +115,14 @@ pub const KNOBS: [Knob; 10] = [
         most: 256,
         get: |limits| (limits.bytes_per_call >> 20) as u64,
         set: |limits, value| limits.bytes_per_call = saturated(value) << 20,
+    },
+    Knob {
+        name: "table-entries",
+        help: "entries of each of its tables of functions",
+        least: 10_000,
+        most: 10_000_000,
+        get: |limits| limits.table_entries as u64,
+        set: |limits, value| limits.table_entries = saturated(value),
     },
     Knob {
         name: "calls",

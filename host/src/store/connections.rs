@@ -24,6 +24,12 @@ pub struct ConnectionOverride {
     pub burst: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settle_seconds: Option<u32>,
+    /// How long an answer may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<u32>,
+    /// How large an answer may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer_mib: Option<u32>,
     /// Hosts that may be reached besides the manifest's, also at private addresses: whoever names one here means it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allow_hosts: Vec<String>,

@@ -245,6 +245,7 @@ fn harms() -> Vec<Harm> {
             outcome(16, 8, 0x0fff_ffff),
             ("crashed", ""),
         ),
+        redirected(),
         sending(
             "another connection",
             request("bank", "GET", "items", None),
@@ -306,6 +307,18 @@ fn harms() -> Vec<Harm> {
             ("too-large", ""),
         ),
     ]
+}
+
+/// What comes of a redirect is looked at in the test: nothing arrives where it points.
+fn redirected() -> Harm {
+    let (body, parts) = request("books", "GET", "moved", None);
+    let harm = sending(
+        "a way to another host",
+        (format!("{body} unreachable"), parts),
+        ("crashed", "unreachable"),
+    );
+    assert!(harm.body.ends_with("unreachable"));
+    harm
 }
 
 /// The manifest, with a report.
