@@ -117,12 +117,12 @@ fn connection(findings: &mut Vec<Finding>, name: &'static str, result: Job<Findi
         Ok(found) => found,
         Err(halt) => {
             let failure = halt.into_failure();
-            let code = if name == "splynx" {
-                "splynx-connection"
+            let (code, field) = if name == "splynx" {
+                ("splynx-connection", "splynx_api_domain")
             } else {
-                "sage-connection"
+                ("sage-connection", "sage_login")
             };
-            finding("error", code, failure.message, "", "")
+            finding("error", code, failure.message, "", field)
         }
     });
 }

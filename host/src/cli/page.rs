@@ -67,7 +67,7 @@ impl Page {
             show(context, spec, &rows, "There is nothing here.")?;
             return Ok(ExitCode::SUCCESS);
         };
-        let columns = spec.columns.clone();
+        let columns = spec.columns.titles.clone();
         let export = PageExport::new(host, &self.installation, &self.page, columns, query);
         files::write(Export::Page(export), &target).await?;
         Ok(ExitCode::SUCCESS)
@@ -139,7 +139,8 @@ pub fn show(context: &Context, page: &PageSpec, rows: &[ReportRow], otherwise: &
     context
         .output
         .show(rows.iter().map(report::json).collect(), || {
-            let headings = std::iter::once("id").chain(page.columns.iter().map(String::as_str));
+            let headings =
+                std::iter::once("id").chain(page.columns.titles.iter().map(String::as_str));
             let lines = rows
                 .iter()
                 .map(|row| [std::slice::from_ref(&row.id), &row.cells].concat());

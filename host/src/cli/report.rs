@@ -42,7 +42,8 @@ impl Report {
         }
         let (_, manifest) = installed(&store, &run.installation).await?;
         let spec = manifest.report(&self.report);
-        let columns = spec.map(|spec| spec.columns.clone()).unwrap_or_default();
+        let columns = spec.map(|spec| spec.columns.titles.clone());
+        let columns = columns.unwrap_or_default();
         if let Some(target) = self.csv {
             let export = ReportExport::new(store, run.id, &self.report, columns);
             files::write(Export::Report(export), &target).await?;

@@ -131,7 +131,7 @@ async fn summary(
         let title = spec.map_or(kind.as_str(), |spec| spec.title.as_str());
         let columns: Vec<&str> = spec
             .iter()
-            .flat_map(|spec| spec.columns.iter().map(String::as_str))
+            .flat_map(|spec| spec.columns.titles.iter().map(String::as_str))
             .collect();
         let rows = store.report_rows(run, &kind, 0, ROWS_FOR_PEOPLE).await?;
         text.push_str(&format!(

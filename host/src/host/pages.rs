@@ -4,7 +4,7 @@
 use super::error::unknown;
 use super::inputs::{check, problem};
 use super::{Host, HostError, Query, RunHandle};
-use crate::manifest::{ActRows, ActSpec, PageSpec};
+use crate::manifest::{ActRows, ActSpec, PageContent, PageSpec};
 use crate::runs::{ANSWER, Instance, Loaded, Purpose, Rows, Task};
 use crate::store::{Outcome, RunState, Trigger};
 
@@ -80,9 +80,10 @@ pub fn answer(outcome: &Outcome) -> Result<String, HostError> {
 }
 
 fn known_page<'l>(loaded: &'l Loaded, page: &str) -> Result<&'l PageSpec, HostError> {
-    loaded.manifest.page(page).ok_or_else(|| {
-        let known = loaded.manifest.pages.iter().map(|page| &page.id);
-        unknown("the page", page, known)
+    let is_view = |page: &&PageSpec| page.content == PageContent::View;
+    loaded.manifest.page(page).filter(is_view).ok_or_else(|| {
+        let known = loaded.manifest.pages.iter().filter(is_view);
+        unknown("the page", page, known.map(|page| &page.id))
     })
 }
 

@@ -1,5 +1,7 @@
 //! Settings and the check whether everything is in place: saving the one leads to the other.
 
+use chrono::{DateTime, Utc};
+
 use super::master_key;
 use super::{Host, HostError};
 use crate::connections::Access;
@@ -62,13 +64,30 @@ impl Host {
             other => other?,
         };
         findings.extend(completed(manifest, changes, &settings));
+        self.keep(installation, &findings).await?;
         Ok(findings)
     }
 
     /// Is everything in place?
     pub async fn check(&self, installation: &str) -> Result<Vec<Finding>, HostError> {
         let (installation, loaded) = self.situation(installation).await?;
-        self.check_situation(&installation, &loaded).await
+        let findings = self.check_situation(&installation, &loaded).await?;
+        self.keep(&installation.name, &findings).await?;
+        Ok(findings)
+    }
+
+    /// When the installation was last checked, and what was found.
+    pub async fn last_check(
+        &self,
+        installation: &str,
+    ) -> Result<Option<(DateTime<Utc>, Vec<Finding>)>, HostError> {
+        Ok(self.store().readiness(installation).await?)
+    }
+
+    async fn keep(&self, installation: &str, findings: &[Finding]) -> Result<(), HostError> {
+        let now = self.0.services.clock.now();
+        let store = self.store();
+        Ok(store.save_readiness(installation, now, &findings).await?)
     }
 
     async fn check_situation(

@@ -5,6 +5,7 @@
 //! holds a [`Manifest`] relies on its references (settings named by connections, jobs by schedules) being whole.
 
 mod connections;
+mod guide;
 mod hooks;
 mod inputs;
 mod pages;
@@ -42,6 +43,8 @@ pub struct Manifest {
     pub territory: Option<TerritorySpec>,
     pub pages: Vec<PageSpec>,
     pub reports: Vec<ReportSpec>,
+    /// In what order people set it up; empty: there is no guide.
+    pub guide: Vec<GuideStep>,
 }
 
 impl Manifest {
@@ -295,16 +298,69 @@ pub struct ScheduleSpec {
     pub when_any: Vec<String>,
 }
 
-/// A page whose rows come from the guest's `view`.
+/// One step of the guided set-up.
+#[derive(Debug, Clone)]
+pub struct GuideStep {
+    pub title: String,
+    pub help: String,
+    pub about: GuideAbout,
+}
+
+/// What a step is about; from that a host knows when it is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GuideAbout {
+    /// Groups of settings.
+    Settings(Vec<String>),
+    /// Groups of settings, by which a schedule is switched on.
+    Schedule(Vec<String>),
+    /// All mappings.
+    Mappings,
+    /// The readiness check.
+    Check,
+    /// A job that has to run once.
+    Job { id: String, preview: bool },
+    /// A page on which nothing should wait for a person, with the value of its filter `state`, if it is about one.
+    Page { id: String, state: String },
+}
+
+/// A page of the installation: of rows that come from the guest's `view`, or of what the runs of a job reported.
 #[derive(Debug, Clone)]
 pub struct PageSpec {
     pub id: String,
     pub title: String,
-    pub columns: Vec<String>,
+    pub content: PageContent,
+    pub columns: Columns,
     /// Whether the rows can be searched for a text.
     pub search: bool,
     pub filters: Vec<FilterSpec>,
     pub acts: Vec<ActSpec>,
+    pub chart: Option<ChartSpec>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PageContent {
+    /// The guest's `view`.
+    View,
+    /// Reports that runs of a job left behind.
+    Reports { job: String, reports: Vec<String> },
+}
+
+/// Titles of columns, and which of them hold money.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Columns {
+    pub titles: Vec<String>,
+    pub money: Vec<String>,
+}
+
+/// Rows as a chart: bars side by side, a group for each row, a picture for each kind of row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChartSpec {
+    /// The column that names a group.
+    pub label: String,
+    /// The column by which rows are parted into pictures.
+    pub split: Option<String>,
+    /// Columns of numbers, a bar each.
+    pub bars: Vec<String>,
 }
 
 impl PageSpec {
@@ -358,5 +414,8 @@ impl ActRows {
 pub struct ReportSpec {
     pub id: String,
     pub title: String,
-    pub columns: Vec<String>,
+    pub columns: Columns,
+    /// By the values of columns, whose titles are the keys.
+    pub filters: Vec<FilterSpec>,
+    pub chart: Option<ChartSpec>,
 }

@@ -3,22 +3,51 @@
 use std::collections::BTreeSet;
 
 use super::inputs::inputs;
-use super::parse::{check_id, check_name, check_unique};
+use super::parse::{check_id, check_name, check_unique, refer_job, suggestion};
 use super::reader::Table;
 use super::settings::options;
-use super::{ActRows, ActSpec, FilterSpec, PageSpec, ReportSpec};
+use super::{
+    ActRows, ActSpec, ChartSpec, Columns, FilterSpec, JobSpec, PageContent, PageSpec, ReportSpec,
+};
 
-pub(super) fn pages(root: &Table<'_>) -> Vec<PageSpec> {
+pub(super) fn pages(root: &Table<'_>, jobs: &[JobSpec], reports: &[ReportSpec]) -> Vec<PageSpec> {
     let mut seen = BTreeSet::new();
     let read = |table: Table<'_>| {
-        let (id, title, columns) = columned(&table, &mut seen);
-        let page = PageSpec {
-            id,
-            title,
-            columns,
-            search: table.flag("search", false),
-            filters: filters(&table),
-            acts: acts(&table),
+        let (id, title) = named(&table, &mut seen);
+        let page = match table.maybe_text("job") {
+            Some(job) => {
+                let shown = table.some_texts("reports");
+                refer_job(&table, "job", &job, jobs);
+                for id in &shown {
+                    refer_report(&table, id, reports);
+                }
+                PageSpec {
+                    id,
+                    title,
+                    content: PageContent::Reports {
+                        job,
+                        reports: shown,
+                    },
+                    columns: Columns::default(),
+                    search: false,
+                    filters: Vec::new(),
+                    acts: Vec::new(),
+                    chart: None,
+                }
+            }
+            None => {
+                let columns = columns(&table);
+                PageSpec {
+                    id,
+                    title,
+                    content: PageContent::View,
+                    search: table.flag("search", false),
+                    filters: filters(&table, check_name),
+                    acts: acts(&table),
+                    chart: chart(&table, &columns),
+                    columns,
+                }
+            }
         };
         table.done();
         page
@@ -29,26 +58,82 @@ pub(super) fn pages(root: &Table<'_>) -> Vec<PageSpec> {
 pub(super) fn reports(root: &Table<'_>) -> Vec<ReportSpec> {
     let mut seen = BTreeSet::new();
     let read = |table: Table<'_>| {
-        let (id, title, columns) = columned(&table, &mut seen);
+        let (id, title) = named(&table, &mut seen);
+        let columns = columns(&table);
+        let check = |table: &Table<'_>, key: &'static str, name: &str| {
+            refer_column(table, key, name, &columns);
+        };
+        let report = ReportSpec {
+            id,
+            title,
+            filters: filters(&table, check),
+            chart: chart(&table, &columns),
+            columns,
+        };
         table.done();
-        ReportSpec { id, title, columns }
+        report
     };
     root.tables("reports").into_iter().map(read).collect()
 }
 
-/// What both have in common: id, title, columns.
-fn columned(table: &Table<'_>, seen: &mut BTreeSet<String>) -> (String, String, Vec<String>) {
-    let (id, title, columns) = (
-        table.text("id"),
-        table.text("title"),
-        table.some_texts("columns"),
-    );
+fn named(table: &Table<'_>, seen: &mut BTreeSet<String>) -> (String, String) {
+    let (id, title) = (table.text("id"), table.text("title"));
     check_id(table, "id", &id);
     check_unique(table, "id", &id, seen);
-    (id, title, columns)
+    (id, title)
 }
 
-fn filters(page: &Table<'_>) -> Vec<FilterSpec> {
+fn columns(table: &Table<'_>) -> Columns {
+    let columns = Columns {
+        titles: table.some_texts("columns"),
+        money: table.texts("money"),
+    };
+    for title in &columns.money {
+        refer_column(table, "money", title, &columns);
+    }
+    columns
+}
+
+fn chart(table: &Table<'_>, columns: &Columns) -> Option<ChartSpec> {
+    let table = table.maybe_table("chart")?;
+    let chart = ChartSpec {
+        label: table.text("label"),
+        split: table.maybe_text("split"),
+        bars: table.some_texts("bars"),
+    };
+    refer_column(&table, "label", &chart.label, columns);
+    for (key, title) in chart
+        .split
+        .iter()
+        .map(|title| ("split", title))
+        .chain(chart.bars.iter().map(|title| ("bars", title)))
+    {
+        refer_column(&table, key, title, columns);
+    }
+    table.done();
+    Some(chart)
+}
+
+fn refer_column(table: &Table<'_>, key: &'static str, title: &str, columns: &Columns) {
+    if !title.is_empty() && !columns.titles.iter().any(|known| known == title) {
+        let known = columns.titles.iter().map(String::as_str);
+        let message = format!("there is no column `{title}`");
+        table.problem(key, message, suggestion(title, known));
+    }
+}
+
+fn refer_report(table: &Table<'_>, id: &str, reports: &[ReportSpec]) {
+    if !reports.iter().any(|report| report.id == id) {
+        let known = reports.iter().map(|report| report.id.as_str());
+        let message = format!("there is no report `{id}`");
+        table.problem("reports", message, suggestion(id, known));
+    }
+}
+
+fn filters(
+    page: &Table<'_>,
+    check_key: impl Fn(&Table<'_>, &'static str, &str),
+) -> Vec<FilterSpec> {
     let mut seen = BTreeSet::new();
     let read = |table: Table<'_>| {
         let filter = FilterSpec {
@@ -56,7 +141,7 @@ fn filters(page: &Table<'_>) -> Vec<FilterSpec> {
             title: table.text("title"),
             options: options(&table),
         };
-        check_name(&table, "key", &filter.key);
+        check_key(&table, "key", &filter.key);
         check_unique(&table, "key", &filter.key, &mut seen);
         if filter.options.is_empty() {
             let cure = "Add options = [{ value = \"…\", title = \"…\" }]";

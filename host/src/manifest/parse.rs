@@ -7,7 +7,7 @@ use super::problem::{ManifestError, nearest};
 use super::reader::{Source, Table};
 use super::{
     Addon, INTERFACE, INTERFACE_VERSION, JobSpec, Manifest, ScheduleSpec, SettingKind, SettingSpec,
-    connections, hooks, inputs, pages, settings,
+    connections, guide, hooks, inputs, pages, settings,
 };
 
 pub(super) fn manifest(text: &str) -> Result<Manifest, ManifestError> {
@@ -22,7 +22,9 @@ pub(super) fn manifest(text: &str) -> Result<Manifest, ManifestError> {
     let schedules = schedules(&root, &jobs, &settings);
     let hooks = hooks::hooks(&root, &jobs, &settings);
     let territory = hooks::territory(&root, &settings);
-    let (pages, reports) = (pages::pages(&root), pages::reports(&root));
+    let reports = pages::reports(&root);
+    let pages = pages::pages(&root, &jobs, &reports);
+    let guide = guide::guide(&root, &settings, &mappings, &jobs, &pages);
     root.done();
     match addon {
         Some(addon) if !source.has_problems() => Ok(Manifest {
@@ -36,6 +38,7 @@ pub(super) fn manifest(text: &str) -> Result<Manifest, ManifestError> {
             territory,
             pages,
             reports,
+            guide,
         }),
         _ => Err(source.error()),
     }
@@ -274,7 +277,7 @@ pub(super) fn refer_job(table: &Table<'_>, key: &'static str, id: &str, jobs: &[
     }
 }
 
-fn suggestion<'c>(name: &str, known: impl Iterator<Item = &'c str>) -> String {
+pub(super) fn suggestion<'c>(name: &str, known: impl Iterator<Item = &'c str>) -> String {
     match nearest(name, known) {
         Some(meant) => format!("Did you mean `{meant}`?"),
         None => "Declare it, or name one that is declared".to_owned(),

@@ -130,9 +130,9 @@ impl Desk {
         })?;
         if let Some(row) = rows
             .iter()
-            .find(|row| row.cells.len() != spec.columns.len())
+            .find(|row| row.cells.len() != spec.columns.titles.len())
         {
-            let (found, wanted) = (row.cells.len(), spec.columns.len());
+            let (found, wanted) = (row.cells.len(), spec.columns.titles.len());
             let message =
                 format!("A row of the report `{kind}` has {found} cells; it has {wanted} columns.");
             return Err(Failure::new("invalid-request", message));

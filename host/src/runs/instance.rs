@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, Trap};
@@ -70,7 +71,7 @@ impl From<Crash> for Failure {
 pub type Answered<T> = Result<T, Failure>;
 
 /// One finding of the readiness check (`addon.wit`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     pub code: String,
     /// `error`, `warning`, `ok`

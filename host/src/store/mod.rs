@@ -24,6 +24,7 @@ mod limits;
 mod login_sources;
 mod lost_runs;
 mod master_key;
+mod readiness;
 mod records;
 mod reports;
 mod restore;

@@ -2,6 +2,7 @@
 //! from one within the run (and kind), and read page by page.
 
 use chrono::{DateTime, Utc};
+use sqlx::AssertSqlSafe;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
@@ -136,6 +137,37 @@ impl Store {
         rows.iter().map(report_row).collect()
     }
 
+    /// As [`Store::report_rows`], of those rows whose cells hold all these texts somewhere, in small or capital letters; what is no
+    /// ASCII has to agree as it is.
+    pub async fn report_rows_with(
+        &self,
+        run: RunId,
+        kind: &str,
+        texts: &[&str],
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<(i64, ReportRow)>, StoreError> {
+        let mut query =
+            String::from("SELECT * FROM run_report WHERE run = $1 AND kind = $2 AND number > $3");
+        for place in 0..texts.len() {
+            query.push_str(&format!(
+                " AND LOWER(cells) LIKE LOWER(${}) ESCAPE '!'",
+                place + 5
+            ));
+        }
+        query.push_str(" ORDER BY number LIMIT $4");
+        let mut query = sqlx::query(AssertSqlSafe(query))
+            .bind(run)
+            .bind(kind)
+            .bind(after)
+            .bind(i64::from(limit));
+        for text in texts {
+            query = query.bind(format!("%{}%", pattern(text)));
+        }
+        let rows = query.fetch_all(&self.pool).await?;
+        rows.iter().map(report_row).collect()
+    }
+
     /// The kinds of report that a run has, with the number of rows of each.
     pub async fn report_kinds(&self, run: RunId) -> Result<Vec<(String, u64)>, StoreError> {
         let rows =
@@ -167,6 +199,19 @@ fn report_row(row: &AnyRow) -> Result<(i64, ReportRow), StoreError> {
         more: json(row.try_get("more")?)?,
     };
     Ok((number(row, "number")?, report))
+}
+
+/// A text as it stands in stored JSON, for LIKE with the escape `!`.
+fn pattern(text: &str) -> String {
+    let json = to_json(&without_nul(text));
+    let inner = json
+        .strip_prefix('"')
+        .and_then(|json| json.strip_suffix('"'));
+    let inner = inner.unwrap_or(&json);
+    inner
+        .replace('!', "!!")
+        .replace('%', "!%")
+        .replace('_', "!_")
 }
 
 /// Databases disagree about NUL in texts; for a line that people read, its picture says as much.

@@ -294,6 +294,42 @@ impl Store {
         rows.iter().map(run).collect()
     }
 
+    /// Runs of one job that have ended and are kept, the newest first.
+    pub async fn ended_runs(
+        &self,
+        installation: &str,
+        job: &str,
+        limit: u32,
+    ) -> Result<Vec<Run>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM run WHERE installation = $1 AND job = $2 AND ended_at IS NOT NULL ORDER BY id DESC LIMIT $3",
+        )
+        .bind(installation)
+        .bind(job)
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(run).collect()
+    }
+
+    /// The newest run of a job that came to its end.
+    pub async fn finished_run(
+        &self,
+        installation: &str,
+        job: &str,
+        preview: bool,
+    ) -> Result<Option<Run>, StoreError> {
+        let row = sqlx::query(
+            "SELECT * FROM run WHERE installation = $1 AND job = $2 AND preview = $3 AND state = 'finished' ORDER BY id DESC LIMIT 1",
+        )
+        .bind(installation)
+        .bind(job)
+        .bind(i64::from(preview))
+        .fetch_optional(&self.pool)
+        .await?;
+        row.as_ref().map(run).transpose()
+    }
+
     /// The runs that wrote and are still kept, by installation, job and state.
     pub async fn run_tallies(&self) -> Result<Vec<RunTally>, StoreError> {
         let rows = sqlx::query(

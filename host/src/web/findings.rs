@@ -1,5 +1,5 @@
-//! The last readiness check of each installation, kept in memory: a check takes a while and talks to the services, so pages
-//! show the last one with its time instead of making one.
+//! The last readiness check of each installation: a check takes a while and talks to the services, so pages show the last one with
+//! its time instead of making one. What was found is in the store; what is under way, or did not work, is known here alone.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -19,15 +19,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub enum Checked {
     /// It was begun then.
     Underway(DateTime<Utc>),
-    /// The findings, or why there are none.
-    At(DateTime<Utc>, Result<Vec<Finding>, String>),
+    Found(DateTime<Utc>, Vec<Finding>),
+    /// Why the check itself did not work.
+    Failed(DateTime<Utc>, String),
 }
 
 #[derive(Default)]
 pub struct Findings(Mutex<HashMap<String, Checked>>);
 
 impl Findings {
-    pub fn last(&self, installation: &str) -> Option<Checked> {
+    /// What is known here.
+    fn own(&self, installation: &str) -> Option<Checked> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -44,6 +46,15 @@ impl Findings {
     }
 }
 
+/// The last check of an installation; none: there was none yet.
+pub async fn last(app: &App, installation: &str) -> Result<Option<Checked>, Failure> {
+    if let Some(own) = app.findings.own(installation) {
+        return Ok(Some(own));
+    }
+    let last = app.host.last_check(installation).await?;
+    Ok(last.map(|(at, findings)| Checked::Found(at, findings)))
+}
+
 /// Why the work came to nothing.
 pub enum Refusal {
     /// These fields cannot be saved so.
@@ -58,7 +69,7 @@ pub async fn record(
     installation: &str,
     work: impl Future<Output = Result<Vec<Finding>, HostError>> + Send + 'static,
 ) -> Result<Option<Refusal>, Failure> {
-    let before = app.findings.last(installation);
+    let before = app.findings.own(installation);
     app.findings
         .keep(installation, Some(Checked::Underway(app.clock.now())));
     let (app, name) = (app.clone(), installation.to_owned());
@@ -70,10 +81,12 @@ pub async fn record(
             }
             answer => answer.map_err(|error| Failure::from(error).message),
         };
-        let problem = answer.as_ref().err().cloned();
+        let problem = answer.err();
         app.choices.forget(&name);
-        app.findings
-            .keep(&name, Some(Checked::At(app.clock.now(), answer)));
+        let failed = problem
+            .clone()
+            .map(|problem| Checked::Failed(app.clock.now(), problem));
+        app.findings.keep(&name, failed);
         problem.map(Refusal::Whole)
     });
     match tokio::time::timeout(PATIENCE, working).await {

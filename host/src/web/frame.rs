@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 
 use super::assets;
 use super::login::session::Visitor;
+use crate::store::Role;
 
 /// Everything that `layout.html` shows around a page.
 pub struct Frame {
@@ -16,6 +17,9 @@ pub struct Frame {
     pub base: String,
     /// Who is logged in; none on the pages before that.
     pub account: Option<String>,
+    /// What the visitor may do: what they may not is not offered.
+    pub may_operate: bool,
+    pub may_administer: bool,
     /// The installation that the page is about.
     pub section: Option<Section>,
 }
@@ -36,7 +40,10 @@ pub struct Tab {
 impl Frame {
     pub fn new(base: &str, visitor: Option<&Visitor>, title: impl Into<String>) -> Self {
         let account = visitor.map(|visitor| visitor.account.clone());
+        let may = |role: Role| visitor.is_some_and(|visitor| visitor.role >= role);
         Self {
+            may_operate: may(Role::Operate),
+            may_administer: may(Role::Administer),
             title: title.into(),
             base: base.to_owned(),
             account,

@@ -15,6 +15,11 @@ pub fn viewing() -> Router<App> {
             "/installations/{name}/jobs/{job}/form",
             get(pages::job::show),
         )
+        .route("/installations/{name}/setup", get(pages::setup::show))
+        .route(
+            "/installations/{name}/readiness",
+            get(pages::readiness::show),
+        )
         .route("/installations/{name}/settings", get(pages::settings::show))
         .route("/installations/{name}/mappings", get(pages::mappings::show))
         .route("/installations/{name}/activity", get(pages::activity::show))
@@ -65,6 +70,10 @@ pub fn administering() -> Router<App> {
         .route(
             "/installations/{name}/settings",
             post(pages::settings::save),
+        )
+        .route(
+            "/installations/{name}/setup/{step}",
+            post(pages::setup::save),
         )
         .layer(protection::short_bodies())
 }

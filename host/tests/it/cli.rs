@@ -225,7 +225,24 @@ async fn what_is_stored_is_shown_to_people_and_programs() {
         terms[4],
         json!({ "name": "settle", "value": "300", "manifest": "300" })
     );
-    assert_eq!(terms[5]["value"], "127.0.0.1");
+    assert_eq!(terms[7]["value"], "127.0.0.1");
+    program.text(&[
+        "connection",
+        "isp",
+        "books",
+        "set",
+        "timeout=10",
+        "answer-mib=4",
+    ]);
+    let books = program.json(&["connection", "isp", "books"]);
+    assert_eq!(
+        books["terms"][5],
+        json!({ "name": "timeout", "value": "10", "manifest": "60" })
+    );
+    assert_eq!(books["terms"][6]["value"], "4");
+    for wrong in ["timeout=300", "answer-mib=100000"] {
+        program.error(&["connection", "isp", "books", "set", wrong]);
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use addon_host::runs::Limits;
 use addon_host::store::{ALL_INSTALLATIONS, Outcome, RunState, Store, Trigger};
 
 use crate::guest::{built, guest, manifest, package, scripted};
-use crate::service::{Service, answer};
+use crate::service::{Reply, Service, answer};
 
 /// What a component does, and what is to be told of it: the code, and some words of the message.
 struct Harm {
@@ -338,7 +338,16 @@ fn told(outcome: &Outcome) -> (&str, &str) {
 async fn whatever_a_component_does_ends_its_own_run_and_nothing_else() {
     let strayed = Arc::new(AtomicUsize::new(0));
     let seen = strayed.clone();
+    let foreign = Service::start(|_| answer(200, "{}")).await;
+    let elsewhere = foreign.address();
     let service = Service::start(move |request| {
+        if request.line.contains("/moved") {
+            return Reply::Answer {
+                status: 302,
+                headers: vec![("location", elsewhere.clone())],
+                body: String::new(),
+            };
+        }
         if request.line.contains("/large") {
             return answer(200, "x".repeat(80 << 20));
         }
@@ -465,6 +474,7 @@ async fn whatever_a_component_does_ends_its_own_run_and_nothing_else() {
         0,
         "nothing came of it outside"
     );
+    assert_eq!(foreign.count(), 0, "nobody went where a redirect points");
     host.request_stop(neighbour.id()).await.unwrap();
     assert_eq!(
         neighbour.wait().await.state,

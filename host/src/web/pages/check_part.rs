@@ -3,7 +3,8 @@
 use super::subject::{Place, Subject};
 use crate::host::Finding;
 use crate::web::App;
-use crate::web::findings::Checked;
+use crate::web::failure::Failure;
+use crate::web::findings::{self, Checked};
 use crate::web::frame::Moment;
 
 #[derive(Default)]
@@ -17,21 +18,22 @@ pub struct CheckPart {
 }
 
 /// A finding with the address of the field that it is about.
+#[derive(Clone)]
 pub struct Found {
     pub finding: Finding,
     pub href: Option<String>,
 }
 
 impl CheckPart {
-    pub fn of(app: &App, subject: &Subject) -> Self {
-        match app.findings.last(subject.name()) {
+    pub async fn load(app: &App, subject: &Subject) -> Result<Self, Failure> {
+        Ok(match findings::last(app, subject.name()).await? {
             None => Self::default(),
             Some(Checked::Underway(since)) => Self {
                 underway: true,
                 at: Some(subject.moment(since)),
                 ..Self::default()
             },
-            Some(Checked::At(at, Ok(findings))) => {
+            Some(Checked::Found(at, findings)) => {
                 let found = |finding: Finding| Found {
                     href: address(app, subject, &finding.field),
                     finding,
@@ -43,12 +45,39 @@ impl CheckPart {
                     ..Self::default()
                 }
             }
-            Some(Checked::At(at, Err(problem))) => Self {
+            Some(Checked::Failed(at, problem)) => Self {
                 at: Some(subject.moment(at)),
                 problem: Some(problem),
                 ..Self::default()
             },
+        })
+    }
+
+    /// Whether it is known that nothing is in the way.
+    pub fn is_green(&self) -> bool {
+        let in_the_way = |found: &Found| found.finding.severity == "error";
+        self.is_known() && !self.findings.iter().any(in_the_way)
+    }
+
+    /// How many findings are in the way, or should be looked at.
+    pub fn wanting(&self) -> String {
+        let count = |severity: &str| {
+            let found = self.findings.iter();
+            found
+                .filter(|found| found.finding.severity == severity)
+                .count()
+        };
+        match (count("error"), count("warning")) {
+            (0, 0) => "Everything is in place.".to_owned(),
+            (0, warnings) => format!("{warnings} to be looked at."),
+            (errors, 0) => format!("{errors} in the way."),
+            (errors, warnings) => format!("{errors} in the way, {warnings} to be looked at."),
         }
+    }
+
+    /// There are findings, or would be if there were any.
+    pub fn is_known(&self) -> bool {
+        !self.underway && self.problem.is_none() && self.at.is_some()
     }
 }
 

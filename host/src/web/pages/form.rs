@@ -75,6 +75,8 @@ pub async fn submit(
             return Ok(Submitted::Refused(status, feedback));
         }
     }
-    let address = format!("{}?saved={count}", subject.href(app, place));
+    let href = subject.href(app, place);
+    let sign = if href.contains('?') { '&' } else { '?' };
+    let address = format!("{href}{sign}saved={count}");
     Ok(Submitted::Saved(Redirect::to(&address).into_response()))
 }

@@ -5,13 +5,19 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 
+use super::charts::{self, ChartPart};
 use super::run_line::RunLine;
+use super::setup::{self, GuidePart};
 use super::subject::{Connected, Next, Place, Subject};
+use super::traffic::{self, TrafficPart};
 use super::waiting::{self, Waiting};
 use crate::web::App;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, page};
 use crate::web::login::session::Visitor;
+
+/// Runs that a card shows.
+const LAST_RUNS: u32 = 3;
 
 #[derive(Template)]
 #[template(path = "installations.html")]
@@ -30,7 +36,10 @@ struct Card {
     /// Nobody who is trusted here vouches for it.
     unsigned: bool,
     connected: Vec<Connected>,
-    last: Option<RunLine>,
+    last: Vec<RunLine>,
+    guide: Option<GuidePart>,
+    traffic: Vec<TrafficPart>,
+    chart: Option<ChartPart>,
     next: Vec<Next>,
     waiting: Option<Waiting>,
     outbox: String,
@@ -58,7 +67,8 @@ pub async fn show(
 
 async fn card(app: &App, name: &str) -> Result<Card, Failure> {
     let subject = Subject::load(app, name).await?;
-    let last = app.host.store().runs(name, None, 1).await?;
+    let last = app.host.store().runs(name, None, LAST_RUNS).await?;
+    let chart = charts::load(app, &subject).await.into_iter().next();
     let addon = &subject.situation.manifest.addon;
     Ok(Card {
         name: name.to_owned(),
@@ -67,7 +77,16 @@ async fn card(app: &App, name: &str) -> Result<Card, Failure> {
         version: addon.version.to_string(),
         unsigned: subject.situation.version.signed_by.is_empty(),
         connected: subject.connected(app),
-        last: last.first().map(|run| RunLine::new(app, &subject, run)),
+        last: last
+            .iter()
+            .map(|run| RunLine::new(app, &subject, run))
+            .collect(),
+        guide: setup::guide(app, &subject).await?,
+        traffic: traffic::load(app, &subject).await,
+        chart: chart.map(|part| ChartPart {
+            chart: part.chart.first(),
+            ..part
+        }),
         next: subject.next(app.clock.now()),
         waiting: waiting::count(app, &subject).await,
         outbox: subject.href(app, Place::Page("outbox")),

@@ -79,7 +79,7 @@ pub async fn show(
     Query(saved): Query<Saved>,
 ) -> Result<Response, Failure> {
     let subject = Subject::load(&app, &name).await?;
-    Ok(draw(&app, &visitor, &subject, StatusCode::OK, saved.into()).await)
+    draw(&app, &visitor, &subject, StatusCode::OK, saved.into()).await
 }
 
 /// `POST /installations/{name}/mappings`
@@ -99,7 +99,7 @@ pub async fn save(
     match submit(&app, &visitor, &subject, Place::Mappings, changes).await? {
         Submitted::Saved(redirect) => Ok(redirect),
         Submitted::Refused(status, feedback) => {
-            Ok(draw(&app, &visitor, &subject, status, feedback).await)
+            draw(&app, &visitor, &subject, status, feedback).await
         }
     }
 }
@@ -110,13 +110,13 @@ async fn draw(
     subject: &Subject,
     status: StatusCode,
     feedback: Feedback,
-) -> Response {
+) -> Result<Response, Failure> {
     let mappings = &subject.situation.manifest.mappings;
     let sources = mappings
         .iter()
         .flat_map(|spec| [spec.rows.as_str(), spec.choices.as_str()]);
     let lists = Choices::load(app, subject.name(), sources).await;
-    let check = CheckPart::of(app, subject);
+    let check = CheckPart::load(app, subject).await?;
     let list = |source: &str| {
         lists
             .get(source)
@@ -141,7 +141,7 @@ async fn draw(
         check,
         tables,
     };
-    page_with(status, &template)
+    Ok(page_with(status, &template))
 }
 
 type List = Result<Vec<(String, String)>, String>;

@@ -3,6 +3,9 @@
 
 pub mod act;
 pub mod activity;
+mod cells;
+mod chart;
+mod charts;
 mod check_part;
 mod fields;
 mod form;
@@ -11,11 +14,14 @@ pub mod installations;
 pub mod job;
 pub mod mappings;
 pub mod overview;
+pub mod readiness;
+mod reports;
 pub mod rows;
 pub mod run;
 mod run_line;
 pub mod runs;
 pub mod settings;
+pub mod setup;
 mod subject;
 mod traffic;
 mod waiting;

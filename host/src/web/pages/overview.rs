@@ -2,12 +2,15 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{Redirect, Response};
+use serde::Deserialize;
 
+use super::charts::{self, ChartPart};
 use super::check_part::CheckPart;
 use super::run_line::RunLine;
+use super::setup::{self, GuidePart};
 use super::subject::{Connected, Next, Place, Subject};
 use super::traffic::{self, TrafficPart};
 use super::waiting::{self, Waiting};
@@ -27,6 +30,8 @@ struct OverviewPage {
     frame: Frame,
     href: String,
     problem: Option<String>,
+    guide: Option<GuidePart>,
+    charts: Vec<ChartPart>,
     /// Runs that are not over.
     working: Vec<RunLine>,
     connected: Vec<Connected>,
@@ -35,6 +40,7 @@ struct OverviewPage {
     waiting: Option<Waiting>,
     outbox: String,
     check: CheckPart,
+    readiness: String,
     jobs: Vec<JobPart>,
     runs: Vec<RunLine>,
     zone: &'static str,
@@ -58,12 +64,25 @@ pub async fn show(
     draw(&app, &visitor, &name, StatusCode::OK, None).await
 }
 
+/// Where a check was asked for: the page of the readiness, or a step of the set-up.
+#[derive(Deserialize)]
+pub struct From {
+    step: Option<usize>,
+}
+
 /// `POST /installations/{name}/check`
-pub async fn check(State(app): State<App>, Path(name): Path<String>) -> Result<Redirect, Failure> {
+pub async fn check(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Form(from): Form<From>,
+) -> Result<Redirect, Failure> {
     let subject = Subject::load(&app, &name).await?;
     let (host, installation) = (app.host.clone(), name.clone());
     findings::record(&app, &name, async move { host.check(&installation).await }).await?;
-    Ok(Redirect::to(&subject.href(&app, Place::Overview)))
+    let back = from
+        .step
+        .map_or(Place::Readiness, |step| Place::Setup(Some(step)));
+    Ok(Redirect::to(&subject.href(&app, back)))
 }
 
 /// The page, also where something was refused that was asked for on it.
@@ -90,6 +109,8 @@ pub async fn draw(
         &OverviewPage {
             frame: subject.frame(app, visitor, Place::Overview, "Overview"),
             problem,
+            guide: setup::guide(app, &subject).await?,
+            charts: charts::load(app, &subject).await,
             working: runs
                 .iter()
                 .filter(|run| run.state == RunState::Running)
@@ -100,7 +121,8 @@ pub async fn draw(
             traffic: traffic::load(app, &subject).await,
             waiting: waiting::count(app, &subject).await,
             outbox: subject.href(app, Place::Page("outbox")),
-            check: CheckPart::of(app, &subject),
+            check: CheckPart::load(app, &subject).await?,
+            readiness: subject.href(app, Place::Readiness),
             jobs: jobs.collect(),
             runs: runs.iter().map(line).collect(),
             zone: subject.zone.name(),

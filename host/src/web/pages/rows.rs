@@ -7,12 +7,15 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::activity::Filter;
+use super::cells::{Cell, Column, cells, headings};
+use super::chart::Chart;
 use super::fields::{Choice, options};
+use super::reports;
 use super::subject::{Place, Subject};
 use crate::exports::{Export, Format, PageExport};
 use crate::host::{self, answer};
-use crate::manifest::{ActRows, FilterSpec, PageSpec};
-use crate::store::{ReportRow, RunId};
+use crate::manifest::{ActRows, FilterSpec, PageContent, PageSpec};
+use crate::store::{ReportRow, Role, RunId};
 use crate::web::App;
 use crate::web::download;
 use crate::web::failure::Failure;
@@ -38,7 +41,8 @@ struct RowsPage {
     search: Option<String>,
     filters: Vec<FilterPart>,
     narrowed: bool,
-    columns: Vec<String>,
+    chart: Option<Chart>,
+    columns: Vec<Column>,
     rows: Vec<Line>,
     acts: Vec<ActPart>,
     /// Whether rows can be ticked.
@@ -52,10 +56,10 @@ struct RowsPage {
     problem: Option<String>,
 }
 
-struct FilterPart {
-    name: String,
-    title: String,
-    options: Vec<Choice>,
+pub struct FilterPart {
+    pub name: String,
+    pub title: String,
+    pub options: Vec<Choice>,
 }
 
 struct ActPart {
@@ -66,8 +70,7 @@ struct ActPart {
 
 struct Line {
     id: String,
-    /// With the titles of their columns.
-    cells: Vec<(String, String)>,
+    cells: Vec<Cell>,
     /// Address of what happened to that customer.
     activity: Option<String>,
 }
@@ -107,6 +110,24 @@ impl Wish {
         wish
     }
 
+    pub fn search(&self) -> &str {
+        &self.search
+    }
+
+    pub fn after(&self) -> &str {
+        &self.after
+    }
+
+    /// The value of a filter.
+    pub fn filter(&self, key: &str) -> Option<&str> {
+        let chosen = self.filters.iter().find(|(known, _)| known == key)?;
+        Some(&chosen.1)
+    }
+
+    pub fn is_narrow(&self) -> bool {
+        !self.search.is_empty() || !self.filters.is_empty()
+    }
+
     /// As fields of an address or a form.
     pub fn fields(&self) -> Vec<(String, String)> {
         let own = [("search", &self.search), ("after", &self.after)]
@@ -131,7 +152,8 @@ impl Wish {
         address(href, fields)
     }
 
-    fn at(&self, href: &str, after: &str) -> String {
+    /// The page with the rows behind a place.
+    pub fn at(&self, href: &str, after: &str) -> String {
         let mut fields = self.fields();
         fields.retain(|(name, _)| name != "after");
         if !after.is_empty() {
@@ -151,7 +173,7 @@ impl Wish {
     }
 }
 
-fn address(href: &str, fields: Vec<(String, String)>) -> String {
+pub fn address(href: &str, fields: Vec<(String, String)>) -> String {
     if fields.is_empty() {
         return href.to_owned();
     }
@@ -168,6 +190,14 @@ pub async fn show(
     Query(fields): Query<Vec<(String, String)>>,
 ) -> Result<Response, Failure> {
     let subject = Subject::load(&app, &name).await?;
+    if let PageContent::Reports { job, reports } = &page(&subject, &id)?.content {
+        let shown = reports::Shown {
+            page: &id,
+            job,
+            reports,
+        };
+        return reports::draw(&app, &visitor, &subject, &shown, &fields).await;
+    }
     let done = fields.iter().find(|(name, _)| name == "done");
     let notice = match done.and_then(|(_, run)| run.parse().ok()) {
         Some(run) => Notice::Done(run),
@@ -185,7 +215,13 @@ pub async fn download(
     let subject = Subject::load(&app, &name).await?;
     let spec = page(&subject, &id)?;
     let query = Wish::of(&fields).query();
-    let export = PageExport::new(app.host.clone(), &name, &id, spec.columns.clone(), query);
+    let export = PageExport::new(
+        app.host.clone(),
+        &name,
+        &id,
+        spec.columns.titles.clone(),
+        query,
+    );
     download::file(Export::Page(export), Format::Csv, &format!("{name}-{id}")).await
 }
 
@@ -216,19 +252,25 @@ pub async fn draw(
         }
     }
     let (rows, next) = rows.map(|rows| (rows.rows, rows.next)).unwrap_or_default();
+    let chart = spec.chart.as_ref();
     let href = subject.href(app, Place::Page(id));
     let log = subject.href(app, Place::Activity);
-    let narrowed = !wish.search.is_empty() || !wish.filters.is_empty();
     let template = RowsPage {
         frame: subject.frame(app, visitor, Place::Page(id), &spec.title),
         title: spec.title.clone(),
         search: spec.search.then(|| wish.search.clone()),
-        filters: spec.filters.iter().map(|spec| filter(spec, wish)).collect(),
-        narrowed,
-        columns: spec.columns.clone(),
+        filters: spec
+            .filters
+            .iter()
+            .map(|spec| filter(spec, wish.filter(&spec.key)))
+            .collect(),
+        narrowed: wish.is_narrow(),
+        chart: chart.and_then(|chart| Chart::draw(chart, &spec.columns.titles, &rows)),
+        columns: headings(&spec.columns),
         rows: rows.into_iter().map(|row| line(spec, row, &log)).collect(),
         acts: acts(spec),
-        ticks: spec.acts.iter().any(|act| act.rows != ActRows::None),
+        ticks: visitor.role >= Role::Operate
+            && spec.acts.iter().any(|act| act.rows != ActRows::None),
         kept: wish.fields(),
         first: (!wish.after.is_empty()).then(|| wish.at(&href, "")),
         next: (!next.is_empty()).then(|| wish.at(&href, &next)),
@@ -257,18 +299,17 @@ async fn answered(app: &App, subject: &Subject, page: &str, run: RunId) -> Optio
     Some(text).filter(|text| !text.is_empty())
 }
 
-fn filter(spec: &FilterSpec, wish: &Wish) -> FilterPart {
+/// A filter as a form shows it.
+pub fn filter(spec: &FilterSpec, chosen: Option<&str>) -> FilterPart {
     let offered: Vec<(String, String)> = spec
         .options
         .iter()
         .map(|option| (option.value.clone(), option.title.clone()))
         .collect();
-    let chosen = wish.filters.iter().find(|(key, _)| *key == spec.key);
-    let chosen: Vec<&str> = chosen.iter().map(|(_, value)| value.as_str()).collect();
     FilterPart {
         name: format!("{FILTER}{}", spec.key),
         title: spec.title.clone(),
-        options: options(&offered, &chosen),
+        options: options(&offered, chosen.as_slice()),
     }
 }
 
@@ -289,16 +330,6 @@ fn line(spec: &PageSpec, row: ReportRow, log: &str) -> Line {
     Line {
         activity: customer.map(|(_, id)| Filter::of_customer(id).address(log)),
         id: row.id,
-        cells: titled(&spec.columns, row.cells),
+        cells: cells(&spec.columns, row.cells),
     }
-}
-
-/// Cells with the titles of their columns; an add-on may send more cells than its manifest has columns.
-pub fn titled(columns: &[String], cells: Vec<String>) -> Vec<(String, String)> {
-    columns
-        .iter()
-        .cloned()
-        .chain(std::iter::repeat(String::new()))
-        .zip(cells)
-        .collect()
 }

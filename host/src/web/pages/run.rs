@@ -10,7 +10,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::activity::Filter;
-use super::rows::titled;
+use super::cells::{Cell, Column, cells, headings};
+use super::chart::Chart;
 use super::run_line::{self, RunLine};
 use super::subject::{Place, Subject};
 use super::traffic::{self, TrafficPart};
@@ -80,9 +81,9 @@ struct Report {
     kind: String,
     title: String,
     amount: u64,
-    columns: Vec<String>,
-    /// Cells with the titles of their columns.
-    rows: Vec<Vec<(String, String)>>,
+    chart: Option<Chart>,
+    columns: Vec<Column>,
+    rows: Vec<Vec<Cell>>,
     next: Option<String>,
     csv: String,
 }
@@ -190,7 +191,8 @@ pub async fn download(
     }
     let subject = Subject::load(&app, &run.installation).await?;
     let spec = subject.situation.manifest.report(&kind);
-    let columns = spec.map(|spec| spec.columns.clone()).unwrap_or_default();
+    let columns = spec.map(|spec| spec.columns.titles.clone());
+    let columns = columns.unwrap_or_default();
     let name = format!("{}-run-{}-{kind}", run.installation, run.id);
     let export = ReportExport::new(store.clone(), run.id, &kind, columns);
     download::file(Export::Report(export), Format::Csv, &name).await
@@ -250,13 +252,17 @@ async fn reports(
             .map(|(number, _)| format!("{href}?report={place}&after={number}#report-{place}"));
         let csv = format!("{href}/reports/{place}/csv");
         let columns = spec.map(|spec| spec.columns.clone()).unwrap_or_default();
+        let chart = spec.and_then(|spec| spec.chart.as_ref());
+        let chart = chart
+            .and_then(|chart| Chart::draw(chart, &columns.titles, rows.iter().map(|(_, row)| row)));
         reports.push(Report {
+            chart,
             title: spec.map_or_else(|| kind.clone(), |spec| spec.title.clone()),
             rows: rows
                 .into_iter()
-                .map(|(_, row)| titled(&columns, row.cells))
+                .map(|(_, row)| cells(&columns, row.cells))
                 .collect(),
-            columns,
+            columns: headings(&columns),
             kind,
             amount,
             next,

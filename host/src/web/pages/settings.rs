@@ -42,7 +42,7 @@ pub async fn show(
     Query(saved): Query<Saved>,
 ) -> Result<Response, Failure> {
     let subject = Subject::load(&app, &name).await?;
-    Ok(draw(&app, &visitor, &subject, StatusCode::OK, saved.into()).await)
+    draw(&app, &visitor, &subject, StatusCode::OK, saved.into()).await
 }
 
 /// `POST /installations/{name}/settings`
@@ -61,7 +61,7 @@ pub async fn save(
     match submit(&app, &visitor, &subject, Place::Settings, changes).await? {
         Submitted::Saved(redirect) => Ok(redirect),
         Submitted::Refused(status, feedback) => {
-            Ok(draw(&app, &visitor, &subject, status, feedback).await)
+            draw(&app, &visitor, &subject, status, feedback).await
         }
     }
 }
@@ -72,10 +72,10 @@ async fn draw(
     subject: &Subject,
     status: StatusCode,
     feedback: Feedback,
-) -> Response {
+) -> Result<Response, Failure> {
     let manifest = &subject.situation.manifest;
     let choices = Choices::load(app, subject.name(), fields::sources(manifest)).await;
-    let check = CheckPart::of(app, subject);
+    let check = CheckPart::load(app, subject).await?;
     let fields = fields::fields(
         subject,
         &choices,
@@ -106,5 +106,5 @@ async fn draw(
         check,
         groups,
     };
-    page_with(status, &template)
+    Ok(page_with(status, &template))
 }

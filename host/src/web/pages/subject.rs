@@ -23,6 +23,9 @@ pub struct Subject {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Place<'a> {
     Overview,
+    /// A step of the guide, from one; none: the first that is not done.
+    Setup(Option<usize>),
+    Readiness,
     Settings,
     Mappings,
     /// A page of the manifest.
@@ -61,6 +64,9 @@ impl Subject {
     pub fn href(&self, app: &App, place: Place<'_>) -> String {
         let rest = match place {
             Place::Overview => String::new(),
+            Place::Setup(None) => "/setup".to_owned(),
+            Place::Setup(Some(step)) => format!("/setup?step={step}"),
+            Place::Readiness => "/readiness".to_owned(),
             Place::Settings => "/settings".to_owned(),
             Place::Mappings => "/mappings".to_owned(),
             Place::Page(page) => format!("/pages/{page}"),
@@ -77,10 +83,12 @@ impl Subject {
             href: self.href(app, place),
             current: place == current,
         };
-        let mut tabs = vec![
-            tab(Place::Overview, "Overview"),
-            tab(Place::Settings, "Settings"),
-        ];
+        let mut tabs = vec![tab(Place::Overview, "Overview")];
+        if !manifest.guide.is_empty() {
+            tabs.push(tab(Place::Setup(None), "Set-up"));
+        }
+        tabs.push(tab(Place::Readiness, "Readiness"));
+        tabs.push(tab(Place::Settings, "Settings"));
         if !manifest.mappings.is_empty() {
             tabs.push(tab(Place::Mappings, "Mappings"));
         }

@@ -25,7 +25,11 @@ pub struct Waiting {
 /// None: the add-on has no such page, or does not answer.
 pub async fn count(app: &App, subject: &Subject) -> Option<Waiting> {
     let page = subject.situation.manifest.page(PAGE)?;
-    let column = page.columns.iter().position(|title| title == COLUMN)?;
+    let column = page
+        .columns
+        .titles
+        .iter()
+        .position(|title| title == COLUMN)?;
     let counting = async {
         let _turn = app.guests.acquire().await;
         app.host

@@ -10,6 +10,7 @@ mod protection;
 mod proxy;
 mod runs;
 mod settings;
+mod setup;
 pub mod site;
 pub mod tables;
 mod tls;

@@ -9,7 +9,7 @@ use super::site::{Browser, PASSWORD, Site};
 use crate::fixtures::{Database, at, on_both_databases};
 
 /// All that there is behind the log-in: what it needs, how it is asked for, and an address that it answers to.
-const ROUTES: [(Role, &str, &str, &str); 22] = [
+const ROUTES: [(Role, &str, &str, &str); 25] = [
     (Role::View, "GET", "/installations", "/installations"),
     (
         Role::View,
@@ -28,6 +28,18 @@ const ROUTES: [(Role, &str, &str, &str); 22] = [
         "GET",
         "/installations/{name}/settings",
         "/installations/isp/settings",
+    ),
+    (
+        Role::View,
+        "GET",
+        "/installations/{name}/setup",
+        "/installations/isp/setup",
+    ),
+    (
+        Role::View,
+        "GET",
+        "/installations/{name}/readiness",
+        "/installations/isp/readiness",
     ),
     (
         Role::View,
@@ -110,6 +122,12 @@ const ROUTES: [(Role, &str, &str, &str); 22] = [
         "POST",
         "/installations/{name}/settings",
         "/installations/isp/settings",
+    ),
+    (
+        Role::Administer,
+        "POST",
+        "/installations/{name}/setup/{step}",
+        "/installations/isp/setup/1",
     ),
     // What needs nobody: it tells nothing, and takes no more than it must.
     (Role::View, "GET", "/nothing", "/nothing"),

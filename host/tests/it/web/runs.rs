@@ -22,15 +22,18 @@ async fn a_job_is_started_watched_and_stopped_and_an_installation_works_on_one_a
         "Preview: Finish",
         "Run: Work on",
         "No job has run yet",
-        "Not checked since",
+        "It was never checked",
     ]);
     assert!(!page.has("Preview: Work on"));
 
     let page = ann.post("/installations/isp/check", &[]).await;
-    assert_eq!(page.location, "/installations/isp");
+    assert_eq!(page.location, "/installations/isp/readiness");
+    ann.get(&page.location)
+        .await
+        .shows(&["not ready", "First: Password is not set."]);
     ann.get("/installations/isp")
         .await
-        .shows(&["First: Password is not set.", "41001"]);
+        .shows(&["1 in the way, 1 to be looked at.", "41001"]);
 
     let started = ann.post("/installations/isp/jobs/progress", &[]).await;
     assert_eq!(

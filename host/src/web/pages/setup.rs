@@ -1,0 +1,394 @@
+//! The guided set-up: the steps of the manifest in their order, each with how far it is and the place to do it.
+//!
+//! Nothing is kept about the guide itself. How far it is follows from settings, the last check and the runs, so it can be left
+//! at any time, and somebody else can go on with it; a step that was done and broke is open again.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Form, Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::check_part::{CheckPart, Found};
+use super::fields::{self, Control, Field};
+use super::form::{Feedback, Submitted, submit};
+use super::run_line::RunLine;
+use super::subject::{Place, Subject};
+use crate::host;
+use crate::manifest::{GuideAbout, GuideStep, Manifest};
+use crate::scheduler::{Verdict, agenda};
+use crate::settings::credential_keys;
+use crate::web::App;
+use crate::web::choices::Choices;
+use crate::web::failure::Failure;
+use crate::web::frame::{Frame, page_with};
+use crate::web::login::session::Visitor;
+
+#[derive(Template)]
+#[template(path = "setup.html")]
+struct SetupPage {
+    frame: Frame,
+    href: String,
+    /// Steps that are done, of all.
+    done: usize,
+    steps: Vec<StepLine>,
+    /// From one.
+    number: usize,
+    title: String,
+    help: String,
+    state: Progress,
+    saved: Option<usize>,
+    problem: Option<String>,
+    part: Part,
+    check: CheckPart,
+    check_href: String,
+    next: Option<String>,
+}
+
+struct StepLine {
+    title: String,
+    href: String,
+    state: Progress,
+    current: bool,
+}
+
+/// How far a step is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Done,
+    Open,
+    /// Something is in the way.
+    Wrong,
+}
+
+impl Progress {
+    /// Also the name of its colour.
+    fn badge(self) -> &'static str {
+        match self {
+            Self::Done => "ok",
+            Self::Open => "neutral",
+            Self::Wrong => "error",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Open => "to do",
+            Self::Wrong => "look here",
+        }
+    }
+}
+
+/// What a step shows.
+enum Part {
+    Fields(Vec<Field>),
+    /// Only findings about mappings, and the way to them.
+    Mappings {
+        href: String,
+        findings: Vec<Found>,
+    },
+    Check,
+    Job {
+        href: String,
+        help: String,
+        previews: bool,
+        /// The preview is what the step asks for.
+        preview: bool,
+        asks: bool,
+        last: Option<RunLine>,
+    },
+    Page {
+        title: String,
+        href: String,
+        /// Rows that wait.
+        waiting: Option<usize>,
+    },
+}
+
+/// A step of the guide with all that its state follows from.
+struct Step<'s> {
+    spec: &'s GuideStep,
+    state: Progress,
+}
+
+#[derive(Deserialize)]
+pub struct At {
+    /// From one; none: the first that is not done.
+    step: Option<usize>,
+    saved: Option<usize>,
+}
+
+/// What other pages say of the guide while it is not through.
+pub struct GuidePart {
+    pub href: String,
+    pub done: usize,
+    pub all: usize,
+    pub next: String,
+}
+
+/// `GET /installations/{name}/setup`
+pub async fn show(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+    Query(at): Query<At>,
+) -> Result<Response, Failure> {
+    let subject = Subject::load(&app, &name).await?;
+    let feedback = Feedback {
+        saved: at.saved,
+        ..Feedback::default()
+    };
+    draw(&app, &visitor, &subject, at.step, StatusCode::OK, feedback).await
+}
+
+/// `POST /installations/{name}/setup/{step}`: the settings of a step.
+pub async fn save(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Path((name, step)): Path<(String, usize)>,
+    Form(form): Form<Vec<(String, String)>>,
+) -> Result<Response, Failure> {
+    let subject = Subject::load(&app, &name).await?;
+    let (manifest, settings) = (&subject.situation.manifest, &subject.situation.settings);
+    let changes = fields::requested(manifest, settings, &form);
+    match submit(&app, &visitor, &subject, Place::Setup(Some(step)), changes).await? {
+        Submitted::Saved(redirect) => Ok(redirect),
+        Submitted::Refused(status, feedback) => {
+            draw(&app, &visitor, &subject, Some(step), status, feedback).await
+        }
+    }
+}
+
+/// None: there is no guide, or it is through.
+pub async fn guide(app: &App, subject: &Subject) -> Result<Option<GuidePart>, Failure> {
+    let check = CheckPart::load(app, subject).await?;
+    let steps = steps(app, subject, &check).await?;
+    let done = |step: &&Step<'_>| step.state == Progress::Done;
+    Ok(steps.iter().find(|step| !done(step)).map(|next| GuidePart {
+        href: subject.href(app, Place::Setup(None)),
+        done: steps.iter().filter(done).count(),
+        all: steps.len(),
+        next: next.spec.title.clone(),
+    }))
+}
+
+async fn draw(
+    app: &App,
+    visitor: &Visitor,
+    subject: &Subject,
+    wanted: Option<usize>,
+    status: StatusCode,
+    feedback: Feedback,
+) -> Result<Response, Failure> {
+    let check = CheckPart::load(app, subject).await?;
+    let steps = steps(app, subject, &check).await?;
+    let first_open = || steps.iter().position(|step| step.state != Progress::Done);
+    let at = wanted
+        .and_then(|number| number.checked_sub(1))
+        .or_else(first_open)
+        .unwrap_or(0);
+    let step = steps.get(at).ok_or_else(|| Failure::not_found("step"))?;
+    let href = |number: usize| subject.href(app, Place::Setup(Some(number)));
+    let line = |(index, step): (usize, &Step<'_>)| StepLine {
+        title: step.spec.title.clone(),
+        href: href(index + 1),
+        state: step.state,
+        current: index == at,
+    };
+    let template = SetupPage {
+        frame: subject.frame(app, visitor, Place::Setup(None), "Set-up"),
+        href: format!("{}/{}", subject.href(app, Place::Setup(None)), at + 1),
+        done: steps
+            .iter()
+            .filter(|step| step.state == Progress::Done)
+            .count(),
+        steps: steps.iter().enumerate().map(line).collect(),
+        number: at + 1,
+        title: step.spec.title.clone(),
+        help: step.spec.help.clone(),
+        state: step.state,
+        saved: feedback.saved,
+        part: part(app, subject, step.spec, &feedback, &check).await?,
+        problem: feedback.problem,
+        check,
+        check_href: format!("{}/check", subject.href(app, Place::Overview)),
+        next: (at + 1 < steps.len()).then(|| href(at + 2)),
+    };
+    Ok(page_with(status, &template))
+}
+
+async fn steps<'s>(
+    app: &App,
+    subject: &'s Subject,
+    check: &CheckPart,
+) -> Result<Vec<Step<'s>>, Failure> {
+    let mut steps = Vec::new();
+    for spec in &subject.situation.manifest.guide {
+        let state = state(app, subject, spec, check).await?;
+        steps.push(Step { spec, state });
+    }
+    Ok(steps)
+}
+
+async fn state(
+    app: &App,
+    subject: &Subject,
+    spec: &GuideStep,
+    check: &CheckPart,
+) -> Result<Progress, Failure> {
+    let (manifest, settings) = (&subject.situation.manifest, &subject.situation.settings);
+    let wrong = |about: &dyn Fn(&str) -> bool| {
+        let found = check.findings.iter().map(|found| &found.finding);
+        let mut errors = found.filter(|finding| finding.severity == "error");
+        errors.any(|finding| about(&finding.field))
+    };
+    let in_groups = |field: &str, groups: &[String]| {
+        let spec = manifest.setting(field);
+        spec.is_some_and(|spec| groups.contains(&spec.group))
+    };
+    let judged = |done: bool, wrong: bool| match (wrong, done) {
+        (true, _) => Progress::Wrong,
+        (false, true) => Progress::Done,
+        (false, false) => Progress::Open,
+    };
+    let store = app.host.store();
+    Ok(match &spec.about {
+        GuideAbout::Settings(groups) => {
+            // Pages know of secrets only whether they are set.
+            let secrets = &subject.situation.secrets;
+            let missing = settings
+                .missing(manifest)
+                .into_iter()
+                .any(|spec| groups.contains(&spec.group) && !secrets.contains(&spec.key));
+            let tried = check.is_known() || !holds_credentials(manifest, groups);
+            let is_wrong = wrong(&|field| in_groups(field, groups));
+            // What is not set yet is no mistake.
+            judged(!missing && tried, is_wrong && !missing)
+        }
+        GuideAbout::Schedule(groups) => {
+            let verdicts = agenda(
+                manifest,
+                settings,
+                &subject.situation.states,
+                app.clock.now(),
+            );
+            let on = verdicts
+                .iter()
+                .any(|(_, verdict)| *verdict != Verdict::Rests);
+            judged(on, wrong(&|field| in_groups(field, groups)))
+        }
+        GuideAbout::Mappings => {
+            let of_mapping = |found: &Found| {
+                let key = found.finding.field.split('.').next().unwrap_or_default();
+                found.finding.severity != "ok" && manifest.mapping(key).is_some()
+            };
+            let unmapped = check.findings.iter().any(of_mapping);
+            judged(
+                check.is_known() && settings.mappings().next().is_some() && !unmapped,
+                false,
+            )
+        }
+        GuideAbout::Check => judged(check.is_green(), check.is_known() && !check.is_green()),
+        GuideAbout::Job { id, preview } => {
+            let run = store.finished_run(subject.name(), id, *preview).await?;
+            // Whoever has run it in earnest needs no preview any more.
+            let later = match preview {
+                true => store.finished_run(subject.name(), id, false).await?,
+                false => None,
+            };
+            judged(run.or(later).is_some(), false)
+        }
+        GuideAbout::Page { id, state } => {
+            let waiting = waiting(app, subject, id, state).await;
+            judged(waiting == Some(0), false)
+        }
+    })
+}
+
+/// Whether a connection proves itself by settings of these groups: then only a check knows whether they are right.
+fn holds_credentials(manifest: &Manifest, groups: &[String]) -> bool {
+    manifest.connections.values().any(|connection| {
+        let mut keys = connection.auth.iter().flat_map(credential_keys);
+        keys.any(|key| {
+            let spec = manifest.setting(key);
+            spec.is_some_and(|spec| groups.contains(&spec.group))
+        })
+    })
+}
+
+/// How many rows wait on a page; none: that cannot be told.
+async fn waiting(app: &App, subject: &Subject, page: &str, state: &str) -> Option<usize> {
+    let filters = match state {
+        "" => Vec::new(),
+        state => vec![("state".to_owned(), state.to_owned())],
+    };
+    let query = host::Query {
+        filters,
+        limit: 100,
+        ..host::Query::default()
+    };
+    let rows = app.host.view(subject.name(), page, query).await.ok()?;
+    Some(rows.rows.len())
+}
+
+async fn part(
+    app: &App,
+    subject: &Subject,
+    spec: &GuideStep,
+    feedback: &Feedback,
+    check: &CheckPart,
+) -> Result<Part, Failure> {
+    let manifest = &subject.situation.manifest;
+    Ok(match &spec.about {
+        GuideAbout::Settings(groups) | GuideAbout::Schedule(groups) => {
+            let choices = Choices::load(app, subject.name(), fields::sources(manifest)).await;
+            let all = fields::fields(
+                subject,
+                &choices,
+                &feedback.typed,
+                &feedback.problems,
+                &check.findings,
+            );
+            let of_groups = manifest.settings.iter().zip(all);
+            let of_groups = of_groups.filter(|(spec, _)| groups.contains(&spec.group));
+            Part::Fields(of_groups.map(|(_, field)| field).collect())
+        }
+        GuideAbout::Mappings => Part::Mappings {
+            href: subject.href(app, Place::Mappings),
+            findings: check
+                .findings
+                .iter()
+                .filter(|found| {
+                    let key = found.finding.field.split('.').next().unwrap_or_default();
+                    manifest.mapping(key).is_some()
+                })
+                .cloned()
+                .collect(),
+        },
+        GuideAbout::Check => Part::Check,
+        GuideAbout::Job { id, preview } => {
+            let job = manifest.job(id).ok_or_else(|| Failure::not_found("job"))?;
+            let last = app.host.store().ended_runs(subject.name(), id, 1).await?;
+            Part::Job {
+                href: format!("{}/jobs/{id}", subject.href(app, Place::Overview)),
+                help: job.help.clone(),
+                previews: job.preview,
+                preview: *preview,
+                asks: job.options.iter().any(|option| option.required),
+                last: last.first().map(|run| RunLine::new(app, subject, run)),
+            }
+        }
+        GuideAbout::Page { id, state } => {
+            let spec = manifest
+                .page(id)
+                .ok_or_else(|| Failure::not_found("page"))?;
+            Part::Page {
+                title: spec.title.clone(),
+                href: subject.href(app, Place::Page(id)),
+                waiting: waiting(app, subject, id, state).await,
+            }
+        }
+    })
+}
