@@ -48,7 +48,11 @@ fn about(
             let message = format!("the job `{id}` has no preview");
             table.problem("preview", message, "Leave it out");
         }
-        Some(GuideAbout::Job { id, preview })
+        let or = table.texts("or");
+        for id in &or {
+            refer_job(table, "or", id, jobs);
+        }
+        Some(GuideAbout::Job { id, preview, or })
     };
     let page = || {
         let id = table.maybe_text("page")?;

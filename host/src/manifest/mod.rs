@@ -317,8 +317,12 @@ pub enum GuideAbout {
     Mappings,
     /// The readiness check.
     Check,
-    /// A job that has to run once.
-    Job { id: String, preview: bool },
+    /// A job that has to run once; `or`: jobs that do as much.
+    Job {
+        id: String,
+        preview: bool,
+        or: Vec<String>,
+    },
     /// A page on which nothing should wait for a person, with the value of its filter `state`, if it is about one.
     Page { id: String, state: String },
 }

@@ -103,10 +103,20 @@ fn program(name: &str) -> Command {
 impl Stage {
     /// Both services for a provider, and an empty host.
     pub fn new(size: &str) -> Self {
+        Self::with(size, &[])
+    }
+
+    /// As [`Stage::new`], and Sage already holds what Splynx holds, as another add-on would have left it.
+    pub fn in_step(size: &str) -> Self {
+        Self::with(size, &["--in-step"])
+    }
+
+    fn with(size: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut sandbox = program("sandbox")
             .args(["serve", "--splynx", "127.0.0.1:0", "--sage", "127.0.0.1:0"])
             .args(["--isp", size, "--seed", "1", "--limits", "off"])
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the sandbox starts");
@@ -231,7 +241,8 @@ impl Stage {
         [origin(&self.splynx), origin(&self.sage)]
     }
 
-    fn host_with_input(&self, arguments: &[&str], input: &str) -> Finished {
+    /// A command that reads something.
+    pub fn host_with_input(&self, arguments: &[&str], input: &str) -> Finished {
         let mut child = self
             .host_command()
             .args(arguments)
@@ -317,14 +328,37 @@ impl Stage {
 
     /// The same, with another manifest.
     pub fn set_up_as(&self, manifest: &str, component: &[u8]) {
+        self.install(manifest, component);
+        self.set_up_installation(6000);
+    }
+
+    /// The add-on alone, without an installation.
+    pub fn install(&self, manifest: &str, component: &[u8]) {
         let (packed, package) = self.pack("first", manifest, component);
         packed.ok();
         self.host(&["addon", "install", &package]).ok();
-        self.set_up_installation(6000);
     }
 
     /// The installation alone, where the add-on is there already; `per_minute`: most requests to each service.
     pub fn set_up_installation(&self, per_minute: u32) {
+        self.make_installation(per_minute);
+        let name = self.installation.as_str();
+        for line in self.isp("--secrets").lines() {
+            let (key, value) = line.split_once('=').expect("KEY=VALUE");
+            self.set_secret(key, value);
+        }
+        let (splynx, sage) = (
+            format!("splynx_api_domain={}", self.splynx),
+            format!("sage_api_url={}", self.sage),
+        );
+        let setup = self.isp("--setup");
+        let mut arguments = vec!["settings", name, "set", &splynx, &sage];
+        arguments.extend(setup.lines());
+        self.host(&arguments).ok();
+    }
+
+    /// An installation without any settings, which may reach this machine.
+    pub fn make_installation(&self, per_minute: u32) {
         let name = self.installation.as_str();
         self.host(&["installation", "create", name, "--addon", "splynx-sageone"])
             .ok();
@@ -343,18 +377,6 @@ impl Stage {
         .ok();
         self.host(&["connection", name, "splynx", "set", &per_minute, &burst])
             .ok();
-        for line in self.isp("--secrets").lines() {
-            let (key, value) = line.split_once('=').expect("KEY=VALUE");
-            self.set_secret(key, value);
-        }
-        let (splynx, sage) = (
-            format!("splynx_api_domain={}", self.splynx),
-            format!("sage_api_url={}", self.sage),
-        );
-        let setup = self.isp("--setup");
-        let mut arguments = vec!["settings", name, "set", &splynx, &sage];
-        arguments.extend(setup.lines());
-        self.host(&arguments).ok();
     }
 
     pub fn set_secret(&self, key: &str, value: &str) -> Finished {

@@ -14,6 +14,9 @@ use crate::store::ReportRow;
 /// Groups of one picture: a year, and the month before it.
 const MOST_GROUPS: usize = 13;
 
+/// Groups whose names have room beside each other.
+const MOST_NAMES: usize = 8;
+
 const WIDTH: f64 = 720.0;
 /// Of the part with bars.
 const HEIGHT: f64 = 150.0;
@@ -137,8 +140,14 @@ fn picture(title: String, mut rows: Vec<Amounts>, legend: &[String]) -> Picture 
                 told: format!("{} {name}: {}", row.label, amount(&value.to_string())),
             }
         };
+        // The last is always named; where there are many, every second.
+        let is_named = rows.len() <= MOST_NAMES || (rows.len() - at) % 2 == 1;
         Group {
-            label: row.label.clone(),
+            label: if is_named {
+                row.label.clone()
+            } else {
+                String::new()
+            },
             middle,
             bars: row.bars.iter().enumerate().map(bar).collect(),
         }

@@ -291,14 +291,16 @@ async fn state(
             )
         }
         GuideAbout::Check => judged(check.is_green(), check.is_known() && !check.is_green()),
-        GuideAbout::Job { id, preview } => {
-            let run = store.finished_run(subject.name(), id, *preview).await?;
+        GuideAbout::Job { id, preview, or } => {
+            let mut run = store.finished_run(subject.name(), id, *preview).await?;
             // Whoever has run it in earnest needs no preview any more.
-            let later = match preview {
-                true => store.finished_run(subject.name(), id, false).await?,
-                false => None,
-            };
-            judged(run.or(later).is_some(), false)
+            let in_earnest = or.iter().chain(preview.then_some(id));
+            for job in in_earnest {
+                if run.is_none() {
+                    run = store.finished_run(subject.name(), job, false).await?;
+                }
+            }
+            judged(run.is_some(), false)
         }
         GuideAbout::Page { id, state } => {
             let waiting = waiting(app, subject, id, state).await;
@@ -368,12 +370,16 @@ async fn part(
                 .collect(),
         },
         GuideAbout::Check => Part::Check,
-        GuideAbout::Job { id, preview } => {
+        GuideAbout::Job { id, preview, .. } => {
             let job = manifest.job(id).ok_or_else(|| Failure::not_found("job"))?;
             let last = app.host.store().ended_runs(subject.name(), id, 1).await?;
             Part::Job {
                 href: format!("{}/jobs/{id}", subject.href(app, Place::Overview)),
-                help: job.help.clone(),
+                // The guide's own words are about this very moment.
+                help: match spec.help.as_str() {
+                    "" => job.help.clone(),
+                    _ => String::new(),
+                },
                 previews: job.preview,
                 preview: *preview,
                 asks: job.options.iter().any(|option| option.required),
