@@ -1,13 +1,14 @@
 //! One window, and what a person does in it.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use fantoccini::elements::Element;
 use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -76,11 +77,13 @@ impl Browser {
                 "prefs": { "profile.managed_default_content_settings.javascript": allowed },
             },
             "goog:loggingPrefs": { "browser": "ALL" },
+            // The driver can miss the end of a load while a page reloads itself; what has to be there is waited for anyhow.
+            "timeouts": { "pageLoad": 10_000 },
         });
         let Value::Object(capabilities) = capabilities else {
             unreachable!("an object was written")
         };
-        let client = ClientBuilder::new(hyper_connector())
+        let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities)
             .connect(&driver.address)
             .await
@@ -108,36 +111,32 @@ impl Browser {
     }
 
     pub async fn text(&self) -> String {
-        let body = self.client.find(Locator::Css("body")).await;
-        body.expect("a page").text().await.expect("the page's text")
+        let started = Instant::now();
+        loop {
+            // A page that is being left has no text for a moment.
+            if let Ok(body) = self.client.find(Locator::Css("body")).await
+                && let Ok(text) = body.text().await
+            {
+                return text;
+            }
+            assert!(started.elapsed() < PATIENCE, "there is no page");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Waits until the page says something.
     pub async fn sees(&self, text: &str) {
-        let started = std::time::Instant::now();
-        while started.elapsed() < PATIENCE {
-            // A page that is being left has no text for a moment.
-            if let Ok(body) = self.client.find(Locator::Css("body")).await
-                && body.text().await.is_ok_and(|shown| shown.contains(text))
-            {
+        let started = Instant::now();
+        loop {
+            let shown = self.text().await;
+            if shown.contains(text) {
                 return;
+            }
+            if started.elapsed() > PATIENCE {
+                panic!("{text:?} is not on {}: {shown}", self.path().await);
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        panic!(
-            "{text:?} is not on {}: {}",
-            self.path().await,
-            self.text().await
-        );
-    }
-
-    pub async fn sees_no(&self, text: &str) {
-        let shown = self.text().await;
-        assert!(
-            !shown.contains(text),
-            "{text:?} is on {}: {shown}",
-            self.path().await
-        );
     }
 
     /// Follows the link that is called so.
@@ -153,7 +152,10 @@ impl Browser {
     }
 
     async fn click(&self, element: Element) {
-        element.click().await.expect("it can be clicked");
+        match element.click().await {
+            Err(error) if !error.is_timeout() => panic!("it cannot be clicked: {error}"),
+            _ => {}
+        }
     }
 
     /// By its text or its label for those who do not see it.
@@ -350,10 +352,6 @@ impl Browser {
 fn pictures() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     root.join("target/screenshots")
-}
-
-fn hyper_connector() -> hyper_util::client::legacy::connect::HttpConnector {
-    hyper_util::client::legacy::connect::HttpConnector::new()
 }
 
 /// A text as XPath writes it.

@@ -1,6 +1,7 @@
 //! `chromedriver`, started for one browser and ended with it, and the commands that WebDriver itself does not have.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use fantoccini::wd::WebDriverCompatibleCommand;
@@ -38,6 +39,8 @@ impl Driver {
             .arg("--port=0")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
+            // The browser is a child of the driver's, and has to go with it.
+            .process_group(0)
             .spawn()
             .expect("chromedriver starts");
         let out = child.stdout.take().expect("its output is piped");
@@ -59,7 +62,8 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         // Already gone is as good.
-        let _ = self.child.kill();
+        let group = format!("-{}", self.child.id());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
         let _ = self.child.wait();
     }
 }

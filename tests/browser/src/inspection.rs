@@ -20,6 +20,8 @@ impl Browser {
     /// # Panics
     /// Where something is found.
     pub async fn inspect(&self, name: &str) {
+        // Unlike other commands, pictures do not wait for a page that is on its way, and hang.
+        self.text().await;
         for looks in Looks::ALL {
             self.look_as(looks).await;
             self.picture(name, looks).await;
@@ -105,7 +107,7 @@ impl Browser {
     }
 }
 
-/// axe-core, where `scripts/browser` has put it; with `REQUIRE_BROWSER=1` it has to be there.
+/// axe-core, where `scripts/browser` has put it; without it the pages are looked at all the same.
 fn engine() -> Option<String> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("node_modules/axe-core/axe.min.js");
     std::fs::read_to_string(file).ok()

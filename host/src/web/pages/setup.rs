@@ -17,7 +17,7 @@ use super::run_line::RunLine;
 use super::subject::{Place, Subject};
 use crate::host;
 use crate::manifest::{GuideAbout, GuideStep, Manifest};
-use crate::scheduler::{Verdict, agenda};
+use crate::scheduler::{Situation, Verdict, agenda};
 use crate::settings::credential_keys;
 use crate::web::App;
 use crate::web::choices::Choices;
@@ -118,6 +118,12 @@ pub struct At {
     /// From one; none: the first that is not done.
     step: Option<usize>,
     saved: Option<usize>,
+}
+
+impl Step<'_> {
+    fn is_job(&self) -> bool {
+        matches!(self.spec.about, GuideAbout::Job { .. })
+    }
 }
 
 /// What other pages say of the guide while it is not through.
@@ -224,12 +230,47 @@ async fn steps<'s>(
     subject: &'s Subject,
     check: &CheckPart,
 ) -> Result<Vec<Step<'s>>, Failure> {
-    let mut steps = Vec::new();
+    let mut steps: Vec<Step<'_>> = Vec::new();
     for spec in &subject.situation.manifest.guide {
-        let state = state(app, subject, spec, check).await?;
+        let mut state = state(app, subject, spec, check).await?;
+        // What nothing was put on yet is empty, and tells nothing.
+        let filled = steps.iter().rfind(|step| step.is_job());
+        let is_page = matches!(spec.about, GuideAbout::Page { .. });
+        if is_page && filled.is_some_and(|job| job.state != Progress::Done) {
+            state = Progress::Open;
+        }
         steps.push(Step { spec, state });
     }
+    // Defaults may be right, but somebody has to look at them; whoever went on has.
+    let gone_on = steps
+        .iter()
+        .rposition(|step| step.is_job() && step.state == Progress::Done);
+    for (at, step) in steps.iter_mut().enumerate() {
+        let looked_at = gone_on.is_some_and(|later| later > at);
+        if step.state == Progress::Done && !looked_at && untouched(subject, step.spec) {
+            step.state = Progress::Open;
+        }
+    }
     Ok(steps)
+}
+
+/// Whether a step is about settings that all have their defaults.
+fn untouched(subject: &Subject, spec: &GuideStep) -> bool {
+    let GuideAbout::Settings(groups) = &spec.about else {
+        return false;
+    };
+    let Situation {
+        manifest,
+        settings,
+        secrets,
+        ..
+    } = &subject.situation;
+    let mut specs = manifest.settings.iter();
+    specs.all(|spec| {
+        let default = spec.default.as_deref().unwrap_or_default();
+        let is_default = settings.get(&spec.key) == default && !secrets.contains(&spec.key);
+        is_default || !groups.contains(&spec.group)
+    })
 }
 
 async fn state(

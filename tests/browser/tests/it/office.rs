@@ -1,5 +1,7 @@
 //! A host that serves, and somebody who sits before it.
 
+use std::time::Duration;
+
 use browser::Browser;
 use end_to_end::{Serve, Stage, component};
 
@@ -39,6 +41,16 @@ impl Office {
     }
 }
 
+/// Nothing runs by itself.
+pub fn by_hand(stage: &Stage) {
+    let off = ["customers", "invoices", "credit_notes", "payments"]
+        .map(|kind| format!("cron_{kind}=off"));
+    let off: Vec<&str> = off.iter().map(String::as_str).collect();
+    stage
+        .host(&[&["settings", "isp", "set"], &off[..]].concat())
+        .ok();
+}
+
 pub async fn log_in(browser: &Browser) {
     browser.visit("").await;
     enter(browser, PASSWORD).await;
@@ -52,8 +64,22 @@ pub async fn enter(browser: &Browser, password: &str) {
     browser.press("Log in").await;
 }
 
-/// Waits on the page of a run until it is over.
+/// Waits for the end of the run that was just started. The page is asked for anew each time: while it reloads itself, the driver
+/// can lose it.
 pub async fn ends(browser: &Browser, state: &str) {
-    browser.sees("Ended").await;
+    browser.sees("Started").await;
+    let run = browser.path().await;
+    assert!(run.starts_with("/runs/"), "{run}: {}", browser.text().await);
+    let mut looks = 0;
+    while !browser.text().await.contains("Ended") {
+        looks += 1;
+        assert!(
+            looks < 300,
+            "{run} goes on and on: {}",
+            browser.text().await
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        browser.visit(&run).await;
+    }
     browser.sees(state).await;
 }

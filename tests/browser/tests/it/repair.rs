@@ -3,7 +3,7 @@
 use end_to_end::Stage;
 use serde_json::json;
 
-use crate::office::{Office, ends, ready};
+use crate::office::{Office, by_hand, ends, ready};
 
 #[tokio::test]
 async fn a_held_invoice_is_cured_where_its_cure_points() {
@@ -44,6 +44,7 @@ async fn customers_that_sage_has_already_are_paired_all_at_once() {
     let Some(component) = ready() else { return };
     let stage = Stage::in_step("small");
     stage.set_up(&component);
+    by_hand(&stage);
     let office = Office::open(stage);
     let browser = office.bookkeeper().await;
     browser.visit("installations/isp").await;
