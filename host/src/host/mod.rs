@@ -43,6 +43,7 @@ pub use self::master_key::{MasterKeyError, MasterKeys};
 pub use self::packages::{Offer, Terms};
 pub use self::pages::{ActRequest, answer};
 pub use self::people::Entry;
+pub use self::probation::Migrated;
 pub use self::traffic::{ConnectionState, Forecast};
 pub use crate::runs::{Finding, Query, Rows};
 

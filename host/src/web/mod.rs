@@ -19,6 +19,7 @@ mod pages;
 mod protection;
 mod routes;
 mod sessions;
+mod staged;
 
 pub use base_path::{BasePath, BasePathError};
 
@@ -38,6 +39,7 @@ use choices::Choices;
 use failure::Failure;
 use findings::Findings;
 use login::Door;
+use staged::Staged;
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -49,6 +51,7 @@ pub struct App {
     choices: Arc<Choices>,
     findings: Arc<Findings>,
     refusals: Arc<hooks::Refusals>,
+    staged: Arc<Staged>,
     /// Guests that pages may run at once.
     guests: Arc<Semaphore>,
 }
@@ -66,6 +69,7 @@ impl App {
             choices: Arc::default(),
             findings: Arc::default(),
             refusals: Arc::default(),
+            staged: Arc::default(),
             guests: Arc::new(Semaphore::new(MOST_GUESTS)),
         }
     }

@@ -17,6 +17,7 @@ use super::App;
 use super::base_path::BasePath;
 use super::failure::{Failure, Told, failure_page};
 use crate::manifest::LONGEST_TEXT_BYTES;
+use crate::packages::LARGEST_PACKAGE;
 
 /// Forms of the largest mapping tables stay well below it.
 const MOST_BODY_BYTES: usize = 1 << 20;
@@ -51,6 +52,11 @@ pub fn short_bodies() -> RequestBodyLimitLayer {
 /// For routes that take long texts.
 pub fn long_bodies() -> RequestBodyLimitLayer {
     RequestBodyLimitLayer::new(MOST_LONG_BODY_BYTES)
+}
+
+/// For routes that take a package.
+pub fn package_bodies() -> RequestBodyLimitLayer {
+    RequestBodyLimitLayer::new(LARGEST_PACKAGE + MOST_BODY_BYTES)
 }
 
 /// Puts the guards around the routes, each of which bounds its bodies itself.

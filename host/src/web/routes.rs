@@ -64,9 +64,9 @@ pub fn operating() -> Router<App> {
     short.merge(with_texts)
 }
 
-/// Settings, which hold credentials and where they go.
+/// Settings, which hold credentials and where they go; and the code that may use them.
 pub fn administering() -> Router<App> {
-    Router::new()
+    let short = Router::new()
         .route(
             "/installations/{name}/settings",
             post(pages::settings::save),
@@ -75,5 +75,14 @@ pub fn administering() -> Router<App> {
             "/installations/{name}/setup/{step}",
             post(pages::setup::save),
         )
-        .layer(protection::short_bodies())
+        .route("/addons/accept", post(pages::addons::accept))
+        .route("/addons/{id}/rollback", post(pages::addons::roll_back))
+        .layer(protection::short_bodies());
+    let packages = Router::new()
+        .route(
+            "/addons",
+            get(pages::addons::show).post(pages::addons::examine),
+        )
+        .layer(protection::package_bodies());
+    short.merge(packages)
 }

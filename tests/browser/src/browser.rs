@@ -203,6 +203,18 @@ impl Browser {
         field.send_keys(value).await.expect("a field to write in");
     }
 
+    /// Gives a file to a field.
+    pub async fn fill_file(&self, label: &str, file: &str) {
+        let field = self.field(label).await;
+        field.send_keys(file).await.expect("a field for a file");
+    }
+
+    /// Opens what is folded away under that.
+    pub async fn unfold(&self, name: &str) {
+        let summary = self.named("summary", name).await;
+        self.click(summary).await;
+    }
+
     pub async fn choose(&self, label: &str, option: &str) {
         let field = self.field(label).await;
         field

@@ -3,6 +3,7 @@
 
 pub mod act;
 pub mod activity;
+pub mod addons;
 mod cells;
 mod chart;
 mod charts;

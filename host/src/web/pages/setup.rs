@@ -120,12 +120,6 @@ pub struct At {
     saved: Option<usize>,
 }
 
-impl Step<'_> {
-    fn is_job(&self) -> bool {
-        matches!(self.spec.about, GuideAbout::Job { .. })
-    }
-}
-
 /// What other pages say of the guide while it is not through.
 pub struct GuidePart {
     pub href: String,
@@ -232,33 +226,39 @@ async fn steps<'s>(
 ) -> Result<Vec<Step<'s>>, Failure> {
     let mut steps: Vec<Step<'_>> = Vec::new();
     for spec in &subject.situation.manifest.guide {
-        let mut state = state(app, subject, spec, check).await?;
-        // What nothing was put on yet is empty, and tells nothing.
-        let filled = steps.iter().rfind(|step| step.is_job());
-        let is_page = matches!(spec.about, GuideAbout::Page { .. });
-        if is_page && filled.is_some_and(|job| job.state != Progress::Done) {
-            state = Progress::Open;
-        }
+        let state = state(app, subject, spec, check).await?;
         steps.push(Step { spec, state });
     }
-    // Defaults may be right, but somebody has to look at them; whoever went on has.
-    let gone_on = steps
-        .iter()
-        .rposition(|step| step.is_job() && step.state == Progress::Done);
-    for (at, step) in steps.iter_mut().enumerate() {
-        let looked_at = gone_on.is_some_and(|later| later > at);
-        if step.state == Progress::Done && !looked_at && untouched(subject, step.spec) {
-            step.state = Progress::Open;
+    let is_done_job = |step: &Step<'_>| {
+        matches!(step.spec.about, GuideAbout::Job { .. }) && step.state == Progress::Done
+    };
+    // Whoever went on has looked at what comes before: at defaults, which may be right, and at pages, which are empty until a job
+    // has filled them and can be long afterwards.
+    let gone_on = steps.iter().rposition(is_done_job).unwrap_or(0);
+    for at in 0..steps.len() {
+        let (before, rest) = steps.split_at_mut(at);
+        let Some(step) = rest.first_mut() else { break };
+        match &step.spec.about {
+            GuideAbout::Page { .. } if at < gone_on => step.state = Progress::Done,
+            GuideAbout::Page { id, state } => {
+                let is_filled = before.last().is_some_and(is_done_job);
+                if is_filled && waiting(app, subject, id, state).await == Some(0) {
+                    step.state = Progress::Done;
+                }
+            }
+            GuideAbout::Settings(groups) if at >= gone_on && untouched(subject, groups) => {
+                if step.state == Progress::Done {
+                    step.state = Progress::Open;
+                }
+            }
+            _ => {}
         }
     }
     Ok(steps)
 }
 
-/// Whether a step is about settings that all have their defaults.
-fn untouched(subject: &Subject, spec: &GuideStep) -> bool {
-    let GuideAbout::Settings(groups) = &spec.about else {
-        return false;
-    };
+/// Whether all settings of these groups have their defaults.
+fn untouched(subject: &Subject, groups: &[String]) -> bool {
     let Situation {
         manifest,
         settings,
@@ -343,10 +343,8 @@ async fn state(
             }
             judged(run.is_some(), false)
         }
-        GuideAbout::Page { id, state } => {
-            let waiting = waiting(app, subject, id, state).await;
-            judged(waiting == Some(0), false)
-        }
+        // Follows from the steps around it: see `steps`.
+        GuideAbout::Page { .. } => Progress::Open,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The admin pages as a browser sees them.
 
 mod activity;
+mod addons;
 mod attacks;
 mod by_service;
 mod login;

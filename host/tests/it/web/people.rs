@@ -9,7 +9,7 @@ use super::site::{Browser, PASSWORD, Site};
 use crate::fixtures::{Database, at, on_both_databases};
 
 /// All that there is behind the log-in: what it needs, how it is asked for, and an address that it answers to.
-const ROUTES: [(Role, &str, &str, &str); 25] = [
+const ROUTES: [(Role, &str, &str, &str); 28] = [
     (Role::View, "GET", "/installations", "/installations"),
     (
         Role::View,
@@ -129,6 +129,14 @@ const ROUTES: [(Role, &str, &str, &str); 25] = [
         "/installations/{name}/setup/{step}",
         "/installations/isp/setup/1",
     ),
+    (Role::Administer, "GET", "/addons", "/addons"),
+    (Role::Administer, "POST", "/addons/accept", "/addons/accept"),
+    (
+        Role::Administer,
+        "POST",
+        "/addons/{id}/rollback",
+        "/addons/guest/rollback",
+    ),
     // What needs nobody: it tells nothing, and takes no more than it must.
     (Role::View, "GET", "/nothing", "/nothing"),
 ];
@@ -242,7 +250,7 @@ async fn sessions_are_listed_and_ended_by_their_owners_and_by_those_who_administ
     all.shows(&[
         "Everybody who is logged in",
         "ann (this one)",
-        "<td>view</td>",
+        ">view</td>",
         &views[0],
         &views[1],
     ]);

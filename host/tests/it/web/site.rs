@@ -347,7 +347,7 @@ impl Browser<'_> {
 }
 
 impl Page {
-    async fn of(response: Response) -> Self {
+    pub async fn of(response: Response) -> Self {
         let location = response
             .headers()
             .get("location")

@@ -7,3 +7,4 @@ mod pages;
 mod repair;
 mod runs;
 mod set_up;
+mod update;

@@ -1,0 +1,169 @@
+//! Installing, updating and going back in the browser: nothing is changed before somebody has seen what it asks for.
+
+use addon_host::packages::{NewKeys, SecretKey, make_keys};
+use addon_host::store::{Role, TrustedKey};
+use addon_host::vault::Secret;
+use addon_host::web::login::password;
+use reqwest::{Method, StatusCode};
+
+use super::site::{Browser, MANIFEST, PASSWORD, Page, Site};
+use crate::fixtures::at;
+use crate::guest::{guest, package};
+
+const REACHING_OUT: &str = r#"
+[connections.bank]
+base_url = "https://bank.example/"
+hosts = ["bank.example"]
+auth = []
+counted_by = ["name"]
+per_minute = 10
+"#;
+
+fn signed(manifest: &str, keys: &NewKeys) -> Vec<u8> {
+    let archive = package(manifest, guest());
+    let key = SecretKey::read(&keys.secret, None).unwrap();
+    key.sign(&archive, "guest").unwrap().before(&archive)
+}
+
+async fn send(browser: &mut Browser<'_>, bytes: &[u8]) -> Page {
+    let mut body = b"--limit\r\nContent-Disposition: form-data; name=\"package\"; filename=\"<i>.addon\"\r\n\r\n".to_vec();
+    body.extend_from_slice(bytes);
+    body.extend_from_slice(b"\r\n--limit--\r\n");
+    let request = browser
+        .site
+        .client
+        .request(Method::POST, format!("{}/addons", browser.site.address))
+        .header("content-type", "multipart/form-data; boundary=limit")
+        .header("cookie", browser.cookie.clone().unwrap_or_default())
+        .body(body);
+    Page::of(request.send().await.unwrap()).await
+}
+
+fn hash(page: &Page) -> String {
+    let (_, rest) = page.text.split_once(r#"name="sha256" value=""#).unwrap();
+    rest.split('"').next().unwrap().to_owned()
+}
+
+async fn version(site: &Site) -> String {
+    let active = site.store.active_addon("guest").await.unwrap();
+    active.unwrap().version
+}
+
+#[tokio::test]
+async fn a_package_is_looked_at_agreed_to_and_left_again() {
+    let site = Site::new("").await;
+    let mut ann = site.ann().await;
+    ann.get("/installations")
+        .await
+        .shows(&[r#"<a href="/addons">Add-ons</a>"#]);
+    ann.get("/addons").await.shows(&[
+        "Guest &#38; Co",
+        "1.0.0",
+        "in use",
+        "nobody",
+        r#"<a href="/installations/isp">isp</a>"#,
+    ]);
+    let keys = make_keys(None).unwrap();
+    let next = MANIFEST
+        .replace("version = \"1.0.0\"", "version = \"1.1.0\"")
+        .replace("state = 1", "serial = 7\nstate = 1");
+    let next = signed(&format!("{next}{REACHING_OUT}"), &keys);
+
+    for (bytes, status, says) in [
+        (
+            &b""[..],
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "Choose a package file",
+        ),
+        (
+            b"no package at all",
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "notice error",
+        ),
+        (
+            &next,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "is not trusted here",
+        ),
+    ] {
+        let page = send(&mut ann, bytes).await;
+        assert_eq!(page.status, status, "{}", page.text);
+        page.shows(&[says]);
+    }
+    site.store
+        .trust(&TrustedKey {
+            id: keys.key.id(),
+            public_key: keys.key.line(),
+            name: "the <makers>".to_owned(),
+            added_at: at(0),
+            added_by: "ann".to_owned(),
+        })
+        .await
+        .unwrap();
+    let mut spoiled = next.clone();
+    *spoiled.last_mut().unwrap() ^= 1;
+    let page = send(&mut ann, &spoiled).await;
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+
+    let offer = send(&mut ann, &next).await;
+    assert_eq!(offer.status, StatusCode::OK, "{}", offer.text);
+    offer.shows(&[
+        "1.1.0",
+        "the &#60;makers&#62;",
+        "It asks for more than the version in use",
+        "bank.example",
+        "Agree and update",
+    ]);
+    assert_eq!(version(&site).await, "1.0.0", "nobody has agreed yet");
+    // Another administrator did not see it.
+    let secret = password::hash(&Secret::new(PASSWORD)).unwrap();
+    site.store
+        .save_account_as("bob", &secret, Some(Role::Administer), at(0))
+        .await
+        .unwrap();
+    let mut bob = site.visitor();
+    bob.log_in("bob", PASSWORD).await;
+    let sha256 = hash(&offer);
+    let agreed = [("sha256", sha256.as_str())];
+    assert_eq!(
+        bob.post("/addons/accept", &agreed).await.status,
+        StatusCode::GONE
+    );
+    // Whoever only operates may not look, let alone install.
+    site.store
+        .save_account_as("carl", &secret, Some(Role::Operate), at(0))
+        .await
+        .unwrap();
+    let mut carl = site.visitor();
+    carl.log_in("carl", PASSWORD).await;
+    assert_eq!(carl.get("/addons").await.status, StatusCode::FORBIDDEN);
+    assert_eq!(send(&mut carl, &next).await.status, StatusCode::FORBIDDEN);
+
+    let page = ann.post("/addons/accept", &agreed).await;
+    assert_eq!(page.location, "/addons?installed=guest", "{}", page.text);
+    ann.get(&page.location)
+        .await
+        .shows(&["Guest &#38; Co 1.1.0 is installed.", "Go back to 1.0.0"]);
+    assert_eq!(version(&site).await, "1.1.0");
+    assert_eq!(
+        ann.post("/addons/accept", &agreed).await.status,
+        StatusCode::GONE
+    );
+
+    let page = ann.post("/addons/guest/rollback", &[]).await;
+    assert_eq!(page.location, "/addons?back=guest");
+    ann.get(&page.location)
+        .await
+        .shows(&["1.0.0 is in use again", "ann went back to 1.0.0"]);
+    assert_eq!(version(&site).await, "1.0.0");
+    let nowhere = ann.post("/addons/guest/rollback", &[]).await;
+    assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
+    nowhere.shows(&["notice error"]);
+
+    // What waits too long is forgotten.
+    let offer = send(&mut ann, &next).await;
+    let sha256 = hash(&offer);
+    site.clock.advance(chrono::TimeDelta::minutes(16));
+    let late = ann.post("/addons/accept", &[("sha256", &sha256)]).await;
+    assert_eq!(late.status, StatusCode::GONE);
+}
