@@ -246,10 +246,10 @@ async fn steps<'s>(
                     step.state = Progress::Done;
                 }
             }
-            GuideAbout::Settings(groups) if at >= gone_on && untouched(subject, groups) => {
-                if step.state == Progress::Done {
-                    step.state = Progress::Open;
-                }
+            GuideAbout::Settings(groups)
+                if at >= gone_on && step.state == Progress::Done && untouched(subject, groups) =>
+            {
+                step.state = Progress::Open;
             }
             _ => {}
         }
