@@ -7,6 +7,7 @@ mod addon;
 mod backup;
 mod check;
 mod choices;
+mod completions;
 mod connection;
 mod context;
 mod files;
@@ -14,6 +15,7 @@ mod hooks;
 mod installation;
 mod limits;
 mod log;
+mod logging;
 mod master_key;
 mod outbox;
 mod output;
@@ -25,18 +27,18 @@ mod run;
 mod runs;
 mod secret_input;
 mod serve;
+mod service_manager;
 mod session;
 mod settings;
 mod user;
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use clap::{CommandFactory, Parser, Subcommand};
 
 use context::Context;
+use logging::LogFormat;
 
 /// Runs add-ons in a sandbox and lends them HTTP, storage and a schedule.
 #[derive(Parser)]
@@ -84,6 +86,15 @@ struct Global {
     /// Prints JSON
     #[arg(long, global = true)]
     json: bool,
+    /// What the log on standard error looks like
+    #[arg(
+        long,
+        global = true,
+        value_name = "FORMAT",
+        env = "ADDON_HOST_LOG_FORMAT",
+        default_value = "text"
+    )]
+    log_format: LogFormat,
     /// Tells more about what is done
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
@@ -147,11 +158,14 @@ enum Command {
         #[command(subcommand)]
         command: user::User,
     },
+    Completions(completions::Completions),
+    #[command(hide = true)]
+    Manual(completions::Manual),
 }
 
 pub fn main() -> ExitCode {
     let Arguments { global, command } = Arguments::parse();
-    start_log(&command, global.verbose);
+    logging::start(global.log_format, level(&command, global.verbose));
     let context = match Context::new(global) {
         Ok(context) => context,
         Err(error) => return fail(&error),
@@ -187,6 +201,8 @@ pub fn main() -> ExitCode {
             Command::MasterKey { command } => command.execute(&context).await,
             Command::Session { command } => command.execute(&context).await,
             Command::User { command } => command.execute(&context).await,
+            Command::Completions(completions) => completions.execute(Arguments::command()),
+            Command::Manual(manual) => manual.execute(Arguments::command()),
         }
     });
     answer.unwrap_or_else(|error| fail(&error))
@@ -200,18 +216,12 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// To standard error, so that results can be piped. `RUST_LOG` overrides.
-fn start_log(command: &Command, verbose: u8) {
-    let level = match (command, verbose) {
+/// What is logged where nobody says otherwise.
+fn level(command: &Command, verbose: u8) -> &'static str {
+    match (command, verbose) {
         (Command::Serve(_), 0) => "warn,addon_host=info",
         (_, 0) => "warn",
         (_, 1) => "warn,addon_host=debug",
         _ => "debug",
-    };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+    }
 }

@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 
 use super::context::Context;
+use super::service_manager;
 
 #[derive(Args)]
 pub struct Serve {
@@ -58,8 +59,8 @@ impl Serve {
             .with_context(|| format!("the admin pages cannot listen on {}", self.listen))?;
         if let Some(tls) = &tls {
             server = server.encrypted(tls.clone());
-            reload_when_told(tls.clone())?;
         }
+        reload_when_told(tls.clone())?;
         if let Some(listen) = &self.metrics {
             server = server
                 .measured(listen)
@@ -88,7 +89,13 @@ impl Serve {
                 "other machines can reach the admin pages, unencrypted: put a TLS proxy in front of them, or give --tls-cert and --tls-key"
             );
         }
-        server.run(interrupted).await?;
+        service_manager::ready(&server.admin_page()?);
+        service_manager::feed_watchdog(server.vitals());
+        let stop = async {
+            interrupted.await;
+            service_manager::stopping();
+        };
+        server.run(stop).await?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -118,16 +125,17 @@ fn interruption() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Reads the certificate again at each SIGHUP.
+/// Reads the certificate again at each SIGHUP. Without one nothing happens: the signal would end the process.
 #[cfg(unix)]
-fn reload_when_told(tls: Arc<Tls>) -> std::io::Result<()> {
+fn reload_when_told(tls: Option<Arc<Tls>>) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut told = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         while told.recv().await.is_some() {
-            match tls.reload() {
-                Ok(()) => tracing::info!("the certificate was read again"),
-                Err(error) => tracing::error!("the certificate stays as it was: {error}"),
+            match tls.as_ref().map(|tls| tls.reload()) {
+                None => tracing::info!("told to read again, but there is no certificate"),
+                Some(Ok(())) => tracing::info!("the certificate was read again"),
+                Some(Err(error)) => tracing::error!("the certificate stays as it was: {error}"),
             }
         }
     });
@@ -136,6 +144,6 @@ fn reload_when_told(tls: Arc<Tls>) -> std::io::Result<()> {
 
 /// There is no such signal; a new certificate is read at the next start.
 #[cfg(windows)]
-fn reload_when_told(_: Arc<Tls>) -> std::io::Result<()> {
+fn reload_when_told(_: Option<Arc<Tls>>) -> std::io::Result<()> {
     Ok(())
 }

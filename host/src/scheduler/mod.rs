@@ -8,9 +8,11 @@
 
 mod due;
 mod events;
+mod pulse;
 mod situation;
 
 pub use due::{Verdict, agenda};
+pub use pulse::Pulse;
 pub use situation::{Situation, SituationError};
 
 use std::sync::Arc;
@@ -42,8 +44,14 @@ enum StartError {
 }
 
 /// Looks and starts until `stop` says true. Runs that it started are not waited for.
-pub async fn work(host: Host, clock: Arc<dyn Clock>, mut stop: watch::Receiver<bool>) {
+pub async fn work(
+    host: Host,
+    clock: Arc<dyn Clock>,
+    mut stop: watch::Receiver<bool>,
+    pulse: Arc<Pulse>,
+) {
     while !*stop.borrow() {
+        pulse.beat();
         let next = look(&host, clock.now()).await;
         // Measured in elapsed time: a clock that is put back must not make this wait longer.
         let until_next = next.and_then(|next| (next - clock.now()).to_std().ok());

@@ -17,8 +17,8 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::host::Host;
-use crate::scheduler;
-use crate::web::{self, App, BasePath};
+use crate::scheduler::{self, Pulse};
+use crate::web::{self, App, BasePath, Vitals};
 
 /// How long runs and requests may take to end once the server stops.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,6 +33,9 @@ pub struct Server {
     limits: ConnectionLimits,
     /// Where monitors are answered.
     metrics: Option<TcpListener>,
+    pulse: Arc<Pulse>,
+    /// Says true once the server stops.
+    stopping: watch::Sender<bool>,
 }
 
 impl Server {
@@ -52,6 +55,8 @@ impl Server {
             tls: None,
             limits: ConnectionLimits::default(),
             metrics: None,
+            pulse: Arc::default(),
+            stopping: watch::Sender::new(false),
         })
     }
 
@@ -83,6 +88,11 @@ impl Server {
         Ok(address.map(|address| format!("http://{address}/metrics")))
     }
 
+    /// How the server is, for whoever watches it.
+    pub fn vitals(&self) -> Vitals {
+        Vitals::new(self.pulse.clone(), self.stopping.subscribe())
+    }
+
     pub fn address(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
@@ -97,11 +107,13 @@ impl Server {
     /// Serves until `stop` comes true. Runs of this process are asked to stop then: what is in flight is finished, and
     /// what is left goes on from what is stored when the job runs again.
     pub async fn run(self, stop: impl Future<Output = ()>) -> io::Result<()> {
-        let (tell, told) = watch::channel(false);
+        let vitals = self.vitals();
+        let (tell, told) = (self.stopping.clone(), self.stopping.subscribe());
         let scheduler = tokio::spawn(scheduler::work(
             self.host.clone(),
             self.clock.clone(),
             told.clone(),
+            self.pulse,
         ));
         if let Some(listener) = self.metrics {
             let router = metrics::router(self.host.clone());
@@ -112,7 +124,7 @@ impl Server {
             // Ends with the server; monitors need no patience.
             tokio::spawn(listen::serve(listener, None, self.limits, router, stopped));
         }
-        let router = web::router(App::new(self.host.clone(), self.clock, self.base));
+        let router = web::router(App::new(self.host.clone(), self.clock, self.base, vitals));
         let mut told_pages = told;
         let serving = async move {
             let stopped = async move {

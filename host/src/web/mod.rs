@@ -22,6 +22,7 @@ mod sessions;
 mod staged;
 
 pub use base_path::{BasePath, BasePathError};
+pub use health::Vitals;
 
 use std::sync::Arc;
 
@@ -47,6 +48,7 @@ pub struct App {
     host: Host,
     clock: Arc<dyn Clock>,
     base: BasePath,
+    vitals: Vitals,
     door: Arc<Door>,
     choices: Arc<Choices>,
     findings: Arc<Findings>,
@@ -60,11 +62,12 @@ pub struct App {
 const MOST_GUESTS: usize = 4;
 
 impl App {
-    pub fn new(host: Host, clock: Arc<dyn Clock>, base: BasePath) -> Self {
+    pub fn new(host: Host, clock: Arc<dyn Clock>, base: BasePath, vitals: Vitals) -> Self {
         Self {
             host,
             clock,
             base,
+            vitals,
             door: Arc::default(),
             choices: Arc::default(),
             findings: Arc::default(),
@@ -100,7 +103,8 @@ pub fn router(app: App) -> Router {
         .route("/", get(home))
         .route("/login", get(login::show).post(login::enter))
         .route("/logout", post(login::leave))
-        .route("/health", get(health::show))
+        .route("/health", get(health::ready))
+        .route("/health/alive", get(health::alive))
         .route("/assets/{name}", get(assets::serve))
         .layer(protection::short_bodies());
     let base = app.base.clone();
