@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use addon_host::clock::{Clock, SystemClock};
-use addon_host::host::{Host, HostConfig, RunRequest, Terms};
+use addon_host::host::{Host, HostConfig, HostError, Query, RunRequest, Terms};
 use addon_host::installations;
 use addon_host::runs::Limits;
 use addon_host::store::{ALL_INSTALLATIONS, Outcome, RunState, Store, Trigger};
@@ -481,4 +481,46 @@ async fn whatever_a_component_does_ends_its_own_run_and_nothing_else() {
         RunState::Stopped,
         "the neighbour went on"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_is_never_answered_keeps_nobody_waiting() {
+    let data = tempfile::tempdir().unwrap();
+    let config = HostConfig {
+        data_dir: data.path().to_owned(),
+        database_url: Store::default_url(data.path()),
+    };
+    let clock = Arc::new(SystemClock);
+    let host = Host::open_with(config, clock.clone(), Limits::default())
+        .await
+        .unwrap();
+    let (before, after) = scripted("", "", "")
+        .split_once("addon@1.0.0#view\")")
+        .map(|(before, after)| (before.to_owned(), after.to_owned()))
+        .unwrap();
+    let endless = after.replacen(
+        "(result i32) (i32.const 512)",
+        "(result i32) (loop $again (br $again)) (i32.const 512)",
+        1,
+    );
+    let component = built(&format!("{before}addon@1.0.0#view\"){endless}"));
+    let packed = package(&manifest("1.0.0", 1), &component);
+    host.install_package(&packed, Terms::DEVELOPMENT, "ann")
+        .await
+        .unwrap();
+    installations::create(host.store(), "hostile", "guest", clock.now())
+        .await
+        .unwrap();
+    let limits = [("answer-seconds".to_owned(), 1)];
+    host.store()
+        .set_changed_limits("hostile", &limits.into())
+        .await
+        .unwrap();
+    let asked = host.view("hostile", "outbox", Query::default()).await;
+    let Err(HostError::Addon(failure)) = asked else {
+        panic!("it was answered");
+    };
+    assert_eq!(failure.code, "timeout", "{failure:?}");
+    // What can be answered still is.
+    host.check("hostile").await.unwrap();
 }

@@ -4,6 +4,13 @@ use end_to_end::Stage;
 
 use crate::office::{Office, by_hand, ends, ready};
 
+/// How fast Sage is asked from now on.
+fn pace(office: &Office, per_minute: u32, burst: u32) {
+    let (per_minute, burst) = (format!("per-minute={per_minute}"), format!("burst={burst}"));
+    let arguments = ["connection", "isp", "sage", "set", &per_minute, &burst];
+    office.stage.host(&arguments).ok();
+}
+
 #[tokio::test]
 async fn a_preview_lists_what_the_run_then_does_and_a_stop_leaves_nothing_half() {
     let Some(component) = ready() else { return };
@@ -22,17 +29,7 @@ async fn a_preview_lists_what_the_run_then_does_and_a_stop_leaves_nothing_half()
     assert_eq!(office.stage.sage_state()["requests"]["writes"], 0);
 
     // Slow enough to be watched.
-    office
-        .stage
-        .host(&[
-            "connection",
-            "isp",
-            "sage",
-            "set",
-            "per-minute=120",
-            "burst=1",
-        ])
-        .ok();
+    pace(&office, 120, 1);
     browser.visit("installations/isp").await;
     browser.press("Run: Export customers to Sage").await;
     browser.sees("What is in flight is finished first").await;
@@ -48,17 +45,7 @@ async fn a_preview_lists_what_the_run_then_does_and_a_stop_leaves_nothing_half()
     browser.press("Stop").await;
     ends(&browser, "stopped").await;
     browser.inspect("run-stopped").await;
-    office
-        .stage
-        .host(&[
-            "connection",
-            "isp",
-            "sage",
-            "set",
-            "per-minute=6000",
-            "burst=1000",
-        ])
-        .ok();
+    pace(&office, 6000, 1000);
     browser.visit("installations/isp").await;
     browser.press("Run: Export customers to Sage").await;
     ends(&browser, "finished").await;
