@@ -30,12 +30,30 @@ enum Change {
     },
     /// Sets a secret to what standard input holds, without the last line break
     SetSecret { key: String },
+    /// Shows who changed what, the newest first; of secrets only that they were changed
+    Changes {
+        /// Most changes
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
+}
+
+/// What is to be set.
+enum Wanted {
+    Plain(Vec<(String, String)>),
+    Secret(String),
 }
 
 impl Settings {
     pub async fn execute(self, context: &Context) -> Result<ExitCode> {
         let name = &self.installation;
-        let Some(command) = self.command else {
+        let command = match self.command {
+            Some(Change::Changes { limit }) => return changes(context, name, limit).await,
+            Some(Change::Set { changes }) => Some(Wanted::Plain(changes)),
+            Some(Change::SetSecret { key }) => Some(Wanted::Secret(key)),
+            None => None,
+        };
+        let Some(command) = command else {
             let store = context.store().await?;
             let (_, manifest) = installed(&store, name).await?;
             let stored = store.settings(name).await?;
@@ -48,7 +66,7 @@ impl Settings {
         let host = context.host().await?;
         let (_, manifest) = installed(host.store(), name).await?;
         let changes = match command {
-            Change::Set { changes } => {
+            Wanted::Plain(changes) => {
                 if let Some((key, _)) = changes.iter().find(|(key, _)| is_secret(&manifest, key)) {
                     bail!(
                         "{key} is a secret: addon-host settings {name} set-secret {key}, with the value on standard input"
@@ -56,7 +74,7 @@ impl Settings {
                 }
                 changes
             }
-            Change::SetSecret { key } => {
+            Wanted::Secret(key) => {
                 if !is_secret(&manifest, &key) {
                     bail!(
                         "{key} is not a secret of {}: addon-host settings {name} set {key}=VALUE",
@@ -75,6 +93,35 @@ impl Settings {
         })?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+async fn changes(context: &Context, installation: &str, limit: u32) -> Result<ExitCode> {
+    let store = context.store().await?;
+    store.installation(installation).await?;
+    let changes = store.setting_changes(installation, None, limit).await?;
+    let json = changes.iter().map(|change| {
+        json!({
+            "number": change.number, "at": instant(change.at), "by": change.by, "key": change.key, "secret": change.secret,
+            "before": change.before, "after": change.after,
+        })
+    });
+    context.output.show(json.collect(), || {
+        let lines = changes.iter().map(|change| {
+            [
+                instant(change.at),
+                change.by.clone(),
+                change.key.clone(),
+                change.before.clone().unwrap_or_default(),
+                change.after.clone().unwrap_or_default(),
+            ]
+        });
+        table(
+            &["when", "who", "setting", "before", "after"],
+            lines,
+            "Nobody has changed anything yet.",
+        )
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// One line of the listing.

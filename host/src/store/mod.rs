@@ -31,6 +31,7 @@ mod restore;
 mod runs;
 mod schedule;
 mod schema;
+mod setting_changes;
 mod settings;
 mod snapshots;
 #[cfg(test)]
@@ -54,6 +55,7 @@ pub use reports::{LogLine, LogRow, ReportRow};
 pub use restore::{Restored, restore};
 pub use runs::{Failure, NewRun, Outcome, Progress, Run, RunId, RunState, RunTally, Trigger};
 pub use schedule::ScheduleState;
+pub use setting_changes::SettingChanged;
 pub use settings::{SettingChange, StoredSetting, StoredValue};
 pub use trust::TrustedKey;
 

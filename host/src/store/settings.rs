@@ -6,7 +6,7 @@ use sqlx::Row;
 
 use super::master_key::current_key;
 use super::records::{instant, millis, text};
-use super::{Store, StoreError, Subject};
+use super::{Store, StoreError, Subject, setting_changes};
 use crate::vault::sealed_with;
 
 #[derive(Debug, Clone)]
@@ -70,6 +70,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut writing = self.write(Subject::Installation(installation)).await?;
         for change in changes {
+            setting_changes::note(&mut writing, installation, change, actor, now).await?;
             let (plain, sealed) = match &change.value {
                 None => {
                     sqlx::query("DELETE FROM setting WHERE installation = $1 AND key = $2")

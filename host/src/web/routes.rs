@@ -21,6 +21,7 @@ pub fn viewing() -> Router<App> {
             get(pages::readiness::show),
         )
         .route("/installations/{name}/settings", get(pages::settings::show))
+        .route("/installations/{name}/changes", get(pages::changes::show))
         .route("/installations/{name}/mappings", get(pages::mappings::show))
         .route("/installations/{name}/activity", get(pages::activity::show))
         .route(

@@ -5,6 +5,7 @@ pub mod act;
 pub mod activity;
 pub mod addons;
 mod cells;
+pub mod changes;
 mod chart;
 mod charts;
 mod check_part;

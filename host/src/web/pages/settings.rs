@@ -26,6 +26,8 @@ struct SettingsPage {
     wrong: Vec<(String, String)>,
     problem: Option<String>,
     check: CheckPart,
+    /// Address of who changed what.
+    changes: String,
     groups: Vec<Group>,
 }
 
@@ -104,6 +106,7 @@ async fn draw(
         wrong,
         problem: feedback.problem,
         check,
+        changes: subject.href(app, Place::Changes),
         groups,
     };
     Ok(page_with(status, &template))

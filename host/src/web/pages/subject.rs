@@ -27,6 +27,8 @@ pub enum Place<'a> {
     Setup(Option<usize>),
     Readiness,
     Settings,
+    /// Who changed settings.
+    Changes,
     Mappings,
     /// A page of the manifest.
     Page(&'a str),
@@ -68,6 +70,7 @@ impl Subject {
             Place::Setup(Some(step)) => format!("/setup?step={step}"),
             Place::Readiness => "/readiness".to_owned(),
             Place::Settings => "/settings".to_owned(),
+            Place::Changes => "/changes".to_owned(),
             Place::Mappings => "/mappings".to_owned(),
             Place::Page(page) => format!("/pages/{page}"),
             Place::Activity => "/activity".to_owned(),

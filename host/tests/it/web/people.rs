@@ -9,7 +9,7 @@ use super::site::{Browser, PASSWORD, Site};
 use crate::fixtures::{Database, at, on_both_databases};
 
 /// All that there is behind the log-in: what it needs, how it is asked for, and an address that it answers to.
-const ROUTES: [(Role, &str, &str, &str); 28] = [
+const ROUTES: [(Role, &str, &str, &str); 29] = [
     (Role::View, "GET", "/installations", "/installations"),
     (
         Role::View,
@@ -34,6 +34,12 @@ const ROUTES: [(Role, &str, &str, &str); 28] = [
         "GET",
         "/installations/{name}/setup",
         "/installations/isp/setup",
+    ),
+    (
+        Role::View,
+        "GET",
+        "/installations/{name}/changes",
+        "/installations/isp/changes",
     ),
     (
         Role::View,

@@ -278,3 +278,65 @@ async fn a_choice_must_be_in_its_list_and_a_stale_one_is_shown_as_such() {
     );
     site.stop().await;
 }
+
+#[tokio::test]
+async fn every_change_of_a_setting_is_kept_with_who_made_it_and_no_secret_in_it() {
+    let site = Site::new("").await;
+    let mut ann = site.ann().await;
+    let (settings, changes) = ("/installations/isp/settings", "/installations/isp/changes");
+    ann.get(changes)
+        .await
+        .shows(&["Nobody has changed anything yet."]);
+    for form in [
+        &[("name", "Bob <b>"), ("password", "first-secret")][..],
+        &[("name", "Bob <b>")],
+        &[("password", "second-secret")],
+        &[("name", "somebody"), ("every", "30")],
+        &[("remove:password", "on"), ("password", "")],
+    ] {
+        let page = ann.post(settings, form).await;
+        assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.text);
+    }
+    // What was refused was not changed.
+    ann.post(settings, &[("every", "1")]).await;
+    let page = ann.get(changes).await;
+    page.shows(&[
+        "First: Name",
+        "Bob &#60;b&#62;",
+        "First: Password",
+        "a secret, entered anew",
+        "Second: Minutes",
+        "not set",
+        "ann",
+    ]);
+    for secret in ["first-secret", "second-secret"] {
+        assert!(!page.has(secret));
+    }
+    let kept = site.store.setting_changes("isp", None, 100).await.unwrap();
+    let told: Vec<(i64, &str, Option<&str>, Option<&str>)> = kept
+        .iter()
+        .map(|one| {
+            let (before, after) = (one.before.as_deref(), one.after.as_deref());
+            (one.number, one.key.as_str(), before, after)
+        })
+        .collect();
+    assert_eq!(
+        told.iter()
+            .filter(|one| one.1 == "password")
+            .collect::<Vec<_>>(),
+        [
+            &(7, "password", Some("set"), None),
+            &(4, "password", Some("set"), Some("set")),
+            &(2, "password", None, Some("set")),
+        ],
+        "{told:?}"
+    );
+    // What a check fetched is among them.
+    assert_eq!(kept.len(), 7, "{told:?}");
+    let older = site
+        .store
+        .setting_changes("isp", Some(2), 100)
+        .await
+        .unwrap();
+    assert_eq!(older.len(), 1);
+}

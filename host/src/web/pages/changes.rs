@@ -1,0 +1,89 @@
+//! Who changed which setting of an installation, the newest change first.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, Query, State};
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::subject::{Place, Subject};
+use crate::store::SettingChanged;
+use crate::web::App;
+use crate::web::failure::Failure;
+use crate::web::frame::{Frame, Moment, page};
+use crate::web::login::session::Visitor;
+
+/// Changes of one page.
+const PAGE: u32 = 100;
+
+#[derive(Template)]
+#[template(path = "changes.html")]
+struct ChangesPage {
+    frame: Frame,
+    changes: Vec<Line>,
+    first: Option<String>,
+    next: Option<String>,
+    zone: &'static str,
+}
+
+struct Line {
+    at: Moment,
+    by: String,
+    /// The setting's title where the add-on still has it; else its key.
+    title: String,
+    secret: bool,
+    before: String,
+    after: String,
+}
+
+#[derive(Deserialize)]
+pub struct At {
+    /// Only numbers below it.
+    before: Option<i64>,
+}
+
+/// `GET /installations/{name}/changes`
+pub async fn show(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+    Query(at): Query<At>,
+) -> Result<Response, Failure> {
+    let subject = Subject::load(&app, &name).await?;
+    let store = app.host.store();
+    let changes = store.setting_changes(&name, at.before, PAGE).await?;
+    let href = subject.href(&app, Place::Changes);
+    let full = changes.len() == PAGE as usize;
+    let next = changes.last().filter(|_| full);
+    Ok(page(&ChangesPage {
+        frame: subject.frame(&app, &visitor, Place::Settings, "Changes of settings"),
+        first: at.before.map(|_| href.clone()),
+        next: next.map(|last| format!("{href}?before={}", last.number)),
+        changes: changes
+            .into_iter()
+            .map(|change| line(&subject, change))
+            .collect(),
+        zone: subject.zone.name(),
+    }))
+}
+
+fn line(subject: &Subject, change: SettingChanged) -> Line {
+    let manifest = &subject.situation.manifest;
+    let mapping = change.key.split_once('.');
+    let title = match (manifest.setting(&change.key), mapping) {
+        (Some(spec), _) => format!("{}: {}", spec.group, spec.title),
+        (None, Some((mapping, row))) => manifest.mapping(mapping).map_or_else(
+            || change.key.clone(),
+            |spec| format!("{}: {row}", spec.title),
+        ),
+        (None, None) => change.key.clone(),
+    };
+    Line {
+        at: subject.moment(change.at),
+        by: change.by,
+        title,
+        secret: change.secret,
+        before: change.before.unwrap_or_default(),
+        after: change.after.unwrap_or_default(),
+    }
+}
