@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use addon_host::store::{LoginSource, Role};
 use addon_host::vault::Secret;
-use addon_host::web::login::password;
+use addon_host::web::login::{account, password};
 use anyhow::{Context as _, Result, ensure};
 use clap::Subcommand;
 use serde_json::json;
@@ -41,8 +41,6 @@ pub enum User {
     Remove { name: String },
 }
 
-const LONGEST_NAME: usize = 64;
-
 /// Longer than any password.
 const MOST_STDIN_BYTES: u64 = 16 << 10;
 
@@ -51,11 +49,7 @@ impl User {
         let output = &context.output;
         match self {
             Self::Set { name, role } => {
-                let plain = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
-                ensure!(
-                    !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(plain),
-                    "`{name}` cannot be an account's name: letters, digits, `-`, `_`, `.` and `@`, at most {LONGEST_NAME}"
-                );
+                account::check_name(&name)?;
                 let hash = password::hash(&read_password()?)?;
                 let store = context.store().await?;
                 store

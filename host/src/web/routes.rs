@@ -65,7 +65,7 @@ pub fn operating() -> Router<App> {
     short.merge(with_texts)
 }
 
-/// Settings, which hold credentials and where they go; and the code that may use them.
+/// Settings, which hold credentials and where they go; the code that may use them, and the people.
 pub fn administering() -> Router<App> {
     let short = Router::new()
         .route(
@@ -76,6 +76,13 @@ pub fn administering() -> Router<App> {
             "/installations/{name}/setup/{step}",
             post(pages::setup::save),
         )
+        .route(
+            "/people",
+            get(pages::people::show).post(pages::people::make),
+        )
+        .route("/people/{name}/password", post(pages::people::renew))
+        .route("/people/{name}/role", post(pages::people::change_role))
+        .route("/people/{name}/remove", post(pages::people::remove))
         .route("/addons/accept", post(pages::addons::accept))
         .route("/addons/{id}/rollback", post(pages::addons::roll_back))
         .layer(protection::short_bodies());

@@ -1,11 +1,12 @@
 //! Logging in and out, and the guard in front of every page that needs it.
 
+pub mod account;
 mod first_account;
 pub mod password;
 pub mod session;
 mod throttle;
 
-pub use first_account::{FirstAccountError, first_account};
+pub use first_account::first_account;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

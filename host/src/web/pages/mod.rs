@@ -16,6 +16,7 @@ pub mod installations;
 pub mod job;
 pub mod mappings;
 pub mod overview;
+pub mod people;
 pub mod readiness;
 mod reports;
 pub mod rows;

@@ -5,11 +5,11 @@ use addon_host::vault::Secret;
 use addon_host::web::login::password;
 use reqwest::{Method, StatusCode};
 
-use super::site::{Browser, PASSWORD, Site};
+use super::site::{Browser, PASSWORD, Page, Site};
 use crate::fixtures::{Database, at, on_both_databases};
 
 /// All that there is behind the log-in: what it needs, how it is asked for, and an address that it answers to.
-const ROUTES: [(Role, &str, &str, &str); 29] = [
+const ROUTES: [(Role, &str, &str, &str); 33] = [
     (Role::View, "GET", "/installations", "/installations"),
     (
         Role::View,
@@ -142,6 +142,25 @@ const ROUTES: [(Role, &str, &str, &str); 29] = [
         "POST",
         "/addons/{id}/rollback",
         "/addons/guest/rollback",
+    ),
+    (Role::Administer, "GET", "/people", "/people"),
+    (
+        Role::Administer,
+        "POST",
+        "/people/{name}/password",
+        "/people/nobody/password",
+    ),
+    (
+        Role::Administer,
+        "POST",
+        "/people/{name}/role",
+        "/people/nobody/role",
+    ),
+    (
+        Role::Administer,
+        "POST",
+        "/people/{name}/remove",
+        "/people/nobody/remove",
     ),
     // What needs nobody: it tells nothing, and takes no more than it must.
     (Role::View, "GET", "/nothing", "/nothing"),
@@ -379,4 +398,66 @@ async fn somebody_who_administers_is_always_left(database: Database) {
     assert_eq!(store.revoke_sessions(Some("eve")).await.unwrap(), 0);
     assert_eq!(store.revoke_sessions(None).await.unwrap(), 1);
     assert!(store.sessions(at(100)).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn people_are_made_and_changed_in_the_browser_and_their_passwords_told_once() {
+    let site = Site::new("").await;
+    let mut ann = site.ann().await;
+    let page = ann
+        .post("/people", &[("name", "bob"), ("role", "operate")])
+        .await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+    let told = |page: &Page| {
+        let (_, rest) = page.text.split_once("<pre>").unwrap();
+        rest.split('<').next().unwrap().to_owned()
+    };
+    let first = told(&page);
+    assert!(!ann.get("/people").await.has(&first), "it was told once");
+    let mut bob = site.visitor();
+    assert_eq!(
+        bob.log_in("bob", &first).await.status,
+        StatusCode::SEE_OTHER
+    );
+    assert_eq!(bob.get("/people").await.status, StatusCode::FORBIDDEN);
+
+    for (name, role, status) in [
+        ("bob", "view", StatusCode::CONFLICT),
+        ("b/b", "view", StatusCode::UNPROCESSABLE_ENTITY),
+        ("carl", "rule", StatusCode::UNPROCESSABLE_ENTITY),
+    ] {
+        let page = ann.post("/people", &[("name", name), ("role", role)]).await;
+        assert_eq!(page.status, status, "{name} {role}");
+    }
+    ann.post("/people/bob/role", &[("role", "view")]).await;
+    let refused = bob.post("/installations/isp/check", &[]).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "at once");
+
+    let second = told(&ann.post("/people/bob/password", &[]).await);
+    assert_ne!(first, second);
+    assert_eq!(
+        bob.get("/installations").await.status,
+        StatusCode::SEE_OTHER
+    );
+    assert_eq!(
+        bob.log_in("bob", &first).await.status,
+        StatusCode::UNAUTHORIZED
+    );
+    assert_eq!(
+        bob.log_in("bob", &second).await.status,
+        StatusCode::SEE_OTHER
+    );
+    let last = ann.post("/people/ann/role", &[("role", "view")]).await;
+    assert_eq!(last.status, StatusCode::CONFLICT, "{}", last.text);
+    last.shows(&["notice error"]);
+    assert_eq!(
+        ann.post("/people/bob/remove", &[]).await.location,
+        "/people"
+    );
+    assert_eq!(
+        bob.get("/installations").await.status,
+        StatusCode::SEE_OTHER
+    );
+    let gone = ann.post("/people/bob/password", &[]).await;
+    assert_eq!(gone.status, StatusCode::NOT_FOUND);
 }

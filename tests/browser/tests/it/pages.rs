@@ -28,6 +28,7 @@ async fn every_page_is_quiet_narrow_enough_and_usable_by_everybody() {
         "/mappings",
         "/activity",
         "/runs",
+        "/changes",
         "/jobs/reconcile/form",
     ];
     let pages = own
@@ -35,7 +36,17 @@ async fn every_page_is_quiet_narrow_enough_and_usable_by_everybody() {
         .map(|path| (*path).to_owned())
         .chain(manifest.iter().map(|page| format!("/pages/{page}")))
         .map(|path| format!("installations/isp{path}"))
-        .chain(["installations", "runs/2", "sessions", "nothing"].map(str::to_owned));
+        .chain(
+            [
+                "installations",
+                "runs/2",
+                "sessions",
+                "people",
+                "addons",
+                "nothing",
+            ]
+            .map(str::to_owned),
+        );
     for page in pages {
         browser.visit(&page).await;
         browser
