@@ -228,6 +228,8 @@ impl Site {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
             .no_proxy()
+            // The server closes connections that it has had enough of; a request that was sent into one is lost.
+            .pool_max_idle_per_host(0)
             .redirect(redirect::Policy::none())
             .build()
             .unwrap();
