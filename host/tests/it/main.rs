@@ -15,6 +15,8 @@ mod limits;
 mod manifest;
 mod many_processes;
 mod master_key;
+#[cfg(unix)]
+mod operations;
 mod packages;
 mod records;
 mod rig;
