@@ -43,6 +43,7 @@ struct SetupPage {
     part: Part,
     check: CheckPart,
     check_href: String,
+    readiness: String,
     next: Option<String>,
 }
 
@@ -213,6 +214,7 @@ async fn draw(
         part: part(app, subject, step.spec, &feedback, &check).await?,
         problem: feedback.problem,
         check,
+        readiness: subject.href(app, Place::Readiness),
         check_href: format!("{}/check", subject.href(app, Place::Overview)),
         next: (at + 1 < steps.len()).then(|| href(at + 2)),
     };
