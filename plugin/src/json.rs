@@ -12,10 +12,11 @@ pub fn field<'a>(value: &'a Value, name: &str) -> &'a Value {
     value.get(name).unwrap_or(&Value::Null)
 }
 
-/// Text of a text or number; empty for anything else.
+/// Text of a text or number; empty for anything else. Without NUL, which no key of a host's storage may hold: somebody's name must
+/// not stop the books of everybody else.
 pub fn text(value: &Value, name: &str) -> String {
     match field(value, name) {
-        Value::String(s) => s.clone(),
+        Value::String(s) => s.replace('\0', "\u{fffd}"),
         Value::Number(n) => n.to_string(),
         _ => String::new(),
     }
@@ -98,7 +99,7 @@ mod tests {
     fn numbers_and_texts_are_read_alike_and_to_the_last_digit() {
         let value: Value = serde_json::from_str(
             r#"{"n": 1033.85, "t": "781.7391", "i": 12.0, "s": "77", "null": null, "zero": 0, "e": 1e3,
-                "long": 0.1234567890123456789, "bad": "x", "d": "2031-05-14T00:00:00Z", "none": "0000-00-00"}"#,
+                "long": 0.1234567890123456789, "bad": "x", "nul": "a\u0000b", "d": "2031-05-14T00:00:00Z", "none": "0000-00-00"}"#,
         )
         .expect("valid JSON");
         let dec = |text: &str| Decimal::from_str_exact(text).ok();
@@ -107,6 +108,7 @@ mod tests {
         assert_eq!(decimal(&value, "e"), dec("1000"));
         assert_eq!(decimal(&value, "long"), dec("0.1234567890123456789"));
         assert_eq!(decimal(&value, "bad"), None);
+        assert_eq!(text(&value, "nul"), "a\u{fffd}b");
         assert_eq!(integer(&value, "i"), Some(12));
         assert_eq!(integer(&value, "s"), Some(77));
         assert_eq!(integer(&value, "n"), None);

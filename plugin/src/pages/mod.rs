@@ -13,6 +13,9 @@ use crate::write::ledger::{Halt, Job, Run};
 /// Entries that are looked through for one page of a rare filter; the next page goes on from there.
 const MOST_SCANNED: usize = 5_000;
 
+/// Entries that are asked for at once where most of them may not fit.
+const CHUNK: usize = 1_000;
+
 /// Why an act is not done.
 fn refuse(message: impl Into<String>) -> Halt {
     Halt::Failed(Failure::new("refused", message))
@@ -62,23 +65,33 @@ fn page(
     rows_of: fn(&mut Run, &[Entry]) -> Job<Vec<Row>>,
 ) -> Job<Rows> {
     let limit = query.limit.clamp(1, 500) as usize;
+    let is_narrowed = !query.search.trim().is_empty() || !query.filters.is_empty();
+    let chunk = if is_narrowed { CHUNK.max(limit) } else { limit };
     let mut after = query.after.clone();
     let mut page = Rows::default();
     let mut scanned = 0;
     loop {
-        let size = limit - page.rows.len();
-        let entries = run.cap.scan(table, prefix, &after, size as u32)?;
-        scanned += entries.len();
-        let rows = rows_of(run, &entries)?;
-        page.rows
-            .extend(rows.into_iter().filter(|row| shows(&row.cells)));
-        match entries.into_iter().next_back() {
-            Some(last) => after = last.key,
-            None => return Ok(page),
-        }
-        if page.rows.len() * 2 >= limit || scanned >= MOST_SCANNED {
-            page.next = after;
+        let mut entries = run
+            .cap
+            .scan(table, prefix, &after, chunk as u32)?
+            .into_iter()
+            .peekable();
+        if entries.peek().is_none() {
             return Ok(page);
+        }
+        while entries.peek().is_some() {
+            let piece: Vec<Entry> = entries.by_ref().take(limit - page.rows.len()).collect();
+            scanned += piece.len();
+            let rows = rows_of(run, &piece)?;
+            page.rows
+                .extend(rows.into_iter().filter(|row| shows(&row.cells)));
+            if let Some(last) = piece.into_iter().next_back() {
+                after = last.key;
+            }
+            if page.rows.len() * 2 >= limit || scanned >= MOST_SCANNED {
+                page.next = after;
+                return Ok(page);
+            }
         }
     }
 }

@@ -1,55 +1,112 @@
 //! Every record that is known, synchronised or not: what Splynx's own table "Accounting integrations" shows.
+//!
+//! There may be millions. A search first looks where an id or a label, or a word of it, begins like what is searched; what holds it
+//! elsewhere comes after that, as far as a page's patience goes.
 
 use crate::addon::{Query, Rows};
 use crate::capability::{Entry, Row};
-use crate::collect::ToMap;
-use crate::write::ledger::{Job, Run};
-use crate::write::record::{Kind, RECORDS, RecordKey};
+use crate::write::ledger::{Job, Run, stored_record};
+use crate::write::record::{Kind, LABELS, RECORDS, RecordKey, Stored, searched};
+
+/// In front of a place among the labels; no record's key begins like that.
+const AMONG_LABELS: &str = "label:";
 
 /// Columns: kind, Splynx id, number or name, state, Sage id, customer, amount. Filters: kind, state, customer.
 pub fn view(run: &mut Run, query: &Query) -> Job<Rows> {
     let shows = super::filter(query, &[("kind", 0), ("state", 3), ("customer", 5)])?;
+    let wanted = query.search.trim().to_lowercase();
+    let mut page = Rows::default();
+    let mut query = query.clone();
+    if !wanted.is_empty() && (query.after.is_empty() || query.after.starts_with(AMONG_LABELS)) {
+        let after = query.after.strip_prefix(AMONG_LABELS).unwrap_or_default();
+        let mut keys: Vec<RecordKey> = Vec::new();
+        if after.is_empty() {
+            keys.extend(with_id(&wanted));
+        }
+        let limit = query.limit.clamp(1, 500);
+        let entries = run.cap.scan(LABELS, &wanted, after, limit)?;
+        let last = entries.last().filter(|_| entries.len() == limit as usize);
+        let next = last.map(|last| format!("{AMONG_LABELS}{}", last.key));
+        keys.extend(
+            entries
+                .iter()
+                .filter_map(|entry| RecordKey::parse(entry.key.rsplit_once('|')?.1)),
+        );
+        let rows = rows_of(run.records(keys)?);
+        page.rows
+            .extend(rows.into_iter().filter(|row| shows(&row.cells)));
+        if let Some(next) = next {
+            page.next = next;
+            return Ok(page);
+        }
+        query.after = String::new();
+        query.limit = limit.saturating_sub(page.rows.len() as u32);
+    }
+    let is_new = |cells: &[String]| shows(cells) && (wanted.is_empty() || !begins(cells, &wanted));
     let kind = query.filters.iter().find(|(name, _)| name == "kind");
     let prefix = match kind {
         Some((_, kind)) if !kind.is_empty() => format!("{kind}/"),
         _ => String::new(),
     };
-    super::page(run, query, (RECORDS, &prefix), &shows, rows)
+    let rest = super::page(run, &query, (RECORDS, &prefix), &is_new, rows)?;
+    page.rows.extend(rest.rows);
+    page.next = rest.next;
+    Ok(page)
 }
 
-fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<Row>> {
-    let keys: Vec<RecordKey> = entries
-        .iter()
-        .filter_map(|entry| RecordKey::parse(&entry.key))
-        .collect();
-    let mut rows = Vec::new();
-    for (key, stored) in run.records(keys.iter().copied())? {
-        let Some(record) = stored.record else {
-            continue;
-        };
-        let sage = record.remote.as_ref().map(|remote| remote.id.to_string());
-        // A receipt comes from Sage, and its id with it.
-        let (here, there) = match key.kind {
-            Kind::Receipt => (String::new(), key.id.to_string()),
-            _ => (key.id.to_string(), sage.unwrap_or_default()),
-        };
-        rows.push(Row {
-            id: key.to_string(),
-            cells: vec![
-                key.kind.name().to_owned(),
-                here,
-                record.label,
-                record.state.name().to_owned(),
-                there,
-                record.customer.to_string(),
-                record
-                    .amount
-                    .map_or_else(String::new, |a| format!("{a:.2}")),
-            ],
-            more: vec![("code".to_owned(), record.reason.code)],
-        });
-    }
-    // In the order of the table, which is that of the keys' texts.
-    let rows = rows.into_iter().map(|row| (row.id.clone(), row)).to_map();
-    Ok(rows.into_iter().map(|(_, row)| row).collect())
+/// The records that have that id, of whatever kind.
+fn with_id(wanted: &str) -> impl Iterator<Item = RecordKey> + use<> {
+    let id = wanted.parse().ok().filter(|id| *id >= 0);
+    id.into_iter()
+        .flat_map(|id| Kind::ALL.map(|kind| RecordKey { kind, id }))
+}
+
+/// Whether it was found by its id or its label.
+fn begins(cells: &[String], wanted: &str) -> bool {
+    let is_indexed = cells[0] != Kind::Allocation.name();
+    let id = if cells[0] == Kind::Receipt.name() {
+        4
+    } else {
+        1
+    };
+    cells[id] == wanted
+        || (is_indexed
+            && searched(&cells[2])
+                .iter()
+                .any(|label| label.starts_with(wanted)))
+}
+
+fn rows(_: &mut Run, entries: &[Entry]) -> Job<Vec<Row>> {
+    let parsed: Job<Vec<_>> = entries.iter().cloned().map(stored_record).collect();
+    Ok(rows_of(parsed?))
+}
+
+fn rows_of(records: impl IntoIterator<Item = (RecordKey, Stored)>) -> Vec<Row> {
+    records
+        .into_iter()
+        .filter_map(|(key, stored)| {
+            let record = stored.record?;
+            let sage = record.remote.as_ref().map(|remote| remote.id.to_string());
+            // A receipt comes from Sage, and its id with it.
+            let (here, there) = match key.kind {
+                Kind::Receipt => (String::new(), key.id.to_string()),
+                _ => (key.id.to_string(), sage.unwrap_or_default()),
+            };
+            Some(Row {
+                id: key.to_string(),
+                cells: vec![
+                    key.kind.name().to_owned(),
+                    here,
+                    record.label,
+                    record.state.name().to_owned(),
+                    there,
+                    record.customer.to_string(),
+                    record
+                        .amount
+                        .map_or_else(String::new, |a| format!("{a:.2}")),
+                ],
+                more: vec![("code".to_owned(), record.reason.code)],
+            })
+        })
+        .collect()
 }

@@ -175,7 +175,7 @@ impl<'a> Run<'a> {
         let mut records = keys.iter().map(|key| (*key, Stored::default())).to_map();
         let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
         for entry in self.cap.get(RECORDS, &texts)? {
-            let (key, stored) = parse(entry)?;
+            let (key, stored) = stored_record(entry)?;
             records.insert(key, stored);
         }
         Ok(records)
@@ -237,7 +237,7 @@ impl<'a> Run<'a> {
     pub fn known(&mut self, kind: Kind, after: &str) -> Job<Vec<(RecordKey, Stored)>> {
         let prefix = format!("{}/", kind.name());
         let entries = self.cap.scan(RECORDS, &prefix, after, PAGE)?;
-        entries.into_iter().map(parse).collect()
+        entries.into_iter().map(stored_record).collect()
     }
 
     /// Stores a record's new state, and notes whom it lets go on: who waited for this one, or for what it is paired with.
@@ -344,7 +344,8 @@ impl<'a> Run<'a> {
     }
 }
 
-fn parse(entry: Entry) -> Job<(RecordKey, Stored)> {
+/// A record as its table's entry holds it.
+pub fn stored_record(entry: Entry) -> Job<(RecordKey, Stored)> {
     let damaged = || {
         Halt::Failed(Failure::new(
             "damaged",

@@ -24,6 +24,9 @@ pub const WAITING: &str = "waiting";
 /// `TaxInvoice/550001` → `invoice/000000000501`: the pair seen from the other side. A document belongs to one record at most.
 pub const REMOTE: &str = "remote";
 
+/// `merwe|customer/000000000017`: where people who search by a label, or by a word of it, find its record.
+pub const LABELS: &str = "label";
+
 /// `2026-02/invoice/000000000501` → by how much Sage's VAT of it is more than Splynx's, while the totals agree (D14).
 pub const VAT_OFF: &str = "vat-off";
 /// Splynx customers whose allocations are to be looked at.
@@ -443,6 +446,7 @@ impl Batch {
         self.set(RECORDS, key.to_string(), text.clone());
         let before = old.record.as_ref();
         self.move_index(key, before.map(|r| r.state), new.state);
+        self.move_labels(key, before.map_or("", |r| &r.label), &new.label);
         self.move_waiting(
             key,
             before.map_or(&[], |r| &r.reason.depends),
@@ -483,6 +487,20 @@ impl Batch {
         }
     }
 
+    fn move_labels(&mut self, key: RecordKey, before: &str, after: &str) {
+        // What settles what has no name of its own.
+        if before == after || key.kind == Kind::Allocation {
+            return;
+        }
+        let (before, after) = (searched(before), searched(after));
+        for gone in before.iter().filter(|label| !after.contains(label)) {
+            self.delete(LABELS, format!("{gone}|{key}"));
+        }
+        for new in after.iter().filter(|label| !before.contains(label)) {
+            self.set(LABELS, format!("{new}|{key}"), "");
+        }
+    }
+
     fn move_waiting(&mut self, key: RecordKey, before: &[String], after: &[String]) {
         for gone in before.iter().filter(|token| !after.contains(token)) {
             self.delete(WAITING, format!("{gone}|{key}"));
@@ -491,4 +509,22 @@ impl Batch {
             self.set(WAITING, format!("{new}|{key}"), "");
         }
     }
+}
+
+/// Words of a label from which on it is found, and the length of what is kept of it.
+const LABEL_WORDS: usize = 4;
+const LABEL_LENGTH: usize = 60;
+
+/// What a label is found by: itself and what is left of it from its second, third and fourth word on, in small letters.
+pub fn searched(label: &str) -> Vec<String> {
+    let mut rest = label.trim();
+    let mut found = Vec::new();
+    while !rest.is_empty() && found.len() < LABEL_WORDS {
+        found.push(rest.to_lowercase().chars().take(LABEL_LENGTH).collect());
+        rest = match rest.split_once(char::is_whitespace) {
+            Some((_, rest)) => rest.trim_start(),
+            None => "",
+        };
+    }
+    found
 }

@@ -106,7 +106,7 @@ impl Installation {
 
     /// The same; or the failure that ended the job.
     pub fn try_through(&mut self, job: &str) -> Result<(Outcome, u32), Failure> {
-        const MOST: u32 = 200;
+        const MOST: u32 = 5_000;
         for runs in 1..=MOST {
             let outcome = self.run(job)?;
             let resume_at = outcome.resume_at.filter(|_| outcome.state == "paused");

@@ -29,6 +29,7 @@ mod picture;
 mod planted;
 mod previews;
 mod reconciliation;
+mod records;
 mod restored;
 mod same_number;
 mod territories;
