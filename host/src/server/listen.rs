@@ -1,7 +1,7 @@
 //! Connections: taken one by one, encrypted where there is a certificate, each with its time and all of them with their number.
 //!
 //! A server that waits for whoever says nothing can be stopped by anybody with a few hundred connections, so headers have to arrive
-//! in time, and more connections than that wait outside. How long a request may take is the pages' matter.
+//! in time, answers have to be taken, and more connections than that wait outside. How long a request may take is the pages' matter.
 
 use std::convert::Infallible;
 use std::io;
@@ -23,6 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower_service::Service as _;
 
+use super::taken::Taken;
 use super::tls::Tls;
 
 /// What connections may take.
@@ -30,6 +31,10 @@ use super::tls::Tls;
 pub struct ConnectionLimits {
     /// For the headers of a request, and for what comes before them; also for an idle connection until the next request.
     pub headers: Duration,
+    /// For a whole request: pages wait for less; this is for bodies that trickle in.
+    pub requests: Duration,
+    /// For a part of an answer that lies ready and is not taken.
+    pub untaken: Duration,
     /// At once.
     pub connections: usize,
 }
@@ -38,6 +43,8 @@ impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             headers: Duration::from_secs(20),
+            requests: Duration::from_secs(90),
+            untaken: Duration::from_secs(60),
             connections: 512,
         }
     }
@@ -130,7 +137,7 @@ async fn exchange(
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.headers)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Taken::new(stream, limits.untaken)), service);
     if let Err(error) = watcher.watch(serving).await {
         tracing::debug!(%error, "a connection ended early");
     }

@@ -124,6 +124,18 @@ async fn text(host: &Host) -> Result<String, HostError> {
             set(&blocked, figures.blocked_until.unwrap_or(0));
         }
     }
+    let stuck = gauges(
+        "alert_channel_stuck_since_timestamp_seconds",
+        "Since when messages of a channel cannot be delivered; 0: they can",
+    );
+    let undelivered = host.store().stuck_alert_channels().await?;
+    for channel in host.store().alert_channels().await? {
+        let since = undelivered.iter().find(|(name, _)| *name == channel.name);
+        let since = since.map_or(0, |(_, since)| since.timestamp());
+        stuck
+            .get_or_create(&labels([("channel", &channel.name)]))
+            .set(since);
+    }
     let mut text = String::new();
     // Writing to a text cannot fail; should it all the same, a part is better than nothing.
     let _ = encode(&mut text, &registry);

@@ -2,6 +2,7 @@
 
 mod listen;
 mod metrics;
+mod taken;
 mod tls;
 
 pub use listen::ConnectionLimits;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::alerts;
 use crate::clock::Clock;
 use crate::host::Host;
 use crate::scheduler::{self, Pulse};
@@ -33,6 +35,8 @@ pub struct Server {
     limits: ConnectionLimits,
     /// Where monitors are answered.
     metrics: Option<TcpListener>,
+    /// Where people reach the pages, for links in alerts.
+    public: Option<String>,
     pulse: Arc<Pulse>,
     /// Says true once the server stops.
     stopping: watch::Sender<bool>,
@@ -55,6 +59,7 @@ impl Server {
             tls: None,
             limits: ConnectionLimits::default(),
             metrics: None,
+            public: None,
             pulse: Arc::default(),
             stopping: watch::Sender::new(false),
         })
@@ -79,6 +84,12 @@ impl Server {
     pub async fn measured(self, listen: &str) -> io::Result<Self> {
         let metrics = Some(TcpListener::bind(listen).await?);
         Ok(Self { metrics, ..self })
+    }
+
+    /// Puts links to the pages into alerts: this is where people reach them.
+    #[must_use]
+    pub fn known_as(self, public: Option<String>) -> Self {
+        Self { public, ..self }
     }
 
     /// Where monitors are answered, if anywhere.
@@ -115,6 +126,13 @@ impl Server {
             told.clone(),
             self.pulse,
         ));
+        // Ends with the server; what it has not sent, it or another one sends later.
+        tokio::spawn(alerts::work(
+            self.host.clone(),
+            self.clock.clone(),
+            self.public,
+            told.clone(),
+        ));
         if let Some(listener) = self.metrics {
             let router = metrics::router(self.host.clone());
             let mut told = told.clone();
@@ -124,7 +142,8 @@ impl Server {
             // Ends with the server; monitors need no patience.
             tokio::spawn(listen::serve(listener, None, self.limits, router, stopped));
         }
-        let router = web::router(App::new(self.host.clone(), self.clock, self.base, vitals));
+        let app = App::new(self.host.clone(), self.clock, self.base, vitals);
+        let router = web::router(app, self.limits.requests);
         let mut told_pages = told;
         let serving = async move {
             let stopped = async move {

@@ -33,6 +33,8 @@ pub(super) enum Subject<'a> {
     Addons,
     /// Accounts and sessions.
     Accounts,
+    /// Who is told of troubles, and what was told.
+    Alerts,
     /// Which master key is in use, and all that is sealed with it.
     MasterKey,
     /// Everything under an installation that is not one of its runs' alone: lease, guest's tables, settings, schedule.
@@ -181,6 +183,7 @@ impl Subject<'_> {
             Self::Schema => "schema".to_owned(),
             Self::Addons => "addons".to_owned(),
             Self::Accounts => "accounts".to_owned(),
+            Self::Alerts => "alerts".to_owned(),
             Self::MasterKey => "master key".to_owned(),
             Self::Installation(name) => format!("installation {name}"),
             Self::Run(id) => format!("run {id}"),

@@ -58,6 +58,9 @@ pub enum StoreError {
     OldKey { with: String, in_use: String },
     #[error("the call would exceed a limit: {0}")]
     Limit(String),
+    /// PostgreSQL has no such texts; whoever asks for one asks for nothing that there is.
+    #[error("a text holds a NUL character: leave it out")]
+    Nul,
     #[error("the database holds something that this host did not write: {0}")]
     Corrupt(String),
 }
@@ -88,6 +91,8 @@ impl From<sqlx::Error> for StoreError {
             | (_, "28000" | "28P01" | "3D000" | "57P01" | "57P02" | "57P03" | "53300") => {
                 Self::Unreachable(error)
             }
+            // character_not_in_repertoire: texts of this program are UTF-8, so it is a NUL
+            (_, "22021") => Self::Nul,
             _ => Self::Database(error),
         }
     }

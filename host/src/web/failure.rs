@@ -81,6 +81,7 @@ impl From<StoreError> for Failure {
             StoreError::Exists { .. } | StoreError::InUse { .. } | StoreError::Limit(_) => {
                 Self::new(StatusCode::CONFLICT, sentence(&error))
             }
+            StoreError::Nul => Self::new(StatusCode::BAD_REQUEST, sentence(&error)),
             error => Self::internal(&error),
         }
     }

@@ -25,9 +25,6 @@ const MOST_BODY_BYTES: usize = 1 << 20;
 /// A long text, of which a form sends most bytes of punctuation as three, and what else there is.
 const MOST_LONG_BODY_BYTES: usize = 3 * LONGEST_TEXT_BYTES + MOST_BODY_BYTES;
 
-/// For a whole request. Pages wait for less; this is for bodies that trickle in.
-const TIMEOUT: Duration = Duration::from_secs(90);
-
 /// Sent with every answer.
 const HEADERS: [(HeaderName, &str); 5] = [
     (
@@ -59,8 +56,8 @@ pub fn package_bodies() -> RequestBodyLimitLayer {
     RequestBodyLimitLayer::new(LARGEST_PACKAGE + MOST_BODY_BYTES)
 }
 
-/// Puts the guards around the routes, each of which bounds its bodies itself.
-pub fn layers(routes: Router<App>, base: &BasePath) -> Router<App> {
+/// Puts the guards around the routes, each of which bounds its bodies itself. `within`: how long a request may take.
+pub fn layers(routes: Router<App>, base: &BasePath, within: Duration) -> Router<App> {
     let base = base.as_str().to_owned();
     routes
         .layer(DefaultBodyLimit::disable())
@@ -75,7 +72,7 @@ pub fn layers(routes: Router<App>, base: &BasePath) -> Router<App> {
         )
         .layer(TimeoutLayer::with_status_code(
             StatusCode::SERVICE_UNAVAILABLE,
-            TIMEOUT,
+            within,
         ))
         .layer(CatchPanicLayer::custom(|_| {
             Failure::new(
@@ -93,6 +90,24 @@ pub fn layers(routes: Router<App>, base: &BasePath) -> Router<App> {
                 }
             }
         }))
+}
+
+/// What the router refuses by itself it tells in plain text and in the words of programmers, with what was asked for in the middle.
+/// People get a page.
+pub async fn in_our_words(answer: Response) -> Response {
+    let status = answer.status();
+    let is_plain = answer
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !status.is_client_error() || !is_plain {
+        return answer;
+    }
+    let message = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => "What was sent is too large.",
+        _ => "The address or the form cannot be read.",
+    };
+    Failure::new(status, message).into_response()
 }
 
 /// Adds the headers. Pages are nobody's to keep: they show an ISP's customers.

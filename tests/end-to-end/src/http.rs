@@ -52,7 +52,6 @@ pub fn post_signed(url: &str, header: (&str, &str), body: &str) -> Answer {
 fn exchange(method: &str, url: &str, headers: &[(&str, &str)], form: &str) -> Answer {
     let rest = url.strip_prefix("http://").expect("a plain address");
     let (host, path) = rest.split_once('/').expect("an address with a path");
-    let mut stream = TcpStream::connect(host).unwrap_or_else(|error| panic!("{host}: {error}"));
     let mut head = format!("{method} /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
     for (name, value) in headers.iter().filter(|(_, value)| !value.is_empty()) {
         head.push_str(&format!("{name}: {value}\r\n"));
@@ -63,7 +62,13 @@ fn exchange(method: &str, url: &str, headers: &[(&str, &str)], form: &str) -> An
             form.len()
         ));
     }
-    write!(stream, "{head}\r\n{form}").expect("the request can be sent");
+    send(host, format!("{head}\r\n{form}").as_bytes())
+}
+
+/// Sends a request that is written already, and reads until the other side closes.
+pub(crate) fn send(host: &str, request: &[u8]) -> Answer {
+    let mut stream = TcpStream::connect(host).unwrap_or_else(|error| panic!("{host}: {error}"));
+    stream.write_all(request).expect("the request can be sent");
     let mut text = Vec::new();
     stream
         .read_to_end(&mut text)

@@ -4,11 +4,13 @@
 //! the two services hold.
 
 mod http;
+mod middleman;
 mod photo;
 mod serve;
 mod stage;
 
 pub use http::{Answer, get, post_form, post_signed};
+pub use middleman::Middleman;
 pub use photo::{amount, photo};
 pub use serve::Serve;
 pub use stage::{Finished, Stage, component, template};

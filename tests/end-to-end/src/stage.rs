@@ -217,6 +217,13 @@ impl Stage {
         self.edit(1, change)
     }
 
+    /// What goes wrong with both services from now on, as the sandbox takes it.
+    pub fn plan_faults(&self, plan: &Value) {
+        let [origin, _] = self.origins();
+        let answer = post_json(&format!("{origin}/_sandbox/faults"), plan);
+        assert_eq!(answer.status, 200, "{plan}: {answer:?}");
+    }
+
     fn edit(&self, service: usize, change: &Value) -> Value {
         let origin = &self.origins()[service];
         let answer = post_json(&format!("{origin}/_sandbox/edit"), change);

@@ -25,7 +25,8 @@ fn signed(manifest: &str, keys: &NewKeys) -> Vec<u8> {
     key.sign(&archive, "guest").unwrap().before(&archive)
 }
 
-async fn send(browser: &mut Browser<'_>, bytes: &[u8]) -> Page {
+/// Sends a package as the form of the page does.
+pub async fn send(browser: &mut Browser<'_>, bytes: &[u8]) -> Page {
     let mut body = b"--limit\r\nContent-Disposition: form-data; name=\"package\"; filename=\"<i>.addon\"\r\n\r\n".to_vec();
     body.extend_from_slice(bytes);
     body.extend_from_slice(b"\r\n--limit--\r\n");
@@ -39,8 +40,9 @@ async fn send(browser: &mut Browser<'_>, bytes: &[u8]) -> Page {
     Page::of(request.send().await.unwrap()).await
 }
 
-fn hash(page: &Page) -> String {
-    let (_, rest) = page.text.split_once(r#"name="sha256" value=""#).unwrap();
+/// Of the package that a page offers.
+pub fn hash(page: &str) -> String {
+    let (_, rest) = page.split_once(r#"name="sha256" value=""#).unwrap();
     rest.split('"').next().unwrap().to_owned()
 }
 
@@ -123,7 +125,7 @@ async fn a_package_is_looked_at_agreed_to_and_left_again() {
         .unwrap();
     let mut bob = site.visitor();
     bob.log_in("bob", PASSWORD).await;
-    let sha256 = hash(&offer);
+    let sha256 = hash(&offer.text);
     let agreed = [("sha256", sha256.as_str())];
     assert_eq!(
         bob.post("/addons/accept", &agreed).await.status,
@@ -162,7 +164,7 @@ async fn a_package_is_looked_at_agreed_to_and_left_again() {
 
     // What waits too long is forgotten.
     let offer = send(&mut ann, &next).await;
-    let sha256 = hash(&offer);
+    let sha256 = hash(&offer.text);
     site.clock.advance(chrono::TimeDelta::minutes(16));
     let late = ann.post("/addons/accept", &[("sha256", &sha256)]).await;
     assert_eq!(late.status, StatusCode::GONE);

@@ -11,6 +11,9 @@ use tokio::net::TcpStream;
 use super::site::{MANIFEST, Site};
 use crate::guest::guest;
 
+/// How long a test waits before it calls something endless.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 async fn connect(site: &Site) -> TcpStream {
     TcpStream::connect(site.address.strip_prefix("http://").unwrap())
         .await
@@ -46,6 +49,9 @@ async fn paths_lead_nowhere_else_and_headers_are_the_servers_own() {
         "/../../etc/passwd",
         "/hooks/../../etc",
         "/%2e%2e%2fmaster.key",
+        "/assets/%252e%252e%252f%252e%252e%252fCargo.toml",
+        "/assets/..%5c..%5cCargo.toml",
+        "/assets/%c0%ae%c0%ae%c0%afCargo.toml",
         "/login/../installations",
         "/installations/..%2f..%2fmaster.key",
         "/installations/isp/pages/..%2f..%2f/csv",
@@ -61,13 +67,25 @@ async fn paths_lead_nowhere_else_and_headers_are_the_servers_own() {
             "{path}"
         );
     }
-    // With a session they find nothing either.
+    // With a session they find nothing either, and no package is too large to be refused before it is read.
     let mut ann = site.ann().await;
+    let announced = format!(
+        "POST /addons HTTP/1.1\r\nHost: x\r\nCookie: {}\r\nContent-Type: multipart/form-data; boundary=b\r\n\
+         Connection: close\r\nContent-Length: 999999999\r\n\r\n--b",
+        ann.cookie.as_deref().unwrap()
+    );
+    let answer = raw(&site, announced.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     for path in [
         "/installations/..%2f..%2fmaster.key",
         "/installations/isp/pages/..%2f..%2fetc",
         "/installations/isp/activity/..%2fcsv",
         "/runs/..%2f1",
+        "/runs/1/reports/..%2f..%2fmaster.key/csv",
+        "/runs/1/reports/%252e%252e%252fmaster.key/csv",
+        "/installations/%252e%252e%252fmaster.key",
+        "/installations/isp/jobs/..%2f..%2fmaster.key/form",
+        "/installations/isp%2fsettings",
     ] {
         let status = ann.get(path).await.status;
         assert!(
@@ -112,6 +130,7 @@ async fn who_says_too_much_or_too_slowly_is_sent_away_and_keeps_nobody_else_out(
     let limits = ConnectionLimits {
         headers: Duration::from_millis(400),
         connections: 3,
+        ..ConnectionLimits::default()
     };
     let site = Site::serving("", MANIFEST, guest(), |server| server.limited(limits)).await;
     // Every place is taken by somebody who says nothing, says half, or has said all and stays.
@@ -159,6 +178,64 @@ async fn who_says_too_much_or_too_slowly_is_sent_away_and_keeps_nobody_else_out(
                      Connection: close\r\nContent-Length: 99999999\r\n\r\na";
     let answer = raw(&site, announced.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    assert_eq!(site.visitor().get("/health").await.text, "ok");
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn who_sends_without_end_or_takes_nothing_is_sent_away_and_keeps_nobody_else_out() {
+    let limits = ConnectionLimits {
+        requests: Duration::from_millis(400),
+        untaken: Duration::from_millis(400),
+        connections: 2,
+        ..ConnectionLimits::default()
+    };
+    let site = Site::serving("", MANIFEST, guest(), |server| server.limited(limits)).await;
+    let login = site.visitor().get("/login").await.text;
+    let (_, style) = login.split_once("rel=\"stylesheet\" href=\"").unwrap();
+    let style = style.split('"').next().unwrap();
+
+    // Every place is taken by somebody who asks for more than the network holds, and reads none of it.
+    let wish = format!("GET {style} HTTP/1.1\r\nHost: x\r\n\r\n").repeat(5000);
+    let mut greedy = Vec::new();
+    for _ in 0..limits.connections {
+        let (reading, mut writing) = connect(&site).await.into_split();
+        let wish = wish.clone();
+        // The server stops listening long before all is said.
+        let saying = tokio::spawn(async move { writing.write_all(wish.as_bytes()).await });
+        greedy.push((reading, saying));
+    }
+    let told = tokio::time::timeout(PATIENCE, async { site.visitor().get("/health").await.text });
+    assert_eq!(told.await.expect("it got a place"), "ok");
+    drop(greedy);
+
+    // A form that never ends, and one that trickles in.
+    for rest in ["", "ccount=a"] {
+        let mut stream = connect(&site).await;
+        let begun = format!(
+            "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: 1000\r\n\r\na{rest}"
+        );
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let read = tokio::time::timeout(PATIENCE, stream.read_to_string(&mut answer)).await;
+        read.expect("it was sent away").unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    }
+    // Where nobody is waited for, a body that never comes is not waited for either.
+    for path in [
+        "/logout",
+        "/installations/isp/settings",
+        "/addons",
+        "/hooks/isp/none",
+    ] {
+        let begun = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\nConnection: close\r\n\r\na"
+        );
+        let answer = tokio::time::timeout(PATIENCE, raw(&site, begun.as_bytes())).await;
+        let answer = answer.expect("it was answered");
+        assert!(answer.starts_with("HTTP/1.1 "), "{path}: {answer}");
+    }
     assert_eq!(site.visitor().get("/health").await.text, "ok");
     site.stop().await;
 }

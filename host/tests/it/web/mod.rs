@@ -2,6 +2,7 @@
 
 mod activity;
 mod addons;
+mod alerts;
 mod attacks;
 mod by_service;
 mod login;
@@ -14,4 +15,5 @@ mod settings;
 mod setup;
 pub mod site;
 pub mod tables;
+mod texts;
 mod tls;

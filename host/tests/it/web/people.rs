@@ -1,5 +1,7 @@
 //! What people may do, by their roles, and who is logged in.
 
+use std::collections::BTreeSet;
+
 use addon_host::store::Role;
 use addon_host::vault::Secret;
 use addon_host::web::login::password;
@@ -9,7 +11,7 @@ use super::site::{Browser, PASSWORD, Page, Site};
 use crate::fixtures::{Database, at, on_both_databases};
 
 /// All that there is behind the log-in: what it needs, how it is asked for, and an address that it answers to.
-const ROUTES: [(Role, &str, &str, &str); 33] = [
+const ROUTES: [(Role, &str, &str, &str); 39] = [
     (Role::View, "GET", "/installations", "/installations"),
     (
         Role::View,
@@ -136,6 +138,7 @@ const ROUTES: [(Role, &str, &str, &str); 33] = [
         "/installations/isp/setup/1",
     ),
     (Role::Administer, "GET", "/addons", "/addons"),
+    (Role::Administer, "POST", "/addons", "/addons"),
     (Role::Administer, "POST", "/addons/accept", "/addons/accept"),
     (
         Role::Administer,
@@ -144,6 +147,7 @@ const ROUTES: [(Role, &str, &str, &str); 33] = [
         "/addons/guest/rollback",
     ),
     (Role::Administer, "GET", "/people", "/people"),
+    (Role::Administer, "POST", "/people", "/people"),
     (
         Role::Administer,
         "POST",
@@ -162,11 +166,65 @@ const ROUTES: [(Role, &str, &str, &str); 33] = [
         "/people/{name}/remove",
         "/people/nobody/remove",
     ),
+    (Role::Administer, "GET", "/alerts", "/alerts"),
+    (Role::Administer, "POST", "/alerts/{kind}", "/alerts/pigeon"),
+    (
+        Role::Administer,
+        "POST",
+        "/alerts/channels/{name}/remove",
+        "/alerts/channels/nobody/remove",
+    ),
+    (
+        Role::Administer,
+        "POST",
+        "/alerts/channels/{name}/test",
+        "/alerts/channels/nobody/test",
+    ),
     // What needs nobody: it tells nothing, and takes no more than it must.
     (Role::View, "GET", "/nothing", "/nothing"),
 ];
 
 const ROLES: [Role; 3] = [Role::View, Role::Operate, Role::Administer];
+
+/// What is there for everybody.
+const OPEN: [(&str, &str); 8] = [
+    ("GET", "/"),
+    ("GET", "/login"),
+    ("POST", "/login"),
+    ("POST", "/logout"),
+    ("GET", "/health"),
+    ("GET", "/health/alive"),
+    ("GET", "/assets/{name}"),
+    // Signed, each by its service.
+    ("POST", "/hooks/{installation}/{hook}"),
+];
+
+/// Methods and paths in the source of a router.
+fn routed(source: &str) -> BTreeSet<(&str, &str)> {
+    let mut found = BTreeSet::new();
+    for route in source.split(".route(").skip(1) {
+        // A path that is put together is the base path's.
+        let Some(path) = route.trim_start().strip_prefix('"') else {
+            continue;
+        };
+        let (path, handlers) = path.split_once('"').unwrap();
+        let handlers = handlers.split(".layer(").next().unwrap();
+        let words = handlers.split(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '(');
+        for word in words {
+            let name = word.split('(').next().unwrap();
+            if word.contains('(') && word != "(" {
+                let known = METHODS
+                    .iter()
+                    .find(|method| method.eq_ignore_ascii_case(name));
+                let method = known.unwrap_or_else(|| panic!("`{name}` is no method: {route}"));
+                found.insert((*method, path));
+            }
+        }
+    }
+    found
+}
+
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 async fn make_accounts(site: &Site) {
     let hash = password::hash(&Secret::new(PASSWORD)).unwrap();
@@ -181,19 +239,12 @@ async fn make_accounts(site: &Site) {
 
 #[tokio::test]
 async fn every_address_is_open_to_the_roles_that_it_is_for_and_to_nobody_else() {
-    // The table is whole: what the program routes is in it.
-    let source = include_str!("../../../src/web/routes.rs");
-    let mut routed: Vec<&str> = source
-        .split('"')
-        .skip(1)
-        .step_by(2)
-        .filter(|text| text.starts_with('/'))
-        .collect();
-    let mut known: Vec<&str> = ROUTES.iter().map(|route| route.2).collect();
-    known.retain(|path| *path != "/nothing");
-    routed.sort_unstable();
-    known.sort_unstable();
-    assert_eq!(routed, known);
+    // The table is whole: what the program routes is in it, and nothing else is outside.
+    let known = ROUTES.iter().filter(|route| route.2 != "/nothing");
+    let known: BTreeSet<(&str, &str)> = known.map(|route| (route.1, route.2)).collect();
+    assert_eq!(routed(include_str!("../../../src/web/routes.rs")), known);
+    let open = routed(include_str!("../../../src/web/mod.rs"));
+    assert_eq!(open, BTreeSet::from(OPEN));
 
     let site = Site::new("").await;
     make_accounts(&site).await;
@@ -240,6 +291,26 @@ async fn every_address_is_open_to_the_roles_that_it_is_for_and_to_nobody_else() 
                     StatusCode::FORBIDDEN,
                     "{visitor:?} {address}"
                 );
+            }
+        }
+        // A method that a page does not have is no way around its role.
+        for (_, _, path, address) in ROUTES {
+            for method in METHODS {
+                let needed = ROUTES.iter().find(|route| {
+                    let asked = if method == "HEAD" { "GET" } else { method };
+                    route.2 == path && route.1 == asked
+                });
+                let may = needed.is_some_and(|route| visitor.is_some_and(|role| role >= route.0));
+                if !may {
+                    let method = Method::from_bytes(method.as_bytes()).unwrap();
+                    let own = [("sec-fetch-site", "same-origin")];
+                    let answer = browser.send(method.clone(), address, &own, &[]).await;
+                    let (status, cookie) = (answer.status(), answer.headers().get("set-cookie"));
+                    assert!(
+                        !status.is_success() && cookie.is_none(),
+                        "{visitor:?} {method} {address}: {status}"
+                    );
+                }
             }
         }
         // What was refused did not happen.

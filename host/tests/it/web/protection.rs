@@ -2,7 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 
-use super::site::Site;
+use super::site::{Page, Site};
 
 #[tokio::test]
 async fn requests_of_other_sites_change_nothing_and_every_page_guards_itself() {
@@ -87,5 +87,52 @@ async fn requests_of_other_sites_change_nothing_and_every_page_guards_itself() {
             "{path}"
         );
     }
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_refused_in_the_words_of_the_pages() {
+    let site = Site::new("/x").await;
+    let mut ann = site.ann().await;
+    let large = "x".repeat(2 << 20);
+    let settings = "/installations/isp/settings";
+    for (page, status, says) in [
+        (
+            ann.get("/runs/%3Cb%3E").await,
+            StatusCode::BAD_REQUEST,
+            "cannot be read",
+        ),
+        (
+            ann.get("/installations/isp/setup?step=x").await,
+            StatusCode::BAD_REQUEST,
+            "cannot be read",
+        ),
+        (
+            ann.post("/people", &[]).await,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "cannot be read",
+        ),
+        (
+            ann.post(settings, &[("name", &large)]).await,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "is too large",
+        ),
+    ] {
+        assert_eq!(page.status, status);
+        page.shows(&["<!doctype html>", "href=\"/x/assets/", says]);
+        assert!(
+            !page.has("i64") && !page.has("deserialize"),
+            "{}",
+            page.text
+        );
+    }
+    let request = site.client.post(format!("{}{settings}", site.address));
+    let request = request
+        .header("cookie", ann.cookie.clone().unwrap())
+        .header("sec-fetch-site", "same-origin")
+        .header("content-type", "application/json");
+    let page = Page::of(request.body("{}").send().await.unwrap()).await;
+    assert_eq!(page.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    page.shows(&["cannot be read"]);
     site.stop().await;
 }

@@ -42,6 +42,7 @@ async fn every_page_is_quiet_narrow_enough_and_usable_by_everybody() {
                 "runs/2",
                 "sessions",
                 "people",
+                "alerts",
                 "addons",
                 "nothing",
             ]
