@@ -2,9 +2,10 @@
 //!
 //! Layers, lower ones know nothing of higher ones: `clock`, `days`, `manifest` and `vault` stand alone, and so does `store` but
 //! for asking with which key something is sealed; `settings` and `packages` build on them; connections, runs and the scheduler
-//! use those; exports, the web pages and the command line come last.
+//! use those; the host puts them together, and alerts, exports, the web pages and the command line come last.
 //! Secrets stay below the connections: nothing that a guest, a log line or a page can see holds one.
 
+pub mod alerts;
 pub mod clock;
 pub mod connections;
 pub mod days;

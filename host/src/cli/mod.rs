@@ -4,6 +4,7 @@
 //! Results go to standard output, everything else (progress, warnings, errors) to standard error.
 
 mod addon;
+mod alerts;
 mod backup;
 mod check;
 mod choices;
@@ -140,6 +141,11 @@ enum Command {
     Connection(connection::Connection),
     /// Shows or changes what an installation's add-on may use up
     Limits(limits::LimitsOf),
+    /// Says who is told of failures, silence and held records: by mail, or a web hook
+    Alerts {
+        #[command(subcommand)]
+        command: alerts::Alerts,
+    },
     Backup(backup::Backup),
     Restore(restore::Restore),
     CheckDatabase(backup::CheckDatabase),
@@ -195,6 +201,7 @@ pub fn main() -> ExitCode {
             Command::Hooks(hooks) => hooks.execute(&context).await,
             Command::Connection(connection) => connection.execute(&context).await,
             Command::Limits(limits) => limits.execute(&context).await,
+            Command::Alerts { command } => command.execute(&context).await,
             Command::Backup(backup) => backup.execute(&context).await,
             Command::Restore(restore) => restore.execute(&context).await,
             Command::CheckDatabase(check) => check.execute(&context).await,

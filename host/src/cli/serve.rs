@@ -28,6 +28,9 @@ pub struct Serve {
         hide_default_value = true
     )]
     base_path: BasePath,
+    /// Where people reach the admin pages, for links in alerts
+    #[arg(long, value_name = "URL", env = "ADDON_HOST_PUBLIC_URL", value_parser = web_address)]
+    public_url: Option<String>,
     /// Speaks TLS with this certificate (PEM, with those that vouch for it); SIGHUP has it read again
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     tls_cert: Option<PathBuf>,
@@ -57,6 +60,7 @@ impl Serve {
         let mut server = Server::bind(host, clock.clone(), &self.listen, self.base_path)
             .await
             .with_context(|| format!("the admin pages cannot listen on {}", self.listen))?;
+        server = server.known_as(self.public_url);
         if let Some(tls) = &tls {
             server = server.encrypted(tls.clone());
         }
@@ -97,6 +101,14 @@ impl Serve {
         };
         server.run(stop).await?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn web_address(text: &str) -> Result<String, String> {
+    let url = url::Url::parse(text).map_err(|error| error.to_string())?;
+    match url.scheme() {
+        "http" | "https" => Ok(text.to_owned()),
+        _ => Err("it begins with http:// or https://".to_owned()),
     }
 }
 

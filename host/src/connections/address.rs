@@ -3,8 +3,6 @@
 //! Pure. A guest names a path below the base address and nothing else. The trap: whatever could make the joined address mean
 //! another place, to us or to any server on the way, is refused and not repaired.
 
-use std::net::IpAddr;
-
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use thiserror::Error;
 use url::{Host, Url};
@@ -113,22 +111,9 @@ impl Base {
         self.reach
     }
 
-    pub fn is_secure(&self) -> bool {
-        self.url.scheme() == "https"
-    }
-
     /// Host and port, by which a sender is counted.
     pub fn authority(&self) -> &str {
         self.url.authority()
-    }
-
-    /// The network address, where the host is written as one: it never passes a resolver.
-    pub fn literal(&self) -> Option<IpAddr> {
-        match self.url.host()? {
-            Host::Ipv4(address) => Some(address.into()),
-            Host::Ipv6(address) => Some(address.into()),
-            Host::Domain(_) => None,
-        }
     }
 
     /// The whole address of a path below the base, with its query.

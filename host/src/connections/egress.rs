@@ -7,19 +7,18 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Client, Method, Request, redirect, tls};
-use url::Url;
+use url::{Host, Url};
 
 use super::address::add_query;
 use super::auth::Proof;
 use super::reach::Reach;
-use super::route::Route;
 
 const USER_AGENT: &str = concat!("addon-host/", env!("CARGO_PKG_VERSION"));
 
@@ -69,6 +68,15 @@ pub enum Broken {
     TooLarge,
 }
 
+/// On what terms a request goes out.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    pub reach: Reach,
+    /// From connecting to the last byte of the answer.
+    pub timeout: Duration,
+    pub max_response_bytes: usize,
+}
+
 /// HTTP clients, one for each kind of reach.
 #[derive(Debug, Default)]
 pub struct Egress {
@@ -78,19 +86,15 @@ pub struct Egress {
 impl Egress {
     pub async fn exchange(
         &self,
-        route: &Route,
+        terms: Terms,
         outgoing: &Outgoing,
         proof: &Proof,
     ) -> Result<Received, Broken> {
-        if route
-            .base
-            .literal()
-            .is_some_and(|address| !route.base.reach().permits(address))
-        {
+        if literal(&outgoing.url).is_some_and(|address| !terms.reach.permits(address)) {
             return Err(Broken::Forbidden);
         }
-        let client = self.client(route.base.reach(), route.base.is_secure())?;
-        let request = build(outgoing, proof, route.timeout)?;
+        let client = self.client(terms.reach, outgoing.url.scheme() == "https")?;
+        let request = build(outgoing, proof, terms.timeout)?;
         let mut response = client.execute(request).await.map_err(broken)?;
         let headers = response
             .headers()
@@ -107,7 +111,7 @@ impl Egress {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(broken)? {
             // What the answer says of its length is not believed.
-            if body.len() + chunk.len() > route.max_response_bytes {
+            if body.len() + chunk.len() > terms.max_response_bytes {
                 return Err(Broken::TooLarge);
             }
             body.extend_from_slice(&chunk);
@@ -137,6 +141,15 @@ impl Egress {
         })?;
         clients.insert((reach, secure), client.clone());
         Ok(client)
+    }
+}
+
+/// The network address, where a host is written as one: it never passes a resolver.
+fn literal(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        Host::Ipv4(address) => Some(address.into()),
+        Host::Ipv6(address) => Some(address.into()),
+        Host::Domain(_) => None,
     }
 }
 

@@ -91,7 +91,9 @@ impl Crew {
                 return Err(Unanswered::unsent(halted(Reason::Fenced)));
             }
         }
-        let received = egress.exchange(&self.route, &errand.outgoing, &proof).await;
+        let received = egress
+            .exchange(self.route.terms(), &errand.outgoing, &proof)
+            .await;
         let received = received.map_err(|broken| self.unanswered(&broken))?;
         let proven = proof
             .headers
@@ -132,7 +134,7 @@ impl Crew {
             Ok(outgoing) => {
                 self.connections
                     .egress
-                    .exchange(&self.route, &outgoing, &Proof::default())
+                    .exchange(self.route.terms(), &outgoing, &Proof::default())
                     .await
             }
             Err(error) => Err(Broken::Unsendable(error.to_string())),

@@ -16,6 +16,7 @@ mod gate;
 pub mod governor;
 pub mod halt;
 mod lane;
+mod notice;
 mod people;
 pub mod reach;
 pub mod redact;

@@ -140,7 +140,7 @@ impl Crew {
         };
         let egress = &self.connections.egress;
         let answer = egress
-            .exchange(&self.route, &outgoing, &Proof::default())
+            .exchange(self.route.terms(), &outgoing, &Proof::default())
             .await;
         answer.map_err(|_| unfit("it cannot be reached"))
     }

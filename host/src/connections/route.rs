@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::address::{Allowed, Base};
 use super::auth::Credential;
+use super::egress::Terms;
 use super::governor::Limits;
 use super::redact::Redactor;
 use crate::manifest::{Connection, Manifest};
@@ -116,6 +117,14 @@ impl Limits {
 }
 
 impl Route {
+    pub fn terms(&self) -> Terms {
+        Terms {
+            reach: self.base.reach(),
+            timeout: self.timeout,
+            max_response_bytes: self.max_response_bytes,
+        }
+    }
+
     pub fn resolve(
         name: &str,
         connection: &Connection,

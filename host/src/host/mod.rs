@@ -4,6 +4,7 @@
 //! agree on (leases, budgets, stops, progress) goes through the store. What needs neither a guest nor a secret goes to
 //! [`Host::store`] directly.
 
+mod alerts;
 mod error;
 mod hooks;
 mod inputs;
@@ -104,6 +105,8 @@ struct Inner {
     running: Mutex<HashMap<RunId, Arc<Halter>>>,
     /// Something came up for this process's scheduler.
     news: Notify,
+    /// Something came up that people may have to be told of.
+    alarm: Notify,
 }
 
 impl Host {
@@ -150,6 +153,7 @@ impl Host {
             loaded: tokio::sync::Mutex::default(),
             running: Mutex::default(),
             news: Notify::new(),
+            alarm: Notify::new(),
         })))
     }
 
@@ -165,6 +169,16 @@ impl Host {
     /// Waits until there is something for the scheduler to look at.
     pub async fn news(&self) {
         self.0.news.notified().await;
+    }
+
+    /// Has those who look for troubles and deliver alerts look at once.
+    pub(crate) fn raise_alarm(&self) {
+        self.0.alarm.notify_waiters();
+    }
+
+    /// Waits until there is something to look at or to deliver.
+    pub(crate) async fn alarm(&self) {
+        self.0.alarm.notified().await;
     }
 
     /// The installation, and the version that its add-on is at now.
@@ -238,6 +252,7 @@ impl Host {
             host.judge(&work, &outcome).await;
             // What waited for the installation to be free.
             host.wake_scheduler();
+            host.raise_alarm();
             outcome
         });
         Ok(RunHandle { id, outcome })

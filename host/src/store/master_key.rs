@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::records::{instant, millis, text};
 use super::{Store, StoreError, Subject, Writing};
+use crate::vault::sealed_with;
 
 /// What the database knows of the master key.
 #[derive(Debug, Clone)]
@@ -79,10 +80,20 @@ impl Store {
             let (installation, key) = (text(row, "installation")?, text(row, "key")?);
             let sealed: Vec<u8> = row.try_get("sealed").map_err(StoreError::from)?;
             let sealed = seal(&installation, &key, &sealed).map_err(ResealError::Seal)?;
-            sqlx::query("UPDATE setting SET sealed = $3 WHERE installation = $1 AND key = $2")
+            let resealed = match key.strip_prefix(OF_CHANNELS) {
+                Some(name) if installation.is_empty() => {
+                    sqlx::query("UPDATE alert_channel SET sealed = $2 WHERE name = $1")
+                        .bind(name.to_owned())
+                        .bind(sealed)
+                }
+                _ => sqlx::query(
+                    "UPDATE setting SET sealed = $3 WHERE installation = $1 AND key = $2",
+                )
                 .bind(installation)
                 .bind(key)
-                .bind(sealed)
+                .bind(sealed),
+            };
+            resealed
                 .execute(&mut *writing.transaction)
                 .await
                 .map_err(StoreError::from)?;
@@ -108,6 +119,10 @@ impl Store {
             .transaction
             .execute("DELETE FROM setting WHERE sealed IS NOT NULL")
             .await?;
+        writing
+            .transaction
+            .execute("UPDATE alert_channel SET sealed = NULL")
+            .await?;
         put(&mut writing, id, fingerprinting, now).await?;
         writing.commit().await?;
         rows.iter()
@@ -115,18 +130,40 @@ impl Store {
             .collect()
     }
 
-    /// A transaction beside which nobody stores settings.
+    /// A transaction beside which nobody stores secrets.
     async fn write_alone(&self) -> Result<Writing, StoreError> {
         let mut writing = self.write(Subject::MasterKey).await?;
-        if let Some(lock) = self.dialect.lock_writers("setting") {
-            writing.transaction.execute(AssertSqlSafe(lock)).await?;
+        for table in ["setting", "alert_channel"] {
+            if let Some(lock) = self.dialect.lock_writers(table) {
+                writing.transaction.execute(AssertSqlSafe(lock)).await?;
+            }
         }
         Ok(writing)
     }
 }
 
+/// What comes before a channel's name where its secret is sealed; the installation's name is empty there.
+pub const OF_CHANNELS: &str = "alerts ";
+
 const SEALED: &str = "SELECT installation, key, sealed FROM setting WHERE sealed IS NOT NULL \
-                      ORDER BY installation, key";
+                      UNION ALL SELECT '' AS installation, 'alerts ' || name AS key, sealed FROM alert_channel \
+                      WHERE sealed IS NOT NULL ORDER BY installation, key";
+
+/// Refuses what is sealed with another key than the one in use. Asked after the writing: whoever changes the key waits for that, or was
+/// done before.
+pub(super) async fn check_seals<'s>(
+    database: &mut AnyConnection,
+    sealed: impl IntoIterator<Item = &'s [u8]>,
+) -> Result<(), StoreError> {
+    let Some(in_use) = current_key(database).await? else {
+        return Ok(());
+    };
+    let keys = sealed.into_iter().filter_map(sealed_with);
+    match keys.map(|id| id.to_string()).find(|with| *with != in_use) {
+        Some(with) => Err(StoreError::OldKey { with, in_use }),
+        None => Ok(()),
+    }
+}
 
 /// The id of the key in use.
 pub(super) async fn current_key(

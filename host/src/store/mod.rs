@@ -8,6 +8,7 @@
 mod accounts;
 mod activities;
 mod addons;
+mod alerts;
 mod backup;
 mod budgets;
 mod check;
@@ -41,6 +42,7 @@ mod trust;
 pub use accounts::{Account, Role, Session};
 pub use activities::{Activity, ActivityFilter, ActivityRow, Order};
 pub use addons::{AddonVersion, NewAddonVersion};
+pub use alerts::{AlertChannel, AlertMessage, AlertTurn, FailingJob, NewlyHeld, TakenAlert};
 pub use backup::{Backup, read as read_backup};
 pub use connections::ConnectionOverride;
 pub use error::StoreError;
@@ -50,10 +52,12 @@ pub use installations::{Installation, NewInstallation};
 pub use leases::{Fence, LEASE_SECONDS, LeaseAnswer};
 pub use limits::ALL as ALL_INSTALLATIONS;
 pub use login_sources::LoginSource;
-pub use master_key::{ResealError, StoredKey};
+pub use master_key::{OF_CHANNELS, ResealError, StoredKey};
 pub use reports::{LogLine, LogRow, ReportRow};
 pub use restore::{Restored, restore};
-pub use runs::{Failure, NewRun, Outcome, Progress, Run, RunId, RunState, RunTally, Trigger};
+pub use runs::{
+    Failure, NewRun, Outcome, Progress, Run, RunId, RunSpan, RunState, RunTally, Trigger,
+};
 pub use schedule::ScheduleState;
 pub use setting_changes::SettingChanged;
 pub use settings::{SettingChange, StoredSetting, StoredValue};

@@ -159,6 +159,15 @@ pub struct RunTally {
     pub last_end: Option<i64>,
 }
 
+/// When the runs of a job that are kept began and ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RunSpan {
+    pub first_start: Option<DateTime<Utc>>,
+    pub last_start: Option<DateTime<Utc>>,
+    /// When the last one came to its end.
+    pub last_finish: Option<DateTime<Utc>>,
+}
+
 impl Store {
     pub async fn insert_run(
         &self,
@@ -328,6 +337,24 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         row.as_ref().map(run).transpose()
+    }
+
+    /// When a job ran, without its previews.
+    pub async fn run_span(&self, installation: &str, job: &str) -> Result<RunSpan, StoreError> {
+        let row = sqlx::query(
+            "SELECT MIN(started_at) AS first, MAX(started_at) AS last, \
+             MAX(CASE WHEN state = 'finished' THEN ended_at END) AS finish \
+             FROM run WHERE installation = $1 AND job = $2 AND preview = 0",
+        )
+        .bind(installation)
+        .bind(job)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(RunSpan {
+            first_start: maybe_instant(&row, "first")?,
+            last_start: maybe_instant(&row, "last")?,
+            last_finish: maybe_instant(&row, "finish")?,
+        })
     }
 
     /// The runs that wrote and are still kept, by installation, job and state.

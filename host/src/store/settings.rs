@@ -4,10 +4,9 @@
 use chrono::{DateTime, Utc};
 use sqlx::Row;
 
-use super::master_key::current_key;
+use super::master_key::check_seals;
 use super::records::{instant, millis, text};
 use super::{Store, StoreError, Subject, setting_changes};
-use crate::vault::sealed_with;
 
 #[derive(Debug, Clone)]
 pub struct StoredSetting {
@@ -97,23 +96,11 @@ impl Store {
             .execute(&mut *writing.transaction)
             .await?;
         }
-        // After the writing: whoever changes the key waits for it, or was done before.
-        let in_use = current_key(&mut writing.transaction).await?;
         let sealed = changes.iter().filter_map(|change| match &change.value {
-            Some(StoredValue::Sealed(sealed)) => sealed_with(sealed),
+            Some(StoredValue::Sealed(sealed)) => Some(sealed.as_slice()),
             _ => None,
         });
-        for with in sealed.map(|id| id.to_string()) {
-            match &in_use {
-                Some(in_use) if *in_use != with => {
-                    return Err(StoreError::OldKey {
-                        with,
-                        in_use: in_use.clone(),
-                    });
-                }
-                _ => {}
-            }
-        }
+        check_seals(&mut writing.transaction, sealed).await?;
         writing.commit().await
     }
 }

@@ -25,10 +25,11 @@ pub use base_path::{BasePath, BasePathError};
 pub use health::Vitals;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Redirect;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
@@ -92,8 +93,8 @@ impl App {
     }
 }
 
-/// All pages, as a service to be served by one listener.
-pub fn router(app: App) -> Router {
+/// All pages, as a service to be served by one listener. `within`: how long a request may take.
+pub fn router(app: App, within: Duration) -> Router {
     // Who is not logged in, or may not do it, is turned away before a body is read.
     let inside = routes::viewing()
         .merge(permitted(routes::operating(), Role::Operate))
@@ -111,14 +112,18 @@ pub fn router(app: App) -> Router {
     let told = Router::new()
         .route("/hooks/{installation}/{hook}", post(hooks::receive))
         .layer(hooks::bodies());
-    let pages = inside.merge(outside).merge(told);
+    let pages = inside.merge(outside);
+    let pages = pages
+        .layer(map_response(protection::in_our_words))
+        .merge(told);
     let routes = match base.as_str() {
         "" => pages,
         path => Router::new()
             .nest(path, pages)
             .route(&format!("{path}/"), get(home)),
     };
-    protection::layers(routes.fallback(async || Failure::not_found("page")), &base)
+    let routes = routes.fallback(async || Failure::not_found("page"));
+    protection::layers(routes, &base, within)
         .layer(from_fn(protection::headers))
         .with_state(app)
 }

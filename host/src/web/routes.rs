@@ -83,6 +83,13 @@ pub fn administering() -> Router<App> {
         .route("/people/{name}/password", post(pages::people::renew))
         .route("/people/{name}/role", post(pages::people::change_role))
         .route("/people/{name}/remove", post(pages::people::remove))
+        .route("/alerts", get(pages::alerts::show))
+        .route("/alerts/{kind}", post(pages::alerts::save))
+        .route(
+            "/alerts/channels/{name}/remove",
+            post(pages::alerts::remove),
+        )
+        .route("/alerts/channels/{name}/test", post(pages::alerts::test))
         .route("/addons/accept", post(pages::addons::accept))
         .route("/addons/{id}/rollback", post(pages::addons::roll_back))
         .layer(protection::short_bodies());

@@ -1,5 +1,6 @@
 //! The host's tests from outside, in one binary: linking the runtime once takes long enough.
 
+mod alerts;
 mod audit;
 mod backups;
 mod cli;
@@ -26,6 +27,7 @@ mod secrets;
 mod service;
 mod settings;
 mod shared_state;
+mod speaker;
 mod stress;
 mod updates;
 mod vault;

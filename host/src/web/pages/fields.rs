@@ -13,6 +13,8 @@ use crate::web::choices::Answer;
 
 /// One setting as a form shows it.
 pub struct Field {
+    /// Names it on the page; by `key` the form names it.
+    pub id: String,
     pub key: String,
     pub title: String,
     pub help: String,
@@ -156,6 +158,7 @@ pub fn fields(
         };
         let findings = found.iter().map(|found| &found.finding);
         Field {
+            id: spec.key.clone(),
             key: spec.key.clone(),
             title: spec.title.clone(),
             help: spec.help.clone(),

@@ -4,6 +4,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
+use chrono_tz::Tz;
 
 use super::charts::{self, ChartPart};
 use super::run_line::RunLine;
@@ -13,7 +14,7 @@ use super::traffic::{self, TrafficPart};
 use super::waiting::{self, Waiting};
 use crate::web::App;
 use crate::web::failure::Failure;
-use crate::web::frame::{Frame, page};
+use crate::web::frame::{Frame, Moment, page};
 use crate::web::login::session::Visitor;
 
 /// Runs that a card shows.
@@ -26,6 +27,8 @@ struct InstallationsPage {
     installations: Vec<Card>,
     /// Installations that cannot be shown, and why: one must not hide the others.
     broken: Vec<(String, String)>,
+    /// Alert channels that deliver nothing.
+    stuck: Vec<(String, Moment)>,
 }
 
 struct Card {
@@ -57,11 +60,16 @@ pub async fn show(
             Err(failure) => broken.push((installation.name, failure.message)),
         }
     }
+    let stuck = app.host.store().stuck_alert_channels().await?;
+    let stuck = stuck
+        .into_iter()
+        .map(|(channel, since)| (channel, Moment::new(since, Tz::UTC)));
     let frame = Frame::new(app.base.as_str(), Some(&visitor), "Installations");
     Ok(page(&InstallationsPage {
         frame,
         installations,
         broken,
+        stuck: stuck.collect(),
     }))
 }
 

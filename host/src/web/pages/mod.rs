@@ -4,6 +4,7 @@
 pub mod act;
 pub mod activity;
 pub mod addons;
+pub mod alerts;
 mod cells;
 pub mod changes;
 mod chart;

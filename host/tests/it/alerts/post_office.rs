@@ -1,0 +1,204 @@
+//! A mail server on this machine: real SMTP over real sockets, with STARTTLS or TLS and a login where it is asked to have them. It keeps what
+//! it is given, and can be closed for a while.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use mailin::response::{AUTH_OK, INVALID_CREDENTIALS, OK};
+use mailin::{Action, AuthMechanism, Handler, Response, Session, SessionBuilder};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+pub const LOGIN: &str = "alerts@isp.example";
+pub const PASSWORD: &str = "canary of the mail server";
+
+/// A message as it came.
+#[derive(Debug, Clone, Default)]
+pub struct Delivered {
+    pub from: String,
+    pub to: Vec<String>,
+    /// Header and body.
+    pub text: String,
+    /// Who logged in, and whether over TLS.
+    pub login: Option<String>,
+    pub encrypted: bool,
+}
+
+impl Delivered {
+    /// The text behind the header, with its long lines put together again (quoted-printable).
+    pub fn body(&self) -> String {
+        let (_, body) = self.text.split_once("\r\n\r\n").unwrap();
+        body.replace("=\r\n", "")
+    }
+
+    /// What stands behind a header's name, on its first line.
+    pub fn header(&self, name: &str) -> &str {
+        let head = self.text.split("\r\n\r\n").next().unwrap();
+        let mut found = head
+            .lines()
+            .filter_map(|line| line.strip_prefix(&format!("{name}: ")));
+        let value = found
+            .next()
+            .unwrap_or_else(|| panic!("no {name} in {head}"));
+        assert_eq!(found.next(), None, "twice {name} in {head}");
+        value
+    }
+}
+
+/// How a conversation is protected.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Protection {
+    None,
+    Starttls,
+    Tls,
+}
+
+pub struct PostOffice {
+    pub address: SocketAddr,
+    /// PEM of its certificate, which nobody else vouches for.
+    pub certificate: String,
+    delivered: Arc<Mutex<Vec<Delivered>>>,
+    closed: Arc<AtomicBool>,
+}
+
+impl PostOffice {
+    pub async fn open(protection: Protection) -> Self {
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key.into())
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let office = Self {
+            address: listener.local_addr().unwrap(),
+            certificate: made.cert.pem(),
+            delivered: Arc::default(),
+            closed: Arc::default(),
+        };
+        let (delivered, closed) = (office.delivered.clone(), office.closed.clone());
+        tokio::spawn(async move {
+            while let Ok((stream, peer)) = listener.accept().await {
+                if closed.load(Ordering::Relaxed) {
+                    continue;
+                }
+                let counter = Counter {
+                    delivered: delivered.clone(),
+                    letter: Delivered::default(),
+                };
+                let serving = serve(stream, peer.ip(), protection, acceptor.clone(), counter);
+                // A conversation that breaks off is the client's affair.
+                tokio::spawn(serving);
+            }
+        });
+        office
+    }
+
+    /// From now on connections are closed before a word is said, or no more.
+    pub fn close(&self, closed: bool) {
+        self.closed.store(closed, Ordering::Relaxed);
+    }
+
+    /// What came since it was asked last.
+    pub fn collect(&self) -> Vec<Delivered> {
+        std::mem::take(&mut self.delivered.lock().unwrap())
+    }
+}
+
+/// Takes one conversation's letters.
+struct Counter {
+    delivered: Arc<Mutex<Vec<Delivered>>>,
+    letter: Delivered,
+}
+
+impl Handler for Counter {
+    fn mail(&mut self, _: IpAddr, _: &str, from: &str) -> Response {
+        from.clone_into(&mut self.letter.from);
+        OK
+    }
+
+    fn rcpt(&mut self, to: &str) -> Response {
+        self.letter.to.push(to.to_owned());
+        OK
+    }
+
+    fn data(&mut self, line: &[u8]) -> io::Result<()> {
+        self.letter.text.push_str(&String::from_utf8_lossy(line));
+        Ok(())
+    }
+
+    fn data_end(&mut self) -> Response {
+        self.delivered.lock().unwrap().push(self.letter.clone());
+        OK
+    }
+
+    fn auth_plain(&mut self, _: &str, login: &str, password: &str) -> Response {
+        if (login, password) != (LOGIN, PASSWORD) {
+            return INVALID_CREDENTIALS;
+        }
+        self.letter.login = Some(login.to_owned());
+        AUTH_OK
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    peer: IpAddr,
+    protection: Protection,
+    acceptor: TlsAcceptor,
+    mut counter: Counter,
+) -> io::Result<()> {
+    counter.letter.encrypted = protection != Protection::None;
+    let mut builder = SessionBuilder::new("mail.isp.example");
+    if protection == Protection::Starttls {
+        builder.enable_start_tls();
+    }
+    if protection != Protection::None {
+        builder.enable_auth(AuthMechanism::Plain);
+    }
+    let mut session = builder.build(peer, counter);
+    if protection == Protection::Tls {
+        session.tls_active();
+        let stream = BufReader::new(acceptor.accept(stream).await?);
+        return talk(stream, &mut session, true).await.map(drop);
+    }
+    let stream = talk(BufReader::new(stream), &mut session, true).await?;
+    let Some(stream) = stream else { return Ok(()) };
+    session.tls_active();
+    let stream = BufReader::new(acceptor.accept(stream.into_inner()).await?);
+    talk(stream, &mut session, false).await.map(drop)
+}
+
+/// Answers the stream when TLS is to begin on it; none: the conversation is over.
+async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: BufReader<S>,
+    session: &mut Session<Counter>,
+    greets: bool,
+) -> io::Result<Option<BufReader<S>>> {
+    if greets {
+        stream.write_all(&session.greeting().buffer()?).await?;
+        stream.flush().await?;
+    }
+    let mut line = Vec::new();
+    while stream.read_until(b'\n', &mut line).await? > 0 {
+        let answer = session.process(&line);
+        line.clear();
+        if answer.action != Action::NoReply {
+            stream.write_all(&answer.buffer()?).await?;
+            stream.flush().await?;
+        }
+        match answer.action {
+            Action::UpgradeTls => return Ok(Some(stream)),
+            Action::Close => return Ok(None),
+            Action::Reply | Action::NoReply => {}
+        }
+    }
+    Ok(None)
+}
