@@ -4,13 +4,14 @@
 //! [`combinations`].
 
 mod combinations;
+mod permissions;
 
 use serde_json::Value;
 
 use crate::capability::{Capabilities, Failure};
 use crate::json;
 use crate::sage;
-use crate::splynx;
+use crate::splynx::{self, Customer, Resource};
 use crate::sync::mapping::{self, Mapping};
 use crate::write::ledger::{Halt, Job, Run};
 
@@ -63,7 +64,12 @@ pub fn check(cap: &mut dyn Capabilities) -> Result<Vec<Finding>, Failure> {
     let mut findings = Vec::new();
     missing_settings(&run, &mut findings);
     if findings.is_empty() {
-        connection(&mut findings, "splynx", splynx_answers(&mut run));
+        let splynx = splynx_answers(&mut run);
+        let answers = splynx.is_ok();
+        connection(&mut findings, "splynx", splynx);
+        if answers {
+            findings.extend(permissions::reading(&mut run).map_err(Halt::into_failure)?);
+        }
         let company = company(&mut run);
         connection(&mut findings, "sage", company);
         findings.extend(mappings(&mut run).map_err(Halt::into_failure)?);
@@ -128,14 +134,14 @@ fn connection(findings: &mut Vec<Finding>, name: &'static str, result: Job<Findi
 }
 
 fn splynx_answers(run: &mut Run) -> Job<Finding> {
-    let partners = splynx::list_all(run, "admin/administration/partners")?;
-    let count = partners.as_array().map_or(0, Vec::len);
+    // Whether it may read them is another question.
+    splynx::may_list(run, Customer::PATH)?;
     Ok(finding(
         "ok",
         "splynx-connection",
-        format!("Splynx answers, and has {count} partner(s)."),
+        "Splynx answers, and knows the API key.",
         "",
-        "",
+        "splynx_api_domain",
     ))
 }
 

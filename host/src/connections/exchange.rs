@@ -74,6 +74,7 @@ impl Crew {
         let Connections {
             budget,
             tokens,
+            clocks,
             egress,
             ..
         } = &self.connections;
@@ -95,6 +96,7 @@ impl Crew {
             .exchange(self.route.terms(), &errand.outgoing, &proof)
             .await;
         let received = received.map_err(|broken| self.unanswered(&broken))?;
+        clocks.hear(&self.route, &received.headers, self.now());
         let proven = proof
             .headers
             .iter()

@@ -9,6 +9,7 @@ pub mod address;
 pub mod auth;
 mod budget;
 mod check;
+mod clocks;
 mod egress;
 mod exchange;
 mod failure;
@@ -33,10 +34,12 @@ pub use usage::Usage;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use tokio::task::JoinSet;
 
 use self::budget::Budget;
 use self::egress::Egress;
+use self::clocks::Clocks;
 use self::exchange::Crew;
 use self::gate::Gates;
 use self::governor::{Class, Estimate, Figures};
@@ -138,6 +141,7 @@ pub struct Connections {
     budget: Budget,
     egress: Arc<Egress>,
     tokens: Arc<Tokens>,
+    clocks: Arc<Clocks>,
     gates: Arc<Gates>,
 }
 
@@ -147,6 +151,7 @@ impl Connections {
             budget: Budget { store, clock },
             egress: Arc::default(),
             tokens: Arc::default(),
+            clocks: Arc::default(),
             gates: Arc::default(),
         }
     }
@@ -218,6 +223,14 @@ impl Connections {
         match access.route(connection) {
             Some(Ok(route)) => self.budget.figures(route).await.map(Some),
             _ => Ok(None),
+        }
+    }
+
+    /// How far a service's clock was ahead of ours at its last answer; none: not noticeably.
+    pub fn clock_ahead(&self, access: &Access, connection: &str) -> Option<TimeDelta> {
+        match access.route(connection) {
+            Some(Ok(route)) => self.clocks.ahead(route),
+            _ => None,
         }
     }
 

@@ -1,8 +1,9 @@
 //! Settings and the check whether everything is in place: saving the one leads to the other.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::master_key;
+use super::traffic::rough;
 use super::{Host, HostError};
 use crate::connections::Access;
 use crate::manifest::{Manifest, SettingKind};
@@ -120,9 +121,76 @@ impl Host {
             }
         }
         findings.extend(
+            self.connection_findings(&loaded.manifest, &settings, &installation.name)
+                .await?,
+        );
+        findings.extend(
             self.check_territory(installation, loaded, &settings)
                 .await?,
         );
+        Ok(findings)
+    }
+
+    /// What the check's own requests showed of the services' clocks, and how much of the limits is left.
+    async fn connection_findings(
+        &self,
+        manifest: &Manifest,
+        settings: &Settings,
+        installation: &str,
+    ) -> Result<Vec<Finding>, HostError> {
+        /// In percent of what automatic runs may use in a day.
+        const MUCH: u64 = 80;
+        let finding = |code: &str, message: String, cure: &str| Finding {
+            code: code.to_owned(),
+            severity: "warning".to_owned(),
+            message,
+            cure: cure.to_owned(),
+            field: String::new(),
+            more: Vec::new(),
+        };
+        let mut findings = Vec::new();
+        let Services {
+            store,
+            vault,
+            connections,
+            ..
+        } = &self.0.services;
+        let access = Access::open(store, vault, manifest, settings, installation).await?;
+        for (name, connection) in &manifest.connections {
+            let title = &connection.title;
+            if let Some(ahead) = connections.clock_ahead(&access, name) {
+                let way = if ahead > TimeDelta::zero() {
+                    "ahead of"
+                } else {
+                    "behind"
+                };
+                findings.push(finding(
+                    "clocks-differ",
+                    format!(
+                        "The clock of {title} is {} {way} this machine's.",
+                        rough(ahead.abs())
+                    ),
+                    "Let both machines take their time from the network (NTP).",
+                ));
+            }
+            let Some(figures) = connections.figures(&access, name).await? else {
+                continue;
+            };
+            let Some(per_day) = figures.per_day else {
+                continue;
+            };
+            let automatic = per_day.saturating_sub(figures.reserve);
+            if u64::from(figures.last_day) * 100 > u64::from(automatic) * MUCH {
+                findings.push(finding(
+                    "limit-nearly-used",
+                    format!(
+                        "{title} takes {per_day} requests a day, and {} of them are used: automatic runs pause at {automatic}, the rest is kept for people.",
+                        figures.last_day
+                    ),
+                    "Nothing is lost: runs go on as the day moves on. For a first transfer, plan several days; run the jobs less often if it stays so.",
+                ));
+            }
+        }
         Ok(findings)
     }
 

@@ -205,7 +205,7 @@ fn words(estimate: &Estimate, title: &str, zone: Tz) -> String {
 }
 
 /// As exact as an estimate can be.
-fn rough(span: TimeDelta) -> String {
+pub(super) fn rough(span: TimeDelta) -> String {
     let minutes = (span.num_seconds().max(0) + 30) / 60;
     match (minutes / 1440, minutes / 60 % 24, minutes % 60) {
         (0, 0, 0) => "less than a minute".to_owned(),

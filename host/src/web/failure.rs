@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::frame::{Frame, page_with};
 use crate::host::HostError;
+use crate::installations::CreateError;
 use crate::manifest::ManifestError;
 use crate::runs::BeginError;
 use crate::settings::SettingsError;
@@ -116,6 +117,16 @@ impl From<HostError> for Failure {
             | HostError::Runtime(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, sentence(&error))
+    }
+}
+
+impl From<CreateError> for Failure {
+    fn from(error: CreateError) -> Self {
+        match error {
+            CreateError::Name(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, sentence(&error)),
+            CreateError::Manifest(error) => error.into(),
+            CreateError::Store(error) => error.into(),
+        }
     }
 }
 

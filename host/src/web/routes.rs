@@ -68,6 +68,7 @@ pub fn operating() -> Router<App> {
 /// Settings, which hold credentials and where they go; the code that may use them, and the people.
 pub fn administering() -> Router<App> {
     let short = Router::new()
+        .route("/installations", post(pages::installations::make))
         .route(
             "/installations/{name}/settings",
             post(pages::settings::save),

@@ -10,12 +10,12 @@ use addon_host::host::{
 };
 use addon_host::installations;
 use addon_host::runs::{BeginError, Limits};
-use addon_host::store::{LeaseAnswer, Outcome, RunState, Store, Trigger};
+use addon_host::store::{ConnectionOverride, LeaseAnswer, Outcome, RunState, Store, Trigger};
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
 
 use crate::guest::{guest, manifest, package};
-use crate::service::{Service, answer};
+use crate::service::{Reply, Service, answer};
 
 /// The machine's clock, which a test puts forward.
 #[derive(Default)]
@@ -226,6 +226,56 @@ async fn every_way_to_end_is_an_outcome_that_harms_nobody_else() {
         "what paused is run again"
     );
     assert!(!schedule.contains_key("finish"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_check_tells_of_clocks_that_differ_and_of_limits_that_are_nearly_used() {
+    let service = Service::start(|_| Reply::Answer {
+        status: 200,
+        headers: vec![("date", SystemClock.now().to_rfc2822())],
+        body: String::new(),
+    })
+    .await;
+    let rig = Rig::new(Limits::default()).await;
+    rig.set_up(&service.address()).await;
+    let told = async || -> Vec<(String, String)> {
+        let findings = rig.host.check("isp").await.unwrap().into_iter();
+        let findings = findings.filter(|finding| finding.code != "unsigned-package");
+        findings
+            .map(|finding| (finding.code, finding.message))
+            .collect()
+    };
+    rig.run("get").await;
+    assert_eq!(told().await, []);
+
+    rig.clock.advance(TimeDelta::minutes(185));
+    rig.run("get").await;
+    let differs = told().await;
+    assert_eq!(differs.len(), 1, "{differs:?}");
+    assert_eq!(differs[0].0, "clocks-differ");
+    assert!(
+        differs[0].1.contains("about 3 h 5 min behind"),
+        "{differs:?}"
+    );
+
+    rig.clock.advance(TimeDelta::minutes(-185));
+    rig.run("get").await;
+    let tight = ConnectionOverride {
+        per_day: Some(5),
+        ..ConnectionOverride::default()
+    };
+    let store = rig.host.store();
+    store
+        .set_connection_override("isp", "books", &tight)
+        .await
+        .unwrap();
+    assert_eq!(told().await, [], "three of five");
+    rig.run("get").await;
+    rig.run("get").await;
+    let used = told().await;
+    assert_eq!(used.len(), 1, "{used:?}");
+    assert_eq!(used[0].0, "limit-nearly-used");
+    assert!(used[0].1.contains("takes 5 requests a day, and 5"), "{used:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

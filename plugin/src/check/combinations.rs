@@ -226,6 +226,7 @@ pub fn mappings(run: &Run, mapping: &Mapping) -> Vec<Finding> {
             }
         }
     }
+    rates(run, mapping, &mut findings);
     let sends = settings.direction == Direction::ToSage;
     for method in settings.push_methods.iter().filter(|_| sends) {
         if let Err(reason) = mapping.bank_account(settings, *method)
@@ -266,6 +267,35 @@ pub fn mappings(run: &Run, mapping: &Mapping) -> Vec<Finding> {
         ));
     }
     findings
+}
+
+/// VAT as Splynx charges it and as Sage would: lines are held where the rates of a mapped tax differ.
+fn rates(run: &Run, mapping: &Mapping, findings: &mut Vec<Finding>) {
+    let taxes = mapping.rows(List::SplynxTaxes);
+    for tax in taxes.filter(|tax| tax.active && !tax.group) {
+        let field = format!("tax.{}", tax.id);
+        let target = run.settings.mapped(&field);
+        let target = target.and_then(|id| mapping.row(List::SageTaxTypes, id));
+        let (Some(target), Some(here)) = (target, tax.percent) else {
+            continue;
+        };
+        let there = target.percent.unwrap_or_default();
+        if here != there {
+            findings.push(finding(
+                "error",
+                "tax-rates-differ",
+                format!(
+                    "The tax {} is {} % in Splynx, and is mapped to {} of {} % in Sage: documents that use it are held.",
+                    tax.title,
+                    here.normalize(),
+                    target.title,
+                    there.normalize()
+                ),
+                "Map it to a Sage tax type of the same rate, or correct the rate where it is wrong and press \"Import mapping settings\".",
+                &field,
+            ));
+        }
+    }
 }
 
 /// I4: VAT on the fix line moves the total that it is to correct.

@@ -19,6 +19,8 @@ pub enum Class {
     Date,
     /// Deleted here, live there.
     Status,
+    /// Paid on one side, open on the other.
+    Settlement,
     /// Sage has it once more.
     Duplicate,
     /// On one side on purpose.
@@ -36,6 +38,7 @@ impl Class {
             Self::Customer => "customer differs",
             Self::Date => "date differs",
             Self::Status => "status differs",
+            Self::Settlement => "settlement differs",
             Self::Duplicate => "duplicate in Sage",
             Self::LeftOut => "left out",
         }
@@ -95,10 +98,13 @@ pub struct Side {
     pub date: NaiveDate,
     /// Without sign: what it is in Sage tells which way the money goes.
     pub total: Decimal,
+    /// What is not settled yet, on both sides; none: it is not compared.
+    pub open: Option<(Decimal, Decimal)>,
 }
 
 impl Side {
-    /// The gravest difference, and what it is. An amount weighs more than whose it is, and that more than its day.
+    /// The gravest difference, and what it is. An amount weighs more than whose it is, that more than its day, and that more than
+    /// whether it is paid.
     pub fn compare(&self, there: &DocumentLikeness) -> (Class, String) {
         if self.total != there.total {
             return (
@@ -123,6 +129,12 @@ impl Side {
             return (
                 Class::Date,
                 format!("Splynx has {}, Sage {}.", self.date, there.date),
+            );
+        }
+        if let Some((here, there)) = self.open.filter(|(here, there)| here != there) {
+            return (
+                Class::Settlement,
+                format!("In Splynx {here:.2} of it is open, in Sage {there:.2}."),
             );
         }
         (Class::Matched, String::new())

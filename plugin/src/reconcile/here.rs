@@ -76,6 +76,7 @@ pub fn documents<T: Resource + AsRef<Document>>(
                 number: document.number.clone(),
                 date: document.date,
                 total: document.total.abs(),
+                open: document.open.filter(|_| is_settled_there(run, kind)),
                 is_deleted: document.status == DocumentStatus::Deleted,
                 unknown: unknown(run, kind, document.date),
             })
@@ -98,6 +99,7 @@ pub fn payments(run: &mut Run, books: &mut Books) -> Job<()> {
                 number: payment.receipt_number.clone(),
                 date: payment.date,
                 total: payment.amount,
+                open: None,
                 is_deleted: false,
                 unknown: unknown(run, Kind::Payment, payment.date),
             };
@@ -182,6 +184,11 @@ fn unknown(run: &Run, kind: Kind, date: chrono::NaiveDate) -> (Class, String) {
     }
 }
 
+/// Whether Sage is told what pays a document. What is left of a credit note is told by the invoices that it pays.
+fn is_settled_there(run: &Run, kind: Kind) -> bool {
+    kind == Kind::Invoice && run.settings.direction.to_sage()
+}
+
 fn remote_id(stored: &Stored, service: Service) -> Option<i64> {
     let remote = stored.record.as_ref()?.remote.as_ref()?;
     (remote.service == service).then_some(remote.id)
@@ -196,6 +203,8 @@ struct Item {
     date: chrono::NaiveDate,
     /// Without sign, but for a payment: a refund is no receipt.
     total: Decimal,
+    /// What of it is not settled yet; none: that is nothing to compare.
+    open: Option<Decimal>,
     is_deleted: bool,
     unknown: (Class, String),
 }
@@ -247,6 +256,7 @@ fn compare(run: &mut Run, books: &mut Books, items: Vec<Item>) -> Job<()> {
                 customer: remote_id(customer, Service::Customer),
                 date: item.date,
                 total: item.total,
+                open: item.open.zip(found.as_ref().and_then(|found| found.open)),
             };
             books
                 .sums

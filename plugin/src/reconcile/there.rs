@@ -1,6 +1,7 @@
 //! Sage's side, as listed by this run, in a scratch table: objects by their ids, and the ways to find them without an id.
 
 use chrono::{Days, NaiveDate};
+use rust_decimal::Decimal;
 
 use crate::capability::Failure;
 use crate::collect::{Map, Set, ToMap};
@@ -33,9 +34,11 @@ pub struct Listed {
     pub likeness: Likeness,
     /// It stays in the list, and counts for nothing.
     pub is_void: bool,
+    /// What is not settled yet; none: it is nothing that can be.
+    pub open: Option<Decimal>,
 }
 
-stored!(Listed { id, likeness } may { is_void });
+stored!(Listed { id, likeness } may { is_void, open });
 
 impl Listed {
     /// None: the row lacks what it is recognised by.
@@ -46,6 +49,7 @@ impl Listed {
             id: json::integer(row, "ID")?,
             likeness: Likeness::of_row(service, row)?,
             is_void: json::integer(row, "StatusId") == Some(VOID),
+            open: sage::rest(row),
         })
     }
 

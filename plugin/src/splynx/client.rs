@@ -12,6 +12,8 @@ use crate::write::ledger::{Halt, Job, Run};
 
 /// Rows a page; small enough for a slow server, large enough that a quiet cycle is one request a list.
 const PAGE: usize = 200;
+/// What settles what.
+pub const RELATIONS: &str = "admin/finance/invoice-relations";
 /// Ids in one `IN` search: keeps the address below the 8 KiB that web servers take.
 const IDS: usize = 80;
 
@@ -244,12 +246,33 @@ fn one(run: &mut Run, path: &str, id: i64) -> Job<Option<Vec<Value>>> {
 /// What settles what, of one customer. The parameter is one of the two that the list is documented to take (Splynx API 3.9).
 pub fn relations(run: &mut Run, customer: i64) -> Job<Vec<Relation>> {
     let query = vec![("customer_id".to_owned(), customer.to_string())];
-    let list = fetch_list(run, "admin/finance/invoice-relations", query)?;
+    let list = fetch_list(run, RELATIONS, query)?;
     Ok(list
         .iter()
         .filter(|row| json::integer(row, "customer_id") == Some(customer))
         .filter_map(Relation::parse)
         .collect())
+}
+
+/// Whether the API key has the permission to list what is at the path (`index`).
+pub fn may_list(run: &mut Run, path: &str) -> Job<bool> {
+    let response = run.send(get(path, vec![("limit".to_owned(), "1".to_owned())]))?;
+    is_allowed(response, path)
+}
+
+/// Whether the API key has the permission to read single records of the path (`view`). Splynx counts from 1, so there is none 0.
+pub fn may_view(run: &mut Run, path: &str) -> Job<bool> {
+    let path = format!("{path}/0");
+    let response = run.send(get(&path, Vec::new()))?;
+    is_allowed(response, &path)
+}
+
+fn is_allowed(response: Response, path: &str) -> Job<bool> {
+    match response.status {
+        403 => Ok(false),
+        404 => Ok(true),
+        _ => check(response, path).map(|_| true),
+    }
 }
 
 /// A short list in full (categories, taxes, methods, partners).

@@ -8,7 +8,10 @@ mod money_in;
 mod types;
 pub mod writes;
 
-pub use client::{Listing, Page, Row, Window, by_ids, changed, count, list_all, relations};
+pub use client::{
+    Listing, Page, RELATIONS, Row, Window, by_ids, changed, count, list_all, may_list, may_view,
+    relations,
+};
 pub use money_in::{Receivable, Standing, StatementRecord};
 pub use types::{
     CreditNote, Customer, CustomerInfo, Document, DocumentStatus, Invoice, Line, Payment, Relation,

@@ -34,7 +34,7 @@ pub enum List {
 }
 
 impl List {
-    const ALL: [Self; 8] = [
+    pub const ALL: [Self; 8] = [
         Self::SageItems,
         Self::SageTaxTypes,
         Self::SageBankAccounts,
@@ -86,18 +86,28 @@ impl List {
         }
     }
 
-    fn load(self, run: &mut Run) -> Job<Vec<Row>> {
-        let splynx_path = match self {
-            Self::SageItems => return sage_rows(run, "Item"),
-            Self::SageTaxTypes => return sage_rows(run, "TaxType"),
-            Self::SageBankAccounts => return sage_rows(run, "BankAccount"),
-            Self::SageCustomerCategories => return sage_rows(run, "CustomerCategory"),
+    /// Where Splynx has it; none: it is one of Sage's.
+    pub fn splynx_path(self) -> Option<&'static str> {
+        Some(match self {
             Self::SplynxCategories => "admin/finance/transaction-categories",
             Self::SplynxTaxes => "admin/config/taxes",
             Self::SplynxMethods => "admin/finance/payment-methods",
             Self::SplynxPartners => "admin/administration/partners",
+            _ => return None,
+        })
+    }
+
+    fn load(self, run: &mut Run) -> Job<Vec<Row>> {
+        let Some(path) = self.splynx_path() else {
+            let service = match self {
+                Self::SageItems => "Item",
+                Self::SageTaxTypes => "TaxType",
+                Self::SageBankAccounts => "BankAccount",
+                _ => "CustomerCategory",
+            };
+            return sage_rows(run, service);
         };
-        let list = splynx::list_all(run, splynx_path)?;
+        let list = splynx::list_all(run, path)?;
         let rows = list.as_array().map_or(&[][..], Vec::as_slice);
         Ok(rows.iter().filter_map(Row::of_splynx).collect())
     }

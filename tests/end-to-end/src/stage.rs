@@ -369,6 +369,12 @@ impl Stage {
         let name = self.installation.as_str();
         self.host(&["installation", "create", name, "--addon", "splynx-sageone"])
             .ok();
+        self.widen(per_minute);
+    }
+
+    /// Lets the installation send its requests to this machine, and as many as that.
+    pub fn widen(&self, per_minute: u32) {
+        let name = self.installation.as_str();
         let (per_minute, burst) = (
             format!("per-minute={per_minute}"),
             format!("burst={}", per_minute.div_ceil(6)),

@@ -314,7 +314,8 @@ fn offer_page(app: &App, visitor: &Visitor, offer: &Offer) -> OfferPage {
     }
 }
 
-fn title(version: &AddonVersion) -> String {
+/// As people call the add-on.
+pub fn title(version: &AddonVersion) -> String {
     crate::manifest::Manifest::parse(&version.manifest)
         .map_or_else(|_| version.addon.clone(), |manifest| manifest.addon.title)
 }

@@ -1,20 +1,25 @@
-//! The list of installations: what each is connected to, what it did last, what it does next, and what waits for a person.
+//! The list of installations: what each is connected to, what it did last, what it does next, and what waits for a person. And how a
+//! new one is made.
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::State;
-use axum::response::Response;
+use axum::extract::{Form, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
 use chrono_tz::Tz;
+use serde::Deserialize;
 
+use super::addons;
 use super::charts::{self, ChartPart};
 use super::run_line::RunLine;
 use super::setup::{self, GuidePart};
 use super::subject::{Connected, Next, Place, Subject};
 use super::traffic::{self, TrafficPart};
 use super::waiting::{self, Waiting};
+use crate::installations;
 use crate::web::App;
 use crate::web::failure::Failure;
-use crate::web::frame::{Frame, Moment, page};
+use crate::web::frame::{Frame, Moment, page_with};
 use crate::web::login::session::Visitor;
 
 /// Runs that a card shows.
@@ -29,6 +34,17 @@ struct InstallationsPage {
     broken: Vec<(String, String)>,
     /// Alert channels that deliver nothing.
     stuck: Vec<(String, Moment)>,
+    /// Add-ons that a new one can be made of: id and title.
+    addons: Vec<(String, String)>,
+    wanted: Wanted,
+    problem: Option<String>,
+}
+
+/// An installation to be made.
+#[derive(Default, Deserialize)]
+pub struct Wanted {
+    name: String,
+    addon: String,
 }
 
 struct Card {
@@ -53,24 +69,60 @@ pub async fn show(
     State(app): State<App>,
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Response, Failure> {
+    draw(&app, &visitor, StatusCode::OK, Wanted::default(), None).await
+}
+
+/// `POST /installations`: a new one, which is set up next.
+pub async fn make(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Form(wanted): Form<Wanted>,
+) -> Result<Response, Failure> {
+    let name = wanted.name.trim();
+    match installations::create(app.host.store(), name, &wanted.addon, app.clock.now()).await {
+        Ok(made) => {
+            let address = format!("/installations/{}/setup", made.name);
+            Ok(Redirect::to(&app.href(&address)).into_response())
+        }
+        Err(error) => {
+            let Failure { status, message } = error.into();
+            draw(&app, &visitor, status, wanted, Some(message)).await
+        }
+    }
+}
+
+async fn draw(
+    app: &App,
+    visitor: &Visitor,
+    status: StatusCode,
+    wanted: Wanted,
+    problem: Option<String>,
+) -> Result<Response, Failure> {
+    let store = app.host.store();
     let (mut installations, mut broken) = (Vec::new(), Vec::new());
-    for installation in app.host.store().installations().await? {
-        match card(&app, &installation.name).await {
+    for installation in store.installations().await? {
+        match card(app, &installation.name).await {
             Ok(card) => installations.push(card),
             Err(failure) => broken.push((installation.name, failure.message)),
         }
     }
-    let stuck = app.host.store().stuck_alert_channels().await?;
+    let stuck = store.stuck_alert_channels().await?;
     let stuck = stuck
         .into_iter()
         .map(|(channel, since)| (channel, Moment::new(since, Tz::UTC)));
-    let frame = Frame::new(app.base.as_str(), Some(&visitor), "Installations");
-    Ok(page(&InstallationsPage {
-        frame,
+    let versions = store.addon_versions().await?.into_iter();
+    let active = versions.filter(|version| version.active);
+    let addons = active.map(|version| (version.addon.clone(), addons::title(&version)));
+    let contents = InstallationsPage {
+        frame: Frame::new(app.base.as_str(), Some(visitor), "Installations"),
         installations,
         broken,
         stuck: stuck.collect(),
-    }))
+        addons: addons.collect(),
+        wanted,
+        problem,
+    };
+    Ok(page_with(status, &contents))
 }
 
 async fn card(app: &App, name: &str) -> Result<Card, Failure> {

@@ -169,3 +169,39 @@ async fn a_package_is_looked_at_agreed_to_and_left_again() {
     let late = ann.post("/addons/accept", &[("sha256", &sha256)]).await;
     assert_eq!(late.status, StatusCode::GONE);
 }
+
+#[tokio::test]
+async fn an_installation_is_made_of_an_add_on_that_is_there_and_set_up_next() {
+    let site = Site::new("/sync").await;
+    let mut ann = site.ann().await;
+    ann.get("/installations")
+        .await
+        .shows(&["A new installation", r#"<option value="guest">"#]);
+    for (name, addon, status, says) in [
+        ("", "guest", 422, "cannot be an installation"),
+        ("../isp", "guest", 422, "cannot be an installation"),
+        ("<i>", "guest", 422, "`&#60;i&#62;` cannot be"),
+        ("isp", "guest", 409, "the installation `isp` is there already"),
+        ("second", "nothing", 404, "there is no add-on `nothing`"),
+    ] {
+        let page = ann
+            .post("/installations", &[("name", name), ("addon", addon)])
+            .await;
+        assert_eq!(page.status.as_u16(), status, "{name} {addon}");
+        assert!(
+            page.text.to_lowercase().contains(&says.to_lowercase()),
+            "{name} {addon}: {}",
+            page.text
+        );
+    }
+    let page = ann
+        .post("/installations", &[("name", " second "), ("addon", "guest")])
+        .await;
+    assert_eq!(page.location, "/sync/installations/second/setup");
+    ann.get("/installations/second/settings")
+        .await
+        .shows(&["second"]);
+    let names = site.store.installations().await.unwrap().into_iter();
+    let names: Vec<String> = names.map(|one| one.name).collect();
+    assert_eq!(names, ["isp", "second"]);
+}

@@ -11,7 +11,7 @@ use super::site::{Browser, PASSWORD, Page, Site};
 use crate::fixtures::{Database, at, on_both_databases};
 
 /// All that there is behind the log-in: what it needs, how it is asked for, and an address that it answers to.
-const ROUTES: [(Role, &str, &str, &str); 39] = [
+const ROUTES: [(Role, &str, &str, &str); 40] = [
     (Role::View, "GET", "/installations", "/installations"),
     (
         Role::View,
@@ -136,6 +136,12 @@ const ROUTES: [(Role, &str, &str, &str); 39] = [
         "POST",
         "/installations/{name}/setup/{step}",
         "/installations/isp/setup/1",
+    ),
+    (
+        Role::Administer,
+        "POST",
+        "/installations",
+        "/installations",
     ),
     (Role::Administer, "GET", "/addons", "/addons"),
     (Role::Administer, "POST", "/addons", "/addons"),

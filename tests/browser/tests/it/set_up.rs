@@ -1,4 +1,4 @@
-//! From an installation without a single setting to automatic runs, by the guide alone.
+//! From a host with a package and nothing else to automatic runs, by the pages alone.
 
 use end_to_end::Stage;
 
@@ -9,7 +9,6 @@ async fn a_bookkeeper_sets_the_small_provider_up_and_the_cron_is_green() {
     let Some(component) = ready() else { return };
     let stage = Stage::new("small");
     stage.install(&Stage::manifest("0.1.0"), &component);
-    stage.make_installation(6000);
     let known: Vec<(String, String)> = [stage.isp("--setup"), stage.isp("--secrets")]
         .concat()
         .lines()
@@ -44,10 +43,17 @@ async fn a_bookkeeper_sets_the_small_provider_up_and_the_cron_is_green() {
         ends(&browser, "finished").await;
     };
     browser.visit("installations").await;
-    browser.follow("isp").await;
-    browser.sees("0 of 14 steps are done").await;
-    browser.follow("Set-up").await;
+    browser.inspect("no-installation").await;
+    browser.fill("Name", "Our ISP").await;
+    browser.press("Make it, and set it up").await;
+    browser.sees("cannot be an installation's name").await;
+    browser.inspect("installation-refused").await;
+    browser.fill("Name", "isp").await;
+    browser.press("Make it, and set it up").await;
+    browser.sees("0 of 14 done").await;
     browser.inspect("set-up-first").await;
+    // Both services are on this machine, and have no limits.
+    office.stage.widen(6000);
 
     step(
         1,

@@ -316,6 +316,7 @@ fn each_doubtful_combination_of_settings_is_one_finding_with_its_field() {
             "partners_ignore",
         ),
         (&[("tax.1", "")], "mapping-missing", "tax.1"),
+        (&[("tax.1", "302")], "tax-rates-differ", "tax.1"),
         (
             &[("default_bank_account", ""), ("payments_push_methods", "2")],
             "mapping-missing",
@@ -405,4 +406,50 @@ fn every_record_is_on_the_page_of_records() {
             .code,
         "unknown-filter"
     );
+}
+
+/// What the API key may not read is an error each, by the name that Splynx's dialog of permissions has for it, and no run has to find it.
+#[test]
+fn each_permission_that_the_key_lacks_is_named() {
+    let mut installation = Installation::new(&Isp::seeded(Size::Tiny, 4), false);
+    let lacks = |installation: &mut Installation| -> Vec<String> {
+        let findings = installation.check().into_iter();
+        let lacks = findings.filter(|found| found.code == "permission-missing");
+        lacks
+            .map(|found| {
+                assert_eq!(
+                    (found.severity, &*found.field),
+                    ("error", "splynx_api_key")
+                );
+                assert!(found.cure.contains("API keys"));
+                found.message
+            })
+            .collect()
+    };
+    assert_eq!(lacks(&mut installation), [""; 0]);
+    let cases = [
+        (
+            json!({r"api\admin\customers\Customer": {"index": "deny"}}),
+            vec!["index of \"Customers, Customer\""],
+        ),
+        (
+            json!({r"api\admin\finance\CreditNotes": {"view": "deny"}, r"api\admin\config\Taxes": {"index": "deny", "view": "deny"}}),
+            vec![
+                "view of \"Finance, Credit notes\"",
+                "index of \"Config, Taxes\"",
+            ],
+        ),
+        (
+            json!({r"api\admin\finance\Invoices": {"index": "deny", "view": "deny"}}),
+            vec!["index and view of \"Finance, Invoices\""],
+        ),
+    ];
+    for (permissions, expected) in cases {
+        installation.in_splynx(&json!({"entity": "api_keys", "act": "update", "id": 1, "fields": {"permissions": permissions}}));
+        let told = lacks(&mut installation);
+        assert_eq!(told.len(), expected.len(), "{told:?}");
+        for (told, expected) in told.iter().zip(expected) {
+            assert!(told.contains(expected), "{told}");
+        }
+    }
 }
