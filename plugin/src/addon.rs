@@ -281,6 +281,9 @@ pub fn choices(cap: &mut dyn Capabilities, source: &str) -> Result<Vec<Pair>, Fa
         }),
         ("splynx-customer-categories", _) => Ok(mapping::customer_categories()),
         (_, Some(list)) => mapping::choices(&mut run, list),
+        (own, None) if own.starts_with(pages::statements::OPEN_INVOICES) => {
+            pages::statements::open_invoices(&mut run, own)
+        }
         (unknown, None) => Err(Halt::Failed(Failure::new(
             "unknown-choices",
             format!("There is no list {unknown:?}."),

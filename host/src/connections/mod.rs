@@ -38,8 +38,8 @@ use chrono::TimeDelta;
 use tokio::task::JoinSet;
 
 use self::budget::Budget;
-use self::egress::Egress;
 use self::clocks::Clocks;
+use self::egress::Egress;
 use self::exchange::Crew;
 use self::gate::Gates;
 use self::governor::{Class, Estimate, Figures};

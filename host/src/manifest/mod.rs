@@ -256,11 +256,13 @@ pub struct InputSpec {
     pub key: String,
     pub title: String,
     pub kind: InputKind,
+    /// Its list is another for each row: of acts on one row.
+    pub of_row: bool,
     pub required: bool,
     pub help: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InputKind {
     /// One line.
     Text,
@@ -272,18 +274,26 @@ pub enum InputKind {
     Number,
     /// `on` or `off`.
     Toggle,
+    /// One of a list.
+    Choice(ChoiceSource),
+    /// Any of a list, joined by commas.
+    Choices(ChoiceSource),
 }
 
-impl InputKind {
-    /// The name that the manifest uses.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::LongText => "long-text",
-            Self::Date => "date",
-            Self::Number => "number",
-            Self::Toggle => "toggle",
-        }
+impl InputSpec {
+    /// What the guest is asked for: the name of its list; with the row behind it (`open-invoices/ROW`) where the list is one of the
+    /// row's own.
+    pub fn source(&self, row: Option<&str>) -> Option<String> {
+        let (InputKind::Choice(source) | InputKind::Choices(source)) = &self.kind else {
+            return None;
+        };
+        let ChoiceSource::Guest(source) = source else {
+            return None;
+        };
+        Some(match row.filter(|_| self.of_row) {
+            Some(row) => format!("{source}/{row}"),
+            None => source.clone(),
+        })
     }
 }
 

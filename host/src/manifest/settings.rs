@@ -110,7 +110,7 @@ pub(super) fn options(table: &Table<'_>) -> Vec<ChoiceOption> {
         .collect()
 }
 
-fn choice_source(table: &Table<'_>) -> ChoiceSource {
+pub(super) fn choice_source(table: &Table<'_>) -> ChoiceSource {
     let options = options(table);
     match (table.maybe_text("choices"), options.is_empty()) {
         (Some(source), true) => ChoiceSource::Guest(source),

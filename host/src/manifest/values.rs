@@ -64,8 +64,8 @@ impl SettingKind {
 
 impl InputKind {
     /// The normal form of a value that is not empty.
-    pub fn normalise(self, value: &str) -> Result<String, ValueError> {
-        if self == Self::LongText {
+    pub fn normalise(&self, value: &str) -> Result<String, ValueError> {
+        if *self == Self::LongText {
             return long_text(value);
         }
         let value = value.trim();
@@ -75,6 +75,8 @@ impl InputKind {
             Self::Date => date(value),
             Self::Number => decimal(value),
             Self::Toggle => toggle(value),
+            Self::Choice(source) => one_of(value, source),
+            Self::Choices(source) => several_of(value, source),
         }
     }
 }

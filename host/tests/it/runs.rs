@@ -275,7 +275,10 @@ async fn the_check_tells_of_clocks_that_differ_and_of_limits_that_are_nearly_use
     let used = told().await;
     assert_eq!(used.len(), 1, "{used:?}");
     assert_eq!(used[0].0, "limit-nearly-used");
-    assert!(used[0].1.contains("takes 5 requests a day, and 5"), "{used:?}");
+    assert!(
+        used[0].1.contains("takes 5 requests a day, and 5"),
+        "{used:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

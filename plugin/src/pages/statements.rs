@@ -18,6 +18,9 @@ use crate::sync::statements::{Work, carry_out, sheets};
 use crate::write::ledger::{Job, Run};
 use crate::write::record::{ATTENTION, Kind, Record, RecordKey, State};
 
+/// Before a receipt's id: the list of what it can be paired with.
+pub const OPEN_INVOICES: &str = "open-invoices/";
+
 /// The receipts of which money waits for a person.
 pub fn view(run: &mut Run, query: &Query) -> Job<Rows> {
     let shows = filter(query, &[])?;
@@ -130,6 +133,40 @@ pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<St
     }
 }
 
+/// The open invoices of the receipt's customer, the oldest first: number, and what people know it by.
+pub fn open_invoices(run: &mut Run, source: &str) -> Job<Vec<Pair>> {
+    let key = source
+        .strip_prefix(OPEN_INVOICES)
+        .and_then(RecordKey::parse);
+    let key = key.ok_or_else(|| refuse("Take the receipt's id from the page Statements."))?;
+    let record = run
+        .records([key])?
+        .remove(&key)
+        .and_then(|stored| stored.record);
+    let customer = record.map_or(0, |record| record.customer);
+    if customer == 0 {
+        return Err(refuse(
+            "Which customer of Splynx it is of is not known, so their invoices cannot be listed.",
+        ));
+    }
+    let of = [customer.to_string()];
+    let open = Some(("status", "not_paid"));
+    let rows = writes::find_with(run, Receivable::PATH, "customer_id", &of, open)?;
+    let open = rows
+        .iter()
+        .filter_map(|row| Receivable::parse(json::integer(row, "id")?, row).ok())
+        .filter(|invoice| invoice.standing == Standing::NotPaid && invoice.due > Decimal::ZERO);
+    let by_age = open.map(|invoice| {
+        let date = invoice.date.map_or_else(String::new, |day| day.to_string());
+        let title = format!(
+            "{} of {date}: {:.2} of {:.2} is due",
+            invoice.number, invoice.due, invoice.total
+        );
+        ((invoice.date, invoice.id), (invoice.number, title))
+    });
+    Ok(by_age.to_map().into_iter().map(|(_, pair)| pair).collect())
+}
+
 fn is_open(record: &Record, sheet: &Sheet) -> bool {
     matches!(record.state, State::Held | State::Owed)
         && !sheet.is_in_doubt()
@@ -156,9 +193,9 @@ fn method(settings: &Settings, named: &str, push_back: &str) -> Job<i64> {
         Direction::ToSage => settings.push_methods.contains(&method),
         Direction::Both => true,
     };
-    if is_pushed && settings.imported_method != Some(method) && push_back != "yes" {
+    if is_pushed && settings.imported_method != Some(method) && push_back != "on" {
         return Err(refuse(
-            "Payments of that type are sent to Sage, where this money is already: only its pair would keep it back. Take the type of payments that came from Sage, or add push_back=yes.",
+            "Payments of that type are sent to Sage, where this money is already: only its pair would keep it back. Take the type of payments that came from Sage, or add push_back=on.",
         ));
     }
     Ok(method)

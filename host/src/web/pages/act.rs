@@ -9,11 +9,12 @@ use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::inputs::{Input, given, inputs, unplaced};
+use super::fields::{Control, Field};
+use super::inputs::{given, inputs, offers, unplaced};
 use super::rows::{self, Notice, Wish};
 use super::subject::{Place, Subject};
 use crate::host::{ActRequest, HostError, answer};
-use crate::manifest::{ActSpec, InputKind};
+use crate::manifest::ActSpec;
 use crate::settings::FieldProblem;
 use crate::web::App;
 use crate::web::failure::Failure;
@@ -41,7 +42,7 @@ struct ActPage {
     named: String,
     /// Where the person was on the page.
     kept: Vec<(String, String)>,
-    inputs: Vec<Input>,
+    inputs: Vec<Field>,
     problem: Option<String>,
 }
 
@@ -59,23 +60,24 @@ pub async fn submit(
             .filter(move |(name, _)| name == wanted)
             .map(|(_, value)| value.clone())
     };
-    let request = ActRequest {
-        page: page.clone(),
-        act: all("act").next().unwrap_or_default(),
-        rows: all("row").collect(),
-        values: given(&form),
-        actor: visitor.account.clone(),
-    };
+    let act = all("act").next().unwrap_or_default();
     let spec = subject.situation.manifest.page(&page);
     let spec = spec
-        .and_then(|spec| spec.act(&request.act))
+        .and_then(|spec| spec.act(&act))
         .ok_or_else(|| Failure::not_found("act"))?;
+    let request = ActRequest {
+        page: page.clone(),
+        act,
+        rows: all("row").collect(),
+        values: given(&spec.values, &form),
+        actor: visitor.account.clone(),
+    };
     let wish = Wish::of(&form);
     let asks = spec.confirm.is_some() || !spec.values.is_empty();
     let confirmed = all("confirmed").any(|value| value == "1");
     if asks && !confirmed && spec.rows.fits(request.rows.len()) {
         let draft = Draft::new(spec, &request, &wish);
-        return Ok(draft.draw(&app, &visitor, &subject, StatusCode::OK));
+        return Ok(draft.draw(&app, &visitor, &subject, StatusCode::OK).await);
     }
     let (host, installation, wanted) = (app.host.clone(), name.clone(), request.clone());
     let started = App::detached(async move { host.start_act(&installation, wanted).await }).await?;
@@ -89,6 +91,8 @@ pub async fn submit(
             match answer(&outcome) {
                 Err(error) => error,
                 Ok(_) => {
+                    // What a row has to choose from may be another now.
+                    app.choices.forget(&name);
                     let address = wish.address(&subject.href(&app, Place::Page(&page)), run);
                     return Ok(Redirect::to(&address).into_response());
                 }
@@ -111,7 +115,7 @@ pub async fn submit(
         let mut draft = Draft::new(spec, &request, &wish);
         draft.problem = problems.is_empty().then_some(message);
         draft.problems = problems;
-        return Ok(draft.draw(&app, &visitor, &subject, status));
+        return Ok(draft.draw(&app, &visitor, &subject, status).await);
     }
     let notice = Notice::Refused(status, message);
     rows::draw(&app, &visitor, &subject, &page, &wish, notice).await
@@ -137,10 +141,21 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn draw(self, app: &App, visitor: &Visitor, subject: &Subject, status: StatusCode) -> Response {
+    async fn draw(
+        self,
+        app: &App,
+        visitor: &Visitor,
+        subject: &Subject,
+        status: StatusCode,
+    ) -> Response {
         let place = Place::Page(&self.request.page);
         let href = subject.href(app, place);
         let rows = &self.request.rows;
+        let row = match rows.as_slice() {
+            [row] => Some(row.as_str()),
+            _ => None,
+        };
+        let offers = offers(app, subject.name(), &self.spec.values, row).await;
         let mut named = rows[..rows.len().min(NAMED)].join(", ");
         if rows.len() > NAMED {
             named.push_str(&format!(" and {} more", rows.len() - NAMED));
@@ -156,7 +171,13 @@ impl<'a> Draft<'a> {
             rows: rows.clone(),
             named,
             kept: self.wish.fields(),
-            inputs: inputs(&self.spec.values, &self.request.values, &self.problems),
+            inputs: inputs(
+                &self.spec.values,
+                row,
+                &offers,
+                &self.request.values,
+                &self.problems,
+            ),
             problem: self
                 .problem
                 .or_else(|| unplaced(&self.spec.values, &self.problems)),

@@ -29,12 +29,16 @@ pub struct Field {
 }
 
 pub enum Control {
-    /// `kind`: the type of the input.
+    /// `kind`: the type of the input; `decimal`: a text that is a number.
     Line {
         kind: &'static str,
         value: String,
         min: Option<i64>,
         max: Option<i64>,
+    },
+    /// Many lines.
+    Long {
+        value: String,
     },
     /// `lost`: it was typed, but other fields kept it from being saved.
     Secret {
@@ -216,7 +220,7 @@ pub fn options(offered: &[(String, String)], chosen: &[&str]) -> Vec<Choice> {
     known.chain(gone).collect()
 }
 
-fn line(kind: &'static str, value: &str, min: Option<i64>, max: Option<i64>) -> Control {
+pub fn line(kind: &'static str, value: &str, min: Option<i64>, max: Option<i64>) -> Control {
     Control::Line {
         kind,
         value: value.to_owned(),
@@ -225,7 +229,7 @@ fn line(kind: &'static str, value: &str, min: Option<i64>, max: Option<i64>) -> 
     }
 }
 
-fn one(
+pub fn one(
     source: &ChoiceSource,
     value: &str,
     choices: &BTreeMap<String, Answer>,
@@ -258,7 +262,7 @@ fn days(value: &str) -> Control {
     }
 }
 
-fn several(
+pub fn several(
     source: &ChoiceSource,
     value: &str,
     choices: &BTreeMap<String, Answer>,

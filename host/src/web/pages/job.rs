@@ -6,11 +6,11 @@ use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::inputs::{Input, given, inputs, unplaced};
+use super::fields::{Control, Field};
+use super::inputs::{given, inputs, offers, unplaced};
 use super::overview;
 use super::subject::{Place, Subject};
 use crate::host::{HostError, RunRequest};
-use crate::manifest::InputKind;
 use crate::settings::FieldProblem;
 use crate::store::Trigger;
 use crate::web::App;
@@ -28,7 +28,7 @@ struct JobPage {
     back: String,
     preview: bool,
     problem: Option<String>,
-    inputs: Vec<Input>,
+    inputs: Vec<Field>,
 }
 
 /// What is to be said about the form when it is shown again.
@@ -47,7 +47,7 @@ pub async fn show(
 ) -> Result<Response, Failure> {
     let subject = Subject::load(&app, &name).await?;
     let feedback = Feedback::default();
-    draw(&app, &visitor, &subject, &job, StatusCode::OK, feedback)
+    draw(&app, &visitor, &subject, &job, StatusCode::OK, feedback).await
 }
 
 /// `POST /installations/{name}/jobs/{job}`; `preview` = `1`: only list what would be done.
@@ -57,7 +57,9 @@ pub async fn start(
     Path((name, job)): Path<(String, String)>,
     Form(form): Form<Vec<(String, String)>>,
 ) -> Result<Response, Failure> {
-    let typed = given(&form);
+    let subject = Subject::load(&app, &name).await?;
+    let spec = subject.situation.manifest.job(&job);
+    let typed = given(spec.map_or(&[], |spec| &spec.options), &form);
     let request = RunRequest {
         preview: form
             .iter()
@@ -76,12 +78,7 @@ pub async fn start(
         }
         Err(error) => error,
     };
-    let subject = Subject::load(&app, &name).await?;
-    let has_form = subject
-        .situation
-        .manifest
-        .job(&job)
-        .is_some_and(|spec| !spec.options.is_empty());
+    let has_form = spec.is_some_and(|spec| !spec.options.is_empty());
     let problems = match &error {
         HostError::Inputs(problems) => problems.clone(),
         _ => Vec::new(),
@@ -97,10 +94,10 @@ pub async fn start(
         problems,
         problem,
     };
-    draw(&app, &visitor, &subject, &job, status, feedback)
+    draw(&app, &visitor, &subject, &job, status, feedback).await
 }
 
-fn draw(
+async fn draw(
     app: &App,
     visitor: &Visitor,
     subject: &Subject,
@@ -111,6 +108,7 @@ fn draw(
     let manifest = &subject.situation.manifest;
     let spec = manifest.job(job).ok_or_else(|| Failure::not_found("job"))?;
     let back = subject.href(app, Place::Overview);
+    let offers = offers(app, subject.name(), &spec.options, None).await;
     Ok(page_with(
         status,
         &JobPage {
@@ -123,7 +121,13 @@ fn draw(
             problem: feedback
                 .problem
                 .or_else(|| unplaced(&spec.options, &feedback.problems)),
-            inputs: inputs(&spec.options, &feedback.typed, &feedback.problems),
+            inputs: inputs(
+                &spec.options,
+                None,
+                &offers,
+                &feedback.typed,
+                &feedback.problems,
+            ),
         },
     ))
 }

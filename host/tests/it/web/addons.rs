@@ -181,7 +181,12 @@ async fn an_installation_is_made_of_an_add_on_that_is_there_and_set_up_next() {
         ("", "guest", 422, "cannot be an installation"),
         ("../isp", "guest", 422, "cannot be an installation"),
         ("<i>", "guest", 422, "`&#60;i&#62;` cannot be"),
-        ("isp", "guest", 409, "the installation `isp` is there already"),
+        (
+            "isp",
+            "guest",
+            409,
+            "the installation `isp` is there already",
+        ),
         ("second", "nothing", 404, "there is no add-on `nothing`"),
     ] {
         let page = ann
@@ -195,7 +200,10 @@ async fn an_installation_is_made_of_an_add_on_that_is_there_and_set_up_next() {
         );
     }
     let page = ann
-        .post("/installations", &[("name", " second "), ("addon", "guest")])
+        .post(
+            "/installations",
+            &[("name", " second "), ("addon", "guest")],
+        )
         .await;
     assert_eq!(page.location, "/sync/installations/second/setup");
     ann.get("/installations/second/settings")

@@ -137,12 +137,7 @@ const ROUTES: [(Role, &str, &str, &str); 40] = [
         "/installations/{name}/setup/{step}",
         "/installations/isp/setup/1",
     ),
-    (
-        Role::Administer,
-        "POST",
-        "/installations",
-        "/installations",
-    ),
+    (Role::Administer, "POST", "/installations", "/installations"),
     (Role::Administer, "GET", "/addons", "/addons"),
     (Role::Administer, "POST", "/addons", "/addons"),
     (Role::Administer, "POST", "/addons/accept", "/addons/accept"),

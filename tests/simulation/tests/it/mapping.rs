@@ -417,10 +417,7 @@ fn each_permission_that_the_key_lacks_is_named() {
         let lacks = findings.filter(|found| found.code == "permission-missing");
         lacks
             .map(|found| {
-                assert_eq!(
-                    (found.severity, &*found.field),
-                    ("error", "splynx_api_key")
-                );
+                assert_eq!((found.severity, &*found.field), ("error", "splynx_api_key"));
                 assert!(found.cure.contains("API keys"));
                 found.message
             })
@@ -429,18 +426,18 @@ fn each_permission_that_the_key_lacks_is_named() {
     assert_eq!(lacks(&mut installation), [""; 0]);
     let cases = [
         (
-            json!({r"api\admin\customers\Customer": {"index": "deny"}}),
+            json!({r"admin\customers\Customer": {"index": "deny"}}),
             vec!["index of \"Customers, Customer\""],
         ),
         (
-            json!({r"api\admin\finance\CreditNotes": {"view": "deny"}, r"api\admin\config\Taxes": {"index": "deny", "view": "deny"}}),
+            json!({r"admin\finance\CreditNotes": {"view": "deny"}, r"admin\config\Taxes": {"index": "deny", "view": "deny"}}),
             vec![
                 "view of \"Finance, Credit notes\"",
                 "index of \"Config, Taxes\"",
             ],
         ),
         (
-            json!({r"api\admin\finance\Invoices": {"index": "deny", "view": "deny"}}),
+            json!({r"admin\finance\Invoices": {"index": "deny", "view": "deny"}}),
             vec!["index and view of \"Finance, Invoices\""],
         ),
     ];

@@ -416,7 +416,7 @@ fn a_person_pairs_a_waiting_receipt_with_invoices_by_their_numbers() {
         (receipt, &numbers[3], &[], "or it is deleted"),
         (receipt, &numbers[2], &[], "another customer"),
         (receipt, "", &[], "Name the numbers"),
-        (receipt, &both, &[("payment_type", "3")], "push_back=yes"),
+        (receipt, &both, &[("payment_type", "3")], "push_back=on"),
         (receipt, &both, &[("payment_type", "x")], "is a number"),
         (receipt + 1000, &both, &[], "No money"),
         (
@@ -455,7 +455,7 @@ fn a_person_pairs_a_waiting_receipt_with_invoices_by_their_numbers() {
         &mut desk,
         strange,
         &numbers[2],
-        &[("payment_type", "3"), ("push_back", "yes")],
+        &[("payment_type", "3"), ("push_back", "on")],
     )
     .expect("it waits");
     assert_eq!(told, "115.00 is paid; 85.00 goes on waiting.");
