@@ -1,4 +1,4 @@
-use addon_host::manifest::{ActRows, AuthSpec, ChoiceSource, Manifest, SettingKind};
+use addon_host::manifest::{ActRows, AuthSpec, ChoiceSource, InputKind, Manifest, SettingKind};
 
 use crate::fixtures::{MANIFEST, manifest};
 use crate::web::tables;
@@ -394,12 +394,17 @@ fn the_plugin_of_this_repository_has_a_good_manifest() {
 fn options_filters_acts_and_rules_of_texts_are_checked_like_everything_else() {
     let manifest = Manifest::parse(tables::MANIFEST).unwrap_or_else(|error| panic!("{error}"));
     let pair = manifest.job("pair").unwrap();
-    let kinds: Vec<&str> = pair
-        .options
-        .iter()
-        .map(|option| option.kind.name())
-        .collect();
-    assert_eq!(kinds, ["long-text", "date", "number", "toggle", "text"]);
+    let kinds = pair.options.iter().map(|option| option.kind.clone());
+    assert_eq!(
+        kinds.collect::<Vec<_>>(),
+        [
+            InputKind::LongText,
+            InputKind::Date,
+            InputKind::Number,
+            InputKind::Toggle,
+            InputKind::Text
+        ]
+    );
     assert!(pair.options[0].required && manifest.job("finish").unwrap().options.is_empty());
     let page = manifest.page("records").unwrap();
     assert!(page.search && !manifest.page("plain").unwrap().search);
@@ -407,12 +412,26 @@ fn options_filters_acts_and_rules_of_texts_are_checked_like_everything_else() {
     assert_eq!(page.act("link").unwrap().rows, ActRows::One);
     assert_eq!(page.act("load").unwrap().rows, ActRows::None);
     assert!(page.act("exclude").unwrap().confirm.is_some());
+    let invoices = &page.act("settle").unwrap().values[0];
+    assert_eq!(invoices.source(Some("r1")).as_deref(), Some("own/r1"));
     for (from, to, key, says) in [
         (
             r#"key = "csv", title = "List", type = "long-text", required"#,
             r#"key = "csv", title = "List", type = "csv", required"#,
             "jobs[3].options[1].type",
             "there is no type `csv`",
+        ),
+        (
+            r#"type = "choices", choices = "own""#,
+            r#"type = "choices""#,
+            "pages[1].acts[6].values[1].type",
+            "a choice needs something to choose from",
+        ),
+        (
+            r#"options = [{ value = "cash""#,
+            r#"of_row = true, options = [{ value = "cash""#,
+            "pages[1].acts[6].values[2].of_row",
+            "only a list of the add-on's",
         ),
         (
             r#"key = "from", title"#,

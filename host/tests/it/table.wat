@@ -3,7 +3,7 @@
 ;; `view` answers the search and the filters as one row where a text is searched for, else two pages of rows. `act` answers
 ;; everything that it was given; the act `no` is refused. `run-job` logs its options and counts their bytes; a job that begins
 ;; with n naps (ends paused).
-;; `choices` knows `items` and `categories`. `check` finds something about `item.5`. Layouts are those of the canonical ABI.
+;; `choices` knows `items` and `categories`, and what `own/r1` has. `check` finds something about `item.5`. Layouts are those of the canonical ABI.
 (module
   (import "splynx:addon/run@1.0.0" "log" (func $log (param i32 i32 i32 i32)))
   (memory (export "memory") 2)
@@ -123,6 +123,8 @@
   (func (export "splynx:addon/addon@1.0.0#choices") (param $source i32) (param $length i32) (result i32)
     (if (i32.eq (i32.load8_u (local.get $source)) (i32.const 0x69)) (then (return (call $ok (i32.const 256) (i32.const 2)))))
     (if (i32.eq (i32.load8_u (local.get $source)) (i32.const 0x63)) (then (return (call $ok (i32.const 288) (i32.const 1)))))
+    (if (i32.eq (i32.load8_u (local.get $source)) (i32.const 0x6f))
+      (then (if (i32.eq (local.get $length) (i32.const 6)) (then (return (call $ok (i32.const 256) (i32.const 2)))))))
     (call $refuse))
 
   (func (export "splynx:addon/addon@1.0.0#view")

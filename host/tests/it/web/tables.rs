@@ -120,6 +120,10 @@ acts = [
   { id = "exclude", title = "Never send", rows = "some", confirm = "Is it <really> so?" },
   { id = "link", title = "Link", rows = "one", values = [{ key = "remote-id", title = "Id there", type = "text", required = true }] },
   { id = "load", title = "Load all", rows = "none" },
+  { id = "settle", title = "Settle", rows = "one", values = [
+    { key = "invoices", title = "Invoices", type = "choices", choices = "own", of_row = true, required = true },
+    { key = "how", title = "How", type = "choice", options = [{ value = "cash", title = "Cash" }] },
+  ] },
 ]
 
 [[pages]]
@@ -352,6 +356,56 @@ async fn an_act_reaches_the_add_on_after_its_confirmation_only_and_with_what_it_
             "",
             "records/link r1 remote-id=41",
         ),
+        // Choices of the row's own.
+        case(
+            &[("act", "settle"), ("row", "r1")],
+            asked,
+            r#"<input type="checkbox" name="value.invoices" value="1002"> Voice"#,
+            "",
+        ),
+        case(
+            &[("act", "settle"), ("row", "r10")],
+            asked,
+            "Not today. Until then ids can be typed, with commas between.",
+            "",
+        ),
+        case(
+            &[
+                ("act", "settle"),
+                ("row", "r1"),
+                ("confirmed", "1"),
+                ("value.invoices", ""),
+            ],
+            refused,
+            "Invoices is missing",
+            "",
+        ),
+        case(
+            &[
+                ("act", "settle"),
+                ("row", "r1"),
+                ("confirmed", "1"),
+                ("value.invoices", "1001"),
+                ("value.how", "card"),
+            ],
+            refused,
+            "`card` is not offered. One of cash",
+            "",
+        ),
+        case(
+            &[
+                ("act", "settle"),
+                ("row", "r1"),
+                ("confirmed", "1"),
+                ("value.invoices", ""),
+                ("value.invoices", "1001"),
+                ("value.invoices", "1002"),
+                ("value.how", "cash"),
+            ],
+            done,
+            "",
+            "records/settle r1 invoices=1001,1002 how=cash",
+        ),
         case(
             &[("act", "drop"), ("row", "r1")],
             StatusCode::NOT_FOUND,
@@ -459,9 +513,9 @@ async fn a_job_asks_for_its_options_and_the_add_on_gets_them_in_their_normal_for
         .await
         .shows(&[&format!(r#"href="{form}""#)]);
     ann.get(form).await.shows(&[
-        r#"<textarea id="value.csv" name="value.csv""#,
-        r#"type="file" data-into="value.csv""#,
-        r#"name="value.from" value="" type="date""#,
+        r#"<textarea id="f-value.csv" name="value.csv""#,
+        r#"type="file" data-into="f-value.csv""#,
+        r#"name="value.from" type="date" value="""#,
         r#"type="checkbox" name="value.dry""#,
         "Two &#60;b&#62;columns&#60;/b&#62;.",
         r#"name="preview" value="1""#,

@@ -9,21 +9,12 @@ use simulation::installation::Installation;
 use splynx_sageone::write::record::OPEN;
 
 pub fn writes(installation: &mut Installation) -> u64 {
-    let states = [
-        installation.world().sage.state(),
-        installation.world().splynx.state(),
-    ];
-    states
-        .iter()
-        .filter_map(|state| state["requests"]["writes"].as_u64())
-        .sum()
+    let world = installation.world();
+    world.sage.journal().writes() + world.splynx.journal().writes()
 }
 
 pub fn splynx_requests(installation: &mut Installation) -> u64 {
-    let state = installation.world().splynx.state();
-    state["requests"]["total"]
-        .as_u64()
-        .expect("the state counts requests")
+    installation.world().splynx.journal().total()
 }
 
 /// Every exportable record is in Sage once, under our key, with its total.
