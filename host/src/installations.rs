@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use thiserror::Error;
 
 use crate::manifest::{Manifest, ManifestError};
-use crate::store::{Installation, NewInstallation, Store, StoreError};
+use crate::store::{Author, Installation, NewInstallation, Store, StoreError};
 
 #[derive(Debug, Error)]
 pub enum CreateError {
@@ -24,7 +24,7 @@ pub async fn create(
     store: &Store,
     name: &str,
     addon: &str,
-    now: DateTime<Utc>,
+    author: &Author,
 ) -> Result<Installation, CreateError> {
     let plain = name
         .chars()
@@ -42,7 +42,7 @@ pub async fn create(
             name: addon.to_owned(),
         })?;
     let manifest = Manifest::parse(&version.manifest)?;
-    let created_on = first_day(&manifest, now);
+    let created_on = first_day(&manifest, author.at);
     let state = manifest.addon.state;
     store
         .create_installation(
@@ -52,7 +52,7 @@ pub async fn create(
                 created_on,
                 state,
             },
-            now,
+            author,
         )
         .await?;
     Ok(store.installation(name).await?)

@@ -100,7 +100,8 @@ impl Alerts {
             }
             Self::Test { name } => test(context, &name).await,
             Self::Remove { name } => {
-                let removed = context.store().await?.remove_alert_channel(&name).await?;
+                let store = context.store().await?;
+                let removed = store.remove_alert_channel(&name, &context.author()).await?;
                 ensure!(
                     removed,
                     "there is no channel `{name}`: `alerts list` shows them"
@@ -145,7 +146,11 @@ impl Mail {
 
 async fn save(context: &Context, new: NewChannel) -> Result<ExitCode> {
     let name = new.name.clone();
-    let made = context.host().await?.save_channel(new).await?;
+    let made = context
+        .host()
+        .await?
+        .save_channel(new, &context.actor())
+        .await?;
     context
         .output
         .show(json!({ "channel": name, "signing_key": made }), || {

@@ -58,7 +58,7 @@ impl Connection {
                         .with_context(|| term.clone())?;
                 }
                 store
-                    .set_connection_override(&self.installation, name, &terms)
+                    .set_connection_override(&self.installation, name, &terms, &context.author())
                     .await?;
             }
         } else {

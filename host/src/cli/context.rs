@@ -8,7 +8,7 @@ use addon_host::clock::{Clock, SystemClock};
 use addon_host::host::{Host, HostConfig};
 use addon_host::manifest::Manifest;
 use addon_host::runs::Limits;
-use addon_host::store::{Installation, Store};
+use addon_host::store::{Author, Installation, Store};
 use addon_host::vault::KeySource;
 use anyhow::{Context as _, Result, anyhow};
 use chrono::{DateTime, Utc};
@@ -82,6 +82,11 @@ impl Context {
 
     pub fn now(&self) -> DateTime<Utc> {
         SystemClock.now()
+    }
+
+    /// Who changes something now.
+    pub fn author(&self) -> Author {
+        Author::new(self.actor(), self.now())
     }
 
     /// Who changes something, for the record.

@@ -29,7 +29,7 @@ impl Installation {
         let store = context.store().await?;
         match self {
             Self::Create { name, addon } => {
-                let made = installations::create(&store, &name, &addon, context.now()).await?;
+                let made = installations::create(&store, &name, &addon, &context.author()).await?;
                 let json = json!({ "installation": made.name, "addon": made.addon, "created_on": made.created_on.to_string() });
                 context.output.show(json, || {
                     format!("{name} is made. Its settings are next: addon-host settings {name}")
@@ -59,7 +59,7 @@ impl Installation {
                 })?;
             }
             Self::Remove { name } => {
-                store.remove_installation(&name, context.now()).await?;
+                store.remove_installation(&name, &context.author()).await?;
                 context
                     .output
                     .show(json!({ "removed": name }), || format!("{name} is removed."))?;

@@ -54,7 +54,9 @@ impl LimitsOf {
                 knob.check(value)?;
                 changed.insert(name, value);
             }
-            store.set_changed_limits(scope, &changed).await?;
+            store
+                .set_changed_limits(scope, &changed, &context.author())
+                .await?;
         }
         let for_all = match scope {
             ALL_INSTALLATIONS => Limits::default(),

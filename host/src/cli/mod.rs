@@ -6,6 +6,7 @@
 mod addon;
 mod alerts;
 mod backup;
+mod changes;
 mod check;
 mod choices;
 mod completions;
@@ -146,6 +147,8 @@ enum Command {
         #[command(subcommand)]
         command: alerts::Alerts,
     },
+    /// Shows who changed what of this host: people, add-ons, installations, terms, limits, alerts, keys
+    Changes(changes::Changes),
     Backup(backup::Backup),
     Restore(restore::Restore),
     CheckDatabase(backup::CheckDatabase),
@@ -202,6 +205,7 @@ pub fn main() -> ExitCode {
             Command::Connection(connection) => connection.execute(&context).await,
             Command::Limits(limits) => limits.execute(&context).await,
             Command::Alerts { command } => command.execute(&context).await,
+            Command::Changes(command) => command.execute(&context).await,
             Command::Backup(backup) => backup.execute(&context).await,
             Command::Restore(restore) => restore.execute(&context).await,
             Command::CheckDatabase(check) => check.execute(&context).await,

@@ -53,14 +53,15 @@ impl User {
                 let hash = password::hash(&read_password()?)?;
                 let store = context.store().await?;
                 store
-                    .save_account_as(&name, &hash, role, context.now())
+                    .save_account_as(&name, &hash, role, &context.author())
                     .await?;
                 output.show(json!({ "account": name }), || {
                     format!("The account {name} is set.")
                 })?;
             }
             Self::Role { name, role } => {
-                context.store().await?.set_role(&name, role).await?;
+                let store = context.store().await?;
+                store.set_role(&name, role, &context.author()).await?;
                 let json = json!({ "account": name, "role": role.to_string() });
                 output.show(json, || format!("The account {name} may {role}."))?;
             }
@@ -92,7 +93,8 @@ impl User {
                 roles,
             } => admit(context, installation, connection, roles).await?,
             Self::Remove { name } => {
-                context.store().await?.remove_account(&name).await?;
+                let store = context.store().await?;
+                store.remove_account(&name, &context.author()).await?;
                 output.show(json!({ "removed": name }), || {
                     format!("The account {name} is gone.")
                 })?;
@@ -112,7 +114,9 @@ async fn admit(
     let (_, manifest) = installed(&store, &installation).await?;
     if roles.is_empty() {
         ensure!(
-            store.remove_login_source(&installation).await?,
+            store
+                .remove_login_source(&installation, &context.author())
+                .await?,
             "nobody of {installation} is admitted; say who with --role THEIRS=OURS"
         );
         return Ok(context.output.show(json!({ "admitted": [] }), || {
@@ -131,7 +135,7 @@ async fn admit(
         connection,
         roles: roles.collect::<Result<_>>()?,
     };
-    store.save_login_source(&source).await?;
+    store.save_login_source(&source, &context.author()).await?;
     let names: Vec<&str> = source
         .roles
         .iter()

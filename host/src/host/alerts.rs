@@ -4,11 +4,15 @@ use super::{Host, HostError, master_key};
 use crate::alerts::channel::{ChannelError, NewChannel, Open, open, seal};
 use crate::alerts::{Letter, News};
 use crate::connections::Connections;
-use crate::store::AlertChannel;
+use crate::store::{AlertChannel, Author};
 
 impl Host {
     /// Makes a channel or puts it in the place of the one of that name. Answers a signing key that was made with it, to be shown once.
-    pub async fn save_channel(&self, new: NewChannel) -> Result<Option<String>, HostError> {
+    pub async fn save_channel(
+        &self,
+        new: NewChannel,
+        actor: &str,
+    ) -> Result<Option<String>, HostError> {
         let (store, vault) = (self.store(), &self.0.services.vault);
         if let Some(installation) = &new.installation {
             store.installation(installation).await?;
@@ -20,7 +24,8 @@ impl Host {
         // One whose secrets do not open any more is made anew, not kept.
         let kept = before.and_then(|channel| open(vault, channel).ok());
         let (channel, made) = seal(vault, new, kept)?;
-        store.save_alert_channel(&channel).await?;
+        let author = Author::new(actor, self.0.services.clock.now());
+        store.save_alert_channel(&channel, &author).await?;
         self.raise_alarm();
         Ok(made)
     }

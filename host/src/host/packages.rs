@@ -13,7 +13,7 @@ use crate::packages::{
     Changes, LARGEST_PACKAGE, Package, PackageError, PublicKey, Signature, may_replace, read, split,
 };
 use crate::runs::Loaded;
-use crate::store::{AddonVersion, NewAddonVersion, StoreError, TrustedKey};
+use crate::store::{AddonVersion, Author, NewAddonVersion, StoreError, TrustedKey};
 
 /// What an operator lets through besides.
 #[derive(Debug, Clone, Copy, Default)]
@@ -167,7 +167,8 @@ impl Host {
             name: version.unwrap_or(addon).to_owned(),
         })?;
         let why = format!("{actor} went back to {}", target.version);
-        store.step_back(&active, &target.sha256, &why).await?;
+        let author = Author::new(actor, self.0.services.clock.now());
+        store.step_back(&active, &target, &why, &author).await?;
         let now_active = store.active_addon(addon).await?;
         now_active.ok_or_else(|| HostError::NotInstalled(addon.to_owned()))
     }

@@ -7,7 +7,8 @@
 use super::{Host, HostError};
 use crate::runs::{MIGRATION_FAILED, Task, Work};
 use crate::store::{
-    AddonVersion, Failure, Installation, LogLine, Outcome, RunId, RunState, StoreError, Trigger,
+    AddonVersion, Author, Failure, Installation, LogLine, Outcome, RunId, RunState, StoreError,
+    Trigger,
 };
 
 /// Failures in a row.
@@ -100,6 +101,7 @@ impl Host {
         why: &Failure,
     ) -> Result<Option<(String, String)>, StoreError> {
         let store = self.store();
+        let author = Author::new("the host", self.0.services.clock.now());
         let versions = store.versions_of(&installation.addon).await?;
         let Some(from) = versions.iter().find(|version| version.sha256 == sha256) else {
             return Ok(None);
@@ -111,7 +113,7 @@ impl Host {
             else {
                 return Ok(None);
             };
-            store.pin(&installation.name, None).await?;
+            store.pin(&installation.name, None, &author).await?;
             return Ok(Some((from.version.clone(), active.version.clone())));
         }
         let earlier = versions.iter().find(|other| {
@@ -126,7 +128,7 @@ impl Host {
             "the host went back to {} by itself: {}",
             to.version, why.message
         );
-        let gone = store.step_back(from, &to.sha256, &why).await?;
+        let gone = store.step_back(from, to, &why, &author).await?;
         Ok(gone.then(|| (from.version.clone(), to.version.clone())))
     }
 

@@ -10,7 +10,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use thiserror::Error;
 
 use super::records::{count, instant, millis, text};
-use super::{Store, StoreError, Subject};
+use super::{Author, Store, StoreError, Subject, Writing};
 
 /// What an account may do; each may do what the ones before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,6 +81,9 @@ const SESSIONS: &str = "SELECT SUBSTR(session.token_hash, 1, 12) AS id, session.
                         FROM session JOIN account ON account.name = session.account \
                         AND (account.source = '' OR account.source IN (SELECT installation FROM login_source))";
 
+/// In the record of changes.
+const ACCOUNT: &str = "account";
+
 impl Store {
     pub async fn account(&self, name: &str) -> Result<Option<Account>, StoreError> {
         let row = sqlx::query("SELECT * FROM account WHERE name = $1")
@@ -99,8 +102,14 @@ impl Store {
     }
 
     /// Changes what an account may do. The last one that administers stays so.
-    pub async fn set_role(&self, name: &str, role: Role) -> Result<(), StoreError> {
+    pub async fn set_role(
+        &self,
+        name: &str,
+        role: Role,
+        author: &Author,
+    ) -> Result<(), StoreError> {
         let mut writing = self.write(Subject::Accounts).await?;
+        let before = role_of(&mut writing, name).await?;
         let changed = sqlx::query("UPDATE account SET role = $2 WHERE name = $1")
             .bind(name)
             .bind(role.to_string())
@@ -110,12 +119,16 @@ impl Store {
             return Err(no_account(name));
         }
         refuse_leaderless(&mut writing.transaction, name).await?;
+        writing
+            .note(author, ACCOUNT, name, before, Some(role.to_string()))
+            .await?;
         writing.commit().await
     }
 
     /// Removes an account and ends its sessions. The last one that administers stays.
-    pub async fn remove_account(&self, name: &str) -> Result<(), StoreError> {
+    pub async fn remove_account(&self, name: &str, author: &Author) -> Result<(), StoreError> {
         let mut writing = self.write(Subject::Accounts).await?;
+        let before = role_of(&mut writing, name).await?;
         let removed = sqlx::query("DELETE FROM account WHERE name = $1")
             .bind(name)
             .execute(&mut *writing.transaction)
@@ -124,6 +137,7 @@ impl Store {
             return Err(no_account(name));
         }
         refuse_leaderless(&mut writing.transaction, name).await?;
+        writing.note(author, ACCOUNT, name, before, None).await?;
         writing.commit().await
     }
 
@@ -139,9 +153,10 @@ impl Store {
         &self,
         name: &str,
         password_hash: &str,
-        now: DateTime<Utc>,
+        author: &Author,
     ) -> Result<(), StoreError> {
-        self.save_account_as(name, password_hash, None, now).await
+        self.save_account_as(name, password_hash, None, author)
+            .await
     }
 
     /// The same, with another role than it has, or than a new one gets. The last one that administers stays so.
@@ -150,16 +165,17 @@ impl Store {
         name: &str,
         password_hash: &str,
         role: Option<Role>,
-        now: DateTime<Utc>,
+        author: &Author,
     ) -> Result<(), StoreError> {
         let mut writing = self.write(Subject::Accounts).await?;
+        let before = role_of(&mut writing, name).await?;
         sqlx::query(
             "INSERT INTO account (name, password_hash, role, created_at) VALUES ($1, $2, COALESCE($4, 'administer'), $3) \
              ON CONFLICT (name) DO UPDATE SET password_hash = $2, role = COALESCE($4, account.role), source = ''",
         )
         .bind(name)
         .bind(password_hash)
-        .bind(millis(now))
+        .bind(millis(author.at))
         .bind(role.map(|role| role.to_string()))
         .execute(&mut *writing.transaction)
         .await?;
@@ -168,6 +184,11 @@ impl Store {
             .execute(&mut *writing.transaction)
             .await?;
         refuse_leaderless(&mut writing.transaction, name).await?;
+        let after = role_of(&mut writing, name).await?.map(|role| match before {
+            Some(_) => format!("{role}, with another password"),
+            None => role,
+        });
+        writing.note(author, ACCOUNT, name, before, after).await?;
         writing.commit().await
     }
 
@@ -312,6 +333,15 @@ fn no_account(name: &str) -> StoreError {
         what: "account",
         name: name.to_owned(),
     }
+}
+
+/// What an account may do; none: there is no such account.
+async fn role_of(writing: &mut Writing, name: &str) -> Result<Option<String>, StoreError> {
+    let row = sqlx::query("SELECT role FROM account WHERE name = $1")
+        .bind(name)
+        .fetch_optional(&mut *writing.transaction)
+        .await?;
+    row.map(|row| text(&row, "role")).transpose()
 }
 
 /// Somebody must be left who can let others in, whatever services say.

@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::records::{flag, instant, millis, number, text};
-use super::{Installation, Store, StoreError, Subject, Writing};
+use super::{Author, Installation, Store, StoreError, Subject, Writing};
 
 /// One package of an add-on that was installed here at some time.
 #[derive(Debug, Clone)]
@@ -48,6 +48,9 @@ pub struct NewAddonVersion<'a> {
 
 const COLUMNS: &str = "addon, version, sha256, manifest, installed_at, installed_by, active, serial, signed_by, withdrawn";
 
+/// In the record of changes.
+const ADDON: &str = "add-on";
+
 /// How many versions of an add-on are kept to go back to.
 const KEPT: usize = 3;
 
@@ -60,12 +63,18 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let mut writing = self.write(Subject::Addons).await?;
+        let before = active(&mut writing, new.addon).await?;
         sqlx::query("UPDATE addon_version SET active = 0 WHERE addon = $1")
             .bind(new.addon)
             .execute(&mut *writing.transaction)
             .await?;
         keep(&mut writing, new, true, now).await?;
         forget_old(&mut writing, new.addon).await?;
+        let author = Author::new(new.installed_by, now);
+        let after = new.version.to_owned();
+        writing
+            .note(&author, ADDON, new.addon, before, Some(after))
+            .await?;
         writing.commit().await
     }
 
@@ -78,7 +87,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut writing = self.write(Subject::Addons).await?;
         keep(&mut writing, new, false, now).await?;
-        pin(&mut writing, installation, new.sha256).await?;
+        let author = Author::new(new.installed_by, now);
+        pin(&mut writing, installation, new.sha256, &author).await?;
         writing.commit().await
     }
 
@@ -87,10 +97,11 @@ impl Store {
         &self,
         installation: &str,
         version: Option<&AddonVersion>,
+        author: &Author,
     ) -> Result<(), StoreError> {
         let mut writing = self.write(Subject::Addons).await?;
         let sha256 = version.map_or("", |version| &version.sha256);
-        pin(&mut writing, installation, sha256).await?;
+        pin(&mut writing, installation, sha256, author).await?;
         writing.commit().await
     }
 
@@ -99,8 +110,9 @@ impl Store {
     pub async fn step_back(
         &self,
         from: &AddonVersion,
-        to: &str,
+        to: &AddonVersion,
         why: &str,
+        author: &Author,
     ) -> Result<bool, StoreError> {
         let mut writing = self.write(Subject::Addons).await?;
         let left = sqlx::query(
@@ -118,15 +130,19 @@ impl Store {
             "UPDATE addon_version SET active = 1, withdrawn = '' WHERE addon = $1 AND sha256 = $2",
         )
         .bind(&from.addon)
-        .bind(to)
+        .bind(&to.sha256)
         .execute(&mut *writing.transaction)
         .await?;
         if taken.rows_affected() == 0 {
             return Err(StoreError::Missing {
                 what: "version",
-                name: to.to_owned(),
+                name: to.version.clone(),
             });
         }
+        let (before, after) = (from.version.clone(), format!("{}: {why}", to.version));
+        writing
+            .note(author, ADDON, &from.addon, Some(before), Some(after))
+            .await?;
         writing.commit().await?;
         Ok(true)
     }
@@ -207,8 +223,9 @@ impl Store {
     }
 
     /// Removes an add-on with all its versions; refused while an installation uses it.
-    pub async fn remove_addon(&self, addon: &str) -> Result<(), StoreError> {
+    pub async fn remove_addon(&self, addon: &str, author: &Author) -> Result<(), StoreError> {
         let mut writing = self.write(Subject::Addons).await?;
+        let before = active(&mut writing, addon).await?;
         let user =
             sqlx::query("SELECT name FROM installation WHERE addon = $1 ORDER BY name LIMIT 1")
                 .bind(addon)
@@ -236,8 +253,18 @@ impl Store {
             });
         }
         forget_packages(&mut writing).await?;
+        writing.note(author, ADDON, addon, before, None).await?;
         writing.commit().await
     }
+}
+
+/// The version of an add-on that is in use.
+async fn active(writing: &mut Writing, addon: &str) -> Result<Option<String>, StoreError> {
+    let row = sqlx::query("SELECT version FROM addon_version WHERE addon = $1 AND active = 1")
+        .bind(addon)
+        .fetch_optional(&mut *writing.transaction)
+        .await?;
+    row.map(|row| text(&row, "version")).transpose()
 }
 
 fn version(row: &AnyRow) -> Result<AddonVersion, StoreError> {
@@ -291,7 +318,13 @@ async fn keep(
     Ok(())
 }
 
-async fn pin(writing: &mut Writing, installation: &str, sha256: &str) -> Result<(), StoreError> {
+async fn pin(
+    writing: &mut Writing,
+    installation: &str,
+    sha256: &str,
+    author: &Author,
+) -> Result<(), StoreError> {
+    let before = stays_at(writing, installation).await?;
     let pinned = sqlx::query("UPDATE installation SET pinned = $2 WHERE name = $1")
         .bind(installation)
         .bind(sha256)
@@ -303,7 +336,22 @@ async fn pin(writing: &mut Writing, installation: &str, sha256: &str) -> Result<
             name: installation.to_owned(),
         });
     }
-    Ok(())
+    let after = stays_at(writing, installation).await?;
+    let what = "add-on of an installation";
+    writing
+        .note(author, what, installation, before, after)
+        .await
+}
+
+/// The version that an installation stays at; none: it goes with its add-on.
+async fn stays_at(writing: &mut Writing, installation: &str) -> Result<Option<String>, StoreError> {
+    let row = sqlx::query(
+        "SELECT version FROM addon_version JOIN installation ON addon_version.sha256 = pinned WHERE name = $1",
+    )
+    .bind(installation)
+    .fetch_optional(&mut *writing.transaction)
+    .await?;
+    row.map(|row| text(&row, "version")).transpose()
 }
 
 /// Versions beyond those that are kept, but for those in use, by an installation or by a run under way; and the one with the highest

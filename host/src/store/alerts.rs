@@ -8,8 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
+use super::host_changes::{Author, words};
 use super::master_key::check_seals;
-use super::records::{count, instant, maybe_instant, millis, number, text};
+use super::records::{count, instant, json, maybe_instant, millis, number, text};
 use super::{RunId, Store, StoreError, Subject, Writing};
 
 /// How long a message is kept after it was made.
@@ -17,6 +18,9 @@ const MEMORY: TimeDelta = TimeDelta::days(30);
 
 /// How long a host may take to send a message.
 const SENDING: TimeDelta = TimeDelta::minutes(3);
+
+/// In the record of changes.
+const CHANNEL: &str = "alert channel";
 
 /// A way to people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,8 +96,16 @@ impl Store {
     }
 
     /// Makes a channel, or puts it in the place of the one of that name.
-    pub async fn save_alert_channel(&self, channel: &AlertChannel) -> Result<(), StoreError> {
+    pub async fn save_alert_channel(
+        &self,
+        channel: &AlertChannel,
+        author: &Author,
+    ) -> Result<(), StoreError> {
         let mut writing = self.write(Subject::Alerts).await?;
+        let before = terms_of(&mut writing, &channel.name).await?;
+        let resealed = before
+            .as_ref()
+            .is_some_and(|before| before.1 != channel.sealed);
         sqlx::query(
             "INSERT INTO alert_channel (name, installation, terms, sealed) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (name) DO UPDATE SET installation = $2, terms = $3, sealed = $4",
@@ -105,16 +117,32 @@ impl Store {
         .execute(&mut *writing.transaction)
         .await?;
         check_seals(&mut writing.transaction, channel.sealed.as_deref()).await?;
+        let after = terms_of(&mut writing, &channel.name).await?;
+        let after = after.map(|(terms, _)| match resealed {
+            true => format!("{terms}, with another secret"),
+            false => terms,
+        });
+        let before = before.map(|(terms, _)| terms);
+        writing
+            .note(author, CHANNEL, &channel.name, before, after)
+            .await?;
         writing.commit().await
     }
 
     /// Removes it with its messages. False: there is none.
-    pub async fn remove_alert_channel(&self, name: &str) -> Result<bool, StoreError> {
+    pub async fn remove_alert_channel(
+        &self,
+        name: &str,
+        author: &Author,
+    ) -> Result<bool, StoreError> {
         let mut writing = self.write(Subject::Alerts).await?;
+        let before = terms_of(&mut writing, name).await?;
         let removed = sqlx::query("DELETE FROM alert_channel WHERE name = $1")
             .bind(name)
             .execute(&mut *writing.transaction)
             .await?;
+        let before = before.map(|(terms, _)| terms);
+        writing.note(author, CHANNEL, name, before, None).await?;
         writing.commit().await?;
         Ok(removed.rows_affected() > 0)
     }
@@ -380,4 +408,22 @@ fn message(row: &AnyRow) -> Result<AlertMessage, StoreError> {
         sent_at: maybe_instant(row, "sent_at")?,
         error: row.try_get("error")?,
     })
+}
+
+/// A channel's terms as people read them, and its secrets as they are sealed; none: there is no such channel.
+async fn terms_of(
+    writing: &mut Writing,
+    name: &str,
+) -> Result<Option<(String, Option<Vec<u8>>)>, StoreError> {
+    let row = sqlx::query("SELECT * FROM alert_channel WHERE name = $1")
+        .bind(name)
+        .fetch_optional(&mut *writing.transaction)
+        .await?;
+    let Some(channel) = row.as_ref().map(channel).transpose()? else {
+        return Ok(None);
+    };
+    let terms: serde_json::Value = json(&channel.terms)?;
+    let about = channel.installation.as_deref().unwrap_or("everything");
+    let terms = words(&terms).unwrap_or_default();
+    Ok(Some((format!("about {about}: {terms}"), channel.sealed)))
 }

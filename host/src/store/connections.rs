@@ -2,8 +2,9 @@
 //! that the manifest does not name (a test server).
 
 use serde::{Deserialize, Serialize};
-use sqlx::Row;
+use sqlx::{Any, Executor, Row};
 
+use super::host_changes::{Author, words};
 use super::records::{json, to_json};
 use super::{Store, StoreError, Subject};
 
@@ -42,17 +43,7 @@ impl Store {
         installation: &str,
         connection: &str,
     ) -> Result<ConnectionOverride, StoreError> {
-        let row = sqlx::query(
-            "SELECT document FROM connection_override WHERE installation = $1 AND connection = $2",
-        )
-        .bind(installation)
-        .bind(connection)
-        .fetch_optional(&self.pool)
-        .await?;
-        match row {
-            Some(row) => json(row.try_get("document")?),
-            None => Ok(ConnectionOverride::default()),
-        }
+        document(&self.pool, installation, connection).await
     }
 
     /// Replaces what was changed before.
@@ -61,8 +52,10 @@ impl Store {
         installation: &str,
         connection: &str,
         terms: &ConnectionOverride,
+        author: &Author,
     ) -> Result<(), StoreError> {
         let mut writing = self.write(Subject::Installation(installation)).await?;
+        let before = document(&mut *writing.transaction, installation, connection).await?;
         sqlx::query(
             "INSERT INTO connection_override (installation, connection, document) VALUES ($1, $2, $3) \
              ON CONFLICT (installation, connection) DO UPDATE SET document = $3",
@@ -72,6 +65,28 @@ impl Store {
         .bind(to_json(terms))
         .execute(&mut *writing.transaction)
         .await?;
+        let name = format!("{installation}, {connection}");
+        writing
+            .note(author, "connection", &name, words(&before), words(terms))
+            .await?;
         writing.commit().await
+    }
+}
+
+async fn document(
+    database: impl Executor<'_, Database = Any>,
+    installation: &str,
+    connection: &str,
+) -> Result<ConnectionOverride, StoreError> {
+    let row = sqlx::query(
+        "SELECT document FROM connection_override WHERE installation = $1 AND connection = $2",
+    )
+    .bind(installation)
+    .bind(connection)
+    .fetch_optional(database)
+    .await?;
+    match row {
+        Some(row) => json(row.try_get("document")?),
+        None => Ok(ConnectionOverride::default()),
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::any::AnyRow;
 
 use super::records::{count, date, instant, maybe_instant, millis, number, text};
-use super::{Store, StoreError, Subject};
+use super::{Author, Store, StoreError, Subject};
 
 #[derive(Debug, Clone)]
 pub struct Installation {
@@ -32,12 +32,15 @@ pub struct NewInstallation<'a> {
     pub state: u32,
 }
 
+/// As people call it.
+const INSTALLATION: &str = "installation";
+
 impl Store {
     /// Refused where the name is taken or the add-on has no active version.
     pub async fn create_installation(
         &self,
         new: NewInstallation<'_>,
-        now: DateTime<Utc>,
+        author: &Author,
     ) -> Result<(), StoreError> {
         let mut writing = self.write(Subject::Addons).await?;
         let addon = sqlx::query("SELECT addon FROM addon_version WHERE addon = $1 AND active = 1")
@@ -56,17 +59,26 @@ impl Store {
         )
         .bind(new.name)
         .bind(new.addon)
-        .bind(millis(now))
+        .bind(millis(author.at))
         .bind(new.created_on.to_string())
         .bind(i64::from(new.state))
         .execute(&mut *writing.transaction)
         .await?;
         if created.rows_affected() == 0 {
             return Err(StoreError::Exists {
-                what: "installation",
+                what: INSTALLATION,
                 name: new.name.to_owned(),
             });
         }
+        writing
+            .note(
+                author,
+                INSTALLATION,
+                new.name,
+                None,
+                Some(new.addon.to_owned()),
+            )
+            .await?;
         writing.commit().await
     }
 
@@ -92,16 +104,12 @@ impl Store {
     }
 
     /// Removes an installation with its settings, state, runs and log; refused while a writing run holds its lease.
-    pub async fn remove_installation(
-        &self,
-        name: &str,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    pub async fn remove_installation(&self, name: &str, author: &Author) -> Result<(), StoreError> {
         let mut writing = self.write(Subject::Installation(name)).await?;
         let lease =
             sqlx::query("SELECT run FROM lease WHERE installation = $1 AND expires_at > $2")
                 .bind(name)
-                .bind(self.surely_over(now))
+                .bind(self.surely_over(author.at))
                 .fetch_optional(&mut *writing.transaction)
                 .await?;
         if let Some(lease) = lease {
@@ -116,16 +124,20 @@ impl Store {
             .bind(name)
             .execute(&mut *writing.transaction)
             .await?;
-        let removed = sqlx::query("DELETE FROM installation WHERE name = $1")
+        let removed = sqlx::query("DELETE FROM installation WHERE name = $1 RETURNING addon")
             .bind(name)
-            .execute(&mut *writing.transaction)
+            .fetch_optional(&mut *writing.transaction)
             .await?;
-        if removed.rows_affected() == 0 {
+        let Some(removed) = removed else {
             return Err(StoreError::Missing {
-                what: "installation",
+                what: INSTALLATION,
                 name: name.to_owned(),
             });
-        }
+        };
+        let addon = text(&removed, "addon")?;
+        writing
+            .note(author, INSTALLATION, name, Some(addon), None)
+            .await?;
         writing.commit().await
     }
 

@@ -5,7 +5,10 @@ use chrono::{DateTime, Utc};
 
 use super::accounts::Role;
 use super::records::{json, millis, text, to_json};
-use super::{Store, StoreError, Subject};
+use super::{Author, Store, StoreError, Subject, Writing};
+
+/// In the record of changes.
+const SOURCE: &str = "people of a service";
 
 /// A service that vouches for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,8 +52,13 @@ impl Store {
     }
 
     /// Has a service vouch for people, on these terms from now on.
-    pub async fn save_login_source(&self, source: &LoginSource) -> Result<(), StoreError> {
+    pub async fn save_login_source(
+        &self,
+        source: &LoginSource,
+        author: &Author,
+    ) -> Result<(), StoreError> {
         let mut writing = self.write(Subject::Accounts).await?;
+        let before = admitted(&mut writing, &source.installation).await?;
         let roles: Vec<(&str, String)> = source
             .roles
             .iter()
@@ -67,12 +75,21 @@ impl Store {
         .await?;
         // Who is in by other terms comes in again.
         end_sessions(&mut writing.transaction, &source.installation).await?;
+        let after = admitted(&mut writing, &source.installation).await?;
+        writing
+            .note(author, SOURCE, &source.installation, before, after)
+            .await?;
         writing.commit().await
     }
 
     /// Takes the service's word no more; whoever is in by it is out. False: it was not taken.
-    pub async fn remove_login_source(&self, installation: &str) -> Result<bool, StoreError> {
+    pub async fn remove_login_source(
+        &self,
+        installation: &str,
+        author: &Author,
+    ) -> Result<bool, StoreError> {
         let mut writing = self.write(Subject::Accounts).await?;
+        let before = admitted(&mut writing, installation).await?;
         let removed = sqlx::query("DELETE FROM login_source WHERE installation = $1")
             .bind(installation)
             .execute(&mut *writing.transaction)
@@ -81,6 +98,9 @@ impl Store {
         sqlx::query("DELETE FROM account WHERE source = $1")
             .bind(installation)
             .execute(&mut *writing.transaction)
+            .await?;
+        writing
+            .note(author, SOURCE, installation, before, None)
             .await?;
         writing.commit().await?;
         Ok(removed.rows_affected() > 0)
@@ -109,6 +129,21 @@ impl Store {
         writing.commit().await?;
         Ok(saved.rows_affected() > 0)
     }
+}
+
+/// Who of a service may log in, as people read it; none: nobody.
+async fn admitted(writing: &mut Writing, installation: &str) -> Result<Option<String>, StoreError> {
+    let row = sqlx::query("SELECT connection, roles FROM login_source WHERE installation = $1")
+        .bind(installation)
+        .fetch_optional(&mut *writing.transaction)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let roles: Vec<(String, String)> = json(&text(&row, "roles")?)?;
+    let roles = roles
+        .iter()
+        .map(|(theirs, ours)| format!("{theirs} may {ours}"));
+    let roles = roles.collect::<Vec<_>>().join(", ");
+    Ok(Some(format!("{}: {roles}", text(&row, "connection")?)))
 }
 
 async fn end_sessions(

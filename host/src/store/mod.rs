@@ -19,6 +19,7 @@ mod error;
 mod files;
 mod guest;
 mod hooks;
+mod host_changes;
 mod installations;
 mod leases;
 mod limits;
@@ -48,6 +49,7 @@ pub use connections::ConnectionOverride;
 pub use error::StoreError;
 pub use guest::{Change, Commit, CommitError, Entry, GuestLimits};
 pub use hooks::{HookEvent, HookState, NewHookEvent, Queued, TakenEvent, WaitingHook};
+pub use host_changes::{Author, HostChanged};
 pub use installations::{Installation, NewInstallation};
 pub use leases::{Fence, LEASE_SECONDS, LeaseAnswer};
 pub use limits::ALL as ALL_INSTALLATIONS;
@@ -90,6 +92,7 @@ pub struct Store {
 
 /// A write transaction; dropping it without `commit` undoes it.
 struct Writing {
+    dialect: Dialect,
     transaction: Transaction<'static, Any>,
     /// Held until the transaction is over.
     _turn: OwnedMutexGuard<()>,
@@ -183,6 +186,7 @@ impl Store {
         let begin = AssertSqlSafe(self.dialect.begin(subject));
         let transaction = self.pool.begin_with(begin).await?;
         Ok(Writing {
+            dialect: self.dialect,
             transaction,
             _turn: turn,
         })

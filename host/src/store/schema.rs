@@ -25,6 +25,7 @@ pub const STEPS: &[&str] = &[
     include_str!("schema_8.sql"),
     include_str!("schema_9.sql"),
     include_str!("schema_10.sql"),
+    include_str!("schema_11.sql"),
 ];
 
 /// How many copies from before a step are kept.
@@ -146,7 +147,7 @@ pub(super) fn with_ending(file: &Path, ending: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::GuestLimits;
+    use crate::store::{Author, GuestLimits};
 
     const LAST: i64 = STEPS.len() as i64;
 
@@ -159,7 +160,11 @@ mod tests {
     async fn a_step_that_fails(url: &str) {
         let store = Store::open(url).await.unwrap();
         store
-            .save_account("ann", "hash", chrono::DateTime::UNIX_EPOCH)
+            .save_account(
+                "ann",
+                "hash",
+                &Author::new("test", chrono::DateTime::UNIX_EPOCH),
+            )
             .await
             .unwrap();
         let broken = and(&[

@@ -45,7 +45,10 @@ async fn leased(store: &Store) -> Fence {
         created_on: now.date_naive(),
         state: 1,
     };
-    store.create_installation(new, now).await.unwrap();
+    store
+        .create_installation(new, &Author::new("test", now))
+        .await
+        .unwrap();
     match store.acquire_lease("isp", 1, now).await.unwrap() {
         LeaseAnswer::Acquired(fence) => fence,
         busy => panic!("{busy:?}"),

@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use sqlx::any::AnyRow;
 
 use super::records::{instant, millis, text};
-use super::{Store, StoreError, Subject};
+use super::{Author, Store, StoreError, Subject, Writing};
+
+/// As people call it.
+const KEY: &str = "trusted key";
 
 #[derive(Debug, Clone)]
 pub struct TrustedKey {
@@ -22,6 +25,7 @@ impl Store {
     /// Trusts a key from now on; one that is trusted already gets the new name.
     pub async fn trust(&self, key: &TrustedKey) -> Result<(), StoreError> {
         let mut writing = self.write(Subject::Addons).await?;
+        let before = name_of(&mut writing, &key.id).await?;
         sqlx::query(
             "INSERT INTO trusted_key (id, public_key, name, added_at, added_by) VALUES ($1, $2, $3, $4, $5) \
              ON CONFLICT (id) DO UPDATE SET public_key = $2, name = $3, added_at = $4, added_by = $5",
@@ -33,22 +37,28 @@ impl Store {
         .bind(&key.added_by)
         .execute(&mut *writing.transaction)
         .await?;
+        let author = Author::new(&*key.added_by, key.added_at);
+        writing
+            .note(&author, KEY, &key.id, before, Some(key.name.clone()))
+            .await?;
         writing.commit().await
     }
 
     /// Trusts a key no longer. What was installed with it goes on running.
-    pub async fn distrust(&self, id: &str) -> Result<(), StoreError> {
+    pub async fn distrust(&self, id: &str, author: &Author) -> Result<(), StoreError> {
         let mut writing = self.write(Subject::Addons).await?;
+        let before = name_of(&mut writing, id).await?;
         let removed = sqlx::query("DELETE FROM trusted_key WHERE id = $1")
             .bind(id)
             .execute(&mut *writing.transaction)
             .await?;
         if removed.rows_affected() == 0 {
             return Err(StoreError::Missing {
-                what: "trusted key",
+                what: KEY,
                 name: id.to_owned(),
             });
         }
+        writing.note(author, KEY, id, before, None).await?;
         writing.commit().await
     }
 
@@ -77,4 +87,13 @@ fn key(row: &AnyRow) -> Result<TrustedKey, StoreError> {
         added_at: instant(row, "added_at")?,
         added_by: text(row, "added_by")?,
     })
+}
+
+/// Whose a key is called; none: it is not trusted.
+async fn name_of(writing: &mut Writing, id: &str) -> Result<Option<String>, StoreError> {
+    let row = sqlx::query("SELECT name FROM trusted_key WHERE id = $1")
+        .bind(id)
+        .fetch_optional(&mut *writing.transaction)
+        .await?;
+    row.map(|row| text(&row, "name")).transpose()
 }

@@ -84,6 +84,7 @@ pub fn administering() -> Router<App> {
         .route("/people/{name}/password", post(pages::people::renew))
         .route("/people/{name}/role", post(pages::people::change_role))
         .route("/people/{name}/remove", post(pages::people::remove))
+        .route("/changes", get(pages::host_changes::show))
         .route("/alerts", get(pages::alerts::show))
         .route("/alerts/{kind}", post(pages::alerts::save))
         .route(

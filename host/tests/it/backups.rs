@@ -9,7 +9,7 @@ use addon_host::store::{
 use sqlx::Row;
 use tempfile::TempDir;
 
-use crate::fixtures::{Database, at, install, leased, on_both_databases, start_run};
+use crate::fixtures::{Database, at, by, install, leased, on_both_databases, start_run};
 
 on_both_databases!(
     a_backup_taken_in_the_middle_of_work_is_one_moment_and_comes_back_on_either_database,
@@ -155,7 +155,7 @@ async fn a_restore_puts_nothing_back_in_time_that_others_saw_grow(database: Data
     let backup = file(&folder, "backup");
     let store = database.store().await;
     let old_fence = leased(&store, "isp").await;
-    store.save_account("ann", "hash", at(0)).await.unwrap();
+    store.save_account("ann", "hash", &by(at(0))).await.unwrap();
     store
         .insert_session("token", "ann", "", at(0), at(100_000))
         .await

@@ -8,7 +8,7 @@ use addon_host::installations;
 use addon_host::store::{Activity, Commit, Failure, LogLine, Outcome, ReportRow, RunState, Store};
 use serde_json::{Value, json};
 
-use crate::fixtures::{MANIFEST, at, leased};
+use crate::fixtures::{MANIFEST, at, by, leased};
 use crate::guest::{package, table_guest};
 use crate::web::tables;
 
@@ -422,7 +422,7 @@ async fn with_tables(data: &Path) -> Host {
     )
     .await
     .unwrap();
-    installations::create(host.store(), "isp", "guest", at(0))
+    installations::create(host.store(), "isp", "guest", &by(at(0)))
         .await
         .unwrap();
     host

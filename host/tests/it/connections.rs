@@ -8,6 +8,7 @@ use std::time::Duration;
 use addon_host::connections::{Request, Rights};
 use addon_host::store::ConnectionOverride;
 
+use crate::fixtures::{at, by};
 use crate::rig::{BASIC, PASSWORD, Rig, code, get, status};
 use crate::service::{Reply, Service, answer};
 
@@ -155,7 +156,7 @@ async fn internal_addresses_are_reached_only_where_somebody_said_so() {
         ..ConnectionOverride::default()
     };
     rig.store
-        .set_connection_override("isp", "books", &allowed)
+        .set_connection_override("isp", "books", &allowed, &by(at(0)))
         .await
         .unwrap();
     assert_eq!(status(&rig.send(vec![get("a")]).await[0]), 200);

@@ -16,6 +16,7 @@ use wasmtime::{Config, Engine, Store};
 use wit_component::semver_check;
 use wit_parser::{Resolve, WorldId};
 
+use crate::fixtures::by;
 use crate::guest::{WIT, component, manifest, package, scripted};
 
 /// A version's files and their text.
@@ -282,7 +283,7 @@ async fn a_component_of_every_released_version_runs_in_this_host() {
         host.install_package(&package, Terms::DEVELOPMENT, "ann")
             .await
             .unwrap();
-        installations::create(host.store(), "isp", "guest", clock.now())
+        installations::create(host.store(), "isp", "guest", &by(clock.now()))
             .await
             .unwrap();
         let values = [

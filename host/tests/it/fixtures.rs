@@ -3,7 +3,8 @@
 
 use addon_host::manifest::Manifest;
 use addon_host::store::{
-    Fence, GuestLimits, LeaseAnswer, NewAddonVersion, NewInstallation, NewRun, Store, Trigger,
+    Author, Fence, GuestLimits, LeaseAnswer, NewAddonVersion, NewInstallation, NewRun, Store,
+    Trigger,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
@@ -11,6 +12,11 @@ use tempfile::TempDir;
 /// Any instant will do; milliseconds are what the store keeps.
 pub fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_780_000_000, 0).unwrap() + TimeDelta::seconds(seconds)
+}
+
+/// Somebody who changes something, then.
+pub fn by(at: DateTime<Utc>) -> Author {
+    Author::new("test", at)
 }
 
 /// A small manifest with one of everything.
@@ -230,7 +236,7 @@ pub async fn install(store: &Store, name: &str) {
         created_on: at(0).date_naive(),
         state: 3,
     };
-    store.create_installation(new, at(0)).await.unwrap();
+    store.create_installation(new, &by(at(0))).await.unwrap();
 }
 
 pub async fn start_run(store: &Store, installation: &str) -> i64 {

@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::StatusCode;
 
-use crate::fixtures::{Database, at, install, on_both_databases, start_run};
+use crate::fixtures::{Database, at, by, install, on_both_databases, start_run};
 use crate::guest::{guest, package};
 use crate::web::site::{MANIFEST, Site};
 
@@ -220,7 +220,7 @@ async fn of_several_hosts_one_hands_each_message_over(database: Database) {
         .await
         .unwrap();
     let store = hosts[0].store();
-    installations::create(store, "isp", "guest", at(0))
+    installations::create(store, "isp", "guest", &by(at(0)))
         .await
         .unwrap();
     let secret = [("password".to_owned(), SECRET.to_owned())];

@@ -9,6 +9,7 @@ use addon_host::installations;
 use addon_host::runs::Limits;
 use addon_host::store::{ALL_INSTALLATIONS, Outcome, RunState, Store, Trigger};
 
+use crate::fixtures::by;
 use crate::guest::{built, guest, manifest, package, scripted};
 use crate::service::{Reply, Service, answer};
 
@@ -376,13 +377,14 @@ async fn whatever_a_component_does_ends_its_own_run_and_nothing_else() {
     ];
     let limits = limits.map(|(name, value)| (name.to_owned(), value));
     host.store()
-        .set_changed_limits("hostile", &limits.into())
+        .set_changed_limits("hostile", &limits.into(), &by(clock.now()))
         .await
         .unwrap();
     host.store()
         .set_changed_limits(
             ALL_INSTALLATIONS,
             &[("calls".to_owned(), 1_000_000_000)].into(),
+            &by(clock.now()),
         )
         .await
         .unwrap();
@@ -395,7 +397,7 @@ async fn whatever_a_component_does_ends_its_own_run_and_nothing_else() {
         host.install_package(&package(&manifest, &component), Terms::DEVELOPMENT, "ann")
             .await
             .unwrap();
-        installations::create(host.store(), name, addon, clock.now())
+        installations::create(host.store(), name, addon, &by(clock.now()))
             .await
             .unwrap();
         let values = [
@@ -508,12 +510,12 @@ async fn a_page_that_is_never_answered_keeps_nobody_waiting() {
     host.install_package(&packed, Terms::DEVELOPMENT, "ann")
         .await
         .unwrap();
-    installations::create(host.store(), "hostile", "guest", clock.now())
+    installations::create(host.store(), "hostile", "guest", &by(clock.now()))
         .await
         .unwrap();
     let limits = [("answer-seconds".to_owned(), 1)];
     host.store()
-        .set_changed_limits("hostile", &limits.into())
+        .set_changed_limits("hostile", &limits.into(), &by(clock.now()))
         .await
         .unwrap();
     let asked = host.view("hostile", "outbox", Query::default()).await;

@@ -13,7 +13,7 @@ use addon_host::store::{ActivityFilter, RunState, Store, Trigger};
 use addon_host::vault::Vault;
 use tempfile::TempDir;
 
-use crate::fixtures::at;
+use crate::fixtures::{at, by};
 use crate::guest::{self, guest, package};
 use crate::service::{Service, answer};
 use crate::web::site::{MANIFEST, Stopped};
@@ -32,7 +32,7 @@ async fn host(manifest: &str, names: &[&str]) -> (Host, TempDir) {
         .await
         .unwrap();
     for name in names {
-        installations::create(host.store(), name, "guest", at(0))
+        installations::create(host.store(), name, "guest", &by(at(0)))
             .await
             .unwrap();
     }

@@ -19,7 +19,7 @@ use rand::RngExt;
 use sqlx::Row;
 use tempfile::TempDir;
 
-use crate::fixtures::{Database, at, on_both_databases};
+use crate::fixtures::{Database, at, by, on_both_databases};
 use crate::guest::{guest, manifest, package};
 use crate::service::{Service, answer};
 
@@ -67,7 +67,7 @@ async fn set_up(host: &Host, address: &str) {
         .await
         .unwrap();
     for name in ["isp", "other"] {
-        installations::create(host.store(), name, "guest", at(0))
+        installations::create(host.store(), name, "guest", &by(at(0)))
             .await
             .unwrap();
         enter(host, name, address, "correct horse").await;

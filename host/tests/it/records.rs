@@ -1,15 +1,16 @@
 //! What the store keeps of runs, add-ons, installations and accounts, from their beginning to their end.
 
 use addon_host::store::{
-    ConnectionOverride, Failure, LEASE_SECONDS, LogLine, NewAddonVersion, Outcome, Progress,
-    ReportRow, RunState, StoreError,
+    AlertChannel, Author, ConnectionOverride, Failure, LEASE_SECONDS, LogLine, LoginSource,
+    NewAddonVersion, Outcome, Progress, ReportRow, Role, RunState, StoreError, TrustedKey,
 };
 
-use crate::fixtures::{Database, MANIFEST, at, install, on_both_databases, start_run};
+use crate::fixtures::{Database, MANIFEST, at, by, install, on_both_databases, start_run};
 
 on_both_databases!(
     a_run_is_followed_from_start_to_outcome,
     addons_installations_and_what_belongs_to_them_come_and_go_together,
+    what_is_changed_of_the_host_is_kept_with_who_changed_it,
 );
 
 async fn a_run_is_followed_from_start_to_outcome(database: Database) {
@@ -201,7 +202,7 @@ async fn addons_installations_and_what_belongs_to_them_come_and_go_together(data
         ConnectionOverride::default()
     );
     store
-        .set_connection_override("isp", "books", &terms)
+        .set_connection_override("isp", "books", &terms, &by(at(2)))
         .await
         .unwrap();
     assert_eq!(
@@ -210,19 +211,22 @@ async fn addons_installations_and_what_belongs_to_them_come_and_go_together(data
     );
     start_run(&store, "isp").await;
     assert!(matches!(
-        store.remove_addon("example").await,
+        store.remove_addon("example", &by(at(4))).await,
         Err(StoreError::InUse { .. })
     ));
-    store.remove_installation("isp", at(3)).await.unwrap();
+    store.remove_installation("isp", &by(at(3))).await.unwrap();
     assert!(store.runs("isp", None, 10).await.unwrap().is_empty());
-    store.remove_addon("example").await.unwrap();
+    store.remove_addon("example", &by(at(4))).await.unwrap();
     assert!(store.package("abc").await.unwrap().is_none());
     assert!(matches!(
-        store.remove_addon("example").await,
+        store.remove_addon("example", &by(at(4))).await,
         Err(StoreError::Missing { .. })
     ));
 
-    store.save_account("ann", "hash 1", at(0)).await.unwrap();
+    store
+        .save_account("ann", "hash 1", &by(at(0)))
+        .await
+        .unwrap();
     store
         .insert_session("token", "ann", "", at(0), at(100))
         .await
@@ -241,7 +245,10 @@ async fn addons_installations_and_what_belongs_to_them_come_and_go_together(data
         store.session("token", at(100)).await.unwrap().is_none(),
         "expired"
     );
-    store.save_account("ann", "hash 2", at(60)).await.unwrap();
+    store
+        .save_account("ann", "hash 2", &by(at(60)))
+        .await
+        .unwrap();
     assert!(
         store.session("token", at(61)).await.unwrap().is_none(),
         "a new password ends all sessions"
@@ -251,4 +258,145 @@ async fn addons_installations_and_what_belongs_to_them_come_and_go_together(data
         "hash 2"
     );
     assert_eq!(store.account_count().await.unwrap(), 1);
+}
+
+async fn what_is_changed_of_the_host_is_kept_with_who_changed_it(database: Database) {
+    let store = database.store().await;
+    install(&store, "isp").await;
+    let before = store.host_changes(None, 100).await.unwrap().len();
+    let ann = |seconds| Author::new("ann", at(seconds));
+
+    let account = async |hash: &str, role: Option<Role>, seconds: i64| {
+        let ann = ann(seconds);
+        let saved = store.save_account_as("bob", hash, role, &ann);
+        saved.await.unwrap();
+    };
+    store.save_account("ann", "hash", &ann(0)).await.unwrap();
+    account("hash 1", Some(Role::View), 1).await;
+    account("hash 2", None, 2).await;
+    store.set_role("bob", Role::Operate, &ann(3)).await.unwrap();
+    store.set_role("bob", Role::Operate, &ann(4)).await.unwrap();
+    store.remove_account("bob", &ann(5)).await.unwrap();
+
+    let terms = ConnectionOverride {
+        per_minute: Some(20),
+        allow_hosts: vec!["127.0.0.1".into(), "books.example".into()],
+        ..Default::default()
+    };
+    let limits = |amount: u64| [("calls".to_owned(), amount)].into();
+    store
+        .set_connection_override("isp", "books", &terms, &ann(6))
+        .await
+        .unwrap();
+    store
+        .set_changed_limits("isp", &limits(7), &ann(7))
+        .await
+        .unwrap();
+    store
+        .set_changed_limits("isp", &limits(8), &ann(8))
+        .await
+        .unwrap();
+
+    let channel = AlertChannel {
+        name: "mail".to_owned(),
+        installation: Some("isp".to_owned()),
+        terms: r#"{"to":["ann@isp.example"],"port":587}"#.to_owned(),
+        sealed: None,
+    };
+    store.save_alert_channel(&channel, &ann(9)).await.unwrap();
+    assert!(store.remove_alert_channel("mail", &ann(10)).await.unwrap());
+    assert!(!store.remove_alert_channel("mail", &ann(11)).await.unwrap());
+    let source = LoginSource {
+        installation: "isp".to_owned(),
+        connection: "books".to_owned(),
+        roles: vec![
+            ("manager".to_owned(), Role::Operate),
+            ("*".to_owned(), Role::View),
+        ],
+    };
+    store.save_login_source(&source, &ann(12)).await.unwrap();
+    assert!(store.remove_login_source("isp", &ann(13)).await.unwrap());
+    let key = TrustedKey {
+        id: "0123456789ABCDEF".to_owned(),
+        public_key: "line".to_owned(),
+        name: "Makers".to_owned(),
+        added_at: at(14),
+        added_by: "ann".to_owned(),
+    };
+    store.trust(&key).await.unwrap();
+    store.distrust(&key.id, &ann(15)).await.unwrap();
+    store.remove_installation("isp", &ann(16)).await.unwrap();
+    store.remove_addon("example", &ann(17)).await.unwrap();
+    // What is refused leaves nothing.
+    assert!(store.remove_account("nobody", &ann(18)).await.is_err());
+    assert!(
+        store.set_role("ann", Role::View, &ann(19)).await.is_err(),
+        "the last who administers"
+    );
+
+    let mut kept = store.host_changes(None, 100).await.unwrap();
+    kept.reverse();
+    let told = kept.iter().skip(before).map(|change| {
+        assert_eq!(change.by, "ann");
+        let text = |text: &Option<String>| text.clone().unwrap_or("-".to_owned());
+        format!(
+            "{} {} {}: {} > {}",
+            (change.at - at(0)).num_seconds(),
+            change.what,
+            change.name,
+            text(&change.before),
+            text(&change.after)
+        )
+    });
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [
+            "0 account ann: - > administer",
+            "1 account bob: - > view",
+            "2 account bob: view > view, with another password",
+            "3 account bob: view > operate",
+            "5 account bob: operate > -",
+            "6 connection isp, books: - > allow_hosts 127.0.0.1 books.example, per_minute 20",
+            "7 limits isp: - > calls 7",
+            "8 limits isp: calls 7 > calls 8",
+            "9 alert channel mail: - > about isp: port 587, to ann@isp.example",
+            "10 alert channel mail: about isp: port 587, to ann@isp.example > -",
+            "12 people of a service isp: - > books: manager may operate, * may view",
+            "13 people of a service isp: books: manager may operate, * may view > -",
+            "14 trusted key 0123456789ABCDEF: - > Makers",
+            "15 trusted key 0123456789ABCDEF: Makers > -",
+            "16 installation isp: example > -",
+            "17 add-on example: 1.2.3 > -",
+        ]
+    );
+    let numbers: Vec<i64> = kept.iter().map(|change| change.number).collect();
+    let last = i64::try_from(kept.len()).unwrap();
+    assert_eq!(numbers, (1..=last).collect::<Vec<_>>());
+    let older = store.host_changes(Some(last), 2).await.unwrap();
+    assert_eq!(
+        older.iter().map(|change| change.number).collect::<Vec<_>>(),
+        [last - 1, last - 2]
+    );
+
+    // Writers of different subjects, and two hosts, all count in one row.
+    let other = database.store().await;
+    let busy = (0..10).map(|place| {
+        let (one, two) = (store.clone(), other.clone());
+        let limits: std::collections::BTreeMap<_, _> = limits(place);
+        async move {
+            let author = Author::new("busy", at(100));
+            let name = format!("somebody-{place}");
+            let scope = format!("scope-{place}");
+            let (made, set) = tokio::join!(
+                one.save_account(&name, "hash", &author),
+                two.set_changed_limits(&scope, &limits, &author)
+            );
+            made.unwrap();
+            set.unwrap();
+        }
+    });
+    futures_util::future::join_all(busy).await;
+    let all = store.host_changes(None, 100).await.unwrap();
+    assert_eq!(all[0].number, last + 20);
+    assert_eq!(all.len(), kept.len() + 20);
 }

@@ -14,6 +14,7 @@ use addon_host::store::{ConnectionOverride, LeaseAnswer, Outcome, RunState, Stor
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
 
+use crate::fixtures::by;
 use crate::guest::{guest, manifest, package};
 use crate::service::{Reply, Service, answer};
 
@@ -69,7 +70,7 @@ impl Rig {
         )
         .await
         .unwrap();
-        installations::create(host.store(), "isp", "guest", clock.now())
+        installations::create(host.store(), "isp", "guest", &by(clock.now()))
             .await
             .unwrap();
         Self {
@@ -167,7 +168,7 @@ async fn every_way_to_end_is_an_outcome_that_harms_nobody_else() {
     let endless = rig.start("endless").await;
     let id = endless.id();
     // While it spins on one installation, another one works.
-    installations::create(rig.host.store(), "neighbour", "guest", rig.clock.now())
+    installations::create(rig.host.store(), "neighbour", "guest", &by(rig.clock.now()))
         .await
         .unwrap();
     let neighbour = rig
@@ -271,7 +272,7 @@ async fn the_check_tells_of_clocks_that_differ_and_of_limits_that_are_nearly_use
     };
     let store = rig.host.store();
     store
-        .set_connection_override("isp", "books", &tight)
+        .set_connection_override("isp", "books", &tight, &by(rig.clock.now()))
         .await
         .unwrap();
     assert_eq!(told().await, [], "three of five");

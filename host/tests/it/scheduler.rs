@@ -11,7 +11,7 @@ use addon_host::scheduler::look;
 use addon_host::store::{Run, RunState, Store, Trigger};
 use chrono::TimeDelta;
 
-use crate::fixtures::at;
+use crate::fixtures::{at, by};
 use crate::guest::{guest, package, table_guest};
 use crate::web::site::{MANIFEST, Stopped};
 use crate::web::tables;
@@ -50,7 +50,7 @@ async fn of_two_schedulers_one_starts_what_is_due_and_the_other_sees_that_it_did
         .await
         .unwrap();
     let store = one.store();
-    installations::create(store, "isp", "guest", at(0))
+    installations::create(store, "isp", "guest", &by(at(0)))
         .await
         .unwrap();
     assert_eq!(look(&one, at(0)).await, None, "switched off");
@@ -145,7 +145,7 @@ async fn a_paused_run_goes_on_with_the_options_that_it_was_started_with() {
     .await
     .unwrap();
     let store = host.store();
-    installations::create(store, "isp", "guest", at(0))
+    installations::create(store, "isp", "guest", &by(at(0)))
         .await
         .unwrap();
     let long = "id;name\n".repeat(10_000);

@@ -7,7 +7,7 @@ use addon_host::store::{
     SCHEMA_VERSION, ScheduleState, Store, StoreError,
 };
 
-use crate::fixtures::{Database, at, install, leased, on_both_databases, start_run};
+use crate::fixtures::{Database, at, by, install, leased, on_both_databases, start_run};
 
 on_both_databases!(
     an_empty_database_gets_its_schema_and_a_newer_one_is_left_alone,
@@ -141,7 +141,7 @@ async fn a_run_that_lost_its_lease_writes_nothing_more(database: Database) {
         Some(second)
     );
     assert!(matches!(
-        one.remove_installation("isp", at(late)).await,
+        one.remove_installation("isp", &by(at(late))).await,
         Err(StoreError::InUse { .. })
     ));
 

@@ -12,8 +12,7 @@ use addon_host::runs::Limits;
 use addon_host::store::{RunState, Trigger, TrustedKey};
 use tempfile::TempDir;
 
-use crate::fixtures::Database;
-use crate::fixtures::on_both_databases;
+use crate::fixtures::{Database, at, by, on_both_databases};
 use crate::guest::{changed_guest, guest, manifest, package};
 
 /// A manifest with a serial number.
@@ -287,7 +286,7 @@ async fn unsigned_foreign_and_older_packages_stay_outside_until_a_person_says_ot
         .await
         .unwrap();
     assert_eq!(installed.signed_by, makers.key.id());
-    installations::create(host.store(), "isp", "guest", SystemClock.now())
+    installations::create(host.store(), "isp", "guest", &by(SystemClock.now()))
         .await
         .unwrap();
 
@@ -331,7 +330,10 @@ async fn unsigned_foreign_and_older_packages_stay_outside_until_a_person_says_ot
         .iter()
         .find(|version| version.version == "1.0.0")
         .unwrap();
-    host.store().pin("isp", Some(pinned)).await.unwrap();
+    host.store()
+        .pin("isp", Some(pinned), &by(at(0)))
+        .await
+        .unwrap();
     for serial in 5..12 {
         let package = signed(&archive(&format!("1.{serial}.0"), serial), &others);
         host.install_package(&package, strict, "ann").await.unwrap();
@@ -364,7 +366,7 @@ async fn a_version_that_breaks_down_or_cannot_migrate_is_gone_back_from_with_not
         host.install_package(&package, terms, "ann").await.unwrap()
     };
     install("1.0.0", 1, 1, guest()).await;
-    installations::create(host.store(), "isp", "guest", SystemClock.now())
+    installations::create(host.store(), "isp", "guest", &by(SystemClock.now()))
         .await
         .unwrap();
     for _ in 0..4 {
@@ -447,7 +449,7 @@ async fn update_dying_everywhere(database: Database) {
     {
         let host = open(&folder, &database).await;
         host.install_package(&old, terms, "ann").await.unwrap();
-        installations::create(host.store(), "isp", "guest", SystemClock.now())
+        installations::create(host.store(), "isp", "guest", &by(SystemClock.now()))
             .await
             .unwrap();
         assert_eq!(run(&host, "commit").await.0, RunState::Finished);
@@ -544,7 +546,7 @@ async fn a_compiled_component_that_somebody_changed_is_not_loaded() {
     host.install_package(&archive, Terms::DEVELOPMENT, "ann")
         .await
         .unwrap();
-    installations::create(host.store(), "isp", "guest", SystemClock.now())
+    installations::create(host.store(), "isp", "guest", &by(SystemClock.now()))
         .await
         .unwrap();
     drop(host);

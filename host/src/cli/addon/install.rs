@@ -160,7 +160,8 @@ pub async fn roll_back(context: &Context, id: &str, to: Option<&str>) -> Result<
 }
 
 pub async fn unpin(context: &Context, installation: &str) -> Result<()> {
-    context.store().await?.pin(installation, None).await?;
+    let store = context.store().await?;
+    store.pin(installation, None, &context.author()).await?;
     context
         .output
         .show(json!({ "unpinned": installation }), || {

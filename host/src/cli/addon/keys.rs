@@ -103,7 +103,8 @@ pub async fn trust(context: &Context, key: &str, name: &str) -> Result<()> {
 }
 
 pub async fn distrust(context: &Context, id: &str) -> Result<()> {
-    context.store().await?.distrust(id).await?;
+    let store = context.store().await?;
+    store.distrust(id, &context.author()).await?;
     context.output.show(json!({ "distrusted": id }), || {
         format!("The key {id} is no longer trusted; what was installed with it goes on running.")
     })?;

@@ -109,7 +109,8 @@ impl Addon {
             Self::Unpin { installation } => install::unpin(context, &installation).await?,
             Self::List => show::list(context).await?,
             Self::Remove { id } => {
-                context.store().await?.remove_addon(&id).await?;
+                let store = context.store().await?;
+                store.remove_addon(&id, &context.author()).await?;
                 context
                     .output
                     .show(json!({ "removed": id }), || format!("{id} is removed."))?;

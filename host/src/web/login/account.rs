@@ -1,11 +1,10 @@
 //! Accounts with passwords that this host makes up: told once to whoever asked for them, and to nobody afterwards.
 
-use chrono::{DateTime, Utc};
 use thiserror::Error;
 use tokio::task::{JoinError, spawn_blocking};
 
 use super::password::{self, PasswordError};
-use crate::store::{Role, Store, StoreError};
+use crate::store::{Author, Role, Store, StoreError};
 use crate::vault::Secret;
 
 /// In characters.
@@ -40,12 +39,12 @@ pub async fn with_new_password(
     store: &Store,
     name: &str,
     role: Option<Role>,
-    now: DateTime<Utc>,
+    author: &Author,
 ) -> Result<Secret, AccountError> {
     check_name(name)?;
     let password = password::generate()?;
     let hashing = password.clone();
     let hash = spawn_blocking(move || password::hash(&hashing)).await??;
-    store.save_account_as(name, &hash, role, now).await?;
+    store.save_account_as(name, &hash, role, author).await?;
     Ok(password)
 }

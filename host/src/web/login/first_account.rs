@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::account::{AccountError, with_new_password};
-use crate::store::Store;
+use crate::store::{Author, Store};
 use crate::vault::Secret;
 
 const NAME: &str = "admin";
@@ -16,6 +16,6 @@ pub async fn first_account(
     if store.account_count().await? > 0 {
         return Ok(None);
     }
-    let password = with_new_password(store, NAME, None, now).await?;
+    let password = with_new_password(store, NAME, None, &Author::new("the host", now)).await?;
     Ok(Some((NAME, password)))
 }

@@ -10,7 +10,8 @@ use rand::rngs::SysRng;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::store::{Role, Store, StoreError};
+use crate::store::{Author, Role, Store, StoreError};
+use crate::web::App;
 
 const COOKIE: &str = "addon_host_session";
 
@@ -38,6 +39,13 @@ pub struct Visitor {
     pub role: Role,
     /// Of the session.
     pub session: String,
+}
+
+impl Visitor {
+    /// As the one who changes something now.
+    pub fn author(&self, app: &App) -> Author {
+        Author::new(&*self.account, app.clock.now())
+    }
 }
 
 /// Opens a session; answers the token for the cookie.

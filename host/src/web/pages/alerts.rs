@@ -120,7 +120,7 @@ pub async fn save(
         Some(Err(problem)) => return refused(&app, &visitor, kind, typed, vec![problem]).await,
         None => return Err(Failure::not_found("kind of channel")),
     };
-    match app.host.save_channel(new).await {
+    match app.host.save_channel(new, &visitor.account).await {
         Ok(None) => Ok(Redirect::to(&app.href("/alerts?told=saved")).into_response()),
         Ok(made) => {
             let notice = Notice {
@@ -135,8 +135,16 @@ pub async fn save(
 }
 
 /// `POST /alerts/channels/{name}/remove`
-pub async fn remove(State(app): State<App>, Path(name): Path<String>) -> Result<Redirect, Failure> {
-    if !app.host.store().remove_alert_channel(&name).await? {
+pub async fn remove(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+) -> Result<Redirect, Failure> {
+    let store = app.host.store();
+    if !store
+        .remove_alert_channel(&name, &visitor.author(&app))
+        .await?
+    {
         return Err(Failure::not_found("channel"));
     }
     Ok(Redirect::to(&app.href("/alerts?told=removed")))

@@ -79,7 +79,8 @@ pub async fn make(
     Form(wanted): Form<Wanted>,
 ) -> Result<Response, Failure> {
     let name = wanted.name.trim();
-    match installations::create(app.host.store(), name, &wanted.addon, app.clock.now()).await {
+    match installations::create(app.host.store(), name, &wanted.addon, &visitor.author(&app)).await
+    {
         Ok(made) => {
             let address = format!("/installations/{}/setup", made.name);
             Ok(Redirect::to(&app.href(&address)).into_response())

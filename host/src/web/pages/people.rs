@@ -92,7 +92,7 @@ pub async fn make(
         )
         .await;
     }
-    let notice = with_password(&app, name, Some(role)).await?;
+    let notice = with_password(&app, &visitor, name, Some(role)).await?;
     draw(&app, &visitor, notice).await
 }
 
@@ -105,7 +105,7 @@ pub async fn renew(
     if app.host.store().account(&name).await?.is_none() {
         return Err(Failure::not_found("account"));
     }
-    let notice = with_password(&app, name, None).await?;
+    let notice = with_password(&app, &visitor, name, None).await?;
     draw(&app, &visitor, notice).await
 }
 
@@ -117,7 +117,11 @@ pub async fn change_role(
     Form(new): Form<NewRole>,
 ) -> Result<Response, Failure> {
     let role = parsed(&new.role)?;
-    let changed = app.host.store().set_role(&name, role).await;
+    let changed = app
+        .host
+        .store()
+        .set_role(&name, role, &visitor.author(&app))
+        .await;
     answer(&app, &visitor, changed).await
 }
 
@@ -127,12 +131,21 @@ pub async fn remove(
     Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
 ) -> Result<Response, Failure> {
-    let removed = app.host.store().remove_account(&name).await;
+    let removed = app
+        .host
+        .store()
+        .remove_account(&name, &visitor.author(&app))
+        .await;
     answer(&app, &visitor, removed).await
 }
 
-async fn with_password(app: &App, name: String, role: Option<Role>) -> Result<Notice, Failure> {
-    let made = with_new_password(app.host.store(), &name, role, app.clock.now()).await;
+async fn with_password(
+    app: &App,
+    visitor: &Visitor,
+    name: String,
+    role: Option<Role>,
+) -> Result<Notice, Failure> {
+    let made = with_new_password(app.host.store(), &name, role, &visitor.author(app)).await;
     Ok(match made {
         Ok(password) => Notice::Made(name, password.expose().to_owned()),
         Err(AccountError::Store(error)) => {

@@ -22,7 +22,7 @@ use chrono::TimeDelta;
 use hmac::{Hmac, KeyInit, Mac};
 use tempfile::TempDir;
 
-use crate::fixtures::{Database, at, on_both_databases};
+use crate::fixtures::{Database, at, by, on_both_databases};
 use crate::guest::{guest, package};
 use crate::web::site::{MANIFEST, Stopped};
 pub use post_office::{Delivered, LOGIN, PASSWORD, PostOffice, Protection};
@@ -59,7 +59,7 @@ impl Scene {
             .await
             .unwrap();
         for name in ["isp", "other"] {
-            installations::create(hosts[0].store(), name, "guest", at(0))
+            installations::create(hosts[0].store(), name, "guest", &by(at(0)))
                 .await
                 .unwrap();
         }
@@ -86,7 +86,7 @@ impl Scene {
             installation: installation.map(str::to_owned),
             means,
         };
-        self.hosts[0].save_channel(new).await
+        self.hosts[0].save_channel(new, "ann").await
     }
 
     /// Both hosts look and deliver, at the same time, `minutes` later.

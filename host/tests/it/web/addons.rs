@@ -7,7 +7,7 @@ use addon_host::web::login::password;
 use reqwest::{Method, StatusCode};
 
 use super::site::{Browser, MANIFEST, PASSWORD, Page, Site};
-use crate::fixtures::at;
+use crate::fixtures::{at, by};
 use crate::guest::{guest, package};
 
 const REACHING_OUT: &str = r#"
@@ -120,7 +120,7 @@ async fn a_package_is_looked_at_agreed_to_and_left_again() {
     // Another administrator did not see it.
     let secret = password::hash(&Secret::new(PASSWORD)).unwrap();
     site.store
-        .save_account_as("bob", &secret, Some(Role::Administer), at(0))
+        .save_account_as("bob", &secret, Some(Role::Administer), &by(at(0)))
         .await
         .unwrap();
     let mut bob = site.visitor();
@@ -133,7 +133,7 @@ async fn a_package_is_looked_at_agreed_to_and_left_again() {
     );
     // Whoever only operates may not look, let alone install.
     site.store
-        .save_account_as("carl", &secret, Some(Role::Operate), at(0))
+        .save_account_as("carl", &secret, Some(Role::Operate), &by(at(0)))
         .await
         .unwrap();
     let mut carl = site.visitor();

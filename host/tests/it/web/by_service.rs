@@ -9,6 +9,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::site::{PASSWORD, Page, Site};
+use crate::fixtures::{at, by};
 use crate::guest::guest;
 use crate::service::{Reply, Seen, Service, answer};
 
@@ -155,7 +156,10 @@ async fn people_of_a_service_come_in_where_they_are_admitted_and_may_what_their_
             .has("Administrators of a service")
     );
 
-    site.store.save_login_source(&tell("splynx")).await.unwrap();
+    site.store
+        .save_login_source(&tell("splynx"), &by(at(0)))
+        .await
+        .unwrap();
     browser
         .get("/login")
         .await
@@ -234,7 +238,10 @@ async fn people_of_a_service_come_in_where_they_are_admitted_and_may_what_their_
     page.shows(&["the host&#39;s log says why"]);
     assert!(!page.has("API key"));
     may_list.store(true, Ordering::Relaxed);
-    site.store.save_login_source(&tell("books")).await.unwrap();
+    site.store
+        .save_login_source(&tell("books"), &by(at(0)))
+        .await
+        .unwrap();
     assert_eq!(
         browser.get("/sessions").await.status,
         StatusCode::SEE_OTHER,
@@ -254,16 +261,27 @@ async fn people_of_a_service_come_in_where_they_are_admitted_and_may_what_their_
     );
 
     // Whoever has a password here is nobody else's; and nobody is left without the service's word.
-    site.store.save_login_source(&tell("splynx")).await.unwrap();
+    site.store
+        .save_login_source(&tell("splynx"), &by(at(0)))
+        .await
+        .unwrap();
     assert_eq!(
         bob.log_in("ann@isp", "sesame-sesame").await.status,
         StatusCode::SEE_OTHER
     );
     assert!(
-        site.store.set_role("ann", Role::View).await.is_err(),
+        site.store
+            .set_role("ann", Role::View, &by(at(0)))
+            .await
+            .is_err(),
         "ann@isp does not count"
     );
-    assert!(site.store.remove_login_source("isp").await.unwrap());
+    assert!(
+        site.store
+            .remove_login_source("isp", &by(at(0)))
+            .await
+            .unwrap()
+    );
     assert_eq!(bob.get("/sessions").await.status, StatusCode::SEE_OTHER);
     assert!(site.store.account("ann@isp").await.unwrap().is_none());
     let local = site

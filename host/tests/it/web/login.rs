@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use reqwest::{Method, StatusCode};
 
 use super::site::{Browser, PASSWORD, Site};
-use crate::fixtures::at;
+use crate::fixtures::{at, by};
 
 #[tokio::test]
 async fn nobody_gets_in_without_the_password_and_guessing_becomes_slow() {
@@ -156,7 +156,7 @@ async fn nobody_gets_in_without_the_password_and_guessing_becomes_slow() {
     let mut changed = site.ann().await;
     let hash = password::hash(&Secret::new("another password")).unwrap();
     site.store
-        .save_account("ann", &hash, site.clock.now())
+        .save_account("ann", &hash, &by(site.clock.now()))
         .await
         .unwrap();
     assert_eq!(

@@ -8,10 +8,10 @@ use addon_host::web::login::password;
 use reqwest::{Method, StatusCode};
 
 use super::site::{Browser, PASSWORD, Page, Site};
-use crate::fixtures::{Database, at, on_both_databases};
+use crate::fixtures::{Database, at, by, on_both_databases};
 
 /// All that there is behind the log-in: what it needs, how it is asked for, and an address that it answers to.
-const ROUTES: [(Role, &str, &str, &str); 40] = [
+const ROUTES: [(Role, &str, &str, &str); 41] = [
     (Role::View, "GET", "/installations", "/installations"),
     (
         Role::View,
@@ -167,6 +167,7 @@ const ROUTES: [(Role, &str, &str, &str); 40] = [
         "/people/{name}/remove",
         "/people/nobody/remove",
     ),
+    (Role::Administer, "GET", "/changes", "/changes"),
     (Role::Administer, "GET", "/alerts", "/alerts"),
     (Role::Administer, "POST", "/alerts/{kind}", "/alerts/pigeon"),
     (
@@ -232,7 +233,7 @@ async fn make_accounts(site: &Site) {
     for role in ROLES {
         let name = role.to_string();
         site.store
-            .save_account_as(&name, &hash, Some(role), at(0))
+            .save_account_as(&name, &hash, Some(role), &by(at(0)))
             .await
             .unwrap();
     }
@@ -322,7 +323,10 @@ async fn every_address_is_open_to_the_roles_that_it_is_for_and_to_nobody_else() 
     // A role counts from the next click on.
     let mut browser = site.visitor();
     browser.log_in("operate", PASSWORD).await;
-    site.store.set_role("operate", Role::View).await.unwrap();
+    site.store
+        .set_role("operate", Role::View, &by(at(3)))
+        .await
+        .unwrap();
     let page = browser.post("/installations/isp/check", &[]).await;
     assert_eq!(page.status, StatusCode::FORBIDDEN);
     site.stop().await;
@@ -413,19 +417,19 @@ on_both_databases!(somebody_who_administers_is_always_left);
 async fn somebody_who_administers_is_always_left(database: Database) {
     let store = database.store().await;
     let refused = store
-        .save_account_as("ann", "hash", Some(Role::View), at(0))
+        .save_account_as("ann", "hash", Some(Role::View), &by(at(0)))
         .await;
     assert!(
         refused.is_err(),
         "the first one must be able to let others in"
     );
-    store.save_account("ann", "hash", at(0)).await.unwrap();
+    store.save_account("ann", "hash", &by(at(0))).await.unwrap();
     store
-        .save_account_as("bob", "hash", Some(Role::Operate), at(1))
+        .save_account_as("bob", "hash", Some(Role::Operate), &by(at(1)))
         .await
         .unwrap();
     store
-        .save_account("bob", "other hash", at(2))
+        .save_account("bob", "other hash", &by(at(2)))
         .await
         .unwrap();
     let roles = async || {
@@ -440,13 +444,16 @@ async fn somebody_who_administers_is_always_left(database: Database) {
         ("bob".to_owned(), Role::Operate),
     ];
     assert_eq!(roles().await, expected, "a new password changes no role");
-    let error = store.set_role("ann", Role::View).await.unwrap_err();
+    let error = store
+        .set_role("ann", Role::View, &by(at(3)))
+        .await
+        .unwrap_err();
     assert!(
         error.to_string().contains("nobody else administers"),
         "{error}"
     );
-    assert!(store.remove_account("ann").await.is_err());
-    assert!(store.remove_account("nobody").await.is_err());
+    assert!(store.remove_account("ann", &by(at(5))).await.is_err());
+    assert!(store.remove_account("nobody", &by(at(5))).await.is_err());
     assert_eq!(roles().await, expected);
     for (token, account) in [("aaaaaaaaaaaaaaa", "ann"), ("bbbbbbbbbbbbbbb", "bob")] {
         store
@@ -454,8 +461,11 @@ async fn somebody_who_administers_is_always_left(database: Database) {
             .await
             .unwrap();
     }
-    store.set_role("bob", Role::Administer).await.unwrap();
-    store.remove_account("ann").await.unwrap();
+    store
+        .set_role("bob", Role::Administer, &by(at(4)))
+        .await
+        .unwrap();
+    store.remove_account("ann", &by(at(5))).await.unwrap();
     let sessions = store.sessions(at(4)).await.unwrap();
     assert_eq!(
         (sessions.len(), sessions[0].id.as_str()),

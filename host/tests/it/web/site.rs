@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::fixtures::at;
+use crate::fixtures::{at, by};
 use crate::guest::{guest, package};
 
 /// The guest of `guest.wat`, with one setting of each kind. It has no choices to offer, and its page cannot be read.
@@ -206,11 +206,11 @@ impl Site {
             .await
             .unwrap();
         let store = host.store().clone();
-        installations::create(&store, "isp", "guest", at(0))
+        installations::create(&store, "isp", "guest", &by(at(0)))
             .await
             .unwrap();
         let hash = password::hash(&Secret::new(PASSWORD)).unwrap();
-        store.save_account("ann", &hash, at(0)).await.unwrap();
+        store.save_account("ann", &hash, &by(at(0))).await.unwrap();
         let server = Server::bind(host, clock.clone(), "127.0.0.1:0", base.parse().unwrap())
             .await
             .unwrap();

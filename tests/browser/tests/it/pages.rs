@@ -43,6 +43,7 @@ async fn every_page_is_quiet_narrow_enough_and_usable_by_everybody() {
                 "sessions",
                 "people",
                 "alerts",
+                "changes",
                 "addons",
                 "nothing",
             ]
