@@ -3,6 +3,7 @@
 //! All changes go through `put` and `remove`, so an index can't disagree with its rows and a roll-back sees
 //! everything. Rows are kept by id: a page of `ID gt n` is a range, not a search.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
@@ -38,6 +39,16 @@ pub struct Table<T> {
     links: BTreeSet<(i64, i64)>,
     /// What was there before each change since `begin`, oldest first.
     undo: Option<Vec<(i64, Option<T>)>>,
+    tally: RefCell<Option<Tally>>,
+}
+
+/// How many rows of a condition lie above an id: what is left of a list behind its last page. Each page says how many rows it is one of,
+/// and counting them anew would look at all of a large list for each of its pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tally {
+    pub condition: String,
+    pub above: i64,
+    pub rows: usize,
 }
 
 impl<T> Default for Table<T> {
@@ -47,6 +58,7 @@ impl<T> Default for Table<T> {
             keys: BTreeSet::new(),
             links: BTreeSet::new(),
             undo: None,
+            tally: RefCell::default(),
         }
     }
 }
@@ -85,6 +97,18 @@ impl<T: Record> Table<T> {
             .filter_map(|(_, id)| self.rows.get(id))
     }
 
+    /// What is left of a list, where the last page told and nothing has changed since.
+    pub fn left(&self, condition: &str, above: i64) -> Option<usize> {
+        let tally = self.tally.borrow();
+        let known = tally.as_ref()?;
+        (known.condition == condition && known.above == above).then_some(known.rows)
+    }
+
+    /// Notes what is left of a list. The condition is about fields of the rows alone.
+    pub fn leave(&self, tally: Tally) {
+        self.tally.replace(Some(tally));
+    }
+
     /// Whether another row than `id` has the key; nobody shares an empty one.
     pub fn key_taken(&self, key: &str, id: i64) -> bool {
         !key.trim().is_empty() && self.keyed(key).any(|row| row.id() != id)
@@ -119,6 +143,7 @@ impl<T: Record> Table<T> {
     }
 
     fn note(&mut self, id: i64, before: Option<T>) {
+        self.tally.replace(None);
         if let Some(undo) = &mut self.undo {
             undo.push((id, before));
         }

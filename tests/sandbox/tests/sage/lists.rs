@@ -125,6 +125,46 @@ fn the_filter_grammar_that_clients_use_and_nothing_beyond_it() {
     }
 }
 
+/// What is remembered from page to page is what counting anew would find, whatever happens between two pages.
+#[test]
+fn each_page_of_a_list_that_goes_on_by_id_says_how_many_are_left() {
+    let mut desk = Desk::new();
+    let customer = desk.customer("Ann");
+    let mut make = |desk: &mut Desk, day: u32| {
+        let mut invoice = document(customer, "100");
+        invoice["Date"] = json!(format!("2026-03-{day:02}T00:00:00"));
+        desk.post_numbered("TaxInvoice/Save", &invoice);
+    };
+    for n in 0..450 {
+        make(&mut desk, n % 28 + 1);
+    }
+    let dated = "Date ge datetime'2026-03-08T00:00:00'";
+    let page = |desk: &mut Desk, filter: &str| {
+        let query = [("$filter", filter), ("$orderby", "ID")];
+        let body = desk.get("TaxInvoice/Get", &query).body;
+        let rows = body["Results"].as_array().expect("rows");
+        let last = rows.last().and_then(|row| row["ID"].as_i64());
+        (body["TotalResults"].as_u64().expect("a count"), last)
+    };
+    for (condition, changes) in [("", false), (dated, false), ("", true), (dated, true)] {
+        let (mut above, mut pages) = (0, 0);
+        loop {
+            let and = if condition.is_empty() { "" } else { " and " };
+            let (total, last) = page(&mut desk, &format!("ID gt {above}{and}{condition}"));
+            // The same in other words, of which nothing is remembered.
+            let anew = format!("(ID gt {above}){and}{condition}");
+            assert_eq!(page(&mut desk, &anew), (total, last), "{condition} {pages}");
+            let Some(last) = last else { break };
+            (above, pages) = (last, pages + 1);
+            if changes && pages == 2 {
+                make(&mut desk, 1);
+                make(&mut desk, 20);
+            }
+        }
+        assert!(pages > 3, "{pages}");
+    }
+}
+
 #[test]
 fn pages_hold_a_hundred_at_most_and_say_how_many_there_are() {
     let mut desk = Desk::new();

@@ -17,7 +17,7 @@ use self::scope::Scope;
 use super::behaviour::{Behaviour, Filtering};
 use super::books::Books;
 use super::refusal::Refusal;
-use super::table::{Record, Table};
+use super::table::{Record, Table, Tally};
 use super::wire::{Column, Kind, body};
 
 /// No list answers more rows, whatever `$top` says.
@@ -69,13 +69,39 @@ pub fn page<T: Record + 'static>(
             .flatten()
             .all(|filter| filter.holds(row, books))
     });
-    let (total, rows) = order.window(rows, skip, top, books);
+    let goes_on = (skip == 0 && listed.is_none() && matches!(order, Order::ById))
+        .then(|| goes_on(options.filter?))
+        .flatten();
+    let left = goes_on.and_then(|(condition, above)| table.left(condition, above));
+    let (total, rows) = match left {
+        Some(total) => (total, rows.take(top).collect()),
+        None => order.window(rows, skip, top, books),
+    };
+    if let (Some((condition, _)), Some(last)) = (goes_on, rows.last()) {
+        table.leave(Tally {
+            condition: condition.to_owned(),
+            above: last.id(),
+            rows: total - rows.len(),
+        });
+    }
 
     let results: Vec<Value> = rows
         .into_iter()
         .map(|row| body(row, shown.iter().copied(), books))
         .collect();
     Ok(envelope(total, results))
+}
+
+/// Of a list that is read page by page, `ID gt 5 and Date ge datetime'…'`: what stays the same, and where the page begins. None: it is
+/// something else, or a condition that may be about more than fields of the rows.
+fn goes_on(filter: &str) -> Option<(&str, i64)> {
+    let rest = filter.strip_prefix("ID gt ")?;
+    let (above, condition) = rest.split_once(" and ").unwrap_or((rest, ""));
+    let is_own = condition.is_empty()
+        || condition.starts_with("Date ")
+            && !condition.contains(" and ")
+            && !condition.contains(" or ");
+    Some((condition, above.parse().ok()?)).filter(|_| is_own)
 }
 
 /// Where lists lag behind, only what is old enough is in them.
