@@ -198,7 +198,7 @@ fn connected(company: &Value) -> Finding {
     )
 }
 
-/// What the loaded lists tell of the mappings; without them, how they are loaded (F47, F56).
+/// What the lists tell of the mappings; where they were never loaded, how they are (F47, F56).
 fn mappings(run: &mut Run) -> Job<Vec<Finding>> {
     if !mapping::is_loaded(run)? {
         return Ok(vec![finding(
@@ -209,6 +209,10 @@ fn mappings(run: &mut Run) -> Job<Vec<Finding>> {
             "",
         )]);
     }
-    let lists = Mapping::loaded(run)?;
+    // Something may have gone since. Where a list cannot be had, that is another finding.
+    let lists = match Mapping::now(run) {
+        Ok(lists) => lists,
+        Err(_) => Mapping::loaded(run)?,
+    };
     Ok(combinations::mappings(run, &lists))
 }

@@ -202,7 +202,7 @@ fn history(run: &mut Run, findings: &mut Vec<Finding>) -> Job<()> {
     Ok(())
 }
 
-/// Findings that need the loaded lists: what is mapped to nothing, to something gone, or unwisely.
+/// Findings that need the lists: what is mapped to nothing, to something gone, or unwisely.
 pub fn mappings(run: &Run, mapping: &Mapping) -> Vec<Finding> {
     let settings = &run.settings;
     let mut findings = Vec::new();

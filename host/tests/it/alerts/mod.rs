@@ -71,6 +71,12 @@ impl Scene {
         }
     }
 
+    /// Why a message was not delivered.
+    async fn error_of(&self, id: i64) -> String {
+        let message = self.store().alert_message(id).await.unwrap();
+        message.error.unwrap()
+    }
+
     fn store(&self) -> &Store {
         self.hosts[0].store()
     }
@@ -507,13 +513,7 @@ async fn what_cannot_be_delivered_is_tried_again_and_a_host_that_dies_meanwhile_
         .unwrap();
     let id = scene.hosts[0].try_channel("mail").await.unwrap();
     scene.later(0).await;
-    let error = scene
-        .store()
-        .alert_message(id)
-        .await
-        .unwrap()
-        .error
-        .unwrap();
+    let error = scene.error_of(id).await;
     assert!(
         !error.contains("canary") && error.contains("535"),
         "{error}"
@@ -637,12 +637,6 @@ async fn channels_keep_their_secrets_through_a_change_of_the_master_key(database
     assert_eq!(gone, [(String::new(), "alerts chat".to_owned())]);
     let id = scene.hosts[0].try_channel("chat").await.unwrap();
     scene.later(61).await;
-    let error = scene
-        .store()
-        .alert_message(id)
-        .await
-        .unwrap()
-        .error
-        .unwrap();
+    let error = scene.error_of(id).await;
     assert!(error.contains("set it anew"), "{error}");
 }

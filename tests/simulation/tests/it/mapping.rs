@@ -82,6 +82,15 @@ fn what_is_mapped_and_gone_is_shown_told_and_refused() {
         &json!({"entity": "items", "act": "update", "id": item, "fields": {"Active": false}}),
     );
     installation.in_sage(&json!({"entity": "customer_categories", "act": "delete", "id": 72}));
+    // The check asks the services, and not what was loaded of them.
+    let stale: Vec<String> = installation
+        .check()
+        .into_iter()
+        .filter(|found| found.code == "mapping-stale")
+        .map(|found| found.field)
+        .collect();
+    assert_eq!(stale.len(), 4, "{stale:?}");
+    assert!(stale.contains(&"item.7".to_owned()), "{stale:?}");
     let outcome = installation.run("import-mapping").expect("both answer");
     assert!(
         outcome.counts.contains(&("mappings stale".to_owned(), 4)),
