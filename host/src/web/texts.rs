@@ -153,8 +153,7 @@ pub mod traffic {
     use std::fmt::Display;
 
     pub const STOPPED: &str = "stopped";
-    pub const REFUSED: &str =
-        "The credentials were refused. Nothing is sent until they are entered anew in the settings.";
+    pub const REFUSED: &str = "The credentials were refused. Nothing is sent until they are entered anew in the settings.";
     pub const OF_THE_DAY: &str = "Requests of the day";
     pub const BLOCKED: &str = "blocked";
     /// Before the time.
@@ -549,13 +548,13 @@ pub mod addons {
     }
 
     pub fn back(addon: &str) -> String {
-        format!(
-            "{addon} is in use again; what runs finishes with the version that it began with."
-        )
+        format!("{addon} is in use again; what runs finishes with the version that it began with.")
     }
 
     pub fn did_not_work(addon: &str, version: &str, why: &str) -> String {
-        format!("{addon} {version} did not work, and the host went back to the version before. {why}")
+        format!(
+            "{addon} {version} did not work, and the host went back to the version before. {why}"
+        )
     }
 }
 
@@ -614,7 +613,8 @@ pub mod alerts {
     pub const MAIL: &str = "Mail";
     pub const WEB_HOOK: &str = "Web hook";
     pub const NAME: &str = "Name";
-    pub const NAME_HELP: &str = "Of your choice, in small letters. The name of a channel that is there changes that one.";
+    pub const NAME_HELP: &str =
+        "Of your choice, in small letters. The name of a channel that is there changes that one.";
     pub const ABOUT_HELP: &str = "Nothing chosen: every installation.";
     pub const TO_HELP: &str = "One address, or several with commas between them.";
     pub const FROM: &str = "From";
@@ -673,7 +673,8 @@ pub mod people {
     pub const MAKE: &str = "Make the account";
 
     pub const ONLY_THESE: &str = "Only these people may log in.";
-    pub const WHO_ADMITS: &str = "Who of Splynx is admitted is decided on the command line: addon-host user admit.";
+    pub const WHO_ADMITS: &str =
+        "Who of Splynx is admitted is decided on the command line: addon-host user admit.";
     pub const SESSIONS: &str = "Who is logged in";
 
     pub fn of(installation: &str) -> String {

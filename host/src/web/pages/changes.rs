@@ -12,6 +12,7 @@ use crate::web::App;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, Moment, page};
 use crate::web::login::session::Visitor;
+use crate::web::texts;
 
 /// Changes of one page.
 const PAGE: u32 = 100;
@@ -56,7 +57,7 @@ pub async fn show(
     let full = changes.len() == PAGE as usize;
     let next = changes.last().filter(|_| full);
     Ok(page(&ChangesPage {
-        frame: subject.frame(&app, &visitor, Place::Settings, "Changes of settings"),
+        frame: subject.frame(&app, &visitor, Place::Settings, texts::changes::TITLE),
         first: at.before.map(|_| href.clone()),
         next: next.map(|last| format!("{href}?before={}", last.number)),
         changes: changes
