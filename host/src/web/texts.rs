@@ -349,6 +349,8 @@ pub mod changes {
 }
 
 pub mod mappings {
+    use std::fmt::Display;
+
     pub const TITLE: &str = "Mappings";
     pub const NOTHING: &str = "There is nothing to map.";
     pub const STALE: &str = "stale";
@@ -358,7 +360,7 @@ pub mod mappings {
         format!("{value} is not in the list any more: choose another.")
     }
 
-    pub fn not_saved(problem: &str) -> String {
+    pub fn not_saved(problem: impl Display) -> String {
         format!("Nothing was saved: {problem}.")
     }
 }

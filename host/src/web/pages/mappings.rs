@@ -241,9 +241,6 @@ fn row(
 
 /// What went wrong and belongs to no row of the page.
 fn unplaced(feedback: &Feedback) -> Option<String> {
-    let first = feedback
-        .problems
-        .first()
-        .map(|problem| texts::mappings::not_saved(&problem.to_string()));
+    let first = feedback.problems.first().map(texts::mappings::not_saved);
     feedback.problem.clone().or(first)
 }
