@@ -1,4 +1,5 @@
-//! Every word of the pages, page by page: whoever corrects or translates them reads this file, and the compiler checks that each is used.
+//! Every word of the pages, page by page: whoever corrects or translates them reads this file, and the compiler finds what is missing or
+//! not used any more.
 //!
 //! A text is a constant; one with values in it is a function, which also knows the words for none, one and several. A sentence around a
 //! link or a time stands here as what is before it and what is behind it. These are plain texts: templates escape them.

@@ -25,11 +25,11 @@ use self::throttle::Throttle;
 use super::App;
 use super::failure::Failure;
 use super::frame::{Frame, page, page_with};
+use super::texts;
 use crate::connections::Person;
 use crate::host::Entry;
 use crate::store::{LoginSource, Role};
 use crate::vault::Secret;
-use crate::web::texts;
 
 /// What stands between a visitor and an account.
 pub struct Door {
