@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::App;
 use super::failure::Failure;
+use super::texts;
 
 /// Values and titles, or why there are none, as a sentence.
 pub type Answer = Arc<Result<Vec<(String, String)>, String>>;
@@ -51,7 +52,7 @@ impl Choices {
                 asking.spawn(ask(app.clone(), installation.to_owned(), source.to_owned()));
             }
             // Replaced below; it stays where asking broke down.
-            let none = || Arc::new(Err("The add-on could not be asked.".to_owned()));
+            let none = || Arc::new(Err(texts::choices::FAILED.to_owned()));
             answers.insert(source.to_owned(), answer.unwrap_or_else(none));
         }
         while let Some(asked) = asking.join_next().await {
@@ -134,10 +135,7 @@ async fn ask(app: App, installation: String, source: String) -> (String, Answer)
     let answer = match tokio::time::timeout(PATIENCE, asking).await {
         Ok(Ok(choices)) => Ok(choices),
         Ok(Err(error)) => Err(Failure::from(error).message),
-        Err(_) => Err(format!(
-            "The add-on did not answer within {} s.",
-            PATIENCE.as_secs()
-        )),
+        Err(_) => Err(texts::choices::slow(PATIENCE.as_secs())),
     };
     (source, Arc::new(answer))
 }

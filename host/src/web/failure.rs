@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::frame::{Frame, page_with};
+use super::texts;
 use crate::host::HostError;
 use crate::installations::CreateError;
 use crate::manifest::ManifestError;
@@ -40,16 +41,13 @@ impl Failure {
         }
     }
 
-    pub fn not_found(what: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, format!("There is no such {what}."))
+    pub fn not_found(message: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, message)
     }
 
     pub fn internal(error: &dyn std::error::Error) -> Self {
         tracing::error!("a page failed: {error}");
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "The host is in trouble; its log says why.",
-        )
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, texts::failure::TROUBLE)
     }
 }
 
@@ -65,7 +63,11 @@ impl IntoResponse for Failure {
 
 /// The page for a refusal.
 pub fn failure_page(base: &str, status: StatusCode, message: &str) -> Response {
-    let frame = Frame::new(base, None, status.canonical_reason().unwrap_or("Error"));
+    let frame = Frame::new(
+        base,
+        None,
+        status.canonical_reason().unwrap_or(texts::failure::UNNAMED),
+    );
     page_with(
         status,
         &FailurePage {

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 
 use super::assets;
 use super::login::session::Visitor;
+use super::texts;
 use crate::store::Role;
 
 /// Everything that `layout.html` shows around a page.
@@ -103,8 +104,8 @@ impl Moment {
 pub fn duration(span: TimeDelta) -> String {
     let seconds = span.num_seconds().max(0);
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, m, s) => format!("{m} min {s} s"),
-        (h, m, _) => format!("{h} h {m} min"),
+        (0, 0, s) => texts::common::seconds(s),
+        (0, m, s) => texts::common::minutes(m, s),
+        (h, m, _) => texts::common::hours(h, m),
     }
 }

@@ -20,6 +20,7 @@ mod protection;
 mod routes;
 mod sessions;
 mod staged;
+mod texts;
 
 pub use base_path::{BasePath, BasePathError};
 pub use health::Vitals;
@@ -122,7 +123,7 @@ pub fn router(app: App, within: Duration) -> Router {
             .nest(path, pages)
             .route(&format!("{path}/"), get(home)),
     };
-    let routes = routes.fallback(async || Failure::not_found("page"));
+    let routes = routes.fallback(async || Failure::not_found(texts::failure::NO_PAGE));
     protection::layers(routes, &base, within)
         .layer(from_fn(protection::headers))
         .with_state(app)

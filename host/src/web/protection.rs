@@ -16,6 +16,7 @@ use tower_http::timeout::TimeoutLayer;
 use super::App;
 use super::base_path::BasePath;
 use super::failure::{Failure, Told, failure_page};
+use super::texts;
 use crate::manifest::LONGEST_TEXT_BYTES;
 use crate::packages::LARGEST_PACKAGE;
 
@@ -63,11 +64,7 @@ pub fn layers(routes: Router<App>, base: &BasePath, within: Duration) -> Router<
         .layer(DefaultBodyLimit::disable())
         .layer(
             CsrfLayer::new().with_rejection_response(|_: ProtectionError| {
-                Failure::new(
-                    StatusCode::FORBIDDEN,
-                    "The request came from another site, and was refused.",
-                )
-                .into_response()
+                Failure::new(StatusCode::FORBIDDEN, texts::failure::FOREIGN).into_response()
             }),
         )
         .layer(TimeoutLayer::with_status_code(
@@ -75,11 +72,7 @@ pub fn layers(routes: Router<App>, base: &BasePath, within: Duration) -> Router<
             within,
         ))
         .layer(CatchPanicLayer::custom(|_| {
-            Failure::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "The host is in trouble; its log says why.",
-            )
-            .into_response()
+            Failure::new(StatusCode::INTERNAL_SERVER_ERROR, texts::failure::TROUBLE).into_response()
         }))
         .layer(map_response(move |answer: Response| {
             let base = base.clone();
@@ -104,8 +97,8 @@ pub async fn in_our_words(answer: Response) -> Response {
         return answer;
     }
     let message = match status {
-        StatusCode::PAYLOAD_TOO_LARGE => "What was sent is too large.",
-        _ => "The address or the form cannot be read.",
+        StatusCode::PAYLOAD_TOO_LARGE => texts::failure::TOO_LARGE,
+        _ => texts::failure::UNREADABLE,
     };
     Failure::new(status, message).into_response()
 }

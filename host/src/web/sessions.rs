@@ -10,6 +10,7 @@ use super::App;
 use super::failure::Failure;
 use super::frame::{Frame, Moment, page};
 use super::login::session::Visitor;
+use super::texts;
 use crate::store::Role;
 
 #[derive(Template)]
@@ -52,7 +53,7 @@ pub async fn show(
         })
         .collect();
     Ok(page(&SessionsPage {
-        frame: Frame::new(app.base.as_str(), Some(&visitor), "Sessions"),
+        frame: Frame::new(app.base.as_str(), Some(&visitor), texts::sessions::TITLE),
         is_everybodys,
         sessions,
     }))
@@ -67,7 +68,7 @@ pub async fn revoke(
     // Others' sessions are as good as none for those who do not administer.
     let own = (visitor.role < Role::Administer).then_some(visitor.account.as_str());
     if !app.host.store().revoke_session(&session, own).await? {
-        return Err(Failure::not_found("session"));
+        return Err(Failure::not_found(texts::failure::NO_SESSION));
     }
     tracing::info!(by = visitor.account, session, "a session was ended");
     Ok(Redirect::to(&app.href("/sessions")).into_response())

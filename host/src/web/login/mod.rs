@@ -25,6 +25,7 @@ use self::throttle::Throttle;
 use super::App;
 use super::failure::Failure;
 use super::frame::{Frame, page, page_with};
+use super::texts;
 use crate::connections::Person;
 use crate::host::Entry;
 use crate::store::{LoginSource, Role};
@@ -120,7 +121,7 @@ pub async fn enter(
     let counting = app.door.throttle().attempt(&counted, app.clock.now());
     if let Err(seconds) = counting {
         let mut form = login_page(&app, account, next).await?;
-        form.problem = Some(format!("Too many attempts. Try again in {seconds} s."));
+        form.problem = Some(texts::login::too_many(seconds));
         return Ok((
             [(header::RETRY_AFTER, seconds)],
             page_with(StatusCode::TOO_MANY_REQUESTS, &form),
@@ -130,17 +131,9 @@ pub async fn enter(
     let refused = StatusCode::UNAUTHORIZED;
     let (status, wants_code, problem) = match attempt(&app, &account, password, &code).await? {
         Attempt::In => return admit(&app, &headers, &account, &counted, &next).await,
-        Attempt::CodeWanted => (
-            refused,
-            true,
-            "Type the password and the code of your second factor.",
-        ),
-        Attempt::Refused => (refused, false, "The name or the password is wrong."),
-        Attempt::Unanswered => (
-            StatusCode::BAD_GATEWAY,
-            false,
-            "The service cannot be asked now; the host's log says why.",
-        ),
+        Attempt::CodeWanted => (refused, true, texts::login::CODE_WANTED),
+        Attempt::Refused => (refused, false, texts::login::WRONG),
+        Attempt::Unanswered => (StatusCode::BAD_GATEWAY, false, texts::login::UNANSWERED),
     };
     let form = LoginPage {
         problem: Some(problem.to_owned()),
@@ -225,10 +218,7 @@ pub async fn permit(
     }
     Err(Failure::new(
         StatusCode::FORBIDDEN,
-        format!(
-            "This needs the role “{needed}”, and {} has “{}”. Somebody who administers can change that.",
-            visitor.account, visitor.role
-        ),
+        texts::failure::forbidden(needed, &visitor.account, visitor.role),
     ))
 }
 
@@ -317,7 +307,7 @@ async fn verify(app: &App, hash: Option<String>, password: Secret) -> Result<boo
 
 async fn login_page(app: &App, account: String, next: String) -> Result<LoginPage, Failure> {
     Ok(LoginPage {
-        frame: Frame::new(app.base.as_str(), None, "Log in"),
+        frame: Frame::new(app.base.as_str(), None, texts::login::TITLE),
         account,
         next,
         problem: None,

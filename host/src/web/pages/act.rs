@@ -20,6 +20,7 @@ use crate::web::App;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, page_with};
 use crate::web::login::session::Visitor;
+use crate::web::texts;
 
 /// How long a page waits for an act; after it, the page of its run tells the rest.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -64,7 +65,7 @@ pub async fn submit(
     let spec = subject.situation.manifest.page(&page);
     let spec = spec
         .and_then(|spec| spec.act(&act))
-        .ok_or_else(|| Failure::not_found("act"))?;
+        .ok_or_else(|| Failure::not_found(texts::failure::NO_ACT))?;
     let request = ActRequest {
         page: page.clone(),
         act,
@@ -156,10 +157,12 @@ impl<'a> Draft<'a> {
             _ => None,
         };
         let offers = offers(app, subject.name(), &self.spec.values, row).await;
-        let mut named = rows[..rows.len().min(NAMED)].join(", ");
-        if rows.len() > NAMED {
-            named.push_str(&format!(" and {} more", rows.len() - NAMED));
-        }
+        let named = match rows.split_at_checked(NAMED) {
+            Some((first, rest)) if !rest.is_empty() => {
+                texts::act::and_more(&first.join(", "), rest.len())
+            }
+            _ => rows.join(", "),
+        };
         let template = ActPage {
             frame: subject.frame(app, visitor, place, &self.spec.title),
             back: self.wish.again(&href),

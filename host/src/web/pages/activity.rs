@@ -17,6 +17,7 @@ use crate::web::download::file;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, Moment, Tab, page};
 use crate::web::login::session::Visitor;
+use crate::web::texts;
 
 /// Rows of one page.
 const PAGE: u32 = 100;
@@ -29,7 +30,7 @@ const CURRENCY: &str = "currency";
 const TABS: [(&str, &str, &[&str]); 5] = [
     (
         "",
-        "All",
+        texts::activity::ALL,
         &[
             "customer",
             "invoice",
@@ -42,12 +43,16 @@ const TABS: [(&str, &str, &[&str]); 5] = [
             "run",
         ],
     ),
-    ("customers", "Customers", &["customer"]),
-    ("invoices", "Invoices", &["invoice"]),
-    ("credit-notes", "Credit notes", &["credit-note"]),
+    ("customers", texts::activity::CUSTOMERS, &["customer"]),
+    ("invoices", texts::activity::INVOICES, &["invoice"]),
+    (
+        "credit-notes",
+        texts::activity::CREDIT_NOTES,
+        &["credit-note"],
+    ),
     (
         "payments",
-        "Payments",
+        texts::activity::PAYMENTS,
         &["payment", "receipt", "allocation", "statement"],
     ),
 ];
@@ -157,7 +162,7 @@ pub async fn show(
         Vec::new()
     };
     Ok(page(&ActivityPage {
-        frame: subject.frame(&app, &visitor, Place::Activity, "Activity"),
+        frame: subject.frame(&app, &visitor, Place::Activity, texts::activity::TITLE),
         tabs: filter.tabs(&href),
         entities,
         actions: choices(&ACTIONS, &filter.action),
@@ -185,7 +190,7 @@ pub async fn download(
     let format = match format.as_str() {
         "csv" => Format::Csv,
         "json" => Format::Json,
-        _ => return Err(Failure::not_found("format")),
+        _ => return Err(Failure::not_found(texts::failure::NO_FORMAT)),
     };
     let subject = Subject::load(&app, &name).await?;
     let narrowed = filter.narrow(subject.zone);

@@ -19,6 +19,7 @@ use crate::web::App;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, Moment, page, page_with};
 use crate::web::login::session::Visitor;
+use crate::web::texts;
 
 #[derive(Template)]
 #[template(path = "addons.html")]
@@ -94,10 +95,7 @@ pub async fn examine(
     mut form: Multipart,
 ) -> Result<Response, Failure> {
     let bad = |error: axum::extract::multipart::MultipartError| {
-        Failure::new(
-            error.status(),
-            "The package did not arrive whole; send it again.",
-        )
+        Failure::new(error.status(), texts::addons::BROKEN_OFF)
     };
     let mut bytes = Vec::new();
     while let Some(field) = form.next_field().await.map_err(bad)? {
@@ -106,16 +104,9 @@ pub async fn examine(
         }
     }
     if bytes.is_empty() {
-        let problem = "Choose a package file first, as its makers sent it: it ends in .addon.";
+        let problem = texts::addons::NO_FILE.to_owned();
         let status = StatusCode::UNPROCESSABLE_ENTITY;
-        return draw(
-            &app,
-            &visitor,
-            status,
-            Done::default(),
-            Some(problem.to_owned()),
-        )
-        .await;
+        return draw(&app, &visitor, status, Done::default(), Some(problem)).await;
     }
     let host = app.host.clone();
     let examined =
@@ -152,7 +143,7 @@ pub async fn accept(
 ) -> Result<Response, Failure> {
     let now = app.clock.now();
     let Some(offer) = app.staged.take(&visitor.account, &agreed.sha256, now) else {
-        let problem = "The package is not here any more; send it again.".to_owned();
+        let problem = texts::addons::GONE.to_owned();
         let status = StatusCode::GONE;
         return draw(&app, &visitor, status, Done::default(), Some(problem)).await;
     };
@@ -177,12 +168,8 @@ pub async fn accept(
         })
         .collect();
     if !failed.is_empty() {
-        let problem = format!(
-            "{} {} did not work, and the host went back to the version before. {}",
-            version.addon,
-            version.version,
-            failed.join(" ")
-        );
+        let problem =
+            texts::addons::did_not_work(&version.addon, &version.version, &failed.join(" "));
         let status = StatusCode::CONFLICT;
         return draw(&app, &visitor, status, Done::default(), Some(problem)).await;
     }
@@ -224,10 +211,12 @@ async fn draw(
     for version in &versions {
         let signed_by = match version.signed_by.as_str() {
             "" => None,
-            key => Some(store.trusted_key(key).await?.map_or_else(
-                || format!("{key}, which is not trusted any more"),
-                |key| key.name,
-            )),
+            key => Some(
+                store
+                    .trusted_key(key)
+                    .await?
+                    .map_or_else(|| texts::addons::not_trusted(key), |key| key.name),
+            ),
         };
         let line = VersionLine {
             version: version.version.clone(),
@@ -275,18 +264,14 @@ async fn draw(
         Some(format!("{} {}", title(active), active.version))
     };
     let told = match (&done.installed, &done.back) {
-        (Some(id), _) => in_use(id).map(|what| format!("{what} is installed.")),
-        (None, Some(id)) => in_use(id).map(|what| {
-            format!(
-                "{what} is in use again; what runs finishes with the version that it began with."
-            )
-        }),
+        (Some(id), _) => in_use(id).map(|addon| texts::addons::installed(&addon)),
+        (None, Some(id)) => in_use(id).map(|addon| texts::addons::back(&addon)),
         (None, None) => None,
     };
     Ok(page_with(
         status,
         &AddonsPage {
-            frame: Frame::new(app.base.as_str(), Some(visitor), "Add-ons"),
+            frame: Frame::new(app.base.as_str(), Some(visitor), texts::addons::TITLE),
             href: app.href("/addons"),
             addons,
             told,
@@ -298,7 +283,7 @@ async fn draw(
 fn offer_page(app: &App, visitor: &Visitor, offer: &Offer) -> OfferPage {
     let addon = &offer.package.manifest.addon;
     OfferPage {
-        frame: Frame::new(app.base.as_str(), Some(visitor), "A package"),
+        frame: Frame::new(app.base.as_str(), Some(visitor), texts::offer::TITLE),
         href: app.href("/addons"),
         title: addon.title.clone(),
         version: addon.version.to_string(),

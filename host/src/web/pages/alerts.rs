@@ -24,6 +24,7 @@ use crate::web::App;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, Moment, page_with};
 use crate::web::login::session::Visitor;
+use crate::web::texts;
 
 /// Messages that the page lists.
 const NEWEST: u32 = 30;
@@ -93,12 +94,10 @@ pub async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Failure> {
     let told = match asked.told.as_deref() {
-        Some("saved") => Some("The channel is saved. Send a test through it."),
-        Some("removed") => Some("The channel is removed."),
-        Some("sent") => Some("The test was delivered."),
-        Some("waits") => {
-            Some("The test was not delivered yet; below stands why, and it is tried again.")
-        }
+        Some("saved") => Some(texts::alerts::SAVED),
+        Some("removed") => Some(texts::alerts::REMOVED),
+        Some("sent") => Some(texts::alerts::TEST_SENT),
+        Some("waits") => Some(texts::alerts::TEST_WAITS),
         _ => None,
     };
     let notice = Notice {
@@ -118,7 +117,7 @@ pub async fn save(
     let new = match requested(&kind, &typed) {
         Some(Ok(new)) => new,
         Some(Err(problem)) => return refused(&app, &visitor, kind, typed, vec![problem]).await,
-        None => return Err(Failure::not_found("kind of channel")),
+        None => return Err(Failure::not_found(texts::failure::NO_KIND_OF_CHANNEL)),
     };
     match app.host.save_channel(new, &visitor.account).await {
         Ok(None) => Ok(Redirect::to(&app.href("/alerts?told=saved")).into_response()),
@@ -145,7 +144,7 @@ pub async fn remove(
         .remove_alert_channel(&name, &visitor.author(&app))
         .await?
     {
-        return Err(Failure::not_found("channel"));
+        return Err(Failure::not_found(texts::failure::NO_CHANNEL));
     }
     Ok(Redirect::to(&app.href("/alerts?told=removed")))
 }
@@ -198,7 +197,11 @@ fn requested(kind: &str, typed: &Typed) -> Option<Result<NewChannel, FieldProble
             let security = match text("security").parse() {
                 Ok(security) => security,
                 Err(message) => {
-                    return Some(Err(channel::problem("security", message, "Choose one")));
+                    return Some(Err(channel::problem(
+                        "security",
+                        message,
+                        texts::alerts::CHOOSE_ONE,
+                    )));
                 }
             };
             let port = match text("port").as_str() {
@@ -208,8 +211,8 @@ fn requested(kind: &str, typed: &Typed) -> Option<Result<NewChannel, FieldProble
                     Err(_) => {
                         return Some(Err(channel::problem(
                             "port",
-                            "is no port",
-                            "A number up to 65535",
+                            texts::alerts::NO_PORT,
+                            texts::alerts::NO_PORT_CURE,
                         )));
                     }
                 },
@@ -264,7 +267,7 @@ async fn draw(
             about: one
                 .installation
                 .clone()
-                .unwrap_or_else(|| "everything".to_owned()),
+                .unwrap_or_else(|| texts::alerts::EVERYTHING.to_owned()),
             href: app.href(&format!(
                 "/alerts/channels/{}",
                 utf8_percent_encode(&one.name, NON_ALPHANUMERIC)
@@ -282,26 +285,25 @@ async fn draw(
     let [mail_problems, hook_problems] = problems;
     let messages = store.alert_messages(NEWEST).await?;
     let template = AlertsPage {
-        frame: Frame::new(app.base.as_str(), Some(visitor), "Alerts"),
+        frame: Frame::new(app.base.as_str(), Some(visitor), texts::alerts::TITLE),
         href: app.href("/alerts"),
         channels,
         messages: messages.into_iter().map(line).collect::<Result<_, _>>()?,
         forms: [
             ChannelForm {
                 id: "mail",
-                title: "Mail",
+                title: texts::alerts::MAIL,
                 fields: mail_fields(&mail, &mail_problems, &names),
             },
             ChannelForm {
                 id: "web-hook",
-                title: "Web hook",
+                title: texts::alerts::WEB_HOOK,
                 fields: hook_fields(&hook, &hook_problems, &names),
             },
         ],
         made: notice.made,
         told: notice.told,
-        problem: is_refused
-            .then(|| "Nothing was saved: look at what stands at the fields.".to_owned()),
+        problem: is_refused.then(|| texts::alerts::NOT_SAVED.to_owned()),
     };
     let status = if is_refused {
         StatusCode::UNPROCESSABLE_ENTITY
@@ -419,8 +421,20 @@ impl Drawing<'_> {
             options: options.collect(),
         };
         [
-            self.line("text", "name", "Name", "Of your choice, in small letters. The name of a channel that is there changes that one.", true),
-            self.field("installation", "About", "Nothing chosen: every installation.", false, about),
+            self.line(
+                "text",
+                "name",
+                texts::alerts::NAME,
+                texts::alerts::NAME_HELP,
+                true,
+            ),
+            self.field(
+                "installation",
+                texts::alerts::ABOUT,
+                texts::alerts::ABOUT_HELP,
+                false,
+                about,
+            ),
         ]
     }
 }
@@ -433,9 +447,9 @@ fn mail_fields(typed: &Typed, problems: &[FieldProblem], installations: &[&str])
     };
     let chosen = form.value("security");
     let security = [
-        (Security::Starttls, "STARTTLS (port 587)"),
-        (Security::Tls, "TLS (port 465)"),
-        (Security::None, "None: a server on this machine"),
+        (Security::Starttls, texts::alerts::STARTTLS),
+        (Security::Tls, texts::alerts::TLS),
+        (Security::None, texts::alerts::UNPROTECTED),
     ];
     let security = security.map(|(one, title)| Choice {
         value: one.as_str().to_owned(),
@@ -450,38 +464,44 @@ fn mail_fields(typed: &Typed, problems: &[FieldProblem], installations: &[&str])
         form.line(
             "text",
             "to",
-            "To",
-            "One address, or several with commas between them.",
+            texts::alerts::TO,
+            texts::alerts::TO_HELP,
             true,
         ),
         form.line(
             "text",
             "from",
-            "From",
-            "The address that the mail server may send as.",
+            texts::alerts::FROM,
+            texts::alerts::FROM_HELP,
             true,
         ),
         form.line(
             "text",
             "server",
-            "Mail server",
-            "Its name, as in smtp.example.com.",
+            texts::alerts::SERVER,
+            texts::alerts::SERVER_HELP,
             true,
         ),
-        form.field("security", "Protection", "", true, security),
-        form.line("text", "port", "Port", "Empty: the usual one.", false),
+        form.field("security", texts::alerts::PROTECTION, "", true, security),
+        form.line(
+            "text",
+            "port",
+            texts::alerts::PORT,
+            texts::alerts::PORT_HELP,
+            false,
+        ),
         form.line(
             "text",
             "login",
-            "Login",
-            "Empty: the server asks for none.",
+            texts::alerts::LOGIN,
+            texts::alerts::LOGIN_HELP,
             false,
         ),
         form.line(
             "password",
             "password",
-            "Password",
-            "Empty: the one that is set stays.",
+            texts::alerts::PASSWORD,
+            texts::alerts::PASSWORD_HELP,
             false,
         ),
     ]);
@@ -499,9 +519,27 @@ fn hook_fields(typed: &Typed, problems: &[FieldProblem], installations: &[&str])
     };
     let mut fields: Vec<Field> = form.first(installations).into();
     fields.extend([
-        form.line("password", "address", "Address", "Where the message is posted. Whoever knows it can post there, so it is kept like a password. Empty: the one that is set stays.", false),
-        form.field("private", "The address is in a private network", "Only then may it be one of this machine or of a network of your own.", false, private),
-        form.line("password", "key", "Signing key", "As in Standard Webhooks: whsec_ and base64. Empty: the one that is set stays; where there is none, one is made and shown once.", false),
+        form.line(
+            "password",
+            "address",
+            texts::alerts::ADDRESS,
+            texts::alerts::ADDRESS_HELP,
+            false,
+        ),
+        form.field(
+            "private",
+            texts::alerts::PRIVATE,
+            texts::alerts::PRIVATE_HELP,
+            false,
+            private,
+        ),
+        form.line(
+            "password",
+            "key",
+            texts::alerts::KEY,
+            texts::alerts::KEY_HELP,
+            false,
+        ),
     ]);
     fields
 }

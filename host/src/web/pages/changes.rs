@@ -12,34 +12,38 @@ use crate::web::App;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, Moment, page};
 use crate::web::login::session::Visitor;
+use crate::web::texts;
 
 /// Changes of one page.
-const PAGE: u32 = 100;
+pub(super) const PAGE: u32 = 100;
 
 #[derive(Template)]
 #[template(path = "changes.html")]
-struct ChangesPage {
-    frame: Frame,
-    changes: Vec<Line>,
-    first: Option<String>,
-    next: Option<String>,
-    zone: &'static str,
+pub(super) struct ChangesPage {
+    pub frame: Frame,
+    /// What the page is about; or empty.
+    pub about: &'static str,
+    /// Over what was changed.
+    pub column: &'static str,
+    pub changes: Vec<Line>,
+    pub first: Option<String>,
+    pub next: Option<String>,
+    pub zone: &'static str,
 }
 
-struct Line {
-    at: Moment,
-    by: String,
-    /// The setting's title where the add-on still has it; else its key.
-    title: String,
-    secret: bool,
-    before: String,
-    after: String,
+pub(super) struct Line {
+    pub at: Moment,
+    pub by: String,
+    pub what: String,
+    pub secret: bool,
+    pub before: String,
+    pub after: String,
 }
 
 #[derive(Deserialize)]
 pub struct At {
     /// Only numbers below it.
-    before: Option<i64>,
+    pub before: Option<i64>,
 }
 
 /// `GET /installations/{name}/changes`
@@ -56,7 +60,9 @@ pub async fn show(
     let full = changes.len() == PAGE as usize;
     let next = changes.last().filter(|_| full);
     Ok(page(&ChangesPage {
-        frame: subject.frame(&app, &visitor, Place::Settings, "Changes of settings"),
+        frame: subject.frame(&app, &visitor, Place::Settings, texts::changes::TITLE),
+        about: "",
+        column: texts::changes::SETTING,
         first: at.before.map(|_| href.clone()),
         next: next.map(|last| format!("{href}?before={}", last.number)),
         changes: changes
@@ -70,7 +76,8 @@ pub async fn show(
 fn line(subject: &Subject, change: SettingChanged) -> Line {
     let manifest = &subject.situation.manifest;
     let mapping = change.key.split_once('.');
-    let title = match (manifest.setting(&change.key), mapping) {
+    // Its title where the add-on still has it; else its key.
+    let what = match (manifest.setting(&change.key), mapping) {
         (Some(spec), _) => format!("{}: {}", spec.group, spec.title),
         (None, Some((mapping, row))) => manifest.mapping(mapping).map_or_else(
             || change.key.clone(),
@@ -81,7 +88,7 @@ fn line(subject: &Subject, change: SettingChanged) -> Line {
     Line {
         at: subject.moment(change.at),
         by: change.by,
-        title,
+        what,
         secret: change.secret,
         before: change.before.unwrap_or_default(),
         after: change.after.unwrap_or_default(),

@@ -6,6 +6,7 @@ use crate::web::App;
 use crate::web::failure::Failure;
 use crate::web::findings::{self, Checked};
 use crate::web::frame::Moment;
+use crate::web::texts;
 
 #[derive(Default)]
 pub struct CheckPart {
@@ -67,12 +68,7 @@ impl CheckPart {
                 .filter(|found| found.finding.severity == severity)
                 .count()
         };
-        match (count("error"), count("warning")) {
-            (0, 0) => "Everything is in place.".to_owned(),
-            (0, warnings) => format!("{warnings} to be looked at."),
-            (errors, 0) => format!("{errors} in the way."),
-            (errors, warnings) => format!("{errors} in the way, {warnings} to be looked at."),
-        }
+        texts::check::wanting(count("error"), count("warning"))
     }
 
     /// There are findings, or would be if there were any.

@@ -10,6 +10,7 @@ use crate::host::Finding;
 use crate::manifest::{ChoiceSource, Manifest, SettingKind, SettingSpec};
 use crate::settings::{FieldProblem, Settings};
 use crate::web::choices::Answer;
+use crate::web::texts;
 
 /// One setting as a form shows it.
 pub struct Field {
@@ -214,7 +215,7 @@ pub fn options(offered: &[(String, String)], chosen: &[&str]) -> Vec<Choice> {
         .filter(|chosen| !offered.iter().any(|(value, _)| value == *chosen));
     let gone = gone.map(|value| Choice {
         value: (*value).to_owned(),
-        title: format!("{value} (not in the list)"),
+        title: texts::fields::gone(value),
         chosen: true,
     });
     known.chain(gone).collect()
@@ -246,7 +247,7 @@ pub fn one(
         }
         Err(why) => (
             line("text", value, None, None),
-            Some(format!("{why} Until then its id can be typed.")),
+            Some(texts::fields::type_id(&why)),
         ),
     }
 }
@@ -282,9 +283,7 @@ pub fn several(
         ),
         Err(why) => (
             line("text", value, None, None),
-            Some(format!(
-                "{why} Until then ids can be typed, with commas between."
-            )),
+            Some(texts::fields::type_ids(&why)),
         ),
     }
 }
@@ -331,7 +330,7 @@ fn offered(
             .collect()),
         ChoiceSource::Guest(source) => match choices.get(source) {
             Some(answer) => answer.as_ref().clone(),
-            None => Err("The list was not asked for.".to_owned()),
+            None => Err(texts::fields::NOT_ASKED.to_owned()),
         },
     }
 }

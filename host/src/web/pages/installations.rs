@@ -21,6 +21,7 @@ use crate::web::App;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, Moment, page_with};
 use crate::web::login::session::Visitor;
+use crate::web::texts;
 
 /// Runs that a card shows.
 const LAST_RUNS: u32 = 3;
@@ -115,7 +116,11 @@ async fn draw(
     let active = versions.filter(|version| version.active);
     let addons = active.map(|version| (version.addon.clone(), addons::title(&version)));
     let contents = InstallationsPage {
-        frame: Frame::new(app.base.as_str(), Some(visitor), "Installations"),
+        frame: Frame::new(
+            app.base.as_str(),
+            Some(visitor),
+            texts::installations::TITLE,
+        ),
         installations,
         broken,
         stuck: stuck.collect(),

@@ -17,6 +17,7 @@ use crate::web::App;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, page_with};
 use crate::web::login::session::Visitor;
+use crate::web::texts;
 
 #[derive(Template)]
 #[template(path = "job.html")]
@@ -106,7 +107,9 @@ async fn draw(
     feedback: Feedback,
 ) -> Result<Response, Failure> {
     let manifest = &subject.situation.manifest;
-    let spec = manifest.job(job).ok_or_else(|| Failure::not_found("job"))?;
+    let spec = manifest
+        .job(job)
+        .ok_or_else(|| Failure::not_found(texts::failure::NO_JOB))?;
     let back = subject.href(app, Place::Overview);
     let offers = offers(app, subject.name(), &spec.options, None).await;
     Ok(page_with(

@@ -17,6 +17,7 @@ use crate::web::choices::Choices;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, page_with};
 use crate::web::login::session::Visitor;
+use crate::web::texts;
 
 /// Options on one page, over all rows of a table; above it, rows share one list and ids are typed with its help.
 const MOST_OPTIONS: usize = 20_000;
@@ -134,7 +135,7 @@ async fn draw(
     });
     let tables = tables.collect();
     let template = MappingsPage {
-        frame: subject.frame(app, visitor, Place::Mappings, "Mappings"),
+        frame: subject.frame(app, visitor, Place::Mappings, texts::mappings::TITLE),
         href: subject.href(app, Place::Mappings),
         saved: feedback.saved,
         problem: unplaced(&feedback),
@@ -170,7 +171,7 @@ fn table(
         .filter_map(|(key, _)| key.split_once('.'));
     for (_, id) in stored.filter(|(mapping, _)| *mapping == spec.key) {
         if !titles.iter().any(|(known, _)| known == id) {
-            titles.push((id.to_owned(), format!("{id} (not in the list)")));
+            titles.push((id.to_owned(), texts::fields::gone(id)));
         }
     }
     let rows = titles.into_iter().map(|(id, title)| {
@@ -240,9 +241,6 @@ fn row(
 
 /// What went wrong and belongs to no row of the page.
 fn unplaced(feedback: &Feedback) -> Option<String> {
-    let first = feedback
-        .problems
-        .first()
-        .map(|problem| format!("Nothing was saved: {problem}."));
+    let first = feedback.problems.first().map(texts::mappings::not_saved);
     feedback.problem.clone().or(first)
 }

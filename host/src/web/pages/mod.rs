@@ -1,5 +1,5 @@
 //! The pages: one file each. A file reads what its page shows into a plain struct and gives it to its template; the
-//! templates hold no logic but loops and conditions.
+//! templates hold no logic but loops and conditions, and no words: those are in `texts`.
 
 pub mod act;
 pub mod activity;

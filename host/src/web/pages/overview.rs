@@ -20,6 +20,7 @@ use crate::web::failure::Failure;
 use crate::web::findings;
 use crate::web::frame::{Frame, page_with};
 use crate::web::login::session::Visitor;
+use crate::web::texts;
 
 /// Runs that the page shows.
 const LAST_RUNS: u32 = 5;
@@ -107,7 +108,7 @@ pub async fn draw(
     Ok(page_with(
         status,
         &OverviewPage {
-            frame: subject.frame(app, visitor, Place::Overview, "Overview"),
+            frame: subject.frame(app, visitor, Place::Overview, texts::overview::TITLE),
             problem,
             guide: setup::guide(app, &subject).await?,
             charts: charts::load(app, &subject).await,

@@ -16,6 +16,9 @@ use crate::web::failure::Failure;
 use crate::web::frame::{Frame, Moment, page_with};
 use crate::web::login::account::{AccountError, with_new_password};
 use crate::web::login::session::Visitor;
+use crate::web::texts;
+
+const ROLES: [Role; 3] = [Role::View, Role::Operate, Role::Administer];
 
 #[derive(Template)]
 #[template(path = "people.html")]
@@ -45,7 +48,7 @@ struct Line {
 impl Line {
     /// What it may do, and what else there is.
     fn roles(&self) -> [(Role, bool); 3] {
-        [Role::View, Role::Operate, Role::Administer].map(|role| (role, role == self.role))
+        ROLES.map(|role| (role, role == self.role))
     }
 }
 
@@ -84,7 +87,7 @@ pub async fn make(
     let name = wanted.name.trim().to_owned();
     let role = parsed(&wanted.role)?;
     if app.host.store().account(&name).await?.is_some() {
-        let problem = format!("There is an account {name} already.");
+        let problem = texts::people::taken(&name);
         return draw(
             &app,
             &visitor,
@@ -103,7 +106,7 @@ pub async fn renew(
     Path(name): Path<String>,
 ) -> Result<Response, Failure> {
     if app.host.store().account(&name).await?.is_none() {
-        return Err(Failure::not_found("account"));
+        return Err(Failure::not_found(texts::failure::NO_ACCOUNT));
     }
     let notice = with_password(&app, &visitor, name, None).await?;
     draw(&app, &visitor, notice).await
@@ -198,7 +201,7 @@ async fn draw(app: &App, visitor: &Visitor, notice: Notice) -> Result<Response, 
         Notice::Refused(status, problem) => (status, None, Some(problem)),
     };
     let template = PeoplePage {
-        frame: Frame::new(app.base.as_str(), Some(visitor), "People"),
+        frame: Frame::new(app.base.as_str(), Some(visitor), texts::people::TITLE),
         href: app.href("/people"),
         people: people.collect(),
         admitted: sources

@@ -11,6 +11,7 @@ use crate::web::App;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, page};
 use crate::web::login::session::Visitor;
+use crate::web::texts;
 
 #[derive(Template)]
 #[template(path = "readiness.html")]
@@ -32,9 +33,9 @@ struct Part {
 
 /// By severity, the worst first.
 const PARTS: [(&str, &str); 3] = [
-    ("error", "In the way"),
-    ("warning", "To be looked at"),
-    ("ok", "In order"),
+    ("error", texts::readiness::ERRORS),
+    ("warning", texts::readiness::WARNINGS),
+    ("ok", texts::readiness::IN_ORDER),
 ];
 
 /// `GET /installations/{name}/readiness`
@@ -60,7 +61,7 @@ pub async fn show(
     };
     let parts: Vec<Part> = PARTS.into_iter().map(part).collect();
     Ok(page(&ReadinessPage {
-        frame: subject.frame(&app, &visitor, Place::Readiness, "Readiness"),
+        frame: subject.frame(&app, &visitor, Place::Readiness, texts::readiness::TITLE),
         parts: parts
             .into_iter()
             .filter(|part| !part.findings.is_empty())

@@ -15,6 +15,7 @@ use crate::web::App;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, page};
 use crate::web::login::session::Visitor;
+use crate::web::texts;
 
 /// Rows of one page.
 const PAGE: u32 = 100;
@@ -89,7 +90,7 @@ pub async fn draw(
         .find(|report| *report == asked("report"))
         .or(shown.reports.first())
         .and_then(|report| manifest.report(report))
-        .ok_or_else(|| Failure::not_found("report"))?;
+        .ok_or_else(|| Failure::not_found(texts::failure::NO_REPORT))?;
     let runs = store.ended_runs(subject.name(), shown.job, RUNS).await?;
     let run = runs
         .iter()

@@ -21,6 +21,7 @@ use crate::web::download;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, page_with};
 use crate::web::login::session::Visitor;
+use crate::web::texts;
 
 /// Rows of one page.
 const PAGE: u32 = 100;
@@ -284,7 +285,7 @@ pub async fn draw(
 
 fn page<'s>(subject: &'s Subject, id: &str) -> Result<&'s PageSpec, Failure> {
     let found = subject.situation.manifest.page(id);
-    found.ok_or_else(|| Failure::not_found("page"))
+    found.ok_or_else(|| Failure::not_found(texts::failure::NO_PAGE))
 }
 
 /// What the add-on answered to an act on this page. From the run itself: an address must not put words into its mouth.

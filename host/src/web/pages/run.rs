@@ -22,6 +22,7 @@ use crate::web::download;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, Moment, page};
 use crate::web::login::session::Visitor;
+use crate::web::texts;
 
 /// Rows of a report, and lines of the log, on one page.
 const PAGE: u32 = 200;
@@ -131,7 +132,7 @@ pub async fn show(
             retry_at: why.retry_at.and_then(epoch),
         });
     Ok(page(&RunPage {
-        frame: subject.frame(&app, &visitor, Place::Runs, &format!("Run {}", run.id)),
+        frame: subject.frame(&app, &visitor, Place::Runs, &texts::run::title(run.id)),
         id: run.id,
         live: Live::load(&app, &subject, &run).await,
         preview: run.preview,
@@ -187,7 +188,7 @@ pub async fn download(
         .iter()
         .any(|(known, _)| *known == kind)
     {
-        return Err(Failure::not_found("report"));
+        return Err(Failure::not_found(texts::failure::NO_REPORT));
     }
     let subject = Subject::load(&app, &run.installation).await?;
     let spec = subject.situation.manifest.report(&kind);

@@ -4,6 +4,7 @@ use super::subject::Subject;
 use crate::store::{Run, RunState, Trigger};
 use crate::web::App;
 use crate::web::frame::{Moment, duration};
+use crate::web::texts;
 
 pub struct RunLine {
     pub id: i64,
@@ -47,9 +48,9 @@ pub fn state(run: &Run) -> &'static str {
 pub fn by(run: &Run) -> String {
     match run.trigger {
         Trigger::Person => run.actor.clone(),
-        Trigger::Schedule => "schedule".to_owned(),
-        Trigger::Event => "event".to_owned(),
-        Trigger::Resume => "resumed after a pause".to_owned(),
+        Trigger::Schedule => texts::runs::SCHEDULE.to_owned(),
+        Trigger::Event => texts::runs::EVENT.to_owned(),
+        Trigger::Resume => texts::runs::RESUMED.to_owned(),
     }
 }
 
@@ -73,7 +74,7 @@ pub fn progress(run: &Run) -> String {
     let progress = &run.progress;
     match (progress.stage.as_str(), progress.total) {
         ("", _) => String::new(),
-        (stage, 0) => format!("{stage}: {}", progress.done),
-        (stage, total) => format!("{stage}: {} of {total}", progress.done),
+        (stage, 0) => texts::runs::progress(stage, progress.done),
+        (stage, total) => texts::runs::progress_of(stage, progress.done, total),
     }
 }

@@ -12,6 +12,7 @@ use crate::web::App;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, page};
 use crate::web::login::session::Visitor;
+use crate::web::texts;
 
 /// Rows of one page.
 const PAGE: u32 = 50;
@@ -44,7 +45,7 @@ pub async fn show(
     found.truncate(PAGE as usize);
     let href = subject.href(&app, Place::Runs);
     Ok(page(&RunsPage {
-        frame: subject.frame(&app, &visitor, Place::Runs, "Runs"),
+        frame: subject.frame(&app, &visitor, Place::Runs, texts::runs::TITLE),
         runs: found
             .iter()
             .map(|run| RunLine::new(&app, &subject, run))

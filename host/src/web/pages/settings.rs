@@ -15,6 +15,7 @@ use crate::web::choices::Choices;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, page_with};
 use crate::web::login::session::Visitor;
+use crate::web::texts;
 
 #[derive(Template)]
 #[template(path = "settings.html")]
@@ -100,7 +101,7 @@ async fn draw(
         }
     }
     let template = SettingsPage {
-        frame: subject.frame(app, visitor, Place::Settings, "Settings"),
+        frame: subject.frame(app, visitor, Place::Settings, texts::settings::TITLE),
         href: subject.href(app, Place::Settings),
         saved: feedback.saved,
         wrong,

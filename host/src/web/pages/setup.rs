@@ -24,6 +24,7 @@ use crate::web::choices::Choices;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, page_with};
 use crate::web::login::session::Visitor;
+use crate::web::texts;
 
 #[derive(Template)]
 #[template(path = "setup.html")]
@@ -75,9 +76,9 @@ impl Progress {
 
     fn title(self) -> &'static str {
         match self {
-            Self::Done => "done",
-            Self::Open => "to do",
-            Self::Wrong => "look here",
+            Self::Done => texts::setup::DONE,
+            Self::Open => texts::setup::TO_DO,
+            Self::Wrong => texts::setup::LOOK_HERE,
         }
     }
 }
@@ -190,7 +191,9 @@ async fn draw(
         .and_then(|number| number.checked_sub(1))
         .or_else(first_open)
         .unwrap_or(0);
-    let step = steps.get(at).ok_or_else(|| Failure::not_found("step"))?;
+    let step = steps
+        .get(at)
+        .ok_or_else(|| Failure::not_found(texts::failure::NO_STEP))?;
     let href = |number: usize| subject.href(app, Place::Setup(Some(number)));
     let line = |(index, step): (usize, &Step<'_>)| StepLine {
         title: step.spec.title.clone(),
@@ -199,7 +202,7 @@ async fn draw(
         current: index == at,
     };
     let template = SetupPage {
-        frame: subject.frame(app, visitor, Place::Setup(None), "Set-up"),
+        frame: subject.frame(app, visitor, Place::Setup(None), texts::setup::TITLE),
         href: format!("{}/{}", subject.href(app, Place::Setup(None)), at + 1),
         done: steps
             .iter()
@@ -412,7 +415,9 @@ async fn part(
         },
         GuideAbout::Check => Part::Check,
         GuideAbout::Job { id, preview, .. } => {
-            let job = manifest.job(id).ok_or_else(|| Failure::not_found("job"))?;
+            let job = manifest
+                .job(id)
+                .ok_or_else(|| Failure::not_found(texts::failure::NO_JOB))?;
             let last = app.host.store().ended_runs(subject.name(), id, 1).await?;
             Part::Job {
                 href: format!("{}/jobs/{id}", subject.href(app, Place::Overview)),
@@ -430,7 +435,7 @@ async fn part(
         GuideAbout::Page { id, state } => {
             let spec = manifest
                 .page(id)
-                .ok_or_else(|| Failure::not_found("page"))?;
+                .ok_or_else(|| Failure::not_found(texts::failure::NO_PAGE))?;
             Part::Page {
                 title: spec.title.clone(),
                 href: subject.href(app, Place::Page(id)),

@@ -12,6 +12,7 @@ use crate::web::choices::Choices;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, Moment, Section, Tab};
 use crate::web::login::session::Visitor;
+use crate::web::texts;
 
 pub struct Subject {
     pub situation: Situation,
@@ -86,14 +87,14 @@ impl Subject {
             href: self.href(app, place),
             current: place == current,
         };
-        let mut tabs = vec![tab(Place::Overview, "Overview")];
+        let mut tabs = vec![tab(Place::Overview, texts::overview::TITLE)];
         if !manifest.guide.is_empty() {
-            tabs.push(tab(Place::Setup(None), "Set-up"));
+            tabs.push(tab(Place::Setup(None), texts::setup::TITLE));
         }
-        tabs.push(tab(Place::Readiness, "Readiness"));
-        tabs.push(tab(Place::Settings, "Settings"));
+        tabs.push(tab(Place::Readiness, texts::readiness::TITLE));
+        tabs.push(tab(Place::Settings, texts::settings::TITLE));
         if !manifest.mappings.is_empty() {
-            tabs.push(tab(Place::Mappings, "Mappings"));
+            tabs.push(tab(Place::Mappings, texts::mappings::TITLE));
         }
         tabs.extend(
             manifest
@@ -101,7 +102,10 @@ impl Subject {
                 .iter()
                 .map(|page| tab(Place::Page(&page.id), &page.title)),
         );
-        tabs.extend([tab(Place::Activity, "Activity"), tab(Place::Runs, "Runs")]);
+        tabs.extend([
+            tab(Place::Activity, texts::activity::TITLE),
+            tab(Place::Runs, texts::runs::TITLE),
+        ]);
         let section = Section {
             name: self.name().to_owned(),
             addon: manifest.addon.title.clone(),
@@ -166,14 +170,12 @@ impl Subject {
         } = &self.situation;
         let one = |(job, verdict): (String, Verdict)| {
             let (at, words) = match verdict {
-                Verdict::Rests => (None, "automatic runs are switched off"),
+                Verdict::Rests => (None, texts::subject::RESTS),
                 Verdict::Waits(at, Trigger::Resume) => {
-                    (Some(self.moment(at)), "goes on after a pause")
+                    (Some(self.moment(at)), texts::subject::RESUMES)
                 }
                 Verdict::Waits(at, _) => (Some(self.moment(at)), ""),
-                Verdict::Due(_) | Verdict::ClockWentBack => {
-                    (None, "as soon as the installation is free")
-                }
+                Verdict::Due(_) | Verdict::ClockWentBack => (None, texts::subject::WHEN_FREE),
             };
             Next {
                 title: self.job_title(&job),

@@ -4,6 +4,7 @@ use super::subject::Subject;
 use crate::connections::governor::Figures;
 use crate::web::App;
 use crate::web::frame::Moment;
+use crate::web::texts;
 
 pub struct TrafficPart {
     pub title: String,
@@ -30,8 +31,7 @@ pub async fn load(app: &App, subject: &Subject) -> Vec<TrafficPart> {
     let part = |state: crate::host::ConnectionState| {
         let (figures, problem) = match state.figures {
             Ok(figures) if figures.refused => {
-                let problem = "The credentials were refused. Nothing is sent until they are entered anew in the settings.";
-                (Some(figures), Some(problem.to_owned()))
+                (Some(figures), Some(texts::traffic::REFUSED.to_owned()))
             }
             Ok(figures) => (Some(figures), None),
             Err(failure) => (None, Some(failure.message)),

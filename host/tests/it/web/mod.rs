@@ -17,3 +17,4 @@ pub mod site;
 pub mod tables;
 mod texts;
 mod tls;
+mod words;
