@@ -28,6 +28,19 @@ pub enum Class {
 }
 
 impl Class {
+    pub const ALL: [Self; 10] = [
+        Self::Matched,
+        Self::OnlyHere,
+        Self::OnlyThere,
+        Self::Amount,
+        Self::Customer,
+        Self::Date,
+        Self::Status,
+        Self::Settlement,
+        Self::Duplicate,
+        Self::LeftOut,
+    ];
+
     /// As people read it, and as they filter by it.
     pub fn title(self) -> &'static str {
         match self {

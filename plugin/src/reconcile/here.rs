@@ -16,8 +16,8 @@ use crate::sync::statements::{FROM_SAGE, id_key};
 use crate::write::ledger::{Job, Run};
 use crate::write::record::{Batch, Kind, Record, RecordKey, Remote, Stored};
 
-/// What is done with a page of a list.
-type Look<'l, T> = &'l mut dyn FnMut(&mut Run, &mut Books, &[T]) -> Job<()>;
+/// What is done with a page of a list, and what changes by it.
+type Look<'l, T> = &'l mut dyn FnMut(&mut Run, &mut Books, &[T]) -> Job<Batch>;
 
 const NOT_YET: (Class, &str) = (Class::OnlyHere, "The next run looks at it.");
 
@@ -31,7 +31,8 @@ pub fn customers(run: &mut Run, books: &mut Books) -> Job<()> {
             remote: remote_id(&records[key], Service::Customer),
             ways: Vec::new(),
         });
-        let found = there::take(run, &Vec::from_iter(wanted))?;
+        let mut batch = Batch::default();
+        let found = there::take(run, &Vec::from_iter(wanted), &mut batch)?;
         for ((customer, key), found) in page.iter().zip(keys).zip(found) {
             let record = records[&key].record.as_ref();
             let (class, why) = match found {
@@ -41,22 +42,19 @@ pub fn customers(run: &mut Run, books: &mut Books) -> Job<()> {
                 }
                 None => missing(record, NOT_YET),
             };
-            books.tell(
-                run,
-                &Finding {
-                    class,
-                    id: key.to_string(),
-                    kind: Kind::Customer.name(),
-                    label: customer.name.clone(),
-                    customer: Some(customer.id),
-                    date: None,
-                    here: None,
-                    there: None,
-                    why,
-                },
-            );
+            books.tell(&Finding {
+                class,
+                id: key.to_string(),
+                kind: Kind::Customer.name(),
+                label: customer.name.clone(),
+                customer: Some(customer.id),
+                date: None,
+                here: None,
+                there: None,
+                why,
+            });
         }
-        Ok(())
+        Ok(batch)
     })
 }
 
@@ -81,7 +79,7 @@ pub fn documents<T: Resource + AsRef<Document>>(
                 unknown: unknown(run, kind, document.date),
             })
             .collect();
-        compare(run, books, items)
+        compare(run, books, items, Batch::default())
     })
 }
 
@@ -114,12 +112,13 @@ pub fn payments(run: &mut Run, books: &mut Books) -> Job<()> {
                 }
                 Some(None) => {
                     let why = "It came from Sage through another installation.".to_owned();
-                    item.tell(run, books, (Class::LeftOut, why), None);
+                    item.tell(books, (Class::LeftOut, why), None);
                 }
             }
         }
-        add_received(run, received)?;
-        compare(run, books, items)
+        let mut batch = Batch::default();
+        add_received(run, received, &mut batch)?;
+        compare(run, books, items, batch)
     })
 }
 
@@ -127,37 +126,33 @@ pub fn payments(run: &mut Run, books: &mut Books) -> Job<()> {
 fn each_page<T: Resource>(run: &mut Run, books: &mut Books, kind: Kind, look: Look<T>) -> Job<()> {
     let window = Window {
         changed_since: None,
-        dated_from: T::DATE.map(|_| books.scope.from),
+        dated_from: T::DATE.map(|_| books.place.from),
     };
     let stage = format!("Comparing {}", kind.title());
     let total = splynx::count::<T>(run, &window)?;
-    let (mut after, mut done) = (0, 0);
+    let mut after = books.place.after.parse().unwrap_or(0);
     loop {
-        run.progress(&stage, done, total)?;
+        run.progress(&stage, books.place.done, total)?;
         let page: Page<T> = splynx::changed(run, &window, after)?;
         let Some(last) = page.last else {
             return Ok(());
         };
         after = last;
-        done += page.size() as u64;
         for (id, what) in &page.unreadable {
-            books.tell(
-                run,
-                &Finding {
-                    class: Class::OnlyHere,
-                    id: RecordKey::new(kind, *id).to_string(),
-                    kind: kind.name(),
-                    label: id.to_string(),
-                    customer: None,
-                    date: None,
-                    here: None,
-                    there: None,
-                    why: format!("Splynx's record cannot be read: {what}."),
-                },
-            );
+            books.tell(&Finding {
+                class: Class::OnlyHere,
+                id: RecordKey::new(kind, *id).to_string(),
+                kind: kind.name(),
+                label: id.to_string(),
+                customer: None,
+                date: None,
+                here: None,
+                there: None,
+                why: format!("Splynx's record cannot be read: {what}."),
+            });
         }
-        look(run, books, &page.records)?;
-        books.flush(run)?;
+        let batch = look(run, books, &page.records)?;
+        books.commit(run, batch, after.to_string(), page.size() as u64)?;
     }
 }
 
@@ -209,7 +204,7 @@ struct Item {
     unknown: (Class, String),
 }
 
-fn compare(run: &mut Run, books: &mut Books, items: Vec<Item>) -> Job<()> {
+fn compare(run: &mut Run, books: &mut Books, items: Vec<Item>, mut batch: Batch) -> Job<Batch> {
     let customers = items
         .iter()
         .map(|item| RecordKey::new(Kind::Customer, item.customer));
@@ -230,46 +225,68 @@ fn compare(run: &mut Run, books: &mut Books, items: Vec<Item>) -> Job<()> {
             }
         })
         .collect();
-    let found = there::take(run, &wanted)?;
-    let whose = whose(run, found.iter().flatten())?;
+    let mut found = there::take(run, &wanted, &mut batch)?;
+    let customer_of = |item: &Item| {
+        let customer = &records[&RecordKey::new(Kind::Customer, item.customer)];
+        remote_id(customer, Service::Customer)
+    };
+    there::ask_again(run, &mut found, |index, listed| {
+        let item = &items[index];
+        item.compare(listed, customer_of(item)).0 != Class::Matched
+    })?;
+    let whose = whose(run, found.iter().flatten().map(|found| &found.listed))?;
     for (item, found) in items.into_iter().zip(found) {
         let record = records[&item.key].record.as_ref();
-        let Some(there) = found.as_ref().and_then(Listed::document) else {
-            item.tell_missing(run, books, record);
+        let Some(listed) = found.map(|found| found.listed) else {
+            item.tell_missing(books, record);
             continue;
         };
-        if found.as_ref().is_some_and(|found| found.is_void) {
-            item.tell_void(run, books);
+        let Some(there) = listed.document().filter(|_| !listed.is_void) else {
+            item.tell_void(books, item.compare(&listed, None));
             continue;
-        }
+        };
         let owner = whose.get(&there.customer).copied();
         let owner = owner.unwrap_or(Whose::Stranger(there.customer));
         books
             .sums
             .there(item.service, owner, there.date, there.total);
-        let verdict = if item.is_deleted {
-            let why = "It was deleted in Splynx, and is still in Sage.".to_owned();
-            (Class::Status, why)
-        } else {
-            let customer = &records[&RecordKey::new(Kind::Customer, item.customer)];
-            let side = Side {
-                customer: remote_id(customer, Service::Customer),
-                date: item.date,
-                total: item.total,
-                open: item.open.zip(found.as_ref().and_then(|found| found.open)),
-            };
+        if !item.is_deleted {
             books
                 .sums
                 .here(item.service, item.customer, item.date, item.total);
-            side.compare(there)
-        };
-        item.tell(run, books, verdict, Some(there.total));
+        }
+        let verdict = item.compare(&listed, customer_of(&item));
+        item.tell(books, verdict, Some(there.total));
     }
-    Ok(())
+    Ok(batch)
 }
 
 impl Item {
-    fn tell_missing(&self, run: &mut Run, books: &mut Books, record: Option<&Record>) {
+    /// How it stands to its counterpart. `customer`: its own, in Sage.
+    fn compare(&self, listed: &Listed, customer: Option<i64>) -> (Class, String) {
+        let there = listed.document().filter(|_| !listed.is_void);
+        match there {
+            None => (
+                Class::Status,
+                "It was voided in Sage, and counts in Splynx.".to_owned(),
+            ),
+            Some(_) if self.is_deleted => (
+                Class::Status,
+                "It was deleted in Splynx, and is still in Sage.".to_owned(),
+            ),
+            Some(there) => {
+                let side = Side {
+                    customer,
+                    date: self.date,
+                    total: self.total,
+                    open: self.open.zip(listed.open),
+                };
+                side.compare(there)
+            }
+        }
+    }
+
+    fn tell_missing(&self, books: &mut Books, record: Option<&Record>) {
         // Deleted here, and not there: nothing is to be said.
         if self.is_deleted {
             return;
@@ -281,40 +298,30 @@ impl Item {
             Class::LeftOut => books.sums.left_out_here(self.service, date, total),
             _ => books.sums.here(self.service, customer, date, total),
         }
-        self.tell(run, books, verdict, None);
+        self.tell(books, verdict, None);
     }
 
-    fn tell_void(&self, run: &mut Run, books: &mut Books) {
+    fn tell_void(&self, books: &mut Books, verdict: (Class, String)) {
         if self.is_deleted {
             return;
         }
         let (customer, date, total) = (self.customer, self.date, self.total);
         books.sums.here(self.service, customer, date, total);
-        let why = "It was voided in Sage, and counts in Splynx.".to_owned();
-        self.tell(run, books, (Class::Status, why), None);
+        self.tell(books, verdict, None);
     }
 
-    fn tell(
-        &self,
-        run: &mut Run,
-        books: &mut Books,
-        (class, why): (Class, String),
-        there: Option<Decimal>,
-    ) {
-        books.tell(
-            run,
-            &Finding {
-                class,
-                id: self.key.to_string(),
-                kind: self.key.kind.name(),
-                label: self.number.clone(),
-                customer: Some(self.customer),
-                date: Some(self.date),
-                here: (!self.is_deleted).then_some(self.total),
-                there,
-                why,
-            },
-        );
+    fn tell(&self, books: &mut Books, (class, why): (Class, String), there: Option<Decimal>) {
+        books.tell(&Finding {
+            class,
+            id: self.key.to_string(),
+            kind: self.key.kind.name(),
+            label: self.number.clone(),
+            customer: Some(self.customer),
+            date: Some(self.date),
+            here: (!self.is_deleted).then_some(self.total),
+            there,
+            why,
+        });
     }
 }
 
@@ -354,17 +361,16 @@ fn imported(run: &mut Run, page: &[Payment]) -> Job<Map<i64, Option<i64>>> {
 }
 
 /// Adds payments to what Splynx is known to have of receipts.
-fn add_received(run: &mut Run, received: Map<i64, Decimal>) -> Job<()> {
+fn add_received(run: &mut Run, received: Map<i64, Decimal>, batch: &mut Batch) -> Job<()> {
     let keys: Vec<String> = received.keys().map(|id| rest::received_key(*id)).collect();
     let before = run.cap.get(TABLE, &keys)?.into_iter();
     let before = before
         .filter_map(|entry| Some((entry.key, stored::from_text::<Decimal>(&entry.value)?)))
         .to_map();
-    let mut batch = Batch::default();
     for (receipt, amount) in received {
         let key = rest::received_key(receipt);
         let sum = before.get(&key).copied().unwrap_or_default() + amount;
         batch.set(TABLE, key, stored::to_text(&sum));
     }
-    run.commit(batch)
+    Ok(())
 }

@@ -4,7 +4,9 @@
 //! ([`here`]), and what is left belongs to nobody ([`rest`]): so memory stays flat however large the books are. What the add-on's own
 //! records say is an explanation and never a proof: amounts, dates and customers are compared as both services have them now.
 //!
-//! The trap: what changes between the two listings looks like a difference. So whatever was not listed is asked for once more by its id.
+//! Listing a large company takes days, since Sage answers so many requests a day. So a job that paused goes on where it was
+//! ([`Place`]): all that it knows is in the scratch table, and each page is one commit. And what changed since it was listed looks like a
+//! difference: so Sage is asked for whatever is missing or differs once more, by its id, before it is told.
 
 mod finding;
 mod here;
@@ -16,15 +18,18 @@ use chrono::NaiveDate;
 
 use crate::capability::{Failure, Pair, Row};
 use crate::json;
+use crate::sage::Service;
 use crate::settings::Settings;
 use crate::splynx::{CreditNote, Invoice};
-use crate::write::ledger::{Halt, Job, Run};
-use crate::write::record::Kind;
+use crate::stored::{self, stored};
+use crate::write::ledger::{Halt, Job, PAGE, Run};
+use crate::write::record::{Batch, Kind};
 
 pub use sums::figures;
 
-use finding::Finding;
+use finding::{Class, Finding};
 use sums::Sums;
+use there::TABLE;
 
 /// The report of records, [`Finding`] by finding.
 const RECORDS: &str = "reconciliation";
@@ -61,57 +66,197 @@ impl Scope {
     }
 }
 
-/// What has been found so far in a run.
+/// What is done one after the other.
+enum Step {
+    /// Sage's side.
+    List(Service),
+    /// Splynx's side, which takes its counterparts.
+    Compare(Kind),
+    /// What nobody took.
+    Imports,
+    Rest,
+}
+
+const STEPS: [Step; 10] = [
+    Step::List(Service::Customer),
+    Step::List(Service::TaxInvoice),
+    Step::List(Service::CustomerReturn),
+    Step::List(Service::CustomerReceipt),
+    Step::Compare(Kind::Customer),
+    Step::Compare(Kind::Invoice),
+    Step::Compare(Kind::CreditNote),
+    Step::Compare(Kind::Payment),
+    Step::Imports,
+    Step::Rest,
+];
+
+/// How far the job has come; stored with every page.
+#[derive(Debug, Clone, PartialEq)]
+struct Place {
+    /// The scope of it.
+    from: NaiveDate,
+    everything: bool,
+    /// Of [`STEPS`], and the last that it has looked at.
+    step: usize,
+    after: String,
+    /// Records of that step.
+    done: u64,
+    /// Findings that are kept for the report.
+    told: u64,
+    /// Of all records, by [`Class`].
+    classes: Vec<u64>,
+}
+
+stored!(Place {
+    from,
+    everything,
+    step,
+    after,
+    done,
+    told,
+    classes
+});
+
+/// Where [`TABLE`] has the place, and before the findings' numbers.
+const PLACE: &str = "place";
+const FOUND: &str = "found/";
+
+/// A finding that waits for the report.
+struct Told {
+    id: String,
+    cells: Vec<String>,
+}
+
+stored!(Told { id, cells });
+
+/// What has been found so far.
 struct Books {
-    scope: Scope,
+    place: Place,
     sums: Sums,
+    /// Of the page that is looked at.
     rows: Vec<Row>,
-    differences: u64,
 }
 
 impl Books {
-    /// Counts a finding, and lists it where people asked for it.
-    fn tell(&mut self, run: &mut Run, finding: &Finding) {
-        run.count(format!("records {}", finding.class.title()));
-        if finding.class.is_difference() {
-            self.differences += 1;
+    /// Where a run of the same scope paused, or the beginning.
+    fn open(run: &mut Run, scope: &Scope) -> Job<Self> {
+        let context = run.cap.context();
+        let goes_on = context
+            .iter()
+            .any(|(name, value)| name == "trigger" && value == "resume");
+        let stored = run.cap.get(TABLE, &[PLACE.to_owned()])?.into_iter().next();
+        let place = stored.and_then(|entry| stored::from_text::<Place>(&entry.value));
+        let place = place.filter(|place| {
+            goes_on && place.from == scope.from && place.everything == scope.everything
+        });
+        let place = match place {
+            Some(place) => place,
+            None => {
+                there::clear(run)?;
+                Place {
+                    from: scope.from,
+                    everything: scope.everything,
+                    step: 0,
+                    after: String::new(),
+                    done: 0,
+                    told: 0,
+                    classes: vec![0; Class::ALL.len()],
+                }
+            }
+        };
+        Ok(Self {
+            place,
+            sums: Sums::default(),
+            rows: Vec::new(),
+        })
+    }
+
+    /// Counts a finding, and keeps it where people asked for it.
+    fn tell(&mut self, finding: &Finding) {
+        if let Some(count) = self.place.classes.get_mut(finding.class as usize) {
+            *count += 1;
         }
-        if finding.class.is_difference() || self.scope.everything {
+        if finding.class.is_difference() || self.place.everything {
             self.rows.push(finding.row());
         }
     }
 
-    /// Hands over what was found on a page.
-    fn flush(&mut self, run: &mut Run) -> Job<()> {
-        self.sums.flush(run)?;
-        if !self.rows.is_empty() {
-            run.cap.report(RECORDS, std::mem::take(&mut self.rows))?;
+    /// A page, with all that was found on it and how far the job has come by that, in one commit. `after`: the last of it.
+    fn commit(&mut self, run: &mut Run, mut batch: Batch, after: String, done: u64) -> Job<()> {
+        self.sums.add_to(run, &mut batch)?;
+        for row in std::mem::take(&mut self.rows) {
+            let Row { id, cells, .. } = row;
+            let key = format!("{FOUND}{:012}", self.place.told);
+            batch.set(TABLE, key, stored::to_text(&Told { id, cells }));
+            self.place.told += 1;
         }
-        Ok(())
+        self.place.after = after;
+        self.place.done += done;
+        batch.set(TABLE, PLACE, stored::to_text(&self.place));
+        run.commit(batch)
+    }
+
+    /// Hands over what was found.
+    fn report(&self, run: &mut Run) -> Job<()> {
+        for (class, count) in Class::ALL.into_iter().zip(&self.place.classes) {
+            if *count > 0 {
+                run.counts
+                    .insert(format!("records {}", class.title()), *count);
+            }
+        }
+        let mut after = String::new();
+        loop {
+            let entries = run.cap.scan(TABLE, FOUND, &after, PAGE)?;
+            let Some(last) = entries.last() else {
+                break;
+            };
+            after.clone_from(&last.key);
+            let rows = entries
+                .iter()
+                .filter_map(|entry| stored::from_text::<Told>(&entry.value))
+                .map(|Told { id, cells }| Row {
+                    id,
+                    cells,
+                    more: Vec::new(),
+                });
+            run.cap.report(RECORDS, rows.collect())?;
+        }
+        self.sums.tell_customers(run)?;
+        self.sums.tell_months(run)
+    }
+
+    fn differences(&self) -> u64 {
+        let classes = Class::ALL.into_iter().zip(&self.place.classes);
+        let differing = classes.filter(|(class, _)| class.is_difference());
+        differing.map(|(_, count)| count).sum()
     }
 }
 
 /// Compares the books; answers what to tell people where they differ.
 pub fn reconcile(run: &mut Run, options: &[Pair]) -> Job<Option<Failure>> {
     let scope = Scope::of(&run.settings, options).map_err(Halt::Failed)?;
+    let mut books = Books::open(run, &scope)?;
+    while let Some(step) = STEPS.get(books.place.step) {
+        match step {
+            Step::List(service) => there::list(run, &mut books, *service)?,
+            Step::Compare(Kind::Customer) => here::customers(run, &mut books)?,
+            Step::Compare(kind @ Kind::Invoice) => {
+                here::documents::<Invoice>(run, &mut books, *kind)?;
+            }
+            Step::Compare(kind @ Kind::CreditNote) => {
+                here::documents::<CreditNote>(run, &mut books, *kind)?;
+            }
+            Step::Compare(_) => here::payments(run, &mut books)?,
+            Step::Imports => rest::of_imports(run, &mut books)?,
+            Step::Rest => rest::of_sage(run, &mut books)?,
+        }
+        books.place.step += 1;
+        books.place.done = 0;
+        books.commit(run, Batch::default(), String::new(), 0)?;
+    }
+    books.report(run)?;
     there::clear(run)?;
-    there::list(run, scope.from)?;
-    let mut books = Books {
-        scope,
-        sums: Sums::default(),
-        rows: Vec::new(),
-        differences: 0,
-    };
-    here::customers(run, &mut books)?;
-    here::documents::<Invoice>(run, &mut books, Kind::Invoice)?;
-    here::documents::<CreditNote>(run, &mut books, Kind::CreditNote)?;
-    here::payments(run, &mut books)?;
-    rest::of_sage(run, &mut books)?;
-    rest::of_imports(run, &mut books)?;
-    books.sums.tell_customers(run)?;
-    books.sums.tell_months(run)?;
-    there::clear(run)?;
-    let differences = books.differences;
+    let differences = books.differences();
     Ok((differences > 0).then(|| {
         Failure::new(
             "books-differ",

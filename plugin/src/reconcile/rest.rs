@@ -6,7 +6,7 @@ use super::Books;
 use super::finding::{Class, Finding, kind_of, missing};
 use super::here::whose;
 use super::sums::Whose;
-use super::there::{self, AT, Listed, TABLE};
+use super::there::{self, AT, Listed, RECEIVED, TABLE};
 use crate::collect::{Map, ToMap};
 use crate::sage::{DocumentLikeness, Likeness, Service, mark_in};
 use crate::stored;
@@ -14,8 +14,6 @@ use crate::write::ledger::{Job, Run};
 use crate::write::record::{Batch, Kind, RecordKey, Remote, State, Stored};
 
 const PAGE: u32 = 200;
-/// Before a receipt's id: the sum of the payments that Splynx has of it.
-const RECEIVED: &str = "in/";
 
 pub fn received_key(receipt: i64) -> String {
     format!("{RECEIVED}{receipt:012}")
@@ -32,9 +30,9 @@ struct Facts {
 }
 
 pub fn of_sage(run: &mut Run, books: &mut Books) -> Job<()> {
-    let mut after = String::new();
+    let mut after = books.place.after.clone();
     loop {
-        run.progress("Looking at what is in Sage alone", 0, 0)?;
+        run.progress("Looking at what is in Sage alone", books.place.done, 0)?;
         let entries = run.cap.scan(TABLE, AT, &after, PAGE)?;
         let Some(last) = entries.last() else {
             return Ok(());
@@ -46,93 +44,100 @@ pub fn of_sage(run: &mut Run, books: &mut Books) -> Job<()> {
                 page.push((remote, there::parse(&entry.value)?));
             }
         }
-        let facts = Facts::gather(run, &page)?;
+        let done = page.len() as u64;
+        let facts = Facts::of_now(run, books, &mut page)?;
         for (remote, found) in &page {
-            match &found.likeness {
-                Likeness::Document(_) if found.is_void => {}
-                Likeness::Document(document) => facts.tell(run, books, remote, document),
-                Likeness::Customer(customer) => {
-                    let why = match facts.pairs.get(&remote.to_string()) {
-                        Some(key) => format!("Splynx's customer {} was deleted.", key.id),
-                        None => "No customer of Splynx is paired with it.".to_owned(),
-                    };
-                    let is_ours = facts.pairs.contains_key(&remote.to_string());
-                    books.tell(
-                        run,
-                        &Finding {
-                            // A company may well have customers of other trades.
-                            class: if is_ours {
-                                Class::OnlyThere
-                            } else {
-                                Class::LeftOut
-                            },
-                            id: remote.to_string(),
-                            kind: Kind::Customer.name(),
-                            label: customer.name.clone(),
-                            customer: None,
-                            date: None,
-                            here: None,
-                            there: None,
-                            why,
-                        },
-                    );
-                }
-                Likeness::Allocation(_) => {}
-            }
+            facts.tell(run, books, remote, found);
         }
         // What is left are payments of receipts that Sage no longer has.
         let mut batch = Batch::default();
         for receipt in facts.received.keys() {
             batch.delete(TABLE, received_key(*receipt));
         }
-        run.commit(batch)?;
-        books.flush(run)?;
+        books.commit(run, batch, after.clone(), done)?;
     }
 }
 
-/// Payments in Splynx of receipts that Sage no longer has.
+/// Payments in Splynx of receipts that were not listed: made since, or Sage no longer has them. What it has is looked at with the rest.
 pub fn of_imports(run: &mut Run, books: &mut Books) -> Job<()> {
-    let mut after = String::new();
+    let mut after = books.place.after.clone();
     loop {
         let entries = run.cap.scan(TABLE, RECEIVED, &after, PAGE)?;
         let Some(last) = entries.last() else {
             return Ok(());
         };
         after.clone_from(&last.key);
-        for entry in entries {
-            let receipt = entry
-                .key
-                .strip_prefix(RECEIVED)
-                .and_then(|id| id.parse().ok());
-            let amount = stored::from_text::<Decimal>(&entry.value);
-            let (Some(receipt), Some(amount)) = (receipt, amount) else {
-                continue;
-            };
-            let key = RecordKey::new(Kind::Receipt, receipt);
-            let record = run.records([key])?.into_iter().next();
-            let record = record.and_then(|(_, stored)| stored.record);
-            books.tell(
-                run,
-                &Finding {
-                    class: Class::OnlyHere,
-                    id: key.to_string(),
-                    kind: Kind::Receipt.name(),
-                    label: record
-                        .as_ref()
-                        .map_or_else(String::new, |r| r.label.clone()),
-                    customer: record.as_ref().map(|record| record.customer),
-                    date: None,
-                    here: Some(amount),
-                    there: None,
-                    why: "Splynx has its payments, and Sage no longer has the receipt.".to_owned(),
-                },
-            );
+        let received = entries.iter().filter_map(|entry| {
+            let id: i64 = entry.key.strip_prefix(RECEIVED)?.parse().ok()?;
+            Some((id, stored::from_text::<Decimal>(&entry.value)?))
+        });
+        let mut missing: Map<i64, Decimal> = received.to_map();
+        let service = Service::CustomerReceipt;
+        let places = missing.keys().map(|id| there::place(service, *id));
+        for entry in run.cap.get(TABLE, &places.collect::<Vec<_>>())? {
+            if let Some(remote) = there::parse_place(&entry.key) {
+                missing.remove(&remote.id);
+            }
         }
-        books.flush(run)?;
+        let remotes = missing.keys().map(|id| Remote { service, id: *id });
+        let remotes: Vec<Remote> = remotes.collect();
+        let mut batch = Batch::default();
+        for (service, now) in there::as_now(run, remotes.into_iter())? {
+            missing.remove(&now.id);
+            batch.set(TABLE, there::place(service, now.id), stored::to_text(&now));
+        }
+        let keys = missing.keys().map(|id| RecordKey::new(Kind::Receipt, *id));
+        let records = run.records(keys.collect::<Vec<_>>())?;
+        for (receipt, amount) in missing {
+            let key = RecordKey::new(Kind::Receipt, receipt);
+            let record = records.get(&key).and_then(|stored| stored.record.as_ref());
+            books.tell(&Finding {
+                class: Class::OnlyHere,
+                id: key.to_string(),
+                kind: Kind::Receipt.name(),
+                label: record.map_or_else(String::new, |record| record.label.clone()),
+                customer: record.map(|record| record.customer),
+                date: None,
+                here: Some(amount),
+                there: None,
+                why: "Splynx has its payments, and Sage no longer has the receipt.".to_owned(),
+            });
+        }
+        books.commit(run, batch, after.clone(), 0)?;
     }
 }
 
 impl Facts {
+    /// What is known of a page, in which whatever would be told is as Sage has it now: what was deleted since leaves the page.
+    fn of_now(run: &mut Run, books: &Books, page: &mut Vec<(Remote, Listed)>) -> Job<Self> {
+        let facts = Self::gather(run, page)?;
+        let told = page
+            .iter()
+            .filter(|(remote, found)| {
+                let verdict = facts.verdict(run, books, remote, found);
+                verdict.is_some_and(|(class, _)| class.is_difference())
+            })
+            .map(|(remote, _)| remote.clone());
+        let told: Vec<Remote> = told.collect();
+        if told.is_empty() {
+            return Ok(facts);
+        }
+        let now = there::as_now(run, told.iter().cloned())?;
+        page.retain_mut(|(remote, found)| {
+            if !told.contains(remote) {
+                return true;
+            }
+            let now = now
+                .iter()
+                .find(|(service, now)| *service == remote.service && now.id == remote.id);
+            if let Some((_, now)) = now {
+                found.clone_from(now);
+            }
+            now.is_some()
+        });
+        Self::gather(run, page)
+    }
+
     fn gather(run: &mut Run, page: &[(Remote, Listed)]) -> Job<Self> {
         let remotes: Vec<Remote> = page.iter().map(|(remote, _)| remote.clone()).collect();
         let pairs = run.paired(remotes.iter().cloned())?;
@@ -165,49 +170,96 @@ impl Facts {
         })
     }
 
-    fn tell(&self, run: &mut Run, books: &mut Books, remote: &Remote, there: &DocumentLikeness) {
-        let (service, date) = (remote.service, there.date);
-        let here = self.received.get(&remote.id).copied();
-        let here = here.filter(|_| service == Service::CustomerReceipt);
-        let (class, why) = self.verdict(run, books, remote, there, here);
-        let owner = self.whose.get(&there.customer).copied();
-        match class {
-            Class::LeftOut => books.sums.left_out_there(service, date, there.total),
-            _ => {
-                let owner = owner.unwrap_or(Whose::Stranger(there.customer));
-                books.sums.there(service, owner, date, there.total);
+    fn tell(&self, run: &Run, books: &mut Books, remote: &Remote, found: &Listed) {
+        let Some((class, why)) = self.verdict(run, books, remote, found) else {
+            return;
+        };
+        let service = remote.service;
+        let finding = match &found.likeness {
+            Likeness::Document(there) => {
+                let owner = self.whose.get(&there.customer).copied();
+                match class {
+                    Class::LeftOut => {
+                        books.sums.left_out_there(service, there.date, there.total);
+                    }
+                    _ => {
+                        let owner = owner.unwrap_or(Whose::Stranger(there.customer));
+                        books.sums.there(service, owner, there.date, there.total);
+                    }
+                }
+                Finding {
+                    class,
+                    id: remote.to_string(),
+                    kind: kind_of(service),
+                    label: there.number.clone(),
+                    customer: owner.and_then(|owner| match owner {
+                        Whose::Splynx(id) => Some(id),
+                        Whose::Stranger(_) => None,
+                    }),
+                    date: Some(there.date),
+                    here: self.here(remote),
+                    there: Some(there.total),
+                    why,
+                }
             }
-        }
-        books.tell(
-            run,
-            &Finding {
+            Likeness::Customer(customer) => Finding {
                 class,
                 id: remote.to_string(),
-                kind: kind_of(service),
-                label: there.number.clone(),
-                customer: owner.and_then(|owner| match owner {
-                    Whose::Splynx(id) => Some(id),
-                    Whose::Stranger(_) => None,
-                }),
-                date: Some(date),
-                here,
-                there: Some(there.total),
+                kind: Kind::Customer.name(),
+                label: customer.name.clone(),
+                customer: None,
+                date: None,
+                here: None,
+                there: None,
                 why,
             },
-        );
+            Likeness::Allocation(_) => return,
+        };
+        books.tell(&finding);
     }
 
+    /// What Splynx has of a receipt.
+    fn here(&self, remote: &Remote) -> Option<Decimal> {
+        let here = self.received.get(&remote.id).copied();
+        here.filter(|_| remote.service == Service::CustomerReceipt)
+    }
+
+    /// None: there is nothing to be said of it.
     fn verdict(
         &self,
         run: &Run,
         books: &Books,
         remote: &Remote,
+        found: &Listed,
+    ) -> Option<(Class, String)> {
+        match &found.likeness {
+            Likeness::Document(_) if found.is_void => None,
+            Likeness::Document(there) => Some(self.verdict_of_document(run, books, remote, there)),
+            Likeness::Customer(_) => Some(match self.pairs.get(&remote.to_string()) {
+                Some(key) => (
+                    Class::OnlyThere,
+                    format!("Splynx's customer {} was deleted.", key.id),
+                ),
+                // A company may well have customers of other trades.
+                None => (
+                    Class::LeftOut,
+                    "No customer of Splynx is paired with it.".to_owned(),
+                ),
+            }),
+            Likeness::Allocation(_) => None,
+        }
+    }
+
+    fn verdict_of_document(
+        &self,
+        run: &Run,
+        books: &Books,
+        remote: &Remote,
         there: &DocumentLikeness,
-        here: Option<Decimal>,
     ) -> (Class, String) {
         let receipt = RecordKey::new(Kind::Receipt, remote.id);
         let receipt = self.records.get(&receipt).and_then(|s| s.record.as_ref());
-        if let Some(here) = here {
+        if let Some(here) = self.here(remote) {
             if here == there.total {
                 return (Class::Matched, String::new());
             }
@@ -227,7 +279,7 @@ impl Facts {
         };
         let Some(mark) = mark_in(&there.reference) else {
             return match (pair, receipt) {
-                _ if there.date < books.scope.from => {
+                _ if there.date < books.place.from => {
                     let why = "It is dated before the day from which books are compared.";
                     (Class::LeftOut, why.to_owned())
                 }
@@ -254,7 +306,7 @@ impl Facts {
                 Class::Duplicate,
                 format!("Its key {mark} is that of {other} too."),
             ),
-            _ if there.date < books.scope.from => {
+            _ if there.date < books.place.from => {
                 let why = "It is dated before the day from which books are compared.";
                 (Class::LeftOut, why.to_owned())
             }

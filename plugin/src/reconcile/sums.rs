@@ -1,6 +1,6 @@
 //! What both sides add up to, by month and by customer.
 //!
-//! Months are few and kept in memory; customers are many, and their sums are kept in the scratch table.
+//! Both are kept in the scratch table, and what a page adds to them is committed with it.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -11,7 +11,7 @@ use crate::capability::Row;
 use crate::collect::{Map, ToMap};
 use crate::json;
 use crate::sage::{Likeness, Service};
-use crate::stored::{self, stored};
+use crate::stored::{self, Storable, stored};
 use crate::write::ledger::{Job, META, Run};
 use crate::write::record::{Batch, Kind, RecordKey};
 
@@ -22,6 +22,8 @@ const AS_OF: &str = "reconciled-on";
 /// Before a Splynx customer's id, and behind [`STRANGERS`] a Sage customer's who is paired with none.
 const CUSTOMERS: &str = "sum/";
 const STRANGERS: &str = "sum/sage/";
+/// Before a month and kind, as in [`FIGURES`].
+const MONTHS: &str = "month/";
 const PAGE: u32 = 500;
 
 /// Whose money it is.
@@ -61,10 +63,10 @@ struct Balance {
 
 stored!(Balance { here, there });
 
+/// Of the page that is looked at.
 #[derive(Debug)]
 pub struct Sums {
     months: Map<String, Month>,
-    /// Of the page that is looked at.
     customers: Map<Whose, Balance>,
 }
 
@@ -112,25 +114,16 @@ impl Sums {
         self.months.entry(key).or_default()
     }
 
-    /// Adds what a page came to, to the customers' sums.
-    pub fn flush(&mut self, run: &mut Run) -> Job<()> {
-        let page = std::mem::replace(&mut self.customers, Map::new_vec());
-        let keys: Vec<String> = page.keys().map(customer_key).collect();
-        let stored = run.cap.get(TABLE, &keys)?.into_iter();
-        let stored = stored
-            .filter_map(|entry| Some((entry.key, stored::from_text::<Balance>(&entry.value)?)))
-            .to_map();
-        let mut batch = Batch::default();
-        for (whose, balance) in page {
-            let key = customer_key(&whose);
-            let before = stored.get(&key).cloned().unwrap_or_default();
-            let after = Balance {
-                here: before.here + balance.here,
-                there: before.there + balance.there,
-            };
-            batch.set(TABLE, key, stored::to_text(&after));
-        }
-        run.commit(batch)
+    /// Adds what a page came to, to what is kept.
+    pub fn add_to(&mut self, run: &mut Run, batch: &mut Batch) -> Job<()> {
+        let customers = std::mem::replace(&mut self.customers, Map::new_vec());
+        let customers = customers.into_iter();
+        let customers = customers.map(|(whose, balance)| (customer_key(&whose), balance));
+        add(run, batch, customers.collect())?;
+        let months = std::mem::replace(&mut self.months, Map::new_vec());
+        let months = months.into_iter();
+        let months = months.map(|(key, month)| (format!("{MONTHS}{key}"), month));
+        add(run, batch, months.collect())
     }
 
     /// The report of customers whose sums differ.
@@ -176,27 +169,68 @@ impl Sums {
 
     /// The report of months, which is kept for the page `figures` as well.
     pub fn tell_months(&self, run: &mut Run) -> Job<()> {
+        let mut months: Map<String, Month> = Map::new_vec();
+        for entry in run.cap.scan(TABLE, MONTHS, "", PAGE)? {
+            let key = entry.key.strip_prefix(MONTHS).map(str::to_owned);
+            if let Some((key, month)) = key.zip(stored::from_text(&entry.value)) {
+                months.insert(key, month);
+            }
+        }
         let mut batch = Batch::default();
         for entry in run.cap.scan(FIGURES, "", "", PAGE)? {
-            if !self.months.contains_key(&entry.key) {
+            if !months.contains_key(&entry.key) {
                 batch.delete(FIGURES, entry.key);
             }
         }
-        for (key, month) in self.months.iter() {
+        for (key, month) in months.iter() {
             batch.set(FIGURES, key.clone(), stored::to_text(month));
         }
         batch.set(META, AS_OF, run.settings.today.to_string());
         run.commit(batch)?;
-        let rows: Vec<Row> = self
-            .months
-            .iter()
-            .filter_map(|(key, month)| row(key, month))
-            .collect();
+        let rows = months.iter().filter_map(|(key, month)| row(key, month));
+        let rows: Vec<Row> = rows.collect();
         if !rows.is_empty() {
             run.cap.report("reconciliation-months", rows)?;
         }
         Ok(())
     }
+}
+
+/// A sum that pages add to.
+trait Sum: Storable + Default {
+    fn add(&mut self, other: &Self);
+}
+
+impl Sum for Month {
+    fn add(&mut self, other: &Self) {
+        self.here_count += other.here_count;
+        self.here += other.here;
+        self.there_count += other.there_count;
+        self.there += other.there;
+        self.left_out_here += other.left_out_here;
+        self.left_out_there += other.left_out_there;
+    }
+}
+
+impl Sum for Balance {
+    fn add(&mut self, other: &Self) {
+        self.here += other.here;
+        self.there += other.there;
+    }
+}
+
+fn add<T: Sum>(run: &mut Run, batch: &mut Batch, page: Vec<(String, T)>) -> Job<()> {
+    let keys: Vec<String> = page.iter().map(|(key, _)| key.clone()).collect();
+    let stored = run.cap.get(TABLE, &keys)?.into_iter();
+    let stored =
+        stored.filter_map(|entry| Some((entry.key, stored::from_text::<T>(&entry.value)?)));
+    let mut stored = stored.to_map();
+    for (key, more) in page {
+        let mut sum = stored.remove(&key).unwrap_or_default();
+        sum.add(&more);
+        batch.set(TABLE, key, stored::to_text(&sum));
+    }
+    Ok(())
 }
 
 /// The page `figures`: months and kinds, as the last reconciliation found them.

@@ -1,6 +1,6 @@
 //! Sage's side, as listed by this run, in a scratch table: objects by their ids, and the ways to find them without an id.
 
-use chrono::{Days, NaiveDate};
+use chrono::Days;
 use rust_decimal::Decimal;
 
 use crate::capability::Failure;
@@ -8,6 +8,7 @@ use crate::collect::{Map, Set, ToMap};
 use crate::json;
 use serde_json::Value;
 
+use super::{Books, PLACE};
 use crate::sage::{self, DocumentLikeness, Likeness, Service, fold, mark_in};
 use crate::stored::{self, stored};
 use crate::write::ledger::{Halt, Job, Run};
@@ -17,6 +18,11 @@ use crate::write::record::{Batch, RecordKey, Remote};
 pub const TABLE: &str = "reconcile";
 /// Before an object's `service/id`.
 pub const AT: &str = "at/";
+/// Before the ways to objects: service and key, service and number.
+const MARK: &str = "mark/";
+const NUMBER: &str = "number/";
+/// Before a receipt's id: the sum of the payments that Splynx has of it.
+pub const RECEIVED: &str = "in/";
 /// Days before the first one that are listed as well: what is dated differently on the two sides is to be found all the same.
 const SLACK_DAYS: u64 = 31;
 
@@ -61,11 +67,23 @@ impl Listed {
     }
 }
 
-/// Removes whatever an earlier run left.
+/// Empties the table. First what is much and is in no report, then the place: a run that dies before that tells all of it again, and one
+/// that dies later begins anew.
 pub fn clear(run: &mut Run) -> Job<()> {
+    for service in SERVICES.into_iter().filter(|s| *s != Service::Customer) {
+        remove(run, &format!("{AT}{}/", service.name()))?;
+    }
+    for prefix in [RECEIVED, MARK, NUMBER] {
+        remove(run, prefix)?;
+    }
+    remove(run, PLACE)?;
+    remove(run, "")
+}
+
+fn remove(run: &mut Run, prefix: &str) -> Job<()> {
     const PAGE: u32 = 500;
     loop {
-        let entries = run.cap.scan(TABLE, "", "", PAGE)?;
+        let entries = run.cap.scan(TABLE, prefix, "", PAGE)?;
         if entries.is_empty() {
             return Ok(());
         }
@@ -78,40 +96,41 @@ pub fn clear(run: &mut Run) -> Job<()> {
     }
 }
 
-/// Lists Sage's customers, and its documents and receipts from a date on.
-pub fn list(run: &mut Run, from: NaiveDate) -> Job<()> {
+/// Lists Sage's customers, or its documents or receipts from a date on.
+pub fn list(run: &mut Run, books: &mut Books, service: Service) -> Job<()> {
+    let from = books.place.from;
     let from = from.checked_sub_days(Days::new(SLACK_DAYS)).unwrap_or(from);
     let dated = format!("Date ge datetime'{from}T00:00:00'");
-    for service in SERVICES {
-        let filter = (service != Service::Customer).then_some(dated.as_str());
-        let stage = format!("Reading Sage: {}s", service.title());
-        let (mut above, mut seen) = (0, 0);
-        loop {
-            run.progress(&stage, seen, 0)?;
-            let (rows, complete) = sage::newer(run, service.name(), above, filter)?;
-            seen += rows.len() as u64;
-            let mut batch = Batch::default();
-            let mut index = Map::new_vec();
-            for row in &rows {
-                above = above.max(json::integer(row, "ID").unwrap_or(above));
-                let Some(listed) = Listed::of(service, row) else {
-                    continue;
-                };
-                if let Some(key) = way_to(service, &listed) {
-                    index.insert(key, listed.id.to_string());
-                }
-                batch.set(TABLE, place(service, listed.id), stored::to_text(&listed));
-            }
-            for (key, id) in index {
-                batch.set(TABLE, key, id);
-            }
-            run.commit(batch)?;
-            if complete {
-                break;
+    let filter = (service != Service::Customer).then_some(dated.as_str());
+    let stage = format!("Reading Sage: {}s", service.title());
+    let mut above = books.place.after.parse().unwrap_or(0);
+    loop {
+        run.progress(&stage, books.place.done, 0)?;
+        let (rows, complete) = sage::newer(run, service.name(), above, filter)?;
+        let mut batch = Batch::default();
+        let mut index = Map::new_vec();
+        for row in &rows {
+            above = above.max(json::integer(row, "ID").unwrap_or(above));
+            if let Some(listed) = Listed::of(service, row) {
+                note(&mut batch, &mut index, service, &listed);
             }
         }
+        for (key, id) in index {
+            batch.set(TABLE, key, id);
+        }
+        books.commit(run, batch, above.to_string(), rows.len() as u64)?;
+        if complete {
+            return Ok(());
+        }
     }
-    Ok(())
+}
+
+/// Puts an object into the table; `index`: the ways to it, of which the last counts.
+fn note(batch: &mut Batch, index: &mut Map<String, String>, service: Service, listed: &Listed) {
+    if let Some(key) = way_to(service, listed) {
+        index.insert(key, listed.id.to_string());
+    }
+    batch.set(TABLE, place(service, listed.id), stored::to_text(listed));
 }
 
 pub fn place(service: Service, id: i64) -> String {
@@ -127,12 +146,12 @@ pub fn parse_place(key: &str) -> Option<Remote> {
 }
 
 pub fn by_mark(service: Service, mark: &str) -> String {
-    format!("mark/{}/{mark}", service.name())
+    format!("{MARK}{}/{mark}", service.name())
 }
 
 /// Only of documents that bear no key: those that do belong to the key's record.
 pub fn by_number(service: Service, number: &str) -> String {
-    format!("number/{}/{}", service.name(), fold(number))
+    format!("{NUMBER}{}/{}", service.name(), fold(number))
 }
 
 /// How it is found without its id. A void one is looked for by none.
@@ -155,8 +174,16 @@ pub struct Wanted {
     pub ways: Vec<String>,
 }
 
-/// What answers each question, and takes it out of the table: one object answers one question.
-pub fn take(run: &mut Run, wanted: &[Wanted]) -> Job<Vec<Option<Listed>>> {
+/// An answer to a question.
+pub struct Found {
+    service: Service,
+    pub listed: Listed,
+    /// As Sage has it now, and not when it was listed.
+    is_fresh: bool,
+}
+
+/// What answers each question; one object answers one. The batch takes them out of the table.
+pub fn take(run: &mut Run, wanted: &[Wanted], batch: &mut Batch) -> Job<Vec<Option<Found>>> {
     let ways: Vec<String> = wanted.iter().flat_map(|w| w.ways.clone()).collect();
     let found_by = run.cap.get(TABLE, &ways)?.into_iter();
     let found_by = found_by
@@ -186,41 +213,88 @@ pub fn take(run: &mut Run, wanted: &[Wanted]) -> Job<Vec<Option<Listed>>> {
     let entries = run.cap.get(TABLE, &places)?;
     let mut listed = Map::new_vec();
     for entry in entries {
-        listed.insert(entry.key, parse(&entry.value)?);
+        listed.insert(entry.key, (parse(&entry.value)?, false));
     }
     unlisted(run, wanted, &mut listed)?;
 
-    let mut batch = Batch::default();
     let mut answers = Vec::with_capacity(wanted.len());
     for (question, ids) in wanted.iter().zip(choices) {
-        let mut places = ids.into_iter().map(|id| place(question.service, id));
+        let service = question.service;
+        let mut places = ids.into_iter().map(|id| place(service, id));
         let taken = places.find_map(|place| Some((listed.remove(&place)?, place)));
-        answers.push(taken.map(|(found, place)| {
+        answers.push(taken.map(|((listed, is_fresh), place)| {
             batch.delete(TABLE, place);
-            found
+            Found {
+                service,
+                listed,
+                is_fresh,
+            }
         }));
     }
-    run.commit(batch)?;
     Ok(answers)
 }
 
-/// Adds what records are paired with and what was not listed, as Sage has it now: dated long before, or made a moment ago.
-fn unlisted(run: &mut Run, wanted: &[Wanted], listed: &mut Map<String, Listed>) -> Job<()> {
-    let mut missing: Map<Service, Set<i64>> = Map::new_vec();
-    for (service, id) in wanted.iter().filter_map(|w| Some((w.service, w.remote?))) {
-        if !listed.contains_key(&place(service, id)) {
-            missing.entry(service).or_default().insert(id);
-        }
-    }
-    for (service, ids) in missing {
-        let ids: Vec<i64> = ids.into_iter().collect();
-        for row in sage::by_ids(run, service, &ids)? {
-            if let Some(found) = Listed::of(service, &row) {
-                listed.insert(place(service, found.id), found);
-            }
-        }
+/// Adds what records are paired with and what was not listed, as Sage has it now: dated long before, or made since.
+fn unlisted(run: &mut Run, wanted: &[Wanted], listed: &mut Map<String, (Listed, bool)>) -> Job<()> {
+    let remotes = wanted.iter().filter_map(|w| {
+        let remote = Remote {
+            service: w.service,
+            id: w.remote?,
+        };
+        Some(remote)
+    });
+    let missing = remotes.filter(|r| !listed.contains_key(&place(r.service, r.id)));
+    let missing: Vec<Remote> = missing.collect();
+    for (service, now) in as_now(run, missing.into_iter())? {
+        listed.insert(place(service, now.id), (now, true));
     }
     Ok(())
+}
+
+/// Asks Sage once more for what `is_doubtful`: it may have been changed or deleted since it was listed. What is gone becomes none.
+pub fn ask_again(
+    run: &mut Run,
+    found: &mut [Option<Found>],
+    is_doubtful: impl Fn(usize, &Listed) -> bool,
+) -> Job<()> {
+    let doubtful = |index: usize, found: &Option<Found>| {
+        let found = found.as_ref().filter(|found| !found.is_fresh)?;
+        is_doubtful(index, &found.listed).then_some(Remote {
+            service: found.service,
+            id: found.listed.id,
+        })
+    };
+    let all = found.iter().enumerate();
+    let remotes: Vec<Option<Remote>> = all.map(|(index, found)| doubtful(index, found)).collect();
+    let now = as_now(run, remotes.iter().flatten().cloned())?;
+    for (found, remote) in found.iter_mut().zip(remotes) {
+        let Some(remote) = remote else { continue };
+        let now = now
+            .iter()
+            .find(|(service, now)| *service == remote.service && now.id == remote.id);
+        *found = now.map(|(service, now)| Found {
+            service: *service,
+            listed: now.clone(),
+            is_fresh: true,
+        });
+    }
+    Ok(())
+}
+
+/// What there is of these objects, as Sage has it now.
+pub fn as_now(run: &mut Run, remotes: impl Iterator<Item = Remote>) -> Job<Vec<(Service, Listed)>> {
+    let mut ids: Map<Service, Set<i64>> = Map::new_vec();
+    for remote in remotes {
+        ids.entry(remote.service).or_default().insert(remote.id);
+    }
+    let mut all = Vec::new();
+    for (service, ids) in ids {
+        let ids: Vec<i64> = ids.into_iter().collect();
+        let rows = sage::by_ids(run, service, &ids)?;
+        let listed = rows.iter().filter_map(|row| Listed::of(service, row));
+        all.extend(listed.map(|listed| (service, listed)));
+    }
+    Ok(all)
 }
 
 pub fn parse(text: &str) -> Job<Listed> {

@@ -16,6 +16,12 @@ use splynx_sageone::capability::{Pair, Row as PageRow};
 use crate::native;
 use crate::world::{MANIFEST, World, settings};
 
+/// Calls are counted from 1.
+const NEVER: DeathPoint = DeathPoint {
+    call: 0,
+    side: mock_host::Side::Before,
+};
+
 /// A clone is another history from the same beginning.
 #[derive(Clone)]
 pub struct Installation {
@@ -108,7 +114,10 @@ impl Installation {
     pub fn try_through(&mut self, job: &str) -> Result<(Outcome, u32), Failure> {
         const MOST: u32 = 5_000;
         for runs in 1..=MOST {
-            let outcome = self.run(job)?;
+            self.goes_on(runs > 1);
+            let outcome = self.run(job);
+            self.goes_on(false);
+            let outcome = outcome?;
             let resume_at = outcome.resume_at.filter(|_| outcome.state == "paused");
             let Some(resume_at) = resume_at.and_then(|at| i64::try_from(at).ok()) else {
                 return Ok((outcome, runs));
@@ -120,6 +129,13 @@ impl Installation {
         panic!("{job} did not finish in {MOST} runs");
     }
 
+    /// Whether the next runs go on with work that paused, or begin it.
+    pub fn goes_on(&mut self, yes: bool) {
+        let trigger = if yes { "resume" } else { "person" };
+        let context = &mut self.host().context;
+        context.insert("trigger".to_owned(), trigger.to_owned());
+    }
+
     /// One run that dies at a capability call. False: it ended before it came to that call.
     pub fn run_and_die(&mut self, job: &str, point: DeathPoint) -> bool {
         self.run_with_and_die(job, &[], point)
@@ -128,7 +144,9 @@ impl Installation {
     /// The same of a job with options.
     pub fn run_with_and_die(&mut self, job: &str, options: &[Pair], point: DeathPoint) -> bool {
         self.host().die_at(point);
-        match self.perform(job, false, options) {
+        let ending = self.perform(job, false, options);
+        self.host().die_at(NEVER);
+        match ending {
             Ok(_) => false,
             Err(Crash::Death(Death(died))) => died == point,
             Err(crash) => panic!("{job} crashes: {crash}"),
@@ -235,11 +253,6 @@ impl Installation {
         job: &str,
         death: Option<DeathPoint>,
     ) -> Result<Result<Outcome, Failure>, Crash> {
-        // Calls are counted from 1.
-        const NEVER: DeathPoint = DeathPoint {
-            call: 0,
-            side: mock_host::Side::Before,
-        };
         self.host().die_at(death.unwrap_or(NEVER));
         let ended = self.perform(job, false, &[]);
         self.host().die_at(NEVER);

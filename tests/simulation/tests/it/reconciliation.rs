@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::TimeDelta;
 use mock_host::contract::Row;
+use mock_host::{DeathPoint, Side};
 use sandbox::isp::{Isp, Size};
 use serde_json::{Value, json};
 use simulation::installation::Installation;
@@ -268,4 +270,73 @@ fn each_difference_is_found_once_and_nothing_else_is() {
         assert!(before.is_subset(&after));
         assert_eq!(reconcile(&mut installation), after, "again");
     }
+}
+
+/// Sage answers so many requests a day that a large company takes days: the job goes on where it was, whatever ends a run, and tells of
+/// both books as they are when it comes to a record, not as they were when it began.
+#[test]
+fn a_comparison_of_several_runs_tells_each_difference_once_and_none_that_is_over() {
+    for calls in [23, 41] {
+        let isp = Isp::seeded(Size::Small, 6);
+        let mut installation = Installation::new(&isp, false);
+        installation.set("make_names_unique", "on");
+        installation.run_through("sync");
+        spoil(&mut installation);
+        let mut lives = 0;
+        loop {
+            let point = DeathPoint {
+                // The end, which is told in one go, takes a longer life.
+                call: calls + lives / 2,
+                side: Side::Before,
+            };
+            installation.goes_on(lives > 0);
+            let died = installation.run_with_and_die("reconcile", &[], point);
+            if !died {
+                if !report(&mut installation, "reconciliation-months").is_empty() {
+                    break;
+                }
+                // Sage's limits.
+                installation.advance(TimeDelta::hours(2));
+            }
+            lives += 1;
+            assert!(lives < 500, "it does not come any further");
+            // Meanwhile life goes on: somebody pays, somebody pays in Sage, and the add-on brings the books into step.
+            installation.goes_on(false);
+            if lives % 3 == 0 {
+                pay_something(&mut installation);
+                installation.run_through("sync");
+            }
+        }
+        assert!(lives > 5, "{lives}");
+        let reported = report(&mut installation, "reconciliation");
+        let told: Findings = reported
+            .iter()
+            .map(|row| (row.cells[0].clone(), row.id.clone()))
+            .collect();
+        assert_eq!(told.len(), reported.len(), "one is told twice");
+        let months = report(&mut installation, "reconciliation-months");
+        installation.goes_on(false);
+        assert_eq!(told, reconcile(&mut installation), "{calls}");
+        let anew = report(&mut installation, "reconciliation-months");
+        let spoiled = |rows: &[Row]| -> Vec<(String, String)> {
+            let rows = rows.iter();
+            rows.map(|row| (row.id.clone(), row.cells[6].clone()))
+                .collect()
+        };
+        assert_eq!(spoiled(&months), spoiled(&anew), "differences by month");
+    }
+}
+
+/// Somebody pays an invoice whole, in Splynx.
+fn pay_something(installation: &mut Installation) {
+    let today = installation.world().today().to_string();
+    let invoices = installation.world().splynx.rows("invoices");
+    let open = invoices
+        .iter()
+        .find(|row| row["status"] == "not_paid" && row["date_created"].as_str() >= Some("2026"));
+    let Some(open) = open else { return };
+    installation.in_splynx(&json!({"entity": "payments", "act": "create", "fields": {
+        "customer_id": open["customer_id"], "invoice_id": open["id"], "payment_type": 1, "date": today,
+        "amount": money(&open["due"]).to_string(),
+    }}));
 }
