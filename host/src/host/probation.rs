@@ -101,7 +101,7 @@ impl Host {
         why: &Failure,
     ) -> Result<Option<(String, String)>, StoreError> {
         let store = self.store();
-        let author = Author::new("the host", self.0.services.clock.now());
+        let author = Author::host(self.0.services.clock.now());
         let versions = store.versions_of(&installation.addon).await?;
         let Some(from) = versions.iter().find(|version| version.sha256 == sha256) else {
             return Ok(None);

@@ -22,6 +22,11 @@ impl Author {
         let name = name.into();
         Self { name, at }
     }
+
+    /// What nobody asked it for.
+    pub fn host(at: DateTime<Utc>) -> Self {
+        Self::new("the host", at)
+    }
 }
 
 /// One change.

@@ -16,6 +16,6 @@ pub async fn first_account(
     if store.account_count().await? > 0 {
         return Ok(None);
     }
-    let password = with_new_password(store, NAME, None, &Author::new("the host", now)).await?;
+    let password = with_new_password(store, NAME, None, &Author::host(now)).await?;
     Ok(Some((NAME, password)))
 }
