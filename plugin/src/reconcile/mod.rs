@@ -117,7 +117,7 @@ stored!(Place {
     classes
 });
 
-/// Where [`TABLE`] has the place, and before the findings' numbers.
+/// Where [`TABLE`] has the place, and what is before the findings' numbers.
 const PLACE: &str = "place";
 const FOUND: &str = "found/";
 
@@ -138,7 +138,7 @@ struct Books {
 }
 
 impl Books {
-    /// Where a run of the same scope paused, or the beginning.
+    /// Where the run paused that this one goes on with, in its scope; or the beginning.
     fn open(run: &mut Run, scope: &Scope) -> Job<Self> {
         let context = run.cap.context();
         let goes_on = context
@@ -146,10 +146,7 @@ impl Books {
             .any(|(name, value)| name == "trigger" && value == "resume");
         let stored = run.cap.get(TABLE, &[PLACE.to_owned()])?.into_iter().next();
         let place = stored.and_then(|entry| stored::from_text::<Place>(&entry.value));
-        let place = place.filter(|place| {
-            goes_on && place.from == scope.from && place.everything == scope.everything
-        });
-        let place = match place {
+        let place = match place.filter(|_| goes_on) {
             Some(place) => place,
             None => {
                 there::clear(run)?;
