@@ -130,7 +130,7 @@ fn the_filter_grammar_that_clients_use_and_nothing_beyond_it() {
 fn each_page_of_a_list_that_goes_on_by_id_says_how_many_are_left() {
     let mut desk = Desk::new();
     let customer = desk.customer("Ann");
-    let mut make = |desk: &mut Desk, day: u32| {
+    let make = |desk: &mut Desk, day: u32| {
         let mut invoice = document(customer, "100");
         invoice["Date"] = json!(format!("2026-03-{day:02}T00:00:00"));
         desk.post_numbered("TaxInvoice/Save", &invoice);
