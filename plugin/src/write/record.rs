@@ -515,12 +515,16 @@ impl Batch {
 const LABEL_WORDS: usize = 4;
 const LABEL_LENGTH: usize = 60;
 
-/// What a label is found by: itself and what is left of it from its second, third and fourth word on, in small letters.
+/// What a label is found by: itself and what is left of it from its second, third and fourth word on, in small letters; each once, since
+/// a long label may repeat itself.
 pub fn searched(label: &str) -> Vec<String> {
     let mut rest = label.trim();
     let mut found = Vec::new();
-    while !rest.is_empty() && found.len() < LABEL_WORDS {
-        found.push(rest.to_lowercase().chars().take(LABEL_LENGTH).collect());
+    for _ in 0..LABEL_WORDS {
+        let kept: String = rest.to_lowercase().chars().take(LABEL_LENGTH).collect();
+        if !kept.is_empty() && !found.contains(&kept) {
+            found.push(kept);
+        }
         rest = match rest.split_once(char::is_whitespace) {
             Some((_, rest)) => rest.trim_start(),
             None => "",
