@@ -11,10 +11,10 @@ use crate::capability::{Entry, Failure, Pair, Row};
 use crate::write::ledger::{Halt, Job, Run};
 
 /// Entries that are looked through for one page of a rare filter; the next page goes on from there.
-const MOST_SCANNED: usize = 5_000;
+const MOST_SCANNED: usize = 1_500;
 
 /// Entries that are asked for at once where most of them may not fit.
-const CHUNK: usize = 1_000;
+const CHUNK: usize = 500;
 
 /// Why an act is not done.
 fn refuse(message: impl Into<String>) -> Halt {
