@@ -97,10 +97,15 @@ impl Browser {
         }
     }
 
-    /// Goes to a page of the host.
+    /// Goes to a page of the host. A browser that has only just begun, on a machine with much to do, may not answer in time;
+    /// the page is then asked for again, as a person would.
     pub async fn visit(&self, path: &str) {
         let address = format!("{}{}", self.base, path.trim_start_matches('/'));
-        self.client.goto(&address).await.expect("a page");
+        let started = Instant::now();
+        while let Err(error) = self.client.goto(&address).await {
+            let again = error.is_timeout() && started.elapsed() < PATIENCE;
+            assert!(again, "{address}: {error}");
+        }
     }
 
     /// Path and query of the page that is shown.
@@ -168,19 +173,22 @@ impl Browser {
     }
 
     async fn find(&self, path: &str) -> Element {
-        let found = self
-            .client
-            .wait()
-            .at_most(PATIENCE)
-            .for_element(Locator::XPath(path))
-            .await;
-        match found {
-            Ok(element) => element,
-            Err(error) => panic!(
-                "{path} is not on {} ({error}): {}",
-                self.path().await,
-                self.text().await
-            ),
+        let started = Instant::now();
+        loop {
+            let error = match self.client.find(Locator::XPath(path)).await {
+                Ok(element) => return element,
+                Err(error) => error,
+            };
+            // The driver answers late, too, while a page is still on its way.
+            let later = error.is_no_such_element() || error.is_timeout();
+            if !later || started.elapsed() > PATIENCE {
+                panic!(
+                    "{path} is not on {} ({error}): {}",
+                    self.path().await,
+                    self.text().await
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
