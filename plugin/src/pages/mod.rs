@@ -56,6 +56,15 @@ fn filter(query: &Query, columns: &[(&str, usize)]) -> Job<impl Fn(&[String]) ->
     })
 }
 
+/// How the keys begin of the records that are asked for: with their kind.
+fn of_kind(query: &Query) -> String {
+    let kind = query.filters.iter().find(|(name, _)| name == "kind");
+    match kind {
+        Some((_, kind)) if !kind.is_empty() => format!("{kind}/"),
+        _ => String::new(),
+    }
+}
+
 /// A page of a table's rows that are asked for, in the order of their keys.
 fn page(
     run: &mut Run,

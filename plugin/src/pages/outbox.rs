@@ -1,7 +1,7 @@
 //! The outbox: everything that is not simply done, and what a person can decide about it.
 
 use crate::addon::{Query, Rows};
-use crate::capability::{Pair, Row};
+use crate::capability::{Entry, Pair, Row};
 use crate::json;
 use crate::pages::{refuse, value};
 use crate::sage::{self, Service};
@@ -12,55 +12,71 @@ use crate::write::record::{
 
 /// Everything that is not simply done: what waits for the next run, for a look-up, or for a person.
 pub fn view(run: &mut Run, query: &Query) -> Job<Rows> {
-    let limit = query.limit.clamp(1, 500);
-    // One page runs over two tables; its place names the table and the key.
-    let (mut table, mut after) = match query.after.split_once(':') {
-        Some((OPEN, key)) => (OPEN, key.to_owned()),
-        Some((_, key)) => (ATTENTION, key.to_owned()),
-        None => (ATTENTION, String::new()),
-    };
     let shows = super::filter(query, &[("kind", 0), ("state", 2)])?;
-    let mut page = Rows::default();
-    loop {
-        let entries = run.cap.scan(table, "", &after, limit)?;
-        let complete = entries.len() < limit as usize;
-        let keys: Vec<RecordKey> = entries
-            .iter()
-            .filter_map(|entry| RecordKey::parse(&entry.key))
-            .collect();
-        for (key, stored) in run.records(keys)? {
-            let Some(record) = stored.record else {
-                continue;
-            };
-            let cells = vec![
-                key.kind.name().to_owned(),
-                record.label,
-                record.state.name().to_owned(),
-                record.reason.message,
-                record.reason.cure,
-            ];
-            if shows(&cells) {
-                page.rows.push(Row {
-                    id: key.to_string(),
-                    cells,
-                    more: vec![
-                        ("code".to_owned(), record.reason.code),
-                        ("local-id".to_owned(), key.id.to_string()),
-                        ("customer-id".to_owned(), record.customer.to_string()),
-                    ],
-                });
-            }
+    let prefix = super::of_kind(query);
+    // One page runs over two tables; its place names the table and the key.
+    let (begun, after) = match query.after.split_once(':') {
+        Some((OPEN, after)) => (OPEN, after),
+        Some((_, after)) => (ATTENTION, after),
+        None => (ATTENTION, ""),
+    };
+    let mut query = Query {
+        after: after.to_owned(),
+        ..query.clone()
+    };
+    let mut all = Rows::default();
+    if begun == ATTENTION {
+        let page = super::page(run, &query, (ATTENTION, &prefix), &shows, rows)?;
+        let table = if page.next.is_empty() {
+            OPEN
+        } else {
+            ATTENTION
+        };
+        all = Rows {
+            next: format!("{table}:{}", page.next),
+            ..page
+        };
+        if table == ATTENTION || all.rows.len() >= query.limit as usize {
+            return Ok(all);
         }
-        match entries.last() {
-            Some(last) if !complete => after.clone_from(&last.key),
-            _ if table == ATTENTION => (table, after) = (OPEN, String::new()),
-            _ => return Ok(page),
-        }
-        if page.rows.len() >= limit as usize {
-            page.next = format!("{table}:{after}");
-            return Ok(page);
-        }
+        query.after.clear();
+        query.limit -= all.rows.len() as u32;
     }
+    let page = super::page(run, &query, (OPEN, &prefix), &shows, rows)?;
+    all.rows.extend(page.rows);
+    all.next = match page.next.as_str() {
+        "" => String::new(),
+        after => format!("{OPEN}:{after}"),
+    };
+    Ok(all)
+}
+
+fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<Row>> {
+    let keys = entries
+        .iter()
+        .filter_map(|entry| RecordKey::parse(&entry.key));
+    let records = run.records(keys)?;
+    Ok(records
+        .into_iter()
+        .filter_map(|(key, stored)| {
+            let record = stored.record?;
+            Some(Row {
+                id: key.to_string(),
+                cells: vec![
+                    key.kind.name().to_owned(),
+                    record.label,
+                    record.state.name().to_owned(),
+                    record.reason.message,
+                    record.reason.cure,
+                ],
+                more: vec![
+                    ("code".to_owned(), record.reason.code),
+                    ("local-id".to_owned(), key.id.to_string()),
+                    ("customer-id".to_owned(), record.customer.to_string()),
+                ],
+            })
+        })
+        .collect())
 }
 
 /// Decides about records: `retry`, `exclude`, `done`, or `link` (one record; value `remote-id`). Answers what to tell the person.

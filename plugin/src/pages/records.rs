@@ -43,11 +43,7 @@ pub fn view(run: &mut Run, query: &Query) -> Job<Rows> {
         query.limit = limit.saturating_sub(page.rows.len() as u32);
     }
     let is_new = |cells: &[String]| shows(cells) && (wanted.is_empty() || !begins(cells, &wanted));
-    let kind = query.filters.iter().find(|(name, _)| name == "kind");
-    let prefix = match kind {
-        Some((_, kind)) if !kind.is_empty() => format!("{kind}/"),
-        _ => String::new(),
-    };
+    let prefix = super::of_kind(&query);
     let rest = super::page(run, &query, (RECORDS, &prefix), &is_new, rows)?;
     page.rows.extend(rest.rows);
     page.next = rest.next;

@@ -1,11 +1,14 @@
 //! What is held, why, and what lets it go.
 
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
 use sandbox::http::Service;
 use sandbox::isp::{Isp, Size};
 use serde_json::json;
 use simulation::books::{self, expected, held};
 use simulation::installation::Installation;
+use splynx_sageone::capability::Row as PageRow;
 use splynx_sageone::write::record::ATTENTION;
 
 use crate::judge::assert_in_step;
@@ -53,6 +56,53 @@ pub fn a_missing_mapping_holds_the_record_with_its_cure_and_setting_it_lets_it_g
     }
     installation.run_through("sync");
     assert_in_step(&isp, &mut installation);
+}
+
+/// Whatever the outbox is narrowed to, it shows that part of the whole and loses none, from page to page and from table to table.
+#[test]
+fn the_outbox_shows_of_each_kind_and_state_what_it_shows_of_all() {
+    let isp = Isp::seeded(Size::Small, 1);
+    let mut installation = Installation::new(&isp, false);
+    let (item, _) = isp
+        .setup()
+        .into_iter()
+        .find(|(key, _)| key.starts_with("item."))
+        .expect("a mapped category");
+    installation.set(&item, "");
+    installation.run_through("sync");
+    let ids = |rows: &[PageRow]| -> Vec<String> { rows.iter().map(|row| row.id.clone()).collect() };
+    // Some wait for the next run, the others for a person.
+    let held = ids(&installation.whole_page("outbox", &[]));
+    let again: Vec<&str> = held.iter().step_by(3).map(String::as_str).collect();
+    installation
+        .decide("retry", &again, "")
+        .expect("they are held");
+    let all = installation.whole_page("outbox", &[]);
+    assert_eq!(all.len(), held.len());
+    let mut parts = BTreeSet::new();
+    for row in &all {
+        parts.insert((row.cells[0].clone(), row.cells[2].clone()));
+    }
+    assert!(parts.len() > 2, "{parts:?}");
+    for (kind, state) in &parts {
+        for filters in [
+            &[("kind", kind.as_str()), ("state", state)][..],
+            &[("kind", kind)],
+            &[("state", state)],
+        ] {
+            let wanted: Vec<PageRow> = all
+                .iter()
+                .filter(|row| {
+                    filters.iter().all(|(name, value)| {
+                        row.cells[if *name == "kind" { 0 } else { 2 }] == *value
+                    })
+                })
+                .cloned()
+                .collect();
+            let shown = installation.whole_page("outbox", filters);
+            assert_eq!(ids(&shown), ids(&wanted), "{filters:?}");
+        }
+    }
 }
 
 #[test]
