@@ -2,7 +2,7 @@
 
 use end_to_end::Stage;
 
-use crate::office::{Office, PASSWORD, ends, ready};
+use crate::office::{Office, PASSWORD, by_hand, ends, ready};
 
 const ENTER: &str = "\u{e007}";
 const SPACE: &str = " ";
@@ -12,6 +12,7 @@ async fn somebody_logs_in_changes_a_setting_and_runs_a_job_by_the_keyboard_alone
     let Some(component) = ready() else { return };
     let stage = Stage::new("tiny");
     stage.set_up(&component);
+    by_hand(&stage);
     let office = Office::open(stage);
     let browser = office.visitor().await;
     browser.visit("").await;
@@ -32,7 +33,7 @@ async fn somebody_logs_in_changes_a_setting_and_runs_a_job_by_the_keyboard_alone
     browser.tab_to("Settings").await;
     browser.keys(ENTER).await;
     browser.sees("API domain").await;
-    browser.tab_to("f-cron_payments").await;
+    browser.tab_to("f-auto_allocate_oldest").await;
     browser.check_focus().await;
     browser.keys(SPACE).await;
     browser.keys(ENTER).await;

@@ -41,7 +41,7 @@ impl Office {
     }
 }
 
-/// Nothing runs by itself.
+/// Nothing runs by itself: a run that the schedule began would keep out the one a test is about to begin.
 pub fn by_hand(stage: &Stage) {
     let off = ["customers", "invoices", "credit_notes", "payments"]
         .map(|kind| format!("cron_{kind}=off"));

@@ -13,6 +13,7 @@ async fn a_held_invoice_is_cured_where_its_cure_points() {
     stage.host(&["settings", "isp", "set", "item.1="]).ok();
     stage.host(&["run", "isp", "import-mapping"]).ok();
     stage.host(&["run", "isp", "sync"]).ok();
+    by_hand(&stage);
     let office = Office::open(stage);
     let browser = office.bookkeeper().await;
     browser.visit("installations/isp").await;
@@ -27,7 +28,7 @@ async fn a_held_invoice_is_cured_where_its_cure_points() {
     browser.press("Save mappings").await;
     browser.sees("One setting was saved").await;
     browser.follow("Overview").await;
-    browser.press("Run: Synchronise now").await;
+    browser.press("Run: Export invoices to Sage").await;
     ends(&browser, "finished").await;
     browser.inspect("run").await;
     browser
@@ -97,6 +98,7 @@ async fn a_receipt_that_waits_in_the_statement_pays_the_invoice_that_a_person_na
         "BankAccountId": 501, "PaymentMethod": 4, "Reference": "EFT nobody knows"});
     stage.edit_sage(&json!({"entity": "receipts", "act": "create", "fields": fields}));
     stage.host(&["run", "isp", "import-payments"]).ok();
+    by_hand(&stage);
 
     let office = Office::open(stage);
     let browser = office.bookkeeper().await;

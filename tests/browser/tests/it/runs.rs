@@ -60,6 +60,7 @@ async fn without_scripts_every_page_works_and_a_run_is_still_followed_to_its_end
     let Some(component) = ready() else { return };
     let stage = Stage::new("tiny");
     stage.set_up(&component);
+    by_hand(&stage);
     let office = Office::open(stage);
     let browser = browser::Browser::without_scripts(&office.serve.at("")).await;
     crate::office::log_in(&browser).await;
@@ -71,7 +72,7 @@ async fn without_scripts_every_page_works_and_a_run_is_still_followed_to_its_end
     browser.press("Save settings").await;
     browser.sees("One setting was saved").await;
     browser.visit("installations/isp").await;
-    browser.press("Run: Synchronise now").await;
+    browser.press("Run: Export customers to Sage").await;
     ends(&browser, "finished").await;
     browser.visit("installations/isp/pages/records").await;
     browser.fill("Search", "nobody is called so").await;
