@@ -1,7 +1,7 @@
 //! What every command works with: where the data is, how to print, who is asking.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use addon_host::clock::{Clock, SystemClock};
@@ -16,11 +16,16 @@ use chrono::{DateTime, Utc};
 use super::Global;
 use super::output::Output;
 
+/// How long a database that something still works on is waited for at the end.
+const CLOSING: Duration = Duration::from_secs(5);
+
 pub struct Context {
     data_dir: PathBuf,
     database_url: String,
     master_key: KeySource,
     limits: Limits,
+    /// What [`close`](Self::close) closes.
+    opened: Mutex<Vec<Store>>,
     pub output: Output,
 }
 
@@ -42,6 +47,7 @@ impl Context {
                 lease: Duration::from_secs(global.lease_seconds),
                 ..Limits::default()
             },
+            opened: Mutex::default(),
             output: Output { json: global.json },
         })
     }
@@ -49,7 +55,9 @@ impl Context {
     /// The database alone, for commands that run nothing.
     pub async fn store(&self) -> Result<Store> {
         make_private(&self.data_dir)?;
-        Ok(Store::open(&self.database_url).await?)
+        let store = Store::open(&self.database_url).await?;
+        self.keep(&store);
+        Ok(store)
     }
 
     /// The whole host.
@@ -61,7 +69,25 @@ impl Context {
             database_url,
         };
         let (clock, limits) = (Arc::new(SystemClock), self.limits.clone());
-        Ok(Host::open_keyed(config, self.master_key.clone(), clock, limits).await?)
+        let host = Host::open_keyed(config, self.master_key.clone(), clock, limits).await?;
+        self.keep(host.store());
+        Ok(host)
+    }
+
+    fn keep(&self, store: &Store) {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.push(store.clone());
+    }
+
+    /// Closes what was opened; else SQLite leaves its log behind, and the next start takes that for a crash.
+    pub async fn close(&self) {
+        let opened =
+            std::mem::take(&mut *self.opened.lock().unwrap_or_else(PoisonError::into_inner));
+        for store in opened {
+            if tokio::time::timeout(CLOSING, store.close()).await.is_err() {
+                tracing::debug!("the database is still used; it is left open");
+            }
+        }
     }
 
     /// Where the database is, and the folder for what belongs to it.

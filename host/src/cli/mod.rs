@@ -187,7 +187,7 @@ pub fn main() -> ExitCode {
         Err(error) => return fail(&error.into()),
     };
     let answer = runtime.block_on(async {
-        match command {
+        let answer = match command {
             Command::Serve(serve) => serve.execute(&context).await,
             Command::Addon { command } => command.execute(&context).await,
             Command::Installation { command } => command.execute(&context).await,
@@ -214,7 +214,9 @@ pub fn main() -> ExitCode {
             Command::User { command } => command.execute(&context).await,
             Command::Completions(completions) => completions.execute(Arguments::command()),
             Command::Manual(manual) => manual.execute(Arguments::command()),
-        }
+        };
+        context.close().await;
+        answer
     });
     answer.unwrap_or_else(|error| fail(&error))
 }

@@ -302,6 +302,7 @@ impl Tells {
 pub(super) fn halted(reason: Reason) -> Failure {
     match reason {
         Reason::Stopped => Failure::new("stopped", "A person asked this run to stop."),
+        Reason::HostStops => Failure::new("stopped", "The host is being stopped."),
         Reason::TimeUp => Failure::new("stopped", "The run has worked for as long as a run may."),
         Reason::Fenced => Failure::new(
             "fenced",

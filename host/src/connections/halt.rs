@@ -6,6 +6,8 @@ use tokio::sync::watch;
 pub enum Reason {
     /// A person asked for it.
     Stopped,
+    /// The host is being stopped.
+    HostStops,
     /// The run has worked for as long as it may.
     TimeUp,
     /// The run lost its lease; another one works on the installation.

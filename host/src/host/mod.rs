@@ -267,13 +267,10 @@ impl Host {
         Ok(asked)
     }
 
-    /// Asks all runs of this process to stop, and waits for their ends; not longer than that.
+    /// Has all runs of this process leave their work to the next host, and waits for their ends; not longer than that.
     pub async fn stop_all(&self, patience: Duration) {
-        let runs: Vec<RunId> = self.running().keys().copied().collect();
-        for run in runs {
-            if let Err(error) = self.request_stop(run).await {
-                tracing::warn!(run, %error, "a run could not be asked to stop");
-            }
+        for halter in self.running().values() {
+            halter.halt(Reason::HostStops);
         }
         let all_ended = async {
             while !self.running().is_empty() {
@@ -282,7 +279,7 @@ impl Host {
         };
         if tokio::time::timeout(patience, all_ended).await.is_err() {
             tracing::warn!(
-                "some runs did not end in time; they go on from what is stored when they run again"
+                "some runs did not end in time; the next host goes on with them when their leases are over"
             );
         }
     }

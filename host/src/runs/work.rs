@@ -248,6 +248,9 @@ impl Work {
                 ended(RunState::Failed, why)
             }
         };
+        if (outcome.state, self.halt.reason()) == (RunState::Stopped, Some(Reason::HostStops)) {
+            self.leave_to_the_next_host(&mut outcome);
+        }
         let calls = self.usage.calls().into_iter();
         outcome
             .counts
@@ -261,6 +264,18 @@ impl Work {
             tracing::error!(run = self.run, %error, "the outcome of a run could not be stored");
         }
         outcome
+    }
+
+    /// What the end of its host interrupted is not over, as what a person stopped is.
+    fn leave_to_the_next_host(&self, outcome: &mut Outcome) {
+        let message = if self.task.resumable().is_some() {
+            outcome.state = RunState::Paused;
+            outcome.resume_at = u64::try_from(self.services.clock.now().timestamp()).ok();
+            "The host was stopped. Nothing is lost: the job goes on from what is stored when a host runs again."
+        } else {
+            "The host was stopped before this was done: begin it again."
+        };
+        outcome.why = Some(Failure::new("host-stopped", message));
     }
 
     async fn conclude(&self, outcome: &Outcome) -> Result<(), StoreError> {
@@ -321,7 +336,9 @@ impl Work {
             }
             (Ok(outcome), _) => outcome,
             // What was not sent any more is why it failed, and that is as it was told.
-            (Err(why), Some(Reason::Stopped | Reason::TimeUp)) if why.code == "stopped" => {
+            (Err(why), Some(Reason::Stopped | Reason::HostStops | Reason::TimeUp))
+                if why.code == "stopped" =>
+            {
                 ended(RunState::Stopped, why)
             }
             (Err(why), _) => ended(RunState::Failed, why),

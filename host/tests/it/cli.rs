@@ -28,6 +28,11 @@ impl Program<'_> {
             .unwrap()
     }
 
+    /// Whether the database was left as a crash leaves it.
+    fn left_open(&self) -> bool {
+        Store::was_left_open(&Store::default_url(self.data))
+    }
+
     /// Standard output of a call that works.
     fn text(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
@@ -367,6 +372,18 @@ async fn what_cannot_be_is_answered_with_a_reason_and_the_exit_code_says_so() {
         told.contains("no [2Jbody") && !told.contains('\u{1b}'),
         "nobody else speaks to the terminal: {told:?}"
     );
+}
+
+#[test]
+fn a_command_closes_the_database_behind_itself_even_where_it_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program {
+        data: folder.path(),
+    };
+    program.text(&["limits", "set", "cpu-seconds=120"]);
+    assert!(!program.left_open());
+    program.error(&["limits", "nobody"]);
+    assert!(!program.left_open());
 }
 
 #[test]

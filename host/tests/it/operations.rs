@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use addon_host::store::Store;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_addon-host");
 
 fn has(program: &str) -> bool {
@@ -175,14 +177,14 @@ fn the_unit_is_one_that_systemd_understands() {
 #[test]
 fn systemd_is_told_when_the_host_is_up_that_it_is_well_and_that_it_stops() {
     let folder = tempfile::tempdir().unwrap();
-    let socket = folder.path().join("notify");
+    let (socket, data) = (folder.path().join("notify"), folder.path().join("data"));
     let manager = UnixDatagram::bind(&socket).unwrap();
     manager
         .set_read_timeout(Some(Duration::from_secs(60)))
         .unwrap();
     let mut host = Command::new(PROGRAM)
         .arg("--data")
-        .arg(folder.path().join("data"))
+        .arg(&data)
         .args(["serve", "--listen", "127.0.0.1:0", "--log-format", "json"])
         .env("NOTIFY_SOCKET", &socket)
         .env("WATCHDOG_USEC", "400000")
@@ -207,9 +209,13 @@ fn systemd_is_told_when_the_host_is_up_that_it_is_well_and_that_it_stops() {
     hears("READY=1");
     hears("WATCHDOG=1");
     hears("WATCHDOG=1");
+    let left_open = || Store::was_left_open(&Store::default_url(&data));
+    assert!(left_open(), "as long as it runs");
     ok(Command::new("kill").arg(host.id().to_string()));
     hears("STOPPING=1");
     assert!(host.wait().unwrap().success());
+    // Else the next start takes it for a crash, and checks the whole database before it serves.
+    assert!(!left_open());
     let mut log = String::new();
     std::io::Read::read_to_string(&mut host.stderr.take().unwrap(), &mut log).unwrap();
     for line in log.lines() {

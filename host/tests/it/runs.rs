@@ -485,7 +485,7 @@ async fn runs_end_when_they_lose_their_lease_or_have_worked_too_long_or_will_not
     assert_eq!(end(&long.wait().await), (RunState::Stopped, ""));
 
     let obstinate = rig.start("obstinate").await;
-    rig.host.stop_all(Duration::from_secs(60)).await;
+    assert!(rig.host.request_stop(obstinate.id()).await.unwrap());
     assert_eq!(end(&obstinate.wait().await), (RunState::Stopped, "ended"));
 }
 

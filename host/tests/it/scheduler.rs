@@ -17,6 +17,10 @@ use crate::web::site::{MANIFEST, Stopped};
 use crate::web::tables;
 
 async fn host(folder: &tempfile::TempDir, clock: &Arc<Stopped>) -> Host {
+    let limits = Limits {
+        grace: Duration::from_millis(100),
+        ..Limits::default()
+    };
     let (data_dir, database_url) = (folder.path().to_owned(), Store::default_url(folder.path()));
     Host::open_with(
         HostConfig {
@@ -24,7 +28,7 @@ async fn host(folder: &tempfile::TempDir, clock: &Arc<Stopped>) -> Host {
             database_url,
         },
         clock.clone(),
-        Limits::default(),
+        limits,
     )
     .await
     .unwrap()
@@ -129,6 +133,75 @@ async fn of_two_schedulers_one_starts_what_is_due_and_the_other_sees_that_it_did
             .unwrap()
             .code,
         "host-lost"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_host_worked_on_when_it_was_stopped_the_next_one_goes_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(Stopped::at(at(0)));
+    let options = vec![("note".to_owned(), "mine".to_owned())];
+    let mut manifest = crate::guest::manifest("1.0.0", 1);
+    for job in ["progress", "obstinate"] {
+        let title = format!("title = \"{job}\"\n");
+        let note = "options = [{ key = \"note\", title = \"Note\", type = \"text\" }]\n";
+        manifest = manifest.replace(&title, &format!("{title}{note}"));
+    }
+    let first = host(&folder, &clock).await;
+    first
+        .install_package(&package(&manifest, guest()), Terms::DEVELOPMENT, "ann")
+        .await
+        .unwrap();
+    installations::create(first.store(), "isp", "guest", &by(at(0)))
+        .await
+        .unwrap();
+    let request = |preview| RunRequest {
+        preview,
+        trigger: Trigger::Person,
+        options: options.clone(),
+        actor: "ann".to_owned(),
+    };
+
+    // The first stops when it is told, the other does not.
+    let mut working = first;
+    for job in ["progress", "obstinate"] {
+        let run = working.start_run("isp", job, request(false)).await.unwrap();
+        working.stop_all(Duration::from_secs(60)).await;
+        let outcome = run.wait().await;
+        assert_eq!(
+            (outcome.state, outcome.why.unwrap().code.as_str()),
+            (RunState::Paused, "host-stopped"),
+            "{job}"
+        );
+        let next = host(&folder, &clock).await;
+        look(&next, clock.now()).await;
+        let resumed = &next.store().runs("isp", None, 1).await.unwrap()[0];
+        assert_eq!(
+            (resumed.job.as_str(), resumed.trigger, &resumed.options),
+            (job, Trigger::Resume, &options)
+        );
+        // What a person stops stays stopped.
+        assert!(next.request_stop(resumed.id).await.unwrap());
+        assert_eq!(over(next.store()).await[0].state, RunState::Stopped);
+        look(&next, clock.now()).await;
+        assert_eq!(over(next.store()).await[0].id, resumed.id);
+        working = next;
+    }
+
+    let preview = working
+        .start_run("isp", "progress", request(true))
+        .await
+        .unwrap();
+    working.stop_all(Duration::from_secs(60)).await;
+    let outcome = preview.wait().await;
+    assert_eq!(
+        (outcome.state, outcome.why.unwrap().code.as_str()),
+        (RunState::Stopped, "host-stopped")
+    );
+    look(&working, clock.now()).await;
+    assert!(
+        over(working.store()).await[0].preview,
+        "nobody waits for it"
     );
 }
 

@@ -130,13 +130,13 @@ async fn a_job_is_started_watched_and_stopped_and_an_installation_works_on_one_a
         StatusCode::NOT_FOUND
     );
 
-    // Stopping the server stops what it runs.
+    // Stopping the server interrupts what it runs.
     ann.post("/installations/isp/jobs/progress", &[]).await;
     let store = site.store.clone();
     site.stop().await;
     let last = store.runs("isp", None, 1).await.unwrap().remove(0);
     assert_eq!(
         (last.job.as_str(), last.state),
-        ("progress", RunState::Stopped)
+        ("progress", RunState::Paused)
     );
 }
