@@ -1,4 +1,4 @@
-//! Cents: rounding as both services do it, and sharing a total out over lines so that nothing is lost.
+//! Cents: rounding as both services do it, sharing a total out over lines so that nothing is lost, and amounts in sentences.
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
@@ -7,6 +7,26 @@ use crate::collect::ToSet;
 /// To cents, ties away from zero.
 pub fn cents(amount: Decimal) -> Decimal {
     amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero)
+}
+
+/// An amount within a sentence, as South Africans write it: `−1 234,50` (CLDR, en-ZA, with spaces that do not break). Cells and
+/// stored values are plain decimals: the host writes those for people.
+pub fn written(amount: Decimal) -> String {
+    let plain = format!("{:.2}", cents(amount).abs());
+    let (rand, cents) = plain.split_once('.').unwrap_or((&plain, "00"));
+    let mut text = String::new();
+    if amount < Decimal::ZERO {
+        text.push('\u{2212}');
+    }
+    for (place, digit) in rand.chars().enumerate() {
+        if place > 0 && (rand.len() - place).is_multiple_of(3) {
+            text.push('\u{a0}');
+        }
+        text.push(digit);
+    }
+    text.push(',');
+    text.push_str(cents);
+    text
 }
 
 /// Rounds `exact` amounts to cents so that they sum to `total`: each gets its own rounding, and the cents left over go
@@ -51,6 +71,19 @@ mod tests {
 
     fn dec(text: &str) -> Decimal {
         Decimal::from_str_exact(text).expect("a decimal")
+    }
+
+    #[test]
+    fn amounts_in_sentences_have_groups_and_a_comma() {
+        for (amount, text) in [
+            ("0", "0,00"),
+            ("-0.01", "\u{2212}0,01"),
+            ("699.95", "699,95"),
+            ("1000", "1\u{a0}000,00"),
+            ("-1234567.5", "\u{2212}1\u{a0}234\u{a0}567,50"),
+        ] {
+            assert_eq!(written(dec(amount)), text);
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::addon::{Query, Rows};
 use crate::capability::{Entry, Pair, Row};
 use crate::collect::{ToMap, ToSet};
 use crate::json;
+use crate::money;
 use crate::settings::{Direction, Settings};
 use crate::splynx::{Receivable, Resource, Standing, writes};
 use crate::sync::lines::Sheet;
@@ -127,8 +128,9 @@ pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<St
     match now.filter(|record| record.state == State::Held && record.reason.code == "refused") {
         Some(record) => Err(refuse(&record.reason.message)),
         None => Ok(format!(
-            "{:.2} is paid; {left:.2} goes on waiting.",
-            before - left
+            "{} is paid; {} goes on waiting.",
+            money::written(before - left),
+            money::written(left)
         )),
     }
 }
@@ -159,8 +161,10 @@ pub fn open_invoices(run: &mut Run, source: &str) -> Job<Vec<Pair>> {
     let by_age = open.map(|invoice| {
         let date = invoice.date.map_or_else(String::new, |day| day.to_string());
         let title = format!(
-            "{} of {date}: {:.2} of {:.2} is due",
-            invoice.number, invoice.due, invoice.total
+            "{} of {date}: {} of {} is due",
+            invoice.number,
+            money::written(invoice.due),
+            money::written(invoice.total)
         );
         ((invoice.date, invoice.id), (invoice.number, title))
     });

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use crate::capability::Row;
+use crate::money;
 use crate::sage::{DocumentLikeness, Service};
 use crate::write::record::{Record, State};
 
@@ -122,7 +123,11 @@ impl Side {
         if self.total != there.total {
             return (
                 Class::Amount,
-                format!("Splynx has {:.2}, Sage {:.2}.", self.total, there.total),
+                format!(
+                    "Splynx has {}, Sage {}.",
+                    money::written(self.total),
+                    money::written(there.total)
+                ),
             );
         }
         if self.customer != Some(there.customer) {
@@ -147,7 +152,11 @@ impl Side {
         if let Some((here, there)) = self.open.filter(|(here, there)| here != there) {
             return (
                 Class::Settlement,
-                format!("In Splynx {here:.2} of it is open, in Sage {there:.2}."),
+                format!(
+                    "In Splynx {} of it is open, in Sage {}.",
+                    money::written(here),
+                    money::written(there)
+                ),
             );
         }
         (Class::Matched, String::new())

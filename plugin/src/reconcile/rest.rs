@@ -8,6 +8,7 @@ use super::here::whose;
 use super::sums::Whose;
 use super::there::{self, AT, Listed, RECEIVED, TABLE};
 use crate::collect::{Map, ToMap};
+use crate::money;
 use crate::sage::{DocumentLikeness, Likeness, Service, mark_in};
 use crate::stored;
 use crate::write::ledger::{Job, Run};
@@ -266,8 +267,9 @@ impl Facts {
             let reason = receipt.map(|record| record.reason.message.as_str());
             let reason = reason.filter(|reason| !reason.is_empty());
             let why = format!(
-                "Splynx has payments of {here:.2}, Sage a receipt of {:.2}.",
-                there.total
+                "Splynx has payments of {}, Sage a receipt of {}.",
+                money::written(here),
+                money::written(there.total)
             );
             let why = reason.map_or_else(|| why.clone(), |reason| format!("{why} {reason}"));
             return (Class::Amount, why);

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::arithmetic::{Arithmetic, Totals};
 use crate::collect::{Map, ToMap};
 use crate::json;
+use crate::money;
 use crate::pricing::{self, Charge, Mode, Trouble};
 use crate::sage::{DocumentLikeness, Found, Likeness, Service, reference};
 use crate::settings::Settings;
@@ -445,9 +446,9 @@ fn trouble_with(document: &Document, trouble: Trouble, sign: Decimal) -> Reason 
         Trouble::LinesDiffer(lines) => Reason::new(
             "lines-differ",
             format!(
-                "Its lines make {:.2}, its total is {:.2}.",
-                lines * sign,
-                document.total
+                "Its lines make {}, its total is {}.",
+                money::written(lines * sign),
+                money::written(document.total)
             ),
             "Correct the document in Splynx.",
         ),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::collect::{Map, ToSet};
 use crate::json;
+use crate::money;
 use crate::sage::Service;
 use crate::settings::{Grouping, Settings};
 use crate::splynx::{Receivable, Standing};
@@ -272,8 +273,9 @@ fn owed(sheet: &Sheet) -> Option<Reason> {
             "The receipt was deleted in Sage after it had become a payment in Splynx.".to_owned()
         } else {
             format!(
-                "The receipt was changed in Sage to {:.2}; its payments in Splynx are {:.2} more.",
-                sheet.total, sheet.overpaid
+                "The receipt was changed in Sage to {}; its payments in Splynx are {} more.",
+                money::written(sheet.total),
+                money::written(sheet.overpaid)
             )
         };
         let code = if sheet.total.is_zero() {
@@ -324,7 +326,10 @@ fn owed(sheet: &Sheet) -> Option<Reason> {
 fn discount(amount: Decimal) -> Reason {
     Reason::new(
         "discount",
-        format!("Sage granted a discount of {amount:.2} with it, which is still due in Splynx."),
+        format!(
+            "Sage granted a discount of {} with it, which is still due in Splynx.",
+            money::written(amount)
+        ),
         "Make a credit note of that amount in Splynx, then mark this as done.",
     )
 }

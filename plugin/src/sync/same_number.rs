@@ -5,6 +5,7 @@
 
 use crate::capability::{Failure, Row as ReportRow};
 use crate::collect::{Map, Set, ToMap};
+use crate::money;
 use crate::sage::{self, DocumentLikeness, Found, Likeness, Service};
 use crate::splynx::{self, Document, DocumentStatus, Page, Resource, Window};
 use crate::sync::documents;
@@ -266,7 +267,7 @@ fn difference(
         Likeness::Document(there) => describe(
             there.customer.to_string(),
             there.date.to_string(),
-            format!("{:.2}", there.total),
+            money::written(there.total),
         ),
         _ => String::new(),
     };
@@ -282,7 +283,7 @@ fn difference(
             describe(
                 customer,
                 document.date.to_string(),
-                format!("{:.2}", document.total.abs()),
+                money::written(document.total.abs()),
             ),
             format!("id {}: {sage}", there.id),
         ],

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::capability::Request;
 use crate::collect::{Map, ToSet};
 use crate::json;
+use crate::money;
 use crate::planted::{Mistake, is_planted};
 use crate::sage::{self, Found, Likeness, Reply, Service};
 use crate::write::ledger::{Halt, Job, Run, activity};
@@ -322,8 +323,9 @@ fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reason>> {
         return Ok(Err(Reason::new(
             "more-allocated",
             format!(
-                "It is {:.2} in Splynx now, and in Sage {allocated:.2} of it is allocated already.",
-                expected.total
+                "It is {} in Splynx now, and in Sage {} of it is allocated already.",
+                money::written(expected.total),
+                money::written(allocated)
             ),
             "Take the allocation back in Sage and retry; or undo the change in Splynx and correct it with a credit note.",
         )));
@@ -404,14 +406,14 @@ fn compare(batch: &mut Batch, write: &Write, expected: &Expected, object: &Value
         return Reason::default();
     }
     let (stored, off) = match has {
-        Some(has) => (format!("{has:.2}"), format!("{:.2}", has - expected.total)),
+        Some(has) => (money::written(has), money::written(has - expected.total)),
         None => ("no total".to_owned(), "unknown".to_owned()),
     };
     Reason::new(
         "total-differs",
         format!(
-            "Sage stored {stored}, Splynx says {:.2}: a difference of {off}.",
-            expected.total
+            "Sage stored {stored}, Splynx says {}: a difference of {off}.",
+            money::written(expected.total)
         ),
         "It is paired and is not sent again by itself. Correct it in Sage and mark it as done; or switch \"Use inclusive amounts\" on or choose a fix item, and retry.",
     )

@@ -15,6 +15,23 @@ pub struct Cell {
     pub money: bool,
 }
 
+/// The longest word that is not broken at its dashes, in characters: dates and numbers of documents are shorter.
+const WHOLE: usize = 16;
+
+impl Cell {
+    /// The class of its element, if it has one.
+    pub fn class(&self) -> &'static str {
+        let one_word = || !self.text.contains(char::is_whitespace);
+        if self.money {
+            "number"
+        } else if one_word() && self.text.chars().count() <= WHOLE {
+            "nowrap"
+        } else {
+            ""
+        }
+    }
+}
+
 pub fn headings(columns: &Columns) -> Vec<Column> {
     let heading = |title: &String| Column {
         title: title.clone(),

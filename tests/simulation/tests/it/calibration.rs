@@ -230,7 +230,7 @@ fn a_surprising_total_makes_it_ask_again() {
     assert_eq!(standing, ("held".to_owned(), "total-differs".to_owned()));
     assert!(
         desk.told("invoice", second)
-            .contains("a difference of 0.01")
+            .contains("a difference of 0,01")
     );
     assert_eq!(desk.asked(CALCULATE), asked);
     let third = desk.invoice_of(customer, &items, json!({}));

@@ -436,7 +436,7 @@ fn a_person_pairs_a_waiting_receipt_with_invoices_by_their_numbers() {
     );
 
     let told = pair(&mut desk, receipt, &both, &[]).expect("it waits");
-    assert_eq!(told, "150.00 is paid; 0.00 goes on waiting.");
+    assert_eq!(told, "150,00 is paid; 0,00 goes on waiting.");
     assert_eq!(shown(&desk.lines(receipt)), ["1: 115 paid", "2: 35 paid"]);
     let paid: Vec<_> = desk
         .payments(receipt)
@@ -458,7 +458,7 @@ fn a_person_pairs_a_waiting_receipt_with_invoices_by_their_numbers() {
         &[("payment_type", "3"), ("push_back", "on")],
     )
     .expect("it waits");
-    assert_eq!(told, "115.00 is paid; 85.00 goes on waiting.");
+    assert_eq!(told, "115,00 is paid; 85,00 goes on waiting.");
     assert_eq!(shown(&desk.lines(strange)), ["1: 115 paid", "2: 85 new"]);
     assert_eq!(desk.record(receipt).0, "synced");
     assert_eq!(
