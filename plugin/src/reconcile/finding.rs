@@ -150,13 +150,15 @@ impl Side {
             );
         }
         if let Some((here, there)) = self.open.filter(|(here, there)| here != there) {
+            let cause = if here < there {
+                "What pays it did not go to Sage, as payments of methods that are not sent, or is not allocated to it there."
+            } else {
+                "Sage has allocated to it what is no payment of it in Splynx."
+            };
+            let (here, there) = (money::written(here), money::written(there));
             return (
                 Class::Settlement,
-                format!(
-                    "In Splynx {} of it is open, in Sage {}.",
-                    money::written(here),
-                    money::written(there)
-                ),
+                format!("In Splynx {here} of it is open, in Sage {there}. {cause}"),
             );
         }
         (Class::Matched, String::new())

@@ -116,7 +116,7 @@ fn a_change_that_sage_refuses_is_held_and_tried_again_only_for_a_reason() {
     );
     let said = desk.told("invoice", invoice);
     assert!(
-        said.contains("57.50 in Splynx now, and in Sage 115.00"),
+        said.contains("57,50 in Splynx now, and in Sage 115,00"),
         "{said}"
     );
     let asked = [desk.asked(SAVE), desk.asked(READ)];
