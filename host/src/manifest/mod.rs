@@ -41,6 +41,7 @@ pub struct Manifest {
     pub schedules: Vec<ScheduleSpec>,
     pub hooks: Vec<HookSpec>,
     pub territory: Option<TerritorySpec>,
+    pub activity: Option<ActivitySpec>,
     pub pages: Vec<PageSpec>,
     pub reports: Vec<ReportSpec>,
     /// In what order people set it up; empty: there is no guide.
@@ -93,6 +94,15 @@ pub struct Addon {
     pub serial: u32,
     /// Version of the stored state; the guest's `migrate` brings older state to it.
     pub state: u32,
+}
+
+/// What the ids of an activity are called.
+#[derive(Debug, Clone)]
+pub struct ActivitySpec {
+    /// `local-id`.
+    pub local: String,
+    /// `remote-id`.
+    pub remote: String,
 }
 
 /// A service that the add-on talks to, and on what terms.

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use super::problem::{ManifestError, nearest};
 use super::reader::{Source, Table};
 use super::{
-    Addon, INTERFACE, INTERFACE_VERSION, JobSpec, Manifest, ScheduleSpec, SettingKind, SettingSpec,
-    connections, guide, hooks, inputs, pages, settings,
+    ActivitySpec, Addon, INTERFACE, INTERFACE_VERSION, JobSpec, Manifest, ScheduleSpec,
+    SettingKind, SettingSpec, connections, guide, hooks, inputs, pages, settings,
 };
 
 pub(super) fn manifest(text: &str) -> Result<Manifest, ManifestError> {
@@ -22,6 +22,7 @@ pub(super) fn manifest(text: &str) -> Result<Manifest, ManifestError> {
     let schedules = schedules(&root, &jobs, &settings);
     let hooks = hooks::hooks(&root, &jobs, &settings);
     let territory = hooks::territory(&root, &settings);
+    let activity = root.maybe_table("activity").map(activity);
     let reports = pages::reports(&root);
     let pages = pages::pages(&root, &jobs, &reports);
     let guide = guide::guide(&root, &settings, &mappings, &jobs, &pages);
@@ -36,6 +37,7 @@ pub(super) fn manifest(text: &str) -> Result<Manifest, ManifestError> {
             schedules,
             hooks,
             territory,
+            activity,
             pages,
             reports,
             guide,
@@ -69,6 +71,15 @@ fn addon(table: Table<'_>) -> Addon {
     };
     table.done();
     addon
+}
+
+fn activity(table: Table<'_>) -> ActivitySpec {
+    let activity = ActivitySpec {
+        local: table.text("local"),
+        remote: table.text("remote"),
+    };
+    table.done();
+    activity
 }
 
 /// The interface that the component was built against; this host must offer at least it.

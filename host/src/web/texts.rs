@@ -518,8 +518,11 @@ pub mod activity {
     pub const TOLD: &str = "Told";
     pub const RUN: &str = "Run";
 
+    /// Which are shown.
+    pub const COLUMNS: &str = "Columns";
+
     pub const DOWNLOAD_JSON: &str = "Download JSON";
-    pub const DOWNLOAD_HELP: &str = "all that fits, on all pages";
+    pub const DOWNLOAD_HELP: &str = "all that fits, on all pages, with all columns";
 }
 
 pub mod addons {

@@ -6,11 +6,12 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use serde::Deserialize;
 
+use super::cells;
 use super::subject::{Place, Subject};
 use crate::days;
 use crate::exports::{AMOUNT, Export, Format, LogExport};
+use crate::manifest::ActivitySpec;
 use crate::store::{ActivityFilter, ActivityRow};
 use crate::web::App;
 use crate::web::download::file;
@@ -76,6 +77,54 @@ const ACTIONS: [&str; 15] = [
     "loaded",
 ];
 
+/// What people can leave out of the table.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Here,
+    There,
+    Customer,
+    Amount,
+    Told,
+    Run,
+}
+
+const PARTS: [Part; 6] = [
+    Part::Here,
+    Part::There,
+    Part::Customer,
+    Part::Amount,
+    Part::Told,
+    Part::Run,
+];
+
+impl Part {
+    /// In the address.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Here => "here",
+            Self::There => "there",
+            Self::Customer => "customer",
+            Self::Amount => "amount",
+            Self::Told => "told",
+            Self::Run => "run",
+        }
+    }
+
+    /// The sides are the add-on's to name.
+    fn title(self, sides: Option<&ActivitySpec>) -> &str {
+        match (self, sides) {
+            (Self::Here, Some(sides)) => &sides.local,
+            (Self::There, Some(sides)) => &sides.remote,
+            (Self::Here, None) => texts::activity::HERE,
+            (Self::There, None) => texts::activity::THERE,
+            (Self::Customer, _) => texts::activity::CUSTOMER,
+            (Self::Amount, _) => texts::activity::AMOUNT,
+            (Self::Told, _) => texts::activity::TOLD,
+            (Self::Run, _) => texts::activity::RUN,
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "activity.html")]
 struct ActivityPage {
@@ -85,6 +134,7 @@ struct ActivityPage {
     filter: Filter,
     entities: Vec<Pick>,
     actions: Vec<Pick>,
+    columns: Vec<Column>,
     rows: Vec<Line>,
     filtered: bool,
     newest: Option<String>,
@@ -99,9 +149,17 @@ struct Pick {
     chosen: bool,
 }
 
+struct Column {
+    part: Part,
+    title: String,
+    shown: bool,
+}
+
+/// Name of a column that is shown, in the address; where none is named all are.
+const COLUMN: &str = "column";
+
 /// As in the address; empty fields do not narrow.
-#[derive(Clone, Default, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Default)]
 pub struct Filter {
     tab: String,
     entity: String,
@@ -114,6 +172,8 @@ pub struct Filter {
     /// The last day.
     until: String,
     before: String,
+    /// Empty: all.
+    columns: Vec<Part>,
 }
 
 struct Line {
@@ -136,8 +196,9 @@ pub async fn show(
     State(app): State<App>,
     Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
-    Query(filter): Query<Filter>,
+    Query(address): Query<Vec<(String, String)>>,
 ) -> Result<Response, Failure> {
+    let filter = Filter::read(address);
     let subject = Subject::load(&app, &name).await?;
     let mut found = app
         .host
@@ -166,6 +227,7 @@ pub async fn show(
         tabs: filter.tabs(&href),
         entities,
         actions: choices(&ACTIONS, &filter.action),
+        columns: columns(&subject, &filter),
         rows: found
             .into_iter()
             .map(|row| line(&app, &subject, row))
@@ -185,8 +247,9 @@ pub async fn show(
 pub async fn download(
     State(app): State<App>,
     Path((name, format)): Path<(String, String)>,
-    Query(filter): Query<Filter>,
+    Query(address): Query<Vec<(String, String)>>,
 ) -> Result<Response, Failure> {
+    let filter = Filter::read(address);
     let format = match format.as_str() {
         "csv" => Format::Csv,
         "json" => Format::Json,
@@ -216,21 +279,50 @@ impl Filter {
         }
     }
 
+    /// What narrows, and the names in the address.
+    fn fields(&mut self) -> [(&'static str, &mut String); 9] {
+        [
+            ("tab", &mut self.tab),
+            ("entity", &mut self.entity),
+            ("action", &mut self.action),
+            ("code", &mut self.code),
+            ("customer", &mut self.customer),
+            ("run", &mut self.run),
+            ("since", &mut self.since),
+            ("until", &mut self.until),
+            ("before", &mut self.before),
+        ]
+    }
+
+    /// Of an address; what it does not know is left.
+    fn read(address: Vec<(String, String)>) -> Self {
+        let mut filter = Self::default();
+        for (name, value) in address {
+            if name == COLUMN {
+                let named = PARTS.iter().filter(|part| part.name() == value);
+                filter.columns.extend(named);
+                continue;
+            }
+            for (known, field) in filter.fields() {
+                if known == name {
+                    field.clone_from(&value);
+                }
+            }
+        }
+        if PARTS.iter().all(|part| filter.columns.contains(part)) {
+            filter.columns.clear();
+        }
+        filter
+    }
+
     /// The page with this filter.
     pub fn address(&self, href: &str) -> String {
-        let fields = [
-            ("tab", &self.tab),
-            ("entity", &self.entity),
-            ("action", &self.action),
-            ("code", &self.code),
-            ("customer", &self.customer),
-            ("run", &self.run),
-            ("since", &self.since),
-            ("until", &self.until),
-            ("before", &self.before),
-        ];
+        let mut filter = self.clone();
+        let fields = filter.fields();
+        let fields = fields.iter().map(|(name, value)| (*name, value.as_str()));
+        let columns = self.columns.iter().map(|part| (COLUMN, part.name()));
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(fields.into_iter().filter(|(_, value)| !value.is_empty()));
+        query.extend_pairs(fields.filter(|(_, value)| !value.is_empty()).chain(columns));
         format!("{href}?{}", query.finish())
     }
 
@@ -297,6 +389,18 @@ impl Filter {
     }
 }
 
+fn columns(subject: &Subject, filter: &Filter) -> Vec<Column> {
+    let sides = subject.situation.manifest.activity.as_ref();
+    PARTS
+        .iter()
+        .map(|part| Column {
+            part: *part,
+            title: part.title(sides).to_owned(),
+            shown: filter.columns.is_empty() || filter.columns.contains(part),
+        })
+        .collect()
+}
+
 /// The known values, and the one in the address where it is another.
 fn choices(known: &[&str], chosen: &str) -> Vec<Pick> {
     let other = (!chosen.is_empty() && !known.contains(&chosen)).then_some(chosen);
@@ -318,7 +422,7 @@ fn line(app: &App, subject: &Subject, row: ActivityRow) -> Line {
         let found = activity.more.iter().find(|(name, _)| name == wanted);
         found.map_or("", |(_, value)| value.as_str())
     };
-    let amount = format!("{} {}", named(CURRENCY), named(AMOUNT));
+    let amount = format!("{} {}", named(CURRENCY), cells::amount(named(AMOUNT)));
     let more = activity
         .more
         .iter()

@@ -66,7 +66,7 @@ async fn the_activity_log_is_filtered_and_paged() {
     };
     let page = ann.get(log).await;
     assert_eq!(labels(&page), (151..=250).rev().collect::<Vec<_>>());
-    page.shows(&["&#60;b&#62;250&#60;/b&#62;", ">ZAR 115.00<", "Next page"]);
+    page.shows(&["&#60;b&#62;250&#60;/b&#62;", ">ZAR 115,00<", "Next page"]);
     assert!(!page.has("<b>") && !page.has("first page"));
     let second = ann.get(&format!("{log}?before=151")).await;
     assert_eq!(labels(&second), (51..=150).rev().collect::<Vec<_>>());
@@ -242,6 +242,24 @@ async fn each_tab_and_filter_shows_its_records_on_the_page_and_in_the_file() {
         "?tab=invoices&#38;customer=1",
         "/activity/csv?tab=payments&#38;customer=1",
     ]);
+    // Columns are left out of the page, of the pages that it leads to, and not of the file.
+    let page = ann
+        .get("/installations/isp/activity?column=amount&column=here&column=nonsense&customer=1")
+        .await;
+    page.shows(&[
+        ">Splynx id</th>",
+        ">Amount</th>",
+        "?tab=invoices&#38;customer=1&#38;column=amount&#38;column=here",
+    ]);
+    assert!(!page.has(">Sage id</th>") && !page.has(">Told</th>"));
+    assert_eq!(
+        ann.get("/installations/isp/activity/csv?column=amount&customer=1")
+            .await
+            .text,
+        ann.get("/installations/isp/activity/csv?customer=1")
+            .await
+            .text
+    );
     assert_eq!(
         ann.get("/installations/isp/activity/xlsx").await.status,
         reqwest::StatusCode::NOT_FOUND

@@ -29,6 +29,10 @@ interface = "splynx:addon@1.0.0"
 component = "guest.wasm"
 state = 1
 
+[activity]
+local = "Splynx id"
+remote = "Sage id"
+
 [[settings]]
 key = "name"
 group = "First"
