@@ -80,10 +80,9 @@ impl Context {
     }
 
     /// Closes what was opened; else SQLite leaves its log behind, and the next start takes that for a crash.
-    pub async fn close(&self) {
-        let opened =
-            std::mem::take(&mut *self.opened.lock().unwrap_or_else(PoisonError::into_inner));
-        for store in opened {
+    pub async fn close(self) {
+        let opened = self.opened.into_inner();
+        for store in opened.unwrap_or_else(PoisonError::into_inner) {
             if tokio::time::timeout(CLOSING, store.close()).await.is_err() {
                 tracing::debug!("the database is still used; it is left open");
             }

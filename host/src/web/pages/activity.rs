@@ -6,6 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
+use serde::Deserialize;
 
 use super::cells;
 use super::subject::{Place, Subject};
@@ -159,7 +160,8 @@ struct Column {
 const COLUMN: &str = "column";
 
 /// As in the address; empty fields do not narrow.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
 pub struct Filter {
     tab: String,
     entity: String,
@@ -172,7 +174,8 @@ pub struct Filter {
     /// The last day.
     until: String,
     before: String,
-    /// Empty: all.
+    /// Empty: all. One name for several values: read by [`columns`].
+    #[serde(skip)]
     columns: Vec<Part>,
 }
 
@@ -196,9 +199,13 @@ pub async fn show(
     State(app): State<App>,
     Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
+    Query(filter): Query<Filter>,
     Query(address): Query<Vec<(String, String)>>,
 ) -> Result<Response, Failure> {
-    let filter = Filter::read(address);
+    let filter = Filter {
+        columns: columns(&address),
+        ..filter
+    };
     let subject = Subject::load(&app, &name).await?;
     let mut found = app
         .host
@@ -227,7 +234,7 @@ pub async fn show(
         tabs: filter.tabs(&href),
         entities,
         actions: choices(&ACTIONS, &filter.action),
-        columns: columns(&subject, &filter),
+        columns: headings(&subject, &filter),
         rows: found
             .into_iter()
             .map(|row| line(&app, &subject, row))
@@ -247,9 +254,8 @@ pub async fn show(
 pub async fn download(
     State(app): State<App>,
     Path((name, format)): Path<(String, String)>,
-    Query(address): Query<Vec<(String, String)>>,
+    Query(filter): Query<Filter>,
 ) -> Result<Response, Failure> {
-    let filter = Filter::read(address);
     let format = match format.as_str() {
         "csv" => Format::Csv,
         "json" => Format::Json,
@@ -279,50 +285,22 @@ impl Filter {
         }
     }
 
-    /// What narrows, and the names in the address.
-    fn fields(&mut self) -> [(&'static str, &mut String); 9] {
-        [
-            ("tab", &mut self.tab),
-            ("entity", &mut self.entity),
-            ("action", &mut self.action),
-            ("code", &mut self.code),
-            ("customer", &mut self.customer),
-            ("run", &mut self.run),
-            ("since", &mut self.since),
-            ("until", &mut self.until),
-            ("before", &mut self.before),
-        ]
-    }
-
-    /// Of an address; what it does not know is left.
-    fn read(address: Vec<(String, String)>) -> Self {
-        let mut filter = Self::default();
-        for (name, value) in address {
-            if name == COLUMN {
-                let named = PARTS.iter().filter(|part| part.name() == value);
-                filter.columns.extend(named);
-                continue;
-            }
-            for (known, field) in filter.fields() {
-                if known == name {
-                    field.clone_from(&value);
-                }
-            }
-        }
-        if PARTS.iter().all(|part| filter.columns.contains(part)) {
-            filter.columns.clear();
-        }
-        filter
-    }
-
     /// The page with this filter.
     pub fn address(&self, href: &str) -> String {
-        let mut filter = self.clone();
-        let fields = filter.fields();
-        let fields = fields.iter().map(|(name, value)| (*name, value.as_str()));
-        let columns = self.columns.iter().map(|part| (COLUMN, part.name()));
+        let fields = [
+            ("tab", &self.tab),
+            ("entity", &self.entity),
+            ("action", &self.action),
+            ("code", &self.code),
+            ("customer", &self.customer),
+            ("run", &self.run),
+            ("since", &self.since),
+            ("until", &self.until),
+            ("before", &self.before),
+        ];
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(fields.filter(|(_, value)| !value.is_empty()).chain(columns));
+        query.extend_pairs(fields.into_iter().filter(|(_, value)| !value.is_empty()));
+        query.extend_pairs(self.columns.iter().map(|part| (COLUMN, part.name())));
         format!("{href}?{}", query.finish())
     }
 
@@ -389,7 +367,20 @@ impl Filter {
     }
 }
 
-fn columns(subject: &Subject, filter: &Filter) -> Vec<Column> {
+/// The columns that an address names; empty where it names all.
+fn columns(address: &[(String, String)]) -> Vec<Part> {
+    let named: Vec<Part> = address
+        .iter()
+        .filter(|(name, _)| name == COLUMN)
+        .filter_map(|(_, value)| PARTS.into_iter().find(|part| part.name() == value))
+        .collect();
+    if PARTS.iter().all(|part| named.contains(part)) {
+        return Vec::new();
+    }
+    named
+}
+
+fn headings(subject: &Subject, filter: &Filter) -> Vec<Column> {
     let sides = subject.situation.manifest.activity.as_ref();
     PARTS
         .iter()

@@ -21,10 +21,9 @@ const WHOLE: usize = 16;
 impl Cell {
     /// The class of its element, if it has one.
     pub fn class(&self) -> &'static str {
-        let one_word = || !self.text.contains(char::is_whitespace);
         if self.money {
             "number"
-        } else if one_word() && self.text.chars().count() <= WHOLE {
+        } else if self.text.chars().count() <= WHOLE && !self.text.contains(char::is_whitespace) {
             "nowrap"
         } else {
             ""

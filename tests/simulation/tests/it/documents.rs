@@ -8,7 +8,6 @@ use sandbox::isp::{Isp, Size};
 use serde_json::{Value, json};
 use simulation::books::{self, expected, held};
 use simulation::installation::Installation;
-use splynx_sageone::money;
 use splynx_sageone::write::record::VAT_OFF;
 
 use crate::desk::{Desk, id_of, line, money, with};
@@ -66,7 +65,8 @@ pub fn exclusive_totals_that_rounding_moves_are_held_with_their_difference_until
         match told.remove(&row) {
             Some(message) => {
                 assert!(!difference.is_zero(), "{key} is right, and held: {message}");
-                let says = format!("a difference of {}", money::written(difference));
+                let written = format!("{difference:.2}").replace('.', ",");
+                let says = format!("a difference of {}", written.replace('-', "\u{2212}"));
                 assert!(message.contains(&says), "{key}, {difference}: {message}");
                 off.push(row);
             }
