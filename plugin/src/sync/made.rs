@@ -22,7 +22,7 @@ const MADE: &str = "made";
 /// The earliest date from which payments were looked through; its presence: all statement records were.
 const LOOKED_THROUGH: &str = "looked-through/splynx-payments";
 
-/// Looks once through what an installation of earlier days may have made (architecture section 4, an emptier state).
+/// Looks once through what an installation of earlier days may have made (architecture, an older or emptier state).
 pub fn take_over(run: &mut Run) -> Job<()> {
     let from = run.settings.from(Kind::Receipt);
     let from_text = from.map_or_else(String::new, |date| date.to_string());

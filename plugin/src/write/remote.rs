@@ -1,7 +1,7 @@
 //! What Sage already holds.
 //!
 //! Before the first create of a kind, Sage's objects of that kind are listed once and indexed by everything that could make ours
-//! a duplicate (architecture section 4: a lost database, a company that another add-on fed). From then on only ids above the
+//! a duplicate (architecture, an older or emptier state). From then on only ids above the
 //! highest known one are listed, and only when there is a doubt to settle.
 
 use chrono::NaiveDate;

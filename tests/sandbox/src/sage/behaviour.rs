@@ -1,6 +1,6 @@
 //! What nobody outside knows about Sage, as switches.
 //!
-//! Each question of the API reference's list of open questions (its section 5) that changes an answer is one field
+//! Each open question (Sage API 5) that changes an answer is one field
 //! here, named in the field's comment as Q1, Q2 and so on; the default is the assumption that the reference builds
 //! on. A real answer is then a change of one default, and a test can run under every combination.
 

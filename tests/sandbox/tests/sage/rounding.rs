@@ -190,7 +190,7 @@ fn document_rounding_stands_in_rounding_and_moves_the_total_only() {
     }
 }
 
-/// The reference's model (section 3.2), written down a second time and on its own.
+/// The reference's model (Sage API 3.2), written down a second time and on its own.
 fn by_the_book(
     inclusive: bool,
     discount: Decimal,

@@ -3,6 +3,7 @@
 mod allocations;
 mod busy;
 mod calibration;
+mod citations;
 mod component;
 mod crashes;
 mod cron;

@@ -1,5 +1,5 @@
 //! Our state is older than the world, or gone: a backup is put back, or the database is lost. Both services have gone on meanwhile,
-//! and everything that we made there since is met again instead of being made twice (architecture, section 4).
+//! and everything that we made there since is met again instead of being made twice (architecture, an older or emptier state).
 
 use std::collections::{BTreeMap, BTreeSet};
 
