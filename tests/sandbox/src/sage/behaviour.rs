@@ -160,7 +160,7 @@ pub struct Behaviour {
     pub blocks_lengthen: bool,
     /// Q15: what the limits count by.
     pub counted_by: CountedBy,
-    /// Section 1.6, last row: whether refused requests (400, 401, 429) count.
+    /// Whether refused requests (400, 401, 429) count (Sage API 1.6).
     pub refused_requests_count: bool,
     /// Q16: the status of an update's answer.
     pub update_status: u16,
@@ -178,7 +178,7 @@ pub struct Behaviour {
     pub negative_lines: Doubtful,
     /// Q24: the longest line description.
     pub line_description_length: usize,
-    /// Section 2.2: several addresses in a customer's `Email`.
+    /// Several addresses in a customer's `Email` (Sage API 2.2).
     pub several_emails: Doubtful,
     /// Q27: whether reports stop at 100 rows.
     pub report_limit: bool,
