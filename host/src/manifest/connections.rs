@@ -8,6 +8,9 @@ use super::{AuthSpec, Connection, SettingKind, SettingSpec, Template};
 
 const AUTH_TYPES: &str = "basic, bearer, query-key, splynx-signature, splynx-token";
 
+/// What may stand in addresses and credentials.
+const PEOPLES: &str = "a setting that people alone decide (none that is fetched, or chosen from a list of the add-on)";
+
 /// Room for lists of a hundred rows with all their fields.
 const USUAL_RESPONSE_BYTES: u32 = 16 << 20;
 const LARGEST_RESPONSE_BYTES: u32 = 64 << 20;
@@ -44,6 +47,7 @@ fn connection(table: &Table<'_>, name: &str, settings: &[SettingSpec]) -> Connec
             .filter_map(|auth| credentials(auth, settings))
             .collect(),
         counted_by: table.some_texts("counted_by"),
+        reads: table.texts("reads"),
         per_minute,
         per_day: table
             .maybe_number("per_day", 1..=10_000_000)
@@ -69,28 +73,29 @@ fn connection(table: &Table<'_>, name: &str, settings: &[SettingSpec]) -> Connec
 }
 
 fn check(table: &Table<'_>, connection: &Connection, settings: &[SettingSpec]) {
-    // An address is shown and logged.
-    let public = |kind: &SettingKind| *kind != SettingKind::Secret;
+    // An address is shown and logged; and whoever gets the credentials is not for the add-on to decide.
+    let fits = |kind: &SettingKind| *kind != SettingKind::Secret && !kind.is_the_addons();
+    let wanted = format!("{PEOPLES}, and that is no secret");
     refer_all(
         table,
         "base_url",
         &connection.base_url,
         settings,
-        public,
-        "a setting that is no secret",
+        fits,
+        &wanted,
     );
     for host in &connection.hosts {
-        refer_all(
-            table,
-            "hosts",
-            host,
-            settings,
-            public,
-            "a setting that is no secret",
-        );
+        refer_all(table, "hosts", host, settings, fits, &wanted);
     }
     for key in &connection.counted_by {
         refer(table, "counted_by", key, settings, |_| true, "a setting");
+    }
+    for path in &connection.reads {
+        if path.is_empty() || path.starts_with('/') || path.contains(['?', '#', '*', '{']) {
+            let message = format!("`{path}` is no path of the add-on's requests");
+            let cure = "Write it whole, as it is sent, such as \"TaxInvoice/Calculate\"";
+            table.problem("reads", message, cure);
+        }
     }
     if connection.burst > connection.per_minute {
         table.problem(
@@ -135,7 +140,8 @@ fn credentials(table: Table<'_>, settings: &[SettingSpec]) -> Option<AuthSpec> {
     };
     let template = |key: &'static str| {
         let template = table.template(key);
-        refer_all(&table, key, &template, settings, |_| true, "a setting");
+        let fits = |kind: &SettingKind| !kind.is_the_addons();
+        refer_all(&table, key, &template, settings, fits, PEOPLES);
         template
     };
     let name = table.text("type");

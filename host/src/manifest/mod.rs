@@ -10,6 +10,7 @@ mod hooks;
 mod inputs;
 mod pages;
 mod parse;
+mod plain;
 mod problem;
 mod reader;
 mod settings;
@@ -119,6 +120,8 @@ pub struct Connection {
     pub auth: Vec<AuthSpec>,
     /// Settings whose values together name the budget: installations that agree in them share it.
     pub counted_by: Vec<String>,
+    /// Paths to which a POST reads; to all others it writes.
+    pub reads: Vec<String>,
     /// Most requests in any 60 seconds.
     pub per_minute: u32,
     /// Most requests in any 24 hours.
@@ -195,6 +198,24 @@ pub enum SettingKind {
 }
 
 impl SettingKind {
+    /// Whether the add-on decides what it can hold: it stores it, or offers what a person chooses from.
+    pub fn is_the_addons(&self) -> bool {
+        match self {
+            Self::Fetched { .. }
+            | Self::Choice(ChoiceSource::Guest(_))
+            | Self::Choices(ChoiceSource::Guest(_)) => true,
+            Self::Text(_)
+            | Self::Secret
+            | Self::Number { .. }
+            | Self::Toggle
+            | Self::Date
+            | Self::Choice(ChoiceSource::Fixed(_))
+            | Self::Choices(ChoiceSource::Fixed(_))
+            | Self::Days
+            | Self::Url => false,
+        }
+    }
+
     /// The name that the manifest uses.
     pub fn name(&self) -> &'static str {
         match self {

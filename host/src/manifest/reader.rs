@@ -11,6 +11,7 @@ use std::ops::{Range, RangeInclusive};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::plain::{self, is_unfit};
 use super::problem::{ManifestError, Problem, nearest};
 use super::template::Template;
 
@@ -38,7 +39,7 @@ impl<'t> Source<'t> {
         }
     }
 
-    fn report(
+    pub(super) fn report(
         &self,
         at: &Range<usize>,
         key: String,
@@ -51,12 +52,13 @@ impl<'t> Source<'t> {
             .take(at.start)
             .filter(|byte| *byte == b'\n')
             .count();
-        let (message, cure) = (message.into(), cure.into());
+        // What is complained of may be quoted, and is printed.
+        let fit = |text: String| text.replace(is_unfit, "\u{fffd}");
         self.problems.borrow_mut().push(Problem {
             line,
-            key,
-            message,
-            cure,
+            key: fit(key),
+            message: fit(message.into()),
+            cure: fit(cure.into()),
         });
     }
 
@@ -74,6 +76,7 @@ impl<'t> Source<'t> {
             );
         }
         if errors.is_empty() {
+            plain::check(self, root.get_ref(), "");
             Ok(root)
         } else {
             Err(self.error())

@@ -115,6 +115,55 @@ fn every_mistake_is_told_with_its_line_its_key_and_a_cure() {
             "no secret",
         ),
         case(
+            ("{books_url}api/", "{company}api/"),
+            10,
+            "connections.books.base_url",
+            "of type fetched",
+            "people alone decide",
+        ),
+        case(
+            ("\"books.example\", \"{books_url}\"", "\"{partners}\""),
+            11,
+            "connections.books.hosts",
+            "of type choices",
+            "people alone decide",
+        ),
+        case(
+            ("{{{api_key}}}", "{company}"),
+            14,
+            "connections.books.auth[2].value",
+            "of type fetched",
+            "people alone decide",
+        ),
+        case(
+            ("counted_by", "reads = [\"/items\"]\ncounted_by"),
+            16,
+            "connections.books.reads",
+            "`/items` is no path",
+            "as it is sent",
+        ),
+        case(
+            ("title = \"Example\"", "title = \"Exa\\u001Bmple\""),
+            4,
+            "addon.title",
+            "U+001B",
+            "plain text",
+        ),
+        case(
+            ("title = \"Address\"", "title = \"\\u202Esserdda\""),
+            22,
+            "settings[1].title",
+            "U+202E",
+            "plain text",
+        ),
+        case(
+            ("component = ", "description = \"a\\rb\"\ncomponent = "),
+            6,
+            "addon.description",
+            "U+000D",
+            "plain text",
+        ),
+        case(
             ("{books_url}api/", "{books_url"),
             10,
             "connections.books.base_url",
@@ -525,5 +574,40 @@ fn options_filters_acts_and_rules_of_texts_are_checked_like_everything_else() {
             found,
             "{to:?} should complain about {key} that {says:?}\n{error}"
         );
+    }
+}
+
+/// Titles end in lists and on terminals; what has several sentences may have several lines.
+#[test]
+fn texts_of_a_manifest_are_bounded_and_nothing_of_them_reaches_a_terminal_raw() {
+    let with = |from: &str, to: String| Manifest::parse(&MANIFEST.replacen(from, &to, 1));
+    let titled = |title: String| with("title = \"Example\"", format!("title = \"{title}\""));
+    titled("x".repeat(500)).unwrap();
+    let long = titled("x".repeat(501)).unwrap_err();
+    assert!(long.to_string().contains("has 501 characters"), "{long}");
+    let described = |text: String| {
+        with(
+            "component = ",
+            format!("description = \"{text}\"\ncomponent = "),
+        )
+    };
+    described("x".repeat(4000)).unwrap();
+    described("one\\ntwo".to_owned()).unwrap();
+    described("x".repeat(4001)).unwrap_err();
+    // What is wrong is quoted, and the quotation is plain.
+    for manifest in [
+        titled("\\u001B[2J".to_owned()),
+        with("title = ", "\"ti\\u0007\\ntle\" = ".to_owned()),
+        with("id = \"example\"", "id = \"\\u001B]0;x\"".to_owned()),
+        with(
+            "[connections.books]",
+            "[connections.\"b\\u001Bc\"]".to_owned(),
+        ),
+    ] {
+        let told = manifest.unwrap_err();
+        for problem in &told.problems {
+            let line = problem.to_string();
+            assert!(!line.contains(|c: char| c.is_control()), "{line:?}");
+        }
     }
 }
