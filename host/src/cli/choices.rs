@@ -20,7 +20,7 @@ pub struct Choices {
 impl Choices {
     pub async fn execute(self, context: &Context) -> Result<ExitCode> {
         let host = context.host().await?;
-        let choices = host.choices(&self.installation, &self.source).await?;
+        let choices = host.choices(&self.installation, &self.source, true).await?;
         let json: Value = choices
             .iter()
             .map(|(value, title)| json!({ "value": value, "title": title }))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use reqwest::Method;
 
 use super::address::AddressError;
+use super::effect;
 use super::egress::Outgoing;
 use super::governor::Priority;
 use super::lane::Errand;
@@ -75,7 +76,7 @@ pub(super) fn check(
             "Pages and migrations work on stored data only; they send nothing.",
         ));
     }
-    let write = match effect.as_str() {
+    let said_to_write = match effect.as_str() {
         "read" => false,
         "write" => true,
         _ => {
@@ -85,7 +86,8 @@ pub(super) fn check(
             )));
         }
     };
-    if write && !matches!(caller.rights, Rights::Write(_)) {
+    let may_write = matches!(caller.rights, Rights::Write(_));
+    if said_to_write && !may_write {
         return Err(Failure::new(
             "preview",
             "Nothing is written now: this only looks.",
@@ -120,6 +122,12 @@ pub(super) fn check(
             )));
         }
     }
+    if let Some((name, _)) = query.iter().find(|(name, _)| effect::is_override(name)) {
+        return Err(invalid(format!(
+            "the query parameter `{}` may take the method's place",
+            name.escape_debug()
+        )));
+    }
     let url = route.base.join(
         &path,
         query
@@ -140,6 +148,10 @@ pub(super) fn check(
         headers,
         body,
     };
+    let write = said_to_write || effect::is_write(&outgoing, &path, &route.reads);
+    if write && !may_write {
+        return Err(writes_all_the_same(&route.title, &outgoing.method, &path));
+    }
     Ok((
         route,
         Errand {
@@ -149,6 +161,21 @@ pub(super) fn check(
             priority,
         },
     ))
+}
+
+/// The add-on says that it reads.
+fn writes_all_the_same(title: &str, method: &Method, path: &str) -> Failure {
+    let why = match *method {
+        Method::POST => format!(
+            "a POST to `{}` of {title} counts as a write, since the manifest does not name that path under `reads`",
+            path.escape_debug()
+        ),
+        _ => format!("a {method} changes something at {title}, whatever the add-on says of it"),
+    };
+    Failure::new(
+        "preview",
+        format!("Nothing is written now: this only looks, and {why}."),
+    )
 }
 
 fn checked_headers(
@@ -184,7 +211,11 @@ fn check_header(name: &str, value: &str) -> Result<(), Failure> {
     if name.is_empty() || !name.bytes().all(is_token) {
         return refused("is not a header's name");
     }
-    let lower = name.to_ascii_lowercase();
+    if effect::is_override(name) {
+        return refused("may take the method's place");
+    }
+    // Servers that hand headers on as variables (CGI) see no difference between `_` and `-`.
+    let lower = name.to_ascii_lowercase().replace('_', "-");
     if HOSTS_HEADERS.contains(&lower.as_str())
         || HOSTS_PREFIXES
             .iter()
@@ -256,6 +287,13 @@ mod tests {
             "Connection",
             "te",
             "Expect",
+            "X_Forwarded_For",
+            "X-HTTP-Method-Override",
+            "x_http_method_override",
+            "X-HTTP-Method",
+            "X-Method-Override",
+            "X-METHOD",
+            "_method",
             "",
             "a b",
             "a:b",

@@ -10,6 +10,7 @@ pub mod auth;
 mod budget;
 mod check;
 mod clocks;
+mod effect;
 mod egress;
 mod exchange;
 mod failure;

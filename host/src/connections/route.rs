@@ -3,7 +3,7 @@
 //! Resolved once for each run from manifest, settings and what the operator changed. A connection that cannot be used is
 //! kept as the reason why, which is answered to whoever asks for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub struct Route {
     pub title: String,
     pub base: Base,
     pub credentials: Vec<Credential>,
+    /// Paths to which a POST reads.
+    pub reads: BTreeSet<String>,
     /// Changes exactly when the credentials do.
     pub fingerprint: String,
     /// Names the budget that is shared with all who are counted together.
@@ -171,12 +173,13 @@ impl Route {
             name: name.to_owned(),
             title: connection.title.clone(),
             fingerprint: settings.credentials_fingerprint(vault, connection),
-            bucket: settings.budget_key(vault, name, connection),
+            bucket: settings.budget_key(vault, base.authority(), name, connection),
             sender: format!("sender {}", base.authority()),
             nonces,
             limits: Limits::of(connection, changed),
             base,
             credentials,
+            reads: connection.reads.iter().cloned().collect(),
             parallel: usize::try_from(connection.parallel.max(1)).unwrap_or(1),
             timeout: Duration::from_secs(
                 changed

@@ -35,7 +35,7 @@ use crate::connections::halt::{Halter, Reason};
 use crate::runs::{
     CompiledComponents, Instance, Limits, Loaded, Purpose, Runtime, Services, Task, Work,
 };
-use crate::store::{Failure, Installation, Outcome, RunId, RunState, Store, Trigger};
+use crate::store::{Author, Failure, Installation, Outcome, RunId, RunState, Store, Trigger};
 use crate::vault::KeySource;
 
 pub use self::error::HostError;
@@ -267,6 +267,18 @@ impl Host {
         Ok(asked)
     }
 
+    /// Has a job not go on after its pause. False: it did not wait to.
+    pub async fn cancel_pause(
+        &self,
+        installation: &str,
+        job: &str,
+        actor: &str,
+    ) -> Result<bool, HostError> {
+        let author = Author::new(actor, self.0.services.clock.now());
+        let store = self.store();
+        Ok(store.cancel_pause(installation, job, &author).await?)
+    }
+
     /// Has all runs of this process leave their work to the next host, and waits for their ends; not longer than that.
     pub async fn stop_all(&self, patience: Duration) {
         for halter in self.running().values() {
@@ -291,16 +303,21 @@ impl Host {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a field can be set to: values and titles.
+    /// What a field can be set to: values and titles. `may_send`: the add-on may ask the services for them; otherwise it has what it
+    /// stored, and the failure's code is `no-http` where that does not do.
     pub async fn choices(
         &self,
         installation: &str,
         source: &str,
+        may_send: bool,
     ) -> Result<Vec<(String, String)>, HostError> {
         let (installation, loaded) = self.situation(installation).await?;
+        let purpose = match may_send {
+            true => Purpose::choices(),
+            false => Purpose::stored_choices(),
+        };
         let call = |addon: Instance| async { addon.choices(source).await };
-        self.ask(&loaded, &installation, Purpose::choices(), call)
-            .await
+        self.ask(&loaded, &installation, purpose, call).await
     }
 
     async fn ask<T, F>(

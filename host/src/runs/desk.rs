@@ -71,6 +71,11 @@ impl Purpose {
         }
     }
 
+    /// A person waits for a list who may not have requests sent: what is stored has to do.
+    pub fn stored_choices() -> Self {
+        Self::view()
+    }
+
     /// Works on stored data alone.
     pub fn view() -> Self {
         Self {

@@ -182,10 +182,12 @@ impl Settings {
             .collect()
     }
 
-    /// Names the budget that a connection draws on: equal for all installations that the service counts together.
+    /// Names the budget that a connection draws on: equal for all installations that the service counts together. `service`: host and
+    /// port; what one service says of its limits stops nobody who talks to another.
     pub fn budget_key(
         &self,
         vault: &Vault,
+        service: &str,
         connection_name: &str,
         connection: &Connection,
     ) -> String {
@@ -193,7 +195,8 @@ impl Settings {
             .counted_by
             .iter()
             .map(|key| self.expose(key).unwrap_or_default());
-        vault.fingerprint("budget", std::iter::once(connection_name).chain(counted))
+        let named = [service, connection_name].into_iter();
+        vault.fingerprint("budget", named.chain(counted))
     }
 
     /// Changes exactly when one of the credentials of a connection does.

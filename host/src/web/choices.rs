@@ -1,5 +1,7 @@
 //! What fields and mapping rows can be set to, from the guest. A guest may be slow, unconfigured or wrong; a form must
 //! appear all the same, so answers are waited for only so long, kept for a while, and a failure is an answer too.
+//!
+//! To open a page is not to have requests sent: for a person who may only look, the add-on answers from what it stored.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +12,10 @@ use tokio::task::JoinSet;
 
 use super::App;
 use super::failure::Failure;
+use super::login::session::Visitor;
 use super::texts;
+use crate::host::HostError;
+use crate::store::Role;
 
 /// Values and titles, or why there are none, as a sentence.
 pub type Answer = Arc<Result<Vec<(String, String)>, String>>;
@@ -24,8 +29,31 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Default)]
 pub struct Choices(Mutex<HashMap<Question, Kept>>);
 
-/// Installation and source.
-type Question = (String, String);
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Question {
+    installation: String,
+    source: String,
+    /// The add-on may ask the services.
+    may_send: bool,
+}
+
+impl Question {
+    fn of(visitor: &Visitor, installation: &str, source: &str) -> Self {
+        Self {
+            installation: installation.to_owned(),
+            source: source.to_owned(),
+            may_send: visitor.role >= Role::Operate,
+        }
+    }
+
+    /// The same of somebody for whom the services may be asked: that answer is good for all.
+    fn with_sending(&self) -> Self {
+        Self {
+            may_send: true,
+            ..self.clone()
+        }
+    }
+}
 
 #[derive(Clone)]
 struct Kept {
@@ -38,6 +66,7 @@ impl Choices {
     /// The answers for all of these sources, asked for at the same time.
     pub async fn load<'a>(
         app: &App,
+        visitor: &Visitor,
         installation: &str,
         sources: impl IntoIterator<Item = &'a str>,
     ) -> BTreeMap<String, Answer> {
@@ -47,28 +76,35 @@ impl Choices {
             if answers.contains_key(source) {
                 continue;
             }
-            let answer = app.choices.fresh(installation, source, app.clock.now());
+            let question = Question::of(visitor, installation, source);
+            let answer = app.choices.fresh(&question, app.clock.now());
             if answer.is_none() {
-                asking.spawn(ask(app.clone(), installation.to_owned(), source.to_owned()));
+                asking.spawn(ask(app.clone(), question));
             }
             // Replaced below; it stays where asking broke down.
             let none = || Arc::new(Err(texts::choices::FAILED.to_owned()));
             answers.insert(source.to_owned(), answer.unwrap_or_else(none));
         }
         while let Some(asked) = asking.join_next().await {
-            if let Ok((source, answer)) = asked {
-                app.choices
-                    .keep(installation, &source, Some(answer.clone()), app.clock.now());
-                answers.insert(source, answer);
+            if let Ok((question, answer)) = asked {
+                answers.insert(question.source.clone(), answer.clone());
+                app.choices.keep(question, Some(answer), app.clock.now());
             }
         }
         answers
     }
 
     /// What a value is called, as far as that is known; where it is not, it is asked for, for the next page.
-    pub fn title(app: &App, installation: &str, source: &str, value: &str) -> Option<String> {
+    pub fn title(
+        app: &App,
+        visitor: &Visitor,
+        installation: &str,
+        source: &str,
+        value: &str,
+    ) -> Option<String> {
         let now = app.clock.now();
-        let known = app.choices.known(installation, source);
+        let question = Question::of(visitor, installation, source);
+        let known = app.choices.known(&question);
         // Names hardly ever change: age does not matter.
         if let Some(Ok(titles)) = known.as_ref().and_then(|known| known.answer.as_deref()) {
             return titles
@@ -77,42 +113,39 @@ impl Choices {
                 .map(|(_, title)| title.clone());
         }
         if known.is_none_or(|known| known.older_than(KEPT, now)) {
-            app.choices.keep(installation, source, None, now);
-            let asking = ask(app.clone(), installation.to_owned(), source.to_owned());
-            let (app, installation) = (app.clone(), installation.to_owned());
+            app.choices.keep(question.clone(), None, now);
+            let app = app.clone();
             tokio::spawn(async move {
-                let (source, answer) = asking.await;
-                app.choices
-                    .keep(&installation, &source, Some(answer), app.clock.now());
+                let (question, answer) = ask(app.clone(), question).await;
+                app.choices.keep(question, Some(answer), app.clock.now());
             });
         }
         None
     }
 
     /// An answer that is still good.
-    fn fresh(&self, installation: &str, source: &str, now: DateTime<Utc>) -> Option<Answer> {
-        let known = self.known(installation, source)?;
+    fn fresh(&self, question: &Question, now: DateTime<Utc>) -> Option<Answer> {
+        let known = self.known(question)?;
         let answer = known.answer.clone()?;
         let good_for = if answer.is_ok() { KEPT } else { FAILURE_KEPT };
         (!known.older_than(good_for, now)).then_some(answer)
     }
 
-    fn known(&self, installation: &str, source: &str) -> Option<Kept> {
-        self.all()
-            .get(&(installation.to_owned(), source.to_owned()))
-            .cloned()
+    fn known(&self, question: &Question) -> Option<Kept> {
+        let all = self.all();
+        let good = |kept: &&Kept| kept.answer.as_deref().is_some_and(Result::is_ok);
+        let known = all.get(&question.with_sending()).filter(good);
+        known.or_else(|| all.get(question)).cloned()
     }
 
     /// Forgets what was answered under other settings.
     pub fn forget(&self, installation: &str) {
-        self.all().retain(|(of, _), _| of != installation);
+        self.all()
+            .retain(|question, _| question.installation != installation);
     }
 
-    fn keep(&self, installation: &str, source: &str, answer: Option<Answer>, at: DateTime<Utc>) {
-        self.all().insert(
-            (installation.to_owned(), source.to_owned()),
-            Kept { at, answer },
-        );
+    fn keep(&self, question: Question, answer: Option<Answer>, at: DateTime<Utc>) {
+        self.all().insert(question, Kept { at, answer });
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<Question, Kept>> {
@@ -127,15 +160,23 @@ impl Kept {
     }
 }
 
-async fn ask(app: App, installation: String, source: String) -> (String, Answer) {
+async fn ask(app: App, question: Question) -> (Question, Answer) {
+    let Question {
+        installation,
+        source,
+        may_send,
+    } = &question;
     let asking = async {
         let _turn = app.guests.acquire().await;
-        app.host.choices(&installation, &source).await
+        app.host.choices(installation, source, *may_send).await
     };
     let answer = match tokio::time::timeout(PATIENCE, asking).await {
         Ok(Ok(choices)) => Ok(choices),
+        Ok(Err(HostError::Addon(why))) if why.code == "no-http" => {
+            Err(texts::choices::NOT_SENT.to_owned())
+        }
         Ok(Err(error)) => Err(Failure::from(error).message),
         Err(_) => Err(texts::choices::slow(PATIENCE.as_secs())),
     };
-    (source, Arc::new(answer))
+    (question, Arc::new(answer))
 }

@@ -330,6 +330,8 @@ pub mod choices {
     use std::fmt::Display;
 
     pub const FAILED: &str = "The add-on could not be asked.";
+    pub const NOT_SENT: &str =
+        "The services are asked for this list when somebody opens the page who may run jobs.";
 
     pub fn slow(seconds: impl Display) -> String {
         format!("The add-on did not answer within {seconds} s.")
@@ -447,6 +449,9 @@ pub mod run {
     pub const CONNECTIONS: &str = "Connections";
     pub const STOP: &str = "Stop";
     pub const STOP_HELP: &str = "What is in flight is finished first.";
+    pub const CANCEL: &str = "Do not go on";
+    pub const CANCEL_HELP: &str =
+        "The job stays where it paused, until somebody or its schedule starts it.";
 
     pub fn title(id: impl Display) -> String {
         format!("Run {id}")

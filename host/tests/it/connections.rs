@@ -30,7 +30,8 @@ async fn requests_carry_credentials_and_answers_carry_none() {
         ),
     })
     .await;
-    let rig = Rig::new(&format!("{BASIC}per_minute = 600"), service.address()).await;
+    let terms = format!("{BASIC}per_minute = 600\nreads = [\"Customer/Save\"]");
+    let rig = Rig::new(&terms, service.address()).await;
     let request = Request {
         method: "POST".to_owned(),
         query: vec![

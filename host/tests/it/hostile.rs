@@ -33,7 +33,7 @@ fn harm(name: &'static str, body: impl Into<String>, told: (&'static str, &'stat
 }
 
 /// A request at 1088, whose texts are given; then it is sent, and why it was not is the job's failure.
-fn request(
+pub fn request(
     connection: &str,
     method: &str,
     path: &str,
@@ -129,7 +129,7 @@ const ACTIVITY_FLOOD: &str = r#"
     (return (call $failed (i32.const 264)))"#;
 
 /// Ends with this state (address and length) and a list of counts of this length.
-fn outcome(state: i64, length: i64, counts: i64) -> String {
+pub fn outcome(state: i64, length: i64, counts: i64) -> String {
     format!(
         "(i32.store (i32.const 520) (i32.const {state})) (i32.store (i32.const 524) (i32.const {length}))
          (i32.store (i32.const 592) (i32.const 1024)) (i32.store (i32.const 596) (i32.const {counts}))

@@ -156,7 +156,13 @@ fn a_budget_is_shared_by_what_the_service_counts_and_by_nothing_else() {
             .collect();
         let changes = validate(&manifest, &given).unwrap();
         let settings = Settings::default().with_changes(&manifest, &changes);
-        settings.budget_key(&vault, connection, &manifest.connections[connection])
+        let service = "service.example";
+        settings.budget_key(
+            &vault,
+            service,
+            connection,
+            &manifest.connections[connection],
+        )
     };
     let sage = |login: &str, key: &str, partners: &str| {
         budget(

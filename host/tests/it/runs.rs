@@ -336,7 +336,11 @@ async fn previews_checks_pages_and_choices_write_nothing_and_acts_do() {
         matches!(&shown, HostError::Addon(failure) if failure.code == "no-http"),
         "{shown}"
     );
-    let offered = rig.host.choices("isp", "companies").await.unwrap_err();
+    let offered = rig
+        .host
+        .choices("isp", "companies", true)
+        .await
+        .unwrap_err();
     assert!(
         matches!(&offered, HostError::Addon(failure) if failure.code == "preview"),
         "{offered}"

@@ -287,8 +287,9 @@ async fn stored_settings_come_back_resolved_and_secrets_stay_out_of_sight() {
 
     // Whoever agrees in login and key shares a budget; a new password is new credentials and the same budget.
     let books = &manifest.connections["books"];
+    let service = "books.example";
     let (budget, credentials) = (
-        full.budget_key(&vault, "books", books),
+        full.budget_key(&vault, service, "books", books),
         full.credentials_fingerprint(&vault, books),
     );
     let changed = save(&[("password", "hunter3"), ("every", ""), ("item.5", "")]).await;
@@ -297,10 +298,14 @@ async fn stored_settings_come_back_resolved_and_secrets_stay_out_of_sight() {
         ("15", ""),
         "empty goes back to the default"
     );
-    assert_eq!(changed.budget_key(&vault, "books", books), budget);
+    assert_eq!(changed.budget_key(&vault, service, "books", books), budget);
+    // Another service counts by itself, whatever its connection is called and whatever is entered.
+    for other in ["books.example:8443", "ledgers.example"] {
+        assert_ne!(changed.budget_key(&vault, other, "books", books), budget);
+    }
     assert_ne!(changed.credentials_fingerprint(&vault, books), credentials);
     let moved = save(&[("api_key", "k-2")]).await;
-    assert_ne!(moved.budget_key(&vault, "books", books), budget);
+    assert_ne!(moved.budget_key(&vault, service, "books", books), budget);
 }
 
 /// F14, F24, F38, D4, D13: patterns, their length, days of the month, dates.

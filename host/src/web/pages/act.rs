@@ -156,7 +156,7 @@ impl<'a> Draft<'a> {
             [row] => Some(row.as_str()),
             _ => None,
         };
-        let offers = offers(app, subject.name(), &self.spec.values, row).await;
+        let offers = offers(app, visitor, subject.name(), &self.spec.values, row).await;
         let named = match rows.split_at_checked(NAMED) {
             Some((first, rest)) if !rest.is_empty() => {
                 texts::act::and_more(&first.join(", "), rest.len())

@@ -7,6 +7,7 @@ use crate::manifest::{ChoiceSource, InputKind, InputSpec};
 use crate::settings::FieldProblem;
 use crate::web::App;
 use crate::web::choices::{Answer, Choices};
+use crate::web::login::session::Visitor;
 
 /// In front of an input's key, in forms.
 const PREFIX: &str = "value.";
@@ -47,12 +48,19 @@ pub fn unplaced(specs: &[InputSpec], problems: &[FieldProblem]) -> Option<String
 /// The lists that the fields offer, from the guest. `row`: the one that an act is on.
 pub async fn offers(
     app: &App,
+    visitor: &Visitor,
     installation: &str,
     specs: &[InputSpec],
     row: Option<&str>,
 ) -> BTreeMap<String, Answer> {
     let sources: Vec<String> = specs.iter().filter_map(|spec| spec.source(row)).collect();
-    Choices::load(app, installation, sources.iter().map(String::as_str)).await
+    Choices::load(
+        app,
+        visitor,
+        installation,
+        sources.iter().map(String::as_str),
+    )
+    .await
 }
 
 /// The fields, with what was typed before and what is wrong with it. `row` as in [`offers`].

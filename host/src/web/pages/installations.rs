@@ -103,7 +103,7 @@ async fn draw(
     let store = app.host.store();
     let (mut installations, mut broken) = (Vec::new(), Vec::new());
     for installation in store.installations().await? {
-        match card(app, &installation.name).await {
+        match card(app, visitor, &installation.name).await {
             Ok(card) => installations.push(card),
             Err(failure) => broken.push((installation.name, failure.message)),
         }
@@ -131,7 +131,7 @@ async fn draw(
     Ok(page_with(status, &contents))
 }
 
-async fn card(app: &App, name: &str) -> Result<Card, Failure> {
+async fn card(app: &App, visitor: &Visitor, name: &str) -> Result<Card, Failure> {
     let subject = Subject::load(app, name).await?;
     let last = app.host.store().runs(name, None, LAST_RUNS).await?;
     let chart = charts::load(app, &subject).await.into_iter().next();
@@ -142,7 +142,7 @@ async fn card(app: &App, name: &str) -> Result<Card, Failure> {
         addon: addon.title.clone(),
         version: addon.version.to_string(),
         unsigned: subject.situation.version.signed_by.is_empty(),
-        connected: subject.connected(app),
+        connected: subject.connected(app, visitor),
         last: last
             .iter()
             .map(|run| RunLine::new(app, &subject, run))

@@ -111,7 +111,7 @@ async fn draw(
         .job(job)
         .ok_or_else(|| Failure::not_found(texts::failure::NO_JOB))?;
     let back = subject.href(app, Place::Overview);
-    let offers = offers(app, subject.name(), &spec.options, None).await;
+    let offers = offers(app, visitor, subject.name(), &spec.options, None).await;
     Ok(page_with(
         status,
         &JobPage {

@@ -116,7 +116,7 @@ async fn draw(
     let sources = mappings
         .iter()
         .flat_map(|spec| [spec.rows.as_str(), spec.choices.as_str()]);
-    let lists = Choices::load(app, subject.name(), sources).await;
+    let lists = Choices::load(app, visitor, subject.name(), sources).await;
     let check = CheckPart::load(app, subject).await?;
     let list = |source: &str| {
         lists

@@ -117,7 +117,7 @@ pub async fn draw(
                 .filter(|run| run.state == RunState::Running)
                 .map(line)
                 .collect(),
-            connected: subject.connected(app),
+            connected: subject.connected(app, visitor),
             next: subject.next(app.clock.now()),
             traffic: traffic::load(app, &subject).await,
             waiting: waiting::count(app, &subject).await,

@@ -77,7 +77,7 @@ async fn draw(
     feedback: Feedback,
 ) -> Result<Response, Failure> {
     let manifest = &subject.situation.manifest;
-    let choices = Choices::load(app, subject.name(), fields::sources(manifest)).await;
+    let choices = Choices::load(app, visitor, subject.name(), fields::sources(manifest)).await;
     let check = CheckPart::load(app, subject).await?;
     let fields = fields::fields(
         subject,

@@ -214,7 +214,7 @@ async fn draw(
         help: step.spec.help.clone(),
         state: step.state,
         saved: feedback.saved,
-        part: part(app, subject, step.spec, &feedback, &check).await?,
+        part: part(app, visitor, subject, step.spec, &feedback, &check).await?,
         problem: feedback.problem,
         check,
         readiness: subject.href(app, Place::Readiness),
@@ -381,6 +381,7 @@ async fn waiting(app: &App, subject: &Subject, page: &str, state: &str) -> Optio
 
 async fn part(
     app: &App,
+    visitor: &Visitor,
     subject: &Subject,
     spec: &GuideStep,
     feedback: &Feedback,
@@ -389,7 +390,8 @@ async fn part(
     let manifest = &subject.situation.manifest;
     Ok(match &spec.about {
         GuideAbout::Settings(groups) | GuideAbout::Schedule(groups) => {
-            let choices = Choices::load(app, subject.name(), fields::sources(manifest)).await;
+            let choices =
+                Choices::load(app, visitor, subject.name(), fields::sources(manifest)).await;
             let all = fields::fields(
                 subject,
                 &choices,

@@ -134,7 +134,7 @@ impl Subject {
     }
 
     /// What it is connected to, as far as settings tell.
-    pub fn connected(&self, app: &App) -> Vec<Connected> {
+    pub fn connected(&self, app: &App, visitor: &Visitor) -> Vec<Connected> {
         let fetched = self
             .situation
             .manifest
@@ -148,8 +148,8 @@ impl Subject {
             .map(|(spec, source)| {
                 let value = self.situation.settings.get(&spec.key);
                 let known = source.filter(|_| !value.is_empty());
-                let known =
-                    known.and_then(|source| Choices::title(app, self.name(), source, value));
+                let known = known
+                    .and_then(|source| Choices::title(app, visitor, self.name(), source, value));
                 let value =
                     known.map_or_else(|| value.to_owned(), |title| format!("{title} ({value})"));
                 Connected {

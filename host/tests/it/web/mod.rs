@@ -6,6 +6,7 @@ mod alerts;
 mod attacks;
 mod by_service;
 mod login;
+mod looking;
 mod people;
 mod program;
 mod protection;

@@ -104,7 +104,10 @@ impl Fields {
         match value {
             toml::Value::String(text) if is_text => {
                 let number = self.number(&format!("manifest: {text}"));
-                *text = Field(number).poison_as(number, text);
+                let hostile = Field(number).poison_as(number, text);
+                // A manifest with such characters is refused, which is tested beside it.
+                let fit = |c: &char| !c.is_control() && *c != '\u{202e}';
+                *text = hostile.chars().filter(fit).collect();
             }
             toml::Value::Array(items) => {
                 items.iter_mut().for_each(|item| self.poison(item, is_text))
