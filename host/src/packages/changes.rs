@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::measure::Difference;
+use super::terms::{Term, Terms, secrets, terms};
 use super::{Manifest, PackageError};
 use crate::manifest::{AuthSpec, Connection};
 
@@ -17,26 +19,18 @@ impl Changes {
     /// From one manifest of an add-on to another; none before: all that the new one asks for.
     pub fn between(before: Option<&Manifest>, next: &Manifest) -> Self {
         let mut changes = Self::default();
-        for (name, connection) in &next.connections {
-            match before.and_then(|before| before.connections.get(name)) {
-                None => changes.asks_for_more.push(format!(
-                    "the connection {name} ({}): to {}, with {}, {}",
-                    connection.title,
-                    list(&hosts(connection)),
-                    list(&auth(connection)),
-                    limits(connection)
-                )),
-                Some(known) => changes.of_connection(name, known, connection),
-            }
-        }
+        let known = before.map(terms).unwrap_or_default();
+        let wanted = terms(next);
+        changes.of_terms(&known, &wanted);
         let Some(before) = before else {
             return changes;
         };
-        let gone = before.connections.keys();
-        let gone = gone.filter(|name| !next.connections.contains_key(*name));
-        changes
-            .other
-            .extend(gone.map(|name| format!("no connection {name} any more")));
+        let (kept, told) = (secrets(before), secrets(next));
+        let still_there = kept.iter().filter(|key| next.setting(key).is_some());
+        for key in still_there.filter(|key| !told.contains(*key)) {
+            let text = format!("the setting {key}: no secret any more, the add-on reads it");
+            changes.asks_for_more.push(text);
+        }
         let settings = |manifest: &Manifest| {
             let settings = manifest.settings.iter().map(|spec| spec.key.clone());
             let mappings = manifest.mappings.iter().map(|spec| spec.key.clone());
@@ -62,31 +56,47 @@ impl Changes {
         changes
     }
 
-    fn of_connection(&mut self, name: &str, before: &Connection, next: &Connection) {
-        let (old, new) = (hosts(before), hosts(next));
-        for host in new.difference(&old) {
-            let text = format!("{name}: requests to {host}");
-            self.asks_for_more.push(text);
+    fn of_terms(&mut self, known: &Terms, wanted: &Terms) {
+        for (subject, terms) in wanted {
+            let Some(known) = known.get(subject) else {
+                self.of_new(subject, terms);
+                continue;
+            };
+            for term in terms {
+                let before = known.iter().find(|known| known.key == term.key);
+                let before =
+                    before.map_or(term.measure.none_of_it(), |known| known.measure.clone());
+                self.of_difference(subject, before.difference(&term.measure, &term.key));
+            }
         }
-        for host in old.difference(&new) {
-            self.other.push(format!("{name}: none to {host} any more"));
-        }
-        let (old, new) = (auth(before), auth(next));
-        if old != new {
-            let text = format!("{name}: credentials sent as {}", list(&new));
-            self.asks_for_more.push(text);
-        }
-        if next.private_addresses && !before.private_addresses {
-            let text = format!("{name}: addresses of private networks");
-            self.asks_for_more.push(text);
-        }
-        let day = |connection: &Connection| connection.per_day.unwrap_or(u32::MAX);
-        if next.per_minute > before.per_minute || day(next) > day(before) {
-            let text = format!("{name}: {} in place of {}", limits(next), limits(before));
-            self.asks_for_more.push(text);
-        } else if (next.per_minute, day(next)) != (before.per_minute, day(before)) {
-            self.other.push(format!("{name}: {}", limits(next)));
-        }
+        let gone = known
+            .keys()
+            .filter(|subject| !wanted.contains_key(*subject));
+        self.other
+            .extend(gone.map(|subject| format!("no more {subject}")));
+    }
+
+    fn of_difference(&mut self, subject: &str, difference: Difference) {
+        let of_subject = |text: String| format!("{subject}: {text}");
+        let Difference { more, less } = difference;
+        self.asks_for_more.extend(more.into_iter().map(of_subject));
+        self.other.extend(less.into_iter().map(of_subject));
+    }
+
+    /// All that it asks for: numbers in one line, everything else in a line of its own.
+    fn of_new(&mut self, subject: &str, terms: &[Term]) {
+        let asked = terms.iter().filter(|term| {
+            let none = term.measure.none_of_it();
+            !none.difference(&term.measure, &term.key).more.is_empty()
+        });
+        let (numbers, others): (Vec<&Term>, Vec<&Term>) =
+            asked.partition(|term| term.measure.is_number());
+        let words = |term: &&Term| term.measure.words(&term.key);
+        let lines = others.iter().map(words);
+        let numbers = numbers.iter().map(words).collect::<Vec<_>>().join(", ");
+        let lines = lines.chain((!numbers.is_empty()).then_some(numbers));
+        let lines = lines.map(|line| format!("{subject}: {line}"));
+        self.asks_for_more.extend(lines);
     }
 
     fn of_names(&mut self, what: &str, before: &BTreeSet<String>, next: &BTreeSet<String>) {
@@ -146,21 +156,4 @@ pub fn auth(connection: &Connection) -> BTreeSet<&'static str> {
         AuthSpec::SplynxToken { .. } => "splynx-token",
     };
     connection.auth.iter().map(name).collect()
-}
-
-fn limits(connection: &Connection) -> String {
-    let day = connection.per_day;
-    let day = day.map_or("any number".to_owned(), |most| most.to_string());
-    format!(
-        "{} requests a minute and {day} a day",
-        connection.per_minute
-    )
-}
-
-fn list(names: &BTreeSet<&str>) -> String {
-    let names: Vec<&str> = names.iter().copied().collect();
-    match names.as_slice() {
-        [] => "nothing".to_owned(),
-        names => names.join(", "),
-    }
 }

@@ -6,9 +6,11 @@
 //! is audited elsewhere, before a package becomes active.
 
 mod changes;
+mod measure;
 mod pack;
 mod read;
 mod signature;
+mod terms;
 
 pub use changes::{Changes, auth, hosts, may_replace};
 pub use pack::pack;

@@ -199,7 +199,7 @@ fn what_a_package_asks_for_beyond_the_one_in_use_is_told_apart_from_what_else_ch
             "per_minute = 5000",
             "per_minute = 5000\nper_day = 10",
             "",
-            "10 a day",
+            "10 requests a day",
         ),
         (
             "key = \"company\"",

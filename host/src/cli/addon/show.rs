@@ -7,7 +7,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::super::context::Context;
-use super::super::output::{instant, table};
+use super::super::output::{instant, printable, table};
 use super::read;
 
 /// A package that is looked at need not be trusted: nothing of it is run. Whether it is, is said.
@@ -52,7 +52,7 @@ fn described(package: &Package, signer: &Signer) -> Value {
     let connections = manifest.connections.iter().map(|(name, connection)| {
         let connection = json!({
             "title": connection.title, "base_url": connection.base_url.source(), "hosts": hosts(connection),
-            "private_addresses": connection.private_addresses, "auth": auth(connection),
+            "private_addresses": connection.private_addresses, "auth": auth(connection), "reads": connection.reads,
             "per_minute": connection.per_minute, "per_day": connection.per_day,
         });
         (name.clone(), connection)
@@ -71,6 +71,7 @@ fn described(package: &Package, signer: &Signer) -> Value {
         "sha256": package.sha256, "component_sha256": package.component_sha256,
         "component_bytes": package.component.len(), "connections": connections.collect::<Value>(),
         "settings": manifest.settings.iter().map(|spec| spec.key.as_str()).collect::<Vec<_>>(),
+        "asks_for": Changes::between(None, manifest).asks_for_more,
         "jobs": manifest.jobs.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(),
     })
 }
@@ -87,7 +88,7 @@ fn description(package: &Package, signer: &Signer) -> String {
             )
         }
         Signer::Trusted { key, name, says } => {
-            format!("Signed by {name} (key {key}): {says}")
+            format!("Signed by {name} (key {key}): {}", printable(says))
         }
     };
     format!(
@@ -97,7 +98,7 @@ fn description(package: &Package, signer: &Signer) -> String {
         addon.version,
         addon.serial,
         addon.title,
-        addon.description,
+        printable(&addon.description),
         package.sha256,
         addon.component,
         package.component.len(),
