@@ -32,6 +32,7 @@ mod serve;
 mod service_manager;
 mod session;
 mod settings;
+mod stop;
 mod user;
 
 use std::path::PathBuf;
@@ -124,6 +125,8 @@ enum Command {
     Check(check::Check),
     /// Runs a job now: exit code 0 finished, 3 paused, 4 stopped, 1 failed
     Run(run::Run),
+    /// Stops a job: one that works, or one that waits to go on after a pause
+    Stop(stop::Stop),
     /// Shows what happened to records
     Log(log::Log),
     /// Shows records that wait or are held, and decides about them
@@ -195,6 +198,7 @@ pub fn main() -> ExitCode {
             Command::Choices(choices) => choices.execute(&context).await,
             Command::Check(check) => check.execute(&context).await,
             Command::Run(run) => run.execute(&context).await,
+            Command::Stop(stop) => stop.execute(&context).await,
             Command::Log(log) => log.execute(&context).await,
             Command::Outbox(outbox) => outbox.execute(&context).await,
             Command::Page(page) => page.execute(&context).await,

@@ -14,6 +14,7 @@ mod guest;
 mod instance;
 mod journal;
 mod limits;
+mod pause;
 mod work;
 
 pub use audit::AuditError;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
@@ -17,6 +17,7 @@ use tokio::time::MissedTickBehavior;
 use super::desk::{Loaded, Purpose, Services};
 use super::instance::{Answered, Instance};
 use super::journal::Journal;
+use super::pause;
 use crate::connections::Usage;
 use crate::connections::halt::{Halt, Halter, Reason, halt};
 use crate::store::{
@@ -26,9 +27,6 @@ use crate::store::{
 
 /// How often what a guest told is stored, and the wish to stop is looked for.
 const BEAT: Duration = Duration::from_millis(500);
-
-/// When a paused run goes on that does not say when.
-const USUAL_PAUSE: TimeDelta = TimeDelta::minutes(5);
 
 /// What a run does.
 #[derive(Debug, Clone)]
@@ -248,13 +246,17 @@ impl Work {
                 ended(RunState::Failed, why)
             }
         };
-        if (outcome.state, self.halt.reason()) == (RunState::Stopped, Some(Reason::HostStops)) {
-            self.leave_to_the_next_host(&mut outcome);
-        }
         let calls = self.usage.calls().into_iter();
         outcome
             .counts
             .extend(calls.map(|(connection, calls)| (format!("{CALLS_TO}{connection}"), calls)));
+        match (outcome.state, self.halt.reason()) {
+            (RunState::Stopped, Some(Reason::HostStops)) => {
+                self.leave_to_the_next_host(&mut outcome);
+            }
+            (RunState::Paused, _) => self.rest(&mut outcome).await,
+            _ => {}
+        }
         // Not aborted: it may be writing down what the guest told.
         drop(over);
         if let Err(error) = heart.await {
@@ -264,6 +266,26 @@ impl Work {
             tracing::error!(run = self.run, %error, "the outcome of a run could not be stored");
         }
         outcome
+    }
+
+    /// What the add-on says of its pause, held to bounds.
+    async fn rest(&self, outcome: &mut Outcome) {
+        let Some((job, _)) = self.task.resumable() else {
+            return;
+        };
+        let store = &self.services.store;
+        let mut in_vain = u32::from(pause::is_in_vain(outcome));
+        if in_vain > 0 {
+            let before = store.ended_runs(&self.installation.name, job, pause::LOOKED_AT);
+            match before.await {
+                Ok(before) => in_vain += pause::in_vain(&before),
+                Err(error) => {
+                    tracing::error!(run = self.run, %error, "earlier pauses cannot be read");
+                }
+            }
+        }
+        let at = pause::goes_on(outcome.resume_at, in_vain, self.services.clock.now());
+        outcome.resume_at = u64::try_from(at.timestamp()).ok();
     }
 
     /// What the end of its host interrupted is not over, as what a person stopped is.
@@ -287,12 +309,7 @@ impl Work {
                 .resume_at
                 .and_then(|at| DateTime::from_timestamp(i64::try_from(at).ok()?, 0));
             store
-                .set_resume(
-                    &self.installation.name,
-                    job,
-                    Some(at.unwrap_or(now + USUAL_PAUSE)),
-                    options,
-                )
+                .set_resume(&self.installation.name, job, at, options)
                 .await?;
         }
         // Before the run is over for those who look at it, so that whoever sees its end can begin the next one.
@@ -334,6 +351,12 @@ impl Work {
                 );
                 ended(RunState::Failed, why)
             }
+            // A person's word ends it: it does not go on by itself, whatever the add-on answers.
+            (Ok(outcome), Some(Reason::Stopped)) if outcome.state == RunState::Paused => Outcome {
+                state: RunState::Stopped,
+                resume_at: None,
+                ..outcome
+            },
             (Ok(outcome), _) => outcome,
             // What was not sent any more is why it failed, and that is as it was told.
             (Err(why), Some(Reason::Stopped | Reason::HostStops | Reason::TimeUp))

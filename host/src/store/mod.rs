@@ -26,6 +26,7 @@ mod limits;
 mod login_sources;
 mod lost_runs;
 mod master_key;
+mod pauses;
 mod readiness;
 mod records;
 mod reports;

@@ -109,6 +109,29 @@ async fn lived_in(data: &Path) {
 }
 
 #[tokio::test]
+async fn a_job_that_waits_to_go_on_is_ended_by_command_and_that_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    lived_in(folder.path()).await;
+    let store = Store::open(&Store::default_url(folder.path()))
+        .await
+        .unwrap();
+    store
+        .set_resume("isp", "sync", Some(at(500)), &[])
+        .await
+        .unwrap();
+    store.close().await;
+    let program = Program {
+        data: folder.path(),
+    };
+    let told = program.text(&["stop", "isp", "sync"]);
+    assert!(told.contains("sync does not go on by itself"), "{told}");
+    let told = program.error(&["stop", "isp", "sync"]);
+    assert!(told.contains("neither works nor waits"), "{told}");
+    let changes = program.text(&["changes"]);
+    assert!(changes.contains("pause: isp, sync"), "{changes}");
+}
+
+#[tokio::test]
 async fn what_is_stored_is_shown_to_people_and_programs() {
     let folder = tempfile::tempdir().unwrap();
     lived_in(folder.path()).await;

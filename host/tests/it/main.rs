@@ -5,7 +5,9 @@ mod audit;
 mod backups;
 mod cli;
 mod connections;
+mod consent;
 mod contract;
+mod effects;
 mod fixtures;
 mod guest;
 mod guest_tables;
@@ -19,6 +21,7 @@ mod master_key;
 #[cfg(unix)]
 mod operations;
 mod packages;
+mod pauses;
 mod records;
 mod rig;
 mod runs;

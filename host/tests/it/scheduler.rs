@@ -16,7 +16,7 @@ use crate::guest::{guest, package, table_guest};
 use crate::web::site::{MANIFEST, Stopped};
 use crate::web::tables;
 
-async fn host(folder: &tempfile::TempDir, clock: &Arc<Stopped>) -> Host {
+pub async fn host(folder: &tempfile::TempDir, clock: &Arc<Stopped>) -> Host {
     let limits = Limits {
         grace: Duration::from_millis(100),
         ..Limits::default()
@@ -35,7 +35,7 @@ async fn host(folder: &tempfile::TempDir, clock: &Arc<Stopped>) -> Host {
 }
 
 /// The runs, the newest first, once all of them are over.
-async fn over(store: &Store) -> Vec<Run> {
+pub async fn over(store: &Store) -> Vec<Run> {
     loop {
         let runs = store.runs("isp", None, 10).await.unwrap();
         if runs.iter().all(|run| run.state != RunState::Running) {

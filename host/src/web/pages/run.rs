@@ -60,6 +60,8 @@ struct RunPage {
 struct Live {
     state: &'static str,
     running: bool,
+    /// It paused, and goes on by itself.
+    waits: bool,
     stoppable: bool,
     stop: String,
     job: String,
@@ -199,10 +201,39 @@ pub async fn download(
     download::file(Export::Report(export), Format::Csv, &name).await
 }
 
-/// `POST /runs/{run}/stop`
-pub async fn stop(State(app): State<App>, Path(run): Path<RunId>) -> Result<Redirect, Failure> {
-    app.host.request_stop(run).await?;
+/// `POST /runs/{run}/stop`: one that works ends; one that paused does not go on.
+pub async fn stop(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Path(run): Path<RunId>,
+) -> Result<Redirect, Failure> {
+    let found = app.host.store().run(run).await?;
+    if found.state == RunState::Paused && waits(&app, &found).await? {
+        let author = visitor.account.as_str();
+        app.host
+            .cancel_pause(&found.installation, &found.job, author)
+            .await?;
+    } else {
+        app.host.request_stop(run).await?;
+    }
     Ok(Redirect::to(&app.href(&format!("/runs/{run}"))))
+}
+
+/// Whether it is to go on by itself: it paused, and no later run of the job began.
+async fn waits(app: &App, run: &Run) -> Result<bool, Failure> {
+    if run.state != RunState::Paused || run.preview {
+        return Ok(false);
+    }
+    let store = app.host.store();
+    let states = store.schedule_states(&run.installation).await?;
+    let last = store
+        .run_span(&run.installation, &run.job)
+        .await?
+        .last_start;
+    let waits = states
+        .get(&run.job)
+        .is_some_and(|state| state.resume_at.is_some());
+    Ok(waits && last == Some(run.started_at))
 }
 
 impl Live {
@@ -218,6 +249,8 @@ impl Live {
         };
         Self {
             state: line.state,
+            // What cannot be told is left out.
+            waits: waits(app, run).await.unwrap_or(false),
             running,
             stoppable: running && !run.stop_requested,
             stop: format!("{}/stop", line.href),
