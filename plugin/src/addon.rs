@@ -1,5 +1,7 @@
 //! The entry points of the contract, as functions over [`Capabilities`].
 
+use std::cell::RefCell;
+
 use crate::capability::{Capabilities, Failure, Pair, Row};
 use crate::check;
 use crate::json;
@@ -13,8 +15,9 @@ use crate::sync::credit_notes::CreditNotes;
 use crate::sync::customers::{self, Customers};
 use crate::sync::documents::Office;
 use crate::sync::invoices::Invoices;
+use crate::sync::lists::{self, List};
 use crate::sync::made;
-use crate::sync::mapping::{self, List, Mapping};
+use crate::sync::mapping::Mapping;
 use crate::sync::pairing;
 use crate::sync::pairing_file;
 use crate::sync::payments_in::{self, Scope};
@@ -79,7 +82,7 @@ fn run(cap: &mut dyn Capabilities, job: &str, options: &[Pair]) -> Result<Outcom
 fn perform(run: &mut Run, job: &str, options: &[Pair]) -> Job<Option<Failure>> {
     same_company(run)?;
     match job {
-        "import-mapping" => mapping::import(run)?,
+        "import-mapping" => lists::import(run)?,
         "load-customers-for-pairing" => pairing::load(run)?,
         "import-pairing" => return pairing_file::import(run, options),
         "pair-same-number-invoices" => return same_number::pair::<Invoice>(run, Kind::Invoice),
@@ -187,6 +190,7 @@ fn bring_into_step(run: &mut Run, kind: Kind, look: &Look) -> Job<()> {
         Kind::Payment => {
             made::recognise(run)?;
             let mapping = Mapping::load(run)?;
+            let mapping = RefCell::new(mapping);
             look.perform(run, &Payments { mapping })
         }
         // A direction without import is nothing that a sync need tell.
@@ -199,7 +203,7 @@ fn office(run: &mut Run) -> Job<Office> {
     let mapping = Mapping::load(run)?;
     let arithmetic = calibration::before_documents(run, &mapping)?.arithmetic;
     Ok(Office {
-        mapping,
+        mapping: RefCell::new(mapping),
         arithmetic,
     })
 }
@@ -279,8 +283,8 @@ pub fn choices(cap: &mut dyn Capabilities, source: &str) -> Result<Vec<Pair>, Fa
                 .map(|company| (json::text(company, "ID"), json::text(company, "Name")))
                 .collect()
         }),
-        ("splynx-customer-categories", _) => Ok(mapping::customer_categories()),
-        (_, Some(list)) => mapping::choices(&mut run, list),
+        ("splynx-customer-categories", _) => Ok(lists::customer_categories()),
+        (_, Some(list)) => lists::choices(&mut run, list),
         (own, None) if own.starts_with(pages::statements::OPEN_INVOICES) => {
             pages::statements::open_invoices(&mut run, own)
         }

@@ -82,6 +82,22 @@ impl Totals {
 }
 
 impl Arithmetic {
+    /// Every way to compute amounts that is known of, the usual one first.
+    pub fn ways(price_digits: u32) -> Vec<Self> {
+        let ways = (0..16_u8).map(|number| {
+            let is = |place: u8| number >> place & 1 == 1;
+            Self {
+                ties_to_even: is(0),
+                tax_per_document: is(1),
+                inclusive_from_net: is(2),
+                prices_rounded_first: is(3),
+                price_digits,
+                ..Self::default()
+            }
+        });
+        ways.collect()
+    }
+
     fn round(&self, amount: Decimal, digits: u32) -> Decimal {
         let to_even = self.ties_to_even != is_planted(Mistake::TiesTheOtherWay);
         let strategy = if to_even {

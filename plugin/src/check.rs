@@ -12,7 +12,8 @@ use crate::capability::{Capabilities, Failure};
 use crate::json;
 use crate::sage;
 use crate::splynx::{self, Customer, Resource};
-use crate::sync::mapping::{self, Mapping};
+use crate::sync::lists;
+use crate::sync::mapping::Mapping;
 use crate::write::ledger::{Halt, Job, Run};
 
 /// One finding; `severity` is `error`, `warning` or `ok`.
@@ -200,7 +201,7 @@ fn connected(company: &Value) -> Finding {
 
 /// What the lists tell of the mappings; where they were never loaded, how they are (F47, F56).
 fn mappings(run: &mut Run) -> Job<Vec<Finding>> {
-    if !mapping::is_loaded(run)? {
+    if !lists::is_loaded(run)? {
         return Ok(vec![finding(
             "warning",
             "mapping-not-loaded",

@@ -17,7 +17,7 @@ use crate::json;
 use crate::planted::{Mistake, is_planted};
 use crate::sage;
 use crate::splynx;
-use crate::sync::{calibration, mapping};
+use crate::sync::{calibration, lists};
 use crate::write::remote::FOUND;
 
 /// Ids of what a preview has made itself: far above real ones, so that they never meet, and no service can have them.
@@ -134,6 +134,7 @@ impl<'a> Preview<'a> {
                     );
                 }
                 object.insert("Total".to_owned(), total);
+                object.insert("Tax".to_owned(), json::number(totals.tax));
             }
         }
         Ok(object)
@@ -153,7 +154,7 @@ impl<'a> Preview<'a> {
             priced.push(Priced {
                 quantity: json::decimal(line, "Quantity").unwrap_or_default(),
                 price: json::decimal(line, price).unwrap_or_default(),
-                rate: mapping::stored_rate(self, tax)?,
+                rate: lists::stored_rate(self, tax)?,
             });
         }
         Ok(calibration::stored_arithmetic(self)?.totals(inclusive, priced))

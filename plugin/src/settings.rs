@@ -278,7 +278,10 @@ impl Settings {
                     "It is dated {date}, and {} are sent from {from} on.",
                     kind.title()
                 ),
-                "Set an earlier from-date to send it.",
+                format!(
+                    "Set an earlier date as \"{}\" to have it.",
+                    from_title(kind)
+                ),
             )
             .until_setting(key),
         )
@@ -336,6 +339,16 @@ fn from_key(kind: Kind) -> Option<&'static str> {
         Kind::CreditNote => Some("export_credit_notes_from"),
         Kind::Payment => Some("export_payments_from"),
         Kind::Receipt => Some("import_payments_from"),
+    }
+}
+
+/// Its title in the manifest.
+fn from_title(kind: Kind) -> &'static str {
+    match kind {
+        Kind::CreditNote => "Credit notes from",
+        Kind::Payment => "Payments from",
+        Kind::Receipt => "Import payments from",
+        _ => "Invoices from",
     }
 }
 

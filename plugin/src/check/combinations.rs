@@ -3,7 +3,9 @@
 use super::{Finding, finding};
 use crate::json;
 use crate::settings::Direction;
-use crate::sync::mapping::{List, Mapping};
+use crate::sync::lists::{List, named_at};
+use crate::sync::mapping::Mapping;
+use crate::sync::taxes::Rated;
 use crate::write::ledger::{Job, Run, cursor_key};
 use crate::write::record::Kind;
 
@@ -206,27 +208,25 @@ fn history(run: &mut Run, findings: &mut Vec<Finding>) -> Job<()> {
 pub fn mappings(run: &Run, mapping: &Mapping) -> Vec<Finding> {
     let settings = &run.settings;
     let mut findings = Vec::new();
-    for (list, key, what) in [
-        (List::SplynxCategories, "item", "category"),
-        (List::SplynxTaxes, "tax", "tax"),
-    ] {
-        for row in mapping.rows(list).filter(|row| row.active && !row.group) {
-            let field = format!("{key}.{}", row.id);
-            if settings.mapped(&field).is_none() {
-                findings.push(finding(
-                    "warning",
-                    "mapping-missing",
-                    format!(
-                        "The {what} {} is not mapped: documents that use it are held.",
-                        row.title
-                    ),
-                    "Choose its counterpart under Mappings.",
-                    &field,
-                ));
-            }
+    for row in mapping
+        .rows(List::SplynxCategories)
+        .filter(|row| row.active)
+    {
+        let field = format!("item.{}", row.id);
+        if settings.mapped(&field).is_none() {
+            findings.push(finding(
+                "warning",
+                "mapping-missing",
+                format!(
+                    "The category {} is not mapped: documents that use it are held.",
+                    row.title
+                ),
+                format!("Choose its counterpart under {}.", List::place(&field)),
+                &field,
+            ));
         }
     }
-    rates(run, mapping, &mut findings);
+    taxes(run, mapping, &mut findings);
     let sends = settings.direction == Direction::ToSage;
     for method in settings.push_methods.iter().filter(|_| sends) {
         if let Err(reason) = mapping.bank_account(settings, *method)
@@ -269,30 +269,38 @@ pub fn mappings(run: &Run, mapping: &Mapping) -> Vec<Finding> {
     findings
 }
 
-/// VAT as Splynx charges it and as Sage would: lines are held where the rates of a mapped tax differ.
-fn rates(run: &Run, mapping: &Mapping, findings: &mut Vec<Finding>) {
-    let taxes = mapping.rows(List::SplynxTaxes);
-    for tax in taxes.filter(|tax| tax.active && !tax.group) {
-        let field = format!("tax.{}", tax.id);
-        let target = run.settings.mapped(&field);
-        let target = target.and_then(|id| mapping.row(List::SageTaxTypes, id));
-        let (Some(target), Some(here)) = (target, tax.percent) else {
+/// VAT as Splynx charges it and as Sage would, at each rate: lines are held where a rate is not mapped, or to another one.
+fn taxes(run: &Run, mapping: &Mapping, findings: &mut Vec<Finding>) {
+    let rated = mapping.rated(&run.settings).into_iter();
+    for Rated { key, tax, percent } in rated.filter(|rated| rated.tax.active) {
+        let Some(percent) = percent else { continue };
+        let what = named_at(&tax.title, percent);
+        let cure = mapping.tax_cure(&key, percent);
+        let target = run.settings.mapped(&key);
+        let Some(target) = target else {
+            findings.push(finding(
+                "warning",
+                "mapping-missing",
+                format!("The tax {what}, is not mapped: documents that use it are held."),
+                cure,
+                &key,
+            ));
             continue;
         };
-        let there = target.percent.unwrap_or_default();
-        if here != there {
+        let there = mapping.row(List::SageTaxTypes, target);
+        if let Some(there) = there.filter(|there| there.percent != Some(percent)) {
             findings.push(finding(
                 "error",
                 "tax-rates-differ",
                 format!(
                     "The tax {} is {} % in Splynx, and is mapped to {} of {} % in Sage: documents that use it are held.",
                     tax.title,
-                    here.normalize(),
-                    target.title,
-                    there.normalize()
+                    percent.normalize(),
+                    there.title,
+                    there.percent.unwrap_or_default().normalize()
                 ),
-                "Map it to a Sage tax type of the same rate, or correct the rate where it is wrong and press \"Import mapping settings\".",
-                &field,
+                format!("{cure} Or correct the rate where it is wrong, and press \"Import mapping settings\"."),
+                &key,
             ));
         }
     }

@@ -9,7 +9,7 @@ use crate::splynx::{
     self, CreditNote, Customer, CustomerInfo, Invoice, Payment, RELATIONS, Resource,
     StatementRecord, Transaction,
 };
-use crate::sync::mapping::List;
+use crate::sync::lists::List;
 use crate::write::ledger::{Job, Run};
 
 /// A list of Splynx, and where the dialog of permissions has it (Splynx API 1.5).

@@ -26,10 +26,13 @@ pub enum Class {
     Duplicate,
     /// On one side on purpose.
     LeftOut,
+    /// By more than rounding makes, while the totals are equal.
+    Vat,
 }
 
 impl Class {
-    pub const ALL: [Self; 10] = [
+    /// A comparison that paused has counted by their places: new ones come last.
+    pub const ALL: [Self; 11] = [
         Self::Matched,
         Self::OnlyHere,
         Self::OnlyThere,
@@ -40,6 +43,7 @@ impl Class {
         Self::Settlement,
         Self::Duplicate,
         Self::LeftOut,
+        Self::Vat,
     ];
 
     /// As people read it, and as they filter by it.
@@ -55,6 +59,7 @@ impl Class {
             Self::Settlement => "settlement differs",
             Self::Duplicate => "duplicate in Sage",
             Self::LeftOut => "left out",
+            Self::Vat => "VAT differs",
         }
     }
 
@@ -112,13 +117,31 @@ pub struct Side {
     pub date: NaiveDate,
     /// Without sign: what it is in Sage tells which way the money goes.
     pub total: Decimal,
+    /// None: it is not compared, as of payments.
+    pub vat: Option<VatSides>,
     /// What is not settled yet, on both sides; none: it is not compared.
     pub open: Option<(Decimal, Decimal)>,
 }
 
+/// The VAT of a document on both sides, with the total's sign.
+#[derive(Debug)]
+pub struct VatSides {
+    pub here: Decimal,
+    pub there: Decimal,
+    /// Of the document in Splynx: each can be rounded by a cent.
+    pub lines: usize,
+}
+
+impl VatSides {
+    fn agree(&self) -> bool {
+        let lines = i64::try_from(self.lines).unwrap_or(i64::MAX);
+        (self.here - self.there).abs() <= Decimal::new(lines, 2)
+    }
+}
+
 impl Side {
-    /// The gravest difference, and what it is. An amount weighs more than whose it is, that more than its day, and that more than
-    /// whether it is paid.
+    /// The gravest difference, and what it is. An amount weighs more than whose it is, that more than its day, that more than its
+    /// VAT, and that more than whether it is paid.
     pub fn compare(&self, there: &DocumentLikeness) -> (Class, String) {
         if self.total != there.total {
             return (
@@ -147,6 +170,13 @@ impl Side {
             return (
                 Class::Date,
                 format!("Splynx has {}, Sage {}.", self.date, there.date),
+            );
+        }
+        if let Some(VatSides { here, there, .. }) = self.vat.as_ref().filter(|vat| !vat.agree()) {
+            let (here, there) = (money::written(*here), money::written(*there));
+            return (
+                Class::Vat,
+                format!("Splynx has VAT of {here}, Sage {there}: more than a cent a line."),
             );
         }
         if let Some((here, there)) = self.open.filter(|(here, there)| here != there) {

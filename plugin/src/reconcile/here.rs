@@ -2,7 +2,7 @@
 
 use rust_decimal::Decimal;
 
-use super::finding::{Class, Finding, Side, missing};
+use super::finding::{Class, Finding, Side, VatSides, missing};
 use super::sums::Whose;
 use super::there::{self, Listed, TABLE, Wanted};
 use super::{Books, rest};
@@ -74,6 +74,7 @@ pub fn documents<T: Resource + AsRef<Document>>(
                 number: document.number.clone(),
                 date: document.date,
                 total: document.total.abs(),
+                vat: Some((of_sign(document), document.lines.len().max(1))),
                 open: document.open.filter(|_| is_settled_there(run, kind)),
                 is_deleted: document.status == DocumentStatus::Deleted,
                 unknown: unknown(run, kind, document.date),
@@ -97,6 +98,7 @@ pub fn payments(run: &mut Run, books: &mut Books) -> Job<()> {
                 number: payment.receipt_number.clone(),
                 date: payment.date,
                 total: payment.amount,
+                vat: None,
                 open: None,
                 is_deleted: false,
                 unknown: unknown(run, Kind::Payment, payment.date),
@@ -189,6 +191,15 @@ fn remote_id(stored: &Stored, service: Service) -> Option<i64> {
     (remote.service == service).then_some(remote.id)
 }
 
+/// Its VAT, of its total's sign as Sage has it.
+fn of_sign(document: &Document) -> Decimal {
+    if document.total.is_sign_negative() {
+        -document.tax()
+    } else {
+        document.tax()
+    }
+}
+
 /// A document or payment that may be in Sage.
 struct Item {
     key: RecordKey,
@@ -198,6 +209,8 @@ struct Item {
     date: chrono::NaiveDate,
     /// Without sign, but for a payment: a refund is no receipt.
     total: Decimal,
+    /// Of documents: the VAT in it, and its lines.
+    vat: Option<(Decimal, usize)>,
     /// What of it is not settled yet; none: that is nothing to compare.
     open: Option<Decimal>,
     is_deleted: bool,
@@ -254,6 +267,9 @@ fn compare(run: &mut Run, books: &mut Books, items: Vec<Item>, mut batch: Batch)
             books
                 .sums
                 .here(item.service, item.customer, item.date, item.total);
+            if let Some(((here, _), there)) = item.vat.zip(listed.vat) {
+                books.sums.vat(item.service, item.date, there - here);
+            }
         }
         let verdict = item.compare(&listed, customer_of(&item));
         item.tell(books, verdict, Some(there.total));
@@ -279,6 +295,10 @@ impl Item {
                     customer,
                     date: self.date,
                     total: self.total,
+                    vat: self
+                        .vat
+                        .zip(listed.vat)
+                        .map(|((here, lines), there)| VatSides { here, there, lines }),
                     open: self.open.zip(listed.open),
                 };
                 side.compare(there)

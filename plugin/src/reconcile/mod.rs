@@ -147,7 +147,11 @@ impl Books {
         let stored = run.cap.get(TABLE, &[PLACE.to_owned()])?.into_iter().next();
         let place = stored.and_then(|entry| stored::from_text::<Place>(&entry.value));
         let place = match place.filter(|_| goes_on) {
-            Some(place) => place,
+            Some(mut place) => {
+                // Begun by a version that knew fewer.
+                place.classes.resize(Class::ALL.len(), 0);
+                place
+            }
             None => {
                 there::clear(run)?;
                 Place {

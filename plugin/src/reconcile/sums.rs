@@ -43,16 +43,11 @@ struct Month {
     /// On one side on purpose.
     left_out_here: Decimal,
     left_out_there: Decimal,
+    /// Sage's VAT more than Splynx's, of documents that both have.
+    vat_off: Decimal,
 }
 
-stored!(Month {
-    here_count,
-    here,
-    there_count,
-    there,
-    left_out_here,
-    left_out_there
-});
+stored!(Month { here_count, here, there_count, there, left_out_here, left_out_there } may { vat_off });
 
 /// What a customer owes by the documents and payments of either side.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -102,6 +97,11 @@ impl Sums {
 
     pub fn left_out_there(&mut self, service: Service, date: NaiveDate, total: Decimal) {
         self.month(service, date).left_out_there += total;
+    }
+
+    /// By how much Sage's VAT is more than Splynx's.
+    pub fn vat(&mut self, service: Service, date: NaiveDate, off: Decimal) {
+        self.month(service, date).vat_off += off;
     }
 
     fn month(&mut self, service: Service, date: NaiveDate) -> &mut Month {
@@ -209,6 +209,7 @@ impl Sum for Month {
         self.there += other.there;
         self.left_out_here += other.left_out_here;
         self.left_out_there += other.left_out_there;
+        self.vat_off += other.vat_off;
     }
 }
 
@@ -263,6 +264,7 @@ fn row(key: &str, month: &Month) -> Option<Row> {
             money(month.here - month.there),
             money(month.left_out_here),
             money(month.left_out_there),
+            money(month.vat_off),
         ],
         more: Vec::new(),
     })

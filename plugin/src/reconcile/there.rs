@@ -42,9 +42,11 @@ pub struct Listed {
     pub is_void: bool,
     /// What is not settled yet; none: it is nothing that can be.
     pub open: Option<Decimal>,
+    /// Of documents.
+    pub vat: Option<Decimal>,
 }
 
-stored!(Listed { id, likeness } may { is_void, open });
+stored!(Listed { id, likeness } may { is_void, open, vat });
 
 impl Listed {
     /// None: the row lacks what it is recognised by.
@@ -56,6 +58,7 @@ impl Listed {
             likeness: Likeness::of_row(service, row)?,
             is_void: json::integer(row, "StatusId") == Some(VOID),
             open: sage::rest(row),
+            vat: json::decimal(row, "Tax"),
         })
     }
 

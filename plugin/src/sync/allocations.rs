@@ -390,7 +390,7 @@ fn decide(
                 expected: Some(Expected {
                     total: relation.amount,
                     predicted: relation.amount,
-                    tax: None,
+                    vat: None,
                 }),
             },
             hash,

@@ -210,7 +210,7 @@ fn hold_unreadable(run: &mut Run, batch: &mut Batch, row: &Value) -> Job<()> {
         reason: Reason::new(
             "unreadable",
             "What Sage says of it is not understood: it lacks a customer, a date, or a total above zero.",
-            "Correct it in Sage; \"Import all payments\" looks at it again.",
+            "Correct it in Sage; \"Import all payments into Splynx\" looks at it again.",
         ),
         ..Record::default()
     };

@@ -3,15 +3,16 @@
 //! Only by calls that store nothing: `Calculate` and lists. Asked once before the first documents go, again when Sage stored
 //! another total than was predicted, and on the job `calibrate`. Plans are made by the answers; the page shows them.
 
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
 
-use crate::arithmetic::{Arithmetic, Priced};
+use crate::arithmetic::Arithmetic;
 use crate::capability::{Capabilities, Failure, Row};
 use crate::json;
 use crate::sage;
 use crate::stored::{self, stored};
-use crate::sync::mapping::{List, Mapping};
+use crate::sync::mapping::Mapping;
+use crate::sync::specimen::{Specimen, Telling};
 use crate::write::ledger::{CALIBRATION_DUE, Halt, Job, META, Run};
 use crate::write::record::Batch;
 
@@ -29,15 +30,13 @@ pub struct Calibration {
     /// Sage rounds the totals of documents on purpose (Sage API 3.3): they cannot equal Splynx's then.
     pub rounds_totals: bool,
     answers: Vec<Answer>,
+    /// The day on which Sage refused to be asked; it is asked again on another one.
+    refused_on: Option<NaiveDate>,
+    /// What to tell people of it.
+    refused: String,
 }
 
-stored!(Calibration {
-    asked_at,
-    arithmetic,
-    modified_filters,
-    rounds_totals,
-    answers
-});
+stored!(Calibration { asked_at, arithmetic, modified_filters, rounds_totals, answers } may { refused_on, refused });
 
 /// One question as people read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +85,9 @@ pub fn before_documents(run: &mut Run, mapping: &Mapping) -> Job<Calibration> {
     let stored = Calibration::stored(run.cap)?;
     let is_due = stored.asked_at == 0
         || stored.rounds_totals
+        || stored
+            .refused_on
+            .is_some_and(|day| day != run.settings.today)
         || run
             .meta(CALIBRATION_DUE)?
             .is_some_and(|due| !due.is_empty());
@@ -106,113 +108,13 @@ pub fn before_documents(run: &mut Run, mapping: &Mapping) -> Job<Calibration> {
 /// The job: asks everything, and tells where it could not.
 pub fn calibrate(run: &mut Run, mapping: &Mapping) -> Job<Option<Failure>> {
     Ok(match ask(run, mapping)? {
-        Some(_) => None,
+        Some(Calibration { refused, .. }) if refused.is_empty() => None,
+        Some(Calibration { refused, .. }) => Some(Failure::new("could-not-be-asked", refused)),
         None => Some(Failure::new(
             "nothing-to-ask-with",
             "Sage has no customer, no active item or no tax above 0 % to ask with. Export the customers and import the mapping settings first; until then the usual arithmetic is assumed.",
         )),
     })
-}
-
-/// What the questions are asked with.
-struct Specimen {
-    customer: i64,
-    item: i64,
-    tax: i64,
-    /// A fraction above 0.
-    rate: Decimal,
-    date: String,
-}
-
-impl Specimen {
-    fn find(run: &mut Run, mapping: &Mapping) -> Job<Option<Self>> {
-        let (customers, _) = sage::newer(run, "Customer", 0, None)?;
-        let customer = customers.first().and_then(|c| json::integer(c, "ID"));
-        let item = mapping.rows(List::SageItems).find(|row| row.active);
-        let tax = mapping.rows(List::SageTaxTypes).find_map(|row| {
-            let percent = row.percent.filter(|p| row.active && *p > Decimal::ZERO)?;
-            Some((row.id, percent / Decimal::ONE_HUNDRED))
-        });
-        let (Some(customer), Some(item), Some((tax, rate))) = (customer, item, tax) else {
-            return Ok(None);
-        };
-        Ok(Some(Self {
-            customer,
-            item: item.id,
-            tax,
-            rate,
-            date: run.settings.today.to_string(),
-        }))
-    }
-
-    fn line(&self, inclusive: bool, quantity: Decimal, price: Decimal) -> Value {
-        let name = if inclusive {
-            "UnitPriceInclusive"
-        } else {
-            "UnitPriceExclusive"
-        };
-        let mut line = json!({
-            "LineType": 0,
-            "SelectionId": self.item,
-            "TaxTypeId": self.tax,
-            "Description": "Calibration",
-            "Quantity": json::number(quantity),
-        });
-        line[name] = json::number(price);
-        line
-    }
-
-    /// What Sage would store; or what it says against it.
-    fn calculate(
-        &self,
-        run: &mut Run,
-        inclusive: bool,
-        lines: &[Value],
-    ) -> Job<Result<Value, String>> {
-        let document = json!({
-            "CustomerId": self.customer,
-            "Date": self.date,
-            "DueDate": self.date,
-            "Inclusive": inclusive,
-            "Lines": lines,
-        });
-        sage::calculate(run, &document)
-    }
-
-    /// An amount whose tax is exactly half a cent above an even one: the two ways to round it differ.
-    fn tie(&self) -> Option<Decimal> {
-        let half = Decimal::new(5, 3);
-        cents(1, 10_000).find(|amount| {
-            let tax = amount * self.rate;
-            let floor = tax.trunc_with_scale(2);
-            tax - floor == half && (floor * Decimal::ONE_HUNDRED) % Decimal::TWO == Decimal::ZERO
-        })
-    }
-
-    /// An amount of which three lines have another tax than their sum has.
-    fn thrice(&self) -> Option<Decimal> {
-        let line = Arithmetic::default();
-        let document = Arithmetic {
-            tax_per_document: true,
-            ..Arithmetic::default()
-        };
-        cents(1_000, 10_000).find(|amount| {
-            let three = [*amount; 3].map(|price| self.priced(price));
-            line.totals(false, three).tax != document.totals(false, three).tax
-        })
-    }
-
-    fn priced(&self, price: Decimal) -> Priced {
-        Priced {
-            quantity: Decimal::ONE,
-            price,
-            rate: self.rate,
-        }
-    }
-}
-
-fn cents(from: i64, to: i64) -> impl Iterator<Item = Decimal> {
-    (from..to).map(|cents| Decimal::new(cents, 2))
 }
 
 /// Asks, and keeps the answers; none where there is nothing to ask with.
@@ -221,17 +123,21 @@ fn ask(run: &mut Run, mapping: &Mapping) -> Job<Option<Calibration>> {
         return Ok(None);
     };
     run.progress("Asking Sage how it computes", 0, 0)?;
+    let before = Calibration::stored(run.cap)?;
     let mut answers = Calibration {
         asked_at: run.cap.now(),
         ..Calibration::default()
     };
     company(run, &mut answers)?;
-    exclusive_lines(run, &specimen, &mut answers)?;
-    tax_basis(run, &specimen, &mut answers)?;
-    inclusive_totals(run, &specimen, &mut answers)?;
-    negative_lines(run, &specimen, &mut answers)?;
-    long_texts(run, &specimen, &mut answers)?;
-    filters(run, &specimen, &mut answers)?;
+    match how_it_computes(run, &specimen, &mut answers)? {
+        Ok(()) => {
+            sent_along(run, &specimen, &mut answers)?;
+            negative_lines(run, &specimen, &mut answers)?;
+            long_texts(run, &specimen, &mut answers)?;
+            filters(run, &specimen, &mut answers)?;
+        }
+        Err(said) => could_not_be_asked(run, &specimen, &mut answers, before, &said),
+    }
     let mut batch = Batch::default();
     batch.set(META, KEY, stored::to_text(&answers));
     batch.set(META, CALIBRATION_DUE, "");
@@ -241,6 +147,29 @@ fn ask(run: &mut Run, mapping: &Mapping) -> Job<Option<Calibration>> {
         run.cap.log("info", &text);
     }
     Ok(Some(answers))
+}
+
+/// Sage refuses a document as plain as any: that says nothing of how it computes. What was known before stays.
+fn could_not_be_asked(
+    run: &Run,
+    specimen: &Specimen,
+    answers: &mut Calibration,
+    before: Calibration,
+    said: &str,
+) {
+    let price_digits = answers.arithmetic.price_digits;
+    answers.arithmetic = Arithmetic {
+        price_digits,
+        ..before.arithmetic
+    };
+    answers.modified_filters = before.modified_filters;
+    answers.refused_on = Some(run.settings.today);
+    answers.refused = format!(
+        "Sage refused a plain document at TaxInvoice/Calculate ({said}), so it could not be asked how it computes; what was known is assumed, at first the usual. It was asked with {}: correct in Sage what it names, then run \"Ask Sage how it computes\".",
+        specimen.titles
+    );
+    let refused = answers.refused.clone();
+    answers.note("all", "How Sage computes", refused);
 }
 
 fn company(run: &mut Run, answers: &mut Calibration) -> Job<()> {
@@ -271,55 +200,78 @@ fn company(run: &mut Run, answers: &mut Calibration) -> Job<()> {
     Ok(())
 }
 
-/// Lines that each answer one question: half cents, long prices, amounts and rates that were sent along.
-fn exclusive_lines(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> Job<()> {
-    let ten = Decimal::TEN;
-    let tie = specimen.tie();
-    let mut with_tax = specimen.line(false, Decimal::ONE, ten);
+/// The ways to compute that no total tells from what Sage made of two documents. Asked together, since one answer alone can come about in
+/// several ways.
+fn how_it_computes(
+    run: &mut Run,
+    specimen: &Specimen,
+    answers: &mut Calibration,
+) -> Job<Result<(), String>> {
+    let ways = Arithmetic::ways(answers.arithmetic.price_digits);
+    let telling = Telling::find(specimen, &ways);
+    let inclusive = match specimen.totals(run, true, &telling.inclusive)? {
+        Ok(totals) => totals,
+        Err(said) => return Ok(Err(said)),
+    };
+    let mut amounts = telling.exclusive;
+    let mut exclusive = specimen.totals(run, false, &amounts)?;
+    if exclusive.is_err() {
+        // It may be the long price.
+        amounts.remove(0);
+        exclusive = specimen.totals(run, false, &amounts)?;
+    }
+    let fits = |way: &&Arithmetic| {
+        let exclusive = exclusive.as_ref().ok();
+        specimen.predicted(way, true, &telling.inclusive) == inclusive
+            && exclusive.is_none_or(|made| specimen.predicted(way, false, &amounts) == *made)
+    };
+    let Some(way) = ways.iter().find(fits) else {
+        answers.note(
+            "all",
+            "How Sage computes",
+            "in no way that is known: the usual one is assumed, and what differs is held",
+        );
+        return Ok(Ok(()));
+    };
+    answers.arithmetic = way.clone();
+    let either = |is: bool, yes: &'static str, no: &'static str| if is { yes } else { no };
+    let said = either(way.ties_to_even, "to the even cent", "away from zero");
+    answers.note("Q4", "Half a cent is rounded", said);
+    let said = either(
+        way.tax_per_document,
+        "once for the document",
+        "line by line",
+    );
+    answers.note("Q5", "Tax is computed", said);
+    let said = either(
+        way.inclusive_from_net,
+        "computed again from the amount without tax",
+        "kept to the cent",
+    );
+    answers.note("Q6", "The total of an inclusive line is", said);
+    let said = either(way.prices_rounded_first, "rounded first", "as sent");
+    answers.note("Q7", "A long unit price is multiplied", said);
+    Ok(Ok(()))
+}
+
+/// What becomes of amounts and rates that are sent with a line.
+fn sent_along(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> Job<()> {
+    let ten = (Decimal::ONE, Decimal::TEN);
+    let mut with_tax = specimen.line(false, ten);
     with_tax["Tax"] = json::number(Decimal::new(999, 2));
-    let mut with_rate = specimen.line(false, Decimal::ONE, ten);
-    with_rate["TaxPercentage"] = json::number(Decimal::new(5, 1));
-    let long = (Decimal::ONE_THOUSAND, Decimal::new(12_345, 5));
-    let lines = [
-        specimen.line(false, Decimal::ONE, tie.unwrap_or(ten)),
-        specimen.line(false, long.0, long.1),
-        with_tax,
-        with_rate,
-    ];
-    let Ok(document) = specimen.calculate(run, false, &lines)? else {
+    let mut with_rate = specimen.line(false, ten);
+    with_rate["TaxPercentage"] = json::number(Decimal::new(99, 2));
+    let Ok(document) = specimen.calculate(run, false, &[with_tax, with_rate])? else {
         return Ok(());
     };
-    let line = |number: usize, name| {
-        let lines = json::field(&document, "Lines").as_array();
-        lines.and_then(|lines| json::decimal(lines.get(number)?, name))
-    };
-    if let (Some(tie), Some(tax)) = (tie, line(0, "Tax")) {
-        let up = Arithmetic::default().totals(false, [specimen.priced(tie)]);
-        answers.arithmetic.ties_to_even = tax < up.tax;
-        let answer = if tax < up.tax {
-            "to the even cent"
-        } else {
-            "away from zero"
-        };
-        answers.note("Q4", "Half a cent is rounded", answer);
-    }
-    if let Some(amount) = line(1, "Exclusive") {
-        answers.arithmetic.prices_rounded_first = amount != long.0 * long.1;
-        let answer = if amount == long.0 * long.1 {
-            "as sent"
-        } else {
-            "rounded first"
-        };
-        answers.note("Q7", "A long unit price is multiplied", answer);
-    }
-    let usual = Arithmetic::default()
-        .totals(false, [specimen.priced(ten)])
-        .tax;
-    for (number, question, about) in [
-        (2, "Q3", "A tax amount that is sent along"),
-        (3, "Q8", "A tax percentage that is sent along"),
-    ] {
-        if let Some(tax) = line(number, "Tax") {
+    let usual = specimen.predicted(&answers.arithmetic, false, &[ten]).tax;
+    let lines = json::field(&document, "Lines").as_array();
+    let about = [
+        ("Q3", "A tax amount that is sent along"),
+        ("Q8", "A tax percentage that is sent along"),
+    ];
+    for (line, (question, about)) in lines.into_iter().flatten().zip(about) {
+        if let Some(tax) = json::decimal(line, "Tax") {
             let answer = if tax == usual { "ignored" } else { "kept" };
             answers.note(question, about, answer);
         }
@@ -327,64 +279,14 @@ fn exclusive_lines(run: &mut Run, specimen: &Specimen, answers: &mut Calibration
     Ok(())
 }
 
-fn tax_basis(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> Job<()> {
-    let Some(amount) = specimen.thrice() else {
-        return Ok(());
-    };
-    let lines = [0; 3].map(|_| specimen.line(false, Decimal::ONE, amount));
-    if let Ok(document) = specimen.calculate(run, false, &lines)?
-        && let Some(tax) = json::decimal(&document, "Tax")
-    {
-        let by_line = answers
-            .arithmetic
-            .totals(false, [amount; 3].map(|price| specimen.priced(price)));
-        answers.arithmetic.tax_per_document = tax != by_line.tax;
-        let answer = if tax == by_line.tax {
-            "line by line"
-        } else {
-            "once for the document"
-        };
-        answers.note("Q5", "Tax is computed", answer);
-    }
-    Ok(())
-}
-
-fn inclusive_totals(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> Job<()> {
-    // Totals that no amount without tax leads to at 15 %, and one with a quantity (Sage API 3.4).
-    let wanted = [99_900, 129_900, 44_900].map(|cents| (Decimal::ONE, Decimal::new(cents, 2)));
-    let wanted = [
-        wanted[0],
-        wanted[1],
-        wanted[2],
-        (3.into(), Decimal::new(3_333, 2)),
-    ];
-    let lines = wanted.map(|(quantity, price)| specimen.line(true, quantity, price));
-    if let Ok(document) = specimen.calculate(run, true, &lines)?
-        && let Some(total) = json::decimal(&document, "Total")
-    {
-        let exact: Decimal = wanted
-            .iter()
-            .map(|(quantity, price)| quantity * price)
-            .sum();
-        answers.arithmetic.inclusive_from_net = total != exact;
-        let answer = if total == exact {
-            "kept to the cent"
-        } else {
-            "computed again from the amount without tax"
-        };
-        answers.note("Q6", "The total of an inclusive line is", answer);
-    }
-    Ok(())
-}
-
 fn negative_lines(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> Job<()> {
-    let lines = [
-        specimen.line(true, Decimal::ONE, Decimal::ONE_HUNDRED),
-        specimen.line(true, Decimal::ONE, -Decimal::TEN),
+    let amounts = [
+        (Decimal::ONE, Decimal::ONE_HUNDRED),
+        (Decimal::ONE, -Decimal::TEN),
     ];
-    let answer = specimen.calculate(run, true, &lines)?;
-    let total = answer.as_ref().ok().map(|d| json::decimal(d, "Total"));
-    let taken = total == Some(Some(Decimal::from(90)));
+    let answer = specimen.totals(run, true, &amounts)?;
+    let predicted = specimen.predicted(&answers.arithmetic, true, &amounts);
+    let taken = answer.as_ref() == Ok(&predicted);
     answers.arithmetic.negative_lines = taken;
     let said = match &answer {
         Ok(_) if taken => "taken".to_owned(),
@@ -397,7 +299,7 @@ fn negative_lines(run: &mut Run, specimen: &Specimen, answers: &mut Calibration)
 
 fn long_texts(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> Job<()> {
     const LONG: usize = 255;
-    let mut line = specimen.line(true, Decimal::ONE, Decimal::ONE_HUNDRED);
+    let mut line = specimen.line(true, (Decimal::ONE, Decimal::ONE_HUNDRED));
     line["Description"] = "x".repeat(LONG).into();
     let answer = specimen.calculate(run, true, &[line])?;
     let kept = answer.ok().and_then(|document| {
@@ -416,7 +318,7 @@ fn filters(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> Job
     let none_modified = sage::probe(run, "Customer", "Modified ge datetime'2999-01-01T00:00:00'")?;
     let one = format!(
         "ID eq {} and Modified ge datetime'2000-01-01T00:00:00'",
-        specimen.customer
+        specimen.customer()
     );
     let all_modified = sage::probe(run, "Customer", &one)?;
     answers.modified_filters = none_modified == Some(0) && all_modified == Some(1);

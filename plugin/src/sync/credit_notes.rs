@@ -18,7 +18,12 @@ impl Entity for CreditNotes {
     type Facts = Facts;
 
     fn facts(&self, run: &mut Run, page: &[(CreditNote, Stored)]) -> Job<Facts> {
-        documents::facts(run, Self::KIND, page.iter().map(|(n, s)| (&n.0, s)))
+        documents::facts(
+            run,
+            &self.office,
+            Self::KIND,
+            page.iter().map(|(n, s)| (&n.0, s)),
+        )
     }
 
     fn decide(
@@ -29,6 +34,10 @@ impl Entity for CreditNotes {
         record: Option<&Record>,
     ) -> Decision {
         documents::decide(run, &self.office, facts, Self::KIND, &note.0, record)
+    }
+
+    fn renew(&self, run: &mut Run) -> Job<bool> {
+        self.office.renew(run)
     }
 
     fn describe(&self, _run: &Run, note: &CreditNote) -> Description {

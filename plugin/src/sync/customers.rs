@@ -224,7 +224,7 @@ impl Customers {
             return Err(Reason::new(
                 "no-name",
                 "The name pattern gives no name for it.",
-                "Give the customer a name in Splynx, or put {id} or {login} into the name pattern.",
+                "Give the customer a name in Splynx, or put {id} or {login} into the \"Name pattern\".",
             )
             .until_setting("customer_name_pattern"));
         }
@@ -348,7 +348,7 @@ fn same_in_sage(name: &str, id: i64) -> Reason {
     Reason::new(
         "name-taken",
         format!("Sage already has a customer named {name:?} (id {id})."),
-        "Pair the two if they are the same customer; else put {id} or {login} into the name pattern, or switch \"Make names unique\" on.",
+        "Pair the two if they are the same customer; else put {id} or {login} into the \"Name pattern\", or switch \"Make names unique\" on.",
     )
     .until_setting("customer_name_pattern")
     .until_setting("make_names_unique")
@@ -360,7 +360,7 @@ fn shared_name(name: &str) -> Reason {
         format!(
             "Another Splynx customer is also named {name:?}, and Sage wants names to be unique."
         ),
-        "Put {id} or {login} into the name pattern, or switch \"Make names unique\" on.",
+        "Put {id} or {login} into the \"Name pattern\", or switch \"Make names unique\" on.",
     )
     .until_setting("customer_name_pattern")
     .until_setting("make_names_unique")

@@ -3,11 +3,13 @@
 //! The amounts are [`crate::pricing`]'s business. A document is sent once; changed in Splynx, it is sent again as an update of the
 //! same object in Sage (D7), and only a person has one saved again whose total came out wrong (D14).
 
+use std::cell::RefCell;
+
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::arithmetic::{Arithmetic, Totals};
-use crate::collect::{Map, ToMap};
+use crate::collect::{Map, ToMap, ToSet};
 use crate::json;
 use crate::money;
 use crate::pricing::{self, Charge, Mode, Trouble};
@@ -15,18 +17,29 @@ use crate::sage::{DocumentLikeness, Found, Likeness, Service, reference};
 use crate::settings::Settings;
 use crate::splynx::{self, Document, DocumentStatus, Transaction};
 use crate::sync::customers::cut;
+use crate::sync::lists::{self, List};
 use crate::sync::mapping::Mapping;
 use crate::sync::pipeline::{Aside, Decision, Description, deleted_after_sync, possible_duplicate};
+use crate::sync::renewal::renew;
 use crate::write::ledger::{Job, Run};
 use crate::write::protocol::{Act, Expected};
-use crate::write::record::{Kind, Reason, Record, RecordKey, State, Stored};
+use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
 use crate::write::remote::{self, Question};
+use crate::write::vat::Vat;
 use crate::write::verdict;
 
 /// What decisions on all documents of a run need.
 pub struct Office {
-    pub mapping: Mapping,
+    pub mapping: RefCell<Mapping>,
     pub arithmetic: Arithmetic,
+}
+
+impl Office {
+    /// Reads again what documents are put together from.
+    pub fn renew(&self, run: &mut Run) -> Job<bool> {
+        let lists = [List::SageTaxTypes, List::SageItems];
+        renew(run, &mut self.mapping.borrow_mut(), &lists)
+    }
 }
 
 /// What a decision on a page of documents needs to know.
@@ -61,6 +74,7 @@ pub fn describe(document: &Document) -> Description {
 
 pub fn facts<'p>(
     run: &mut Run,
+    office: &Office,
     kind: Kind,
     page: impl Iterator<Item = (&'p Document, &'p Stored)>,
 ) -> Job<Facts> {
@@ -70,6 +84,7 @@ pub fn facts<'p>(
             record.is_none_or(|r| r.remote.is_none() || wants_update(r, &content_hash(document)))
         })
         .collect();
+    note_rates(run, office, &to_send)?;
     let customers = run.records(
         to_send
             .iter()
@@ -131,6 +146,28 @@ pub fn facts<'p>(
         lookalikes,
         categories,
     })
+}
+
+/// Notes at which rates lines were billed, where that is news: each rate of a tax has a mapping of its own.
+fn note_rates(run: &mut Run, office: &Office, page: &[(&Document, &Stored)]) -> Job<()> {
+    let lines = page.iter().flat_map(|(document, _)| &document.lines);
+    let rates = lines.filter_map(|line| Some((line.tax_id?, line.tax_percent.normalize())));
+    let rates = {
+        let mapping = office.mapping.borrow();
+        rates
+            .filter(|(tax, rate)| mapping.is_new_rate(*tax, *rate))
+            .to_set()
+    };
+    if rates.is_empty() {
+        return Ok(());
+    }
+    let mut batch = Batch::default();
+    for (tax, rate) in rates {
+        lists::note_rate(&mut batch, tax, rate);
+    }
+    run.commit(batch)?;
+    *office.mapping.borrow_mut() = Mapping::loaded(run)?;
+    Ok(())
 }
 
 pub fn decide(
@@ -270,7 +307,7 @@ fn plan(
             .until_setting("use_system_document_number"),
         ));
     }
-    let (lines, totals) = lines(settings, office, facts, document).map_err(Aside::Hold)?;
+    let (lines, totals, rates) = lines(settings, office, facts, document).map_err(Aside::Hold)?;
     let number = if settings.splynx_numbers {
         document.number.trim()
     } else {
@@ -314,11 +351,14 @@ fn plan(
         expected: Expected {
             total: document.total.abs(),
             predicted: totals.total,
-            // Of the total's sign, which the tax need not have: a taxed discount on lines without tax.
-            tax: Some(if document.total.is_sign_negative() {
-                -document.tax()
-            } else {
-                document.tax()
+            vat: Some(Vat {
+                // Of the total's sign, which the tax need not have: a taxed discount on lines without tax.
+                amount: if document.total.is_sign_negative() {
+                    -document.tax()
+                } else {
+                    document.tax()
+                },
+                rates,
             }),
         },
     })
@@ -400,7 +440,8 @@ fn lines(
     office: &Office,
     facts: &Facts,
     document: &Document,
-) -> Result<(Vec<Value>, Totals), Reason> {
+) -> Result<(Vec<Value>, Totals, Vec<(i64, Decimal)>), Reason> {
+    let mapping = office.mapping.borrow();
     let sign = if document.total.is_sign_negative() {
         -Decimal::ONE
     } else {
@@ -412,11 +453,11 @@ fn lines(
         let category = line
             .category_id
             .or_else(|| facts.categories.get(&line.transaction_id?).copied());
-        items.push(office.mapping.item(settings, category)?);
+        items.push(mapping.item(settings, category)?);
         charges.push(Charge {
             quantity: line.quantity,
             price: line.price * sign,
-            tax: office.mapping.tax(settings, line)?,
+            tax: mapping.tax(settings, line)?,
             rate: line.rate(),
         });
     }
@@ -424,7 +465,7 @@ fn lines(
         inclusive: settings.inclusive,
         fix: settings
             .fix_item
-            .map(|_| office.mapping.fix_tax(settings))
+            .map(|_| mapping.fix_tax(settings))
             .transpose()?,
         arithmetic: &office.arithmetic,
     };
@@ -438,7 +479,8 @@ fn lines(
             line_object(line, item, "Rounding", settings.inclusive)
         }
     });
-    Ok((lines.collect(), plan.totals))
+    let rates = plan.lines.iter().map(|line| (line.tax, line.rate));
+    Ok((lines.collect(), plan.totals, rates.collect()))
 }
 
 fn trouble_with(document: &Document, trouble: Trouble, sign: Decimal) -> Reason {

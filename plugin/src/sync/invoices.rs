@@ -18,7 +18,12 @@ impl Entity for Invoices {
     type Facts = Facts;
 
     fn facts(&self, run: &mut Run, page: &[(Invoice, Stored)]) -> Job<Facts> {
-        documents::facts(run, Self::KIND, page.iter().map(|(i, s)| (&i.0, s)))
+        documents::facts(
+            run,
+            &self.office,
+            Self::KIND,
+            page.iter().map(|(i, s)| (&i.0, s)),
+        )
     }
 
     fn decide(
@@ -29,6 +34,10 @@ impl Entity for Invoices {
         record: Option<&Record>,
     ) -> Decision {
         documents::decide(run, &self.office, facts, Self::KIND, &invoice.0, record)
+    }
+
+    fn renew(&self, run: &mut Run) -> Job<bool> {
+        self.office.renew(run)
     }
 
     fn describe(&self, _run: &Run, invoice: &Invoice) -> Description {

@@ -5,7 +5,7 @@
 //! - Sage → Splynx: [`payments_in`] finds receipts, `arrivals` judges them by [`receipts`] and [`lines`], [`statements`] carries out,
 //!   [`made`] recognises what Splynx holds already.
 //! - Who is who: [`pairing`], [`pairing_file`], [`same_number`].
-//! - What both sides call things, and how Sage computes: [`mapping`], [`calibration`].
+//! - What both sides call things, and how Sage computes: [`lists`], [`mapping`] with [`taxes`], [`renewal`], [`calibration`] by a `specimen`.
 
 mod allocated;
 pub mod allocations;
@@ -18,6 +18,7 @@ pub mod customers;
 pub mod documents;
 pub mod invoices;
 pub mod lines;
+pub mod lists;
 pub mod made;
 pub mod mapping;
 pub mod pairing;
@@ -26,5 +27,8 @@ pub mod payments_in;
 pub mod payments_out;
 pub mod pipeline;
 pub mod receipts;
+pub mod renewal;
 pub mod same_number;
+mod specimen;
 pub mod statements;
+pub mod taxes;

@@ -234,7 +234,7 @@ pub fn held_unpaired() -> Reason {
     Reason::new(
         "unpaired",
         "A person parted it from the customer in Sage that it was paired with.",
-        "Pair it on the page Pairing, or say there that it is none of Sage's: then it is created.",
+        "Pair it on the page Pairing, or press \"None of Sage's: create\" there.",
     )
 }
 

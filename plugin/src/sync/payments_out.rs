@@ -1,6 +1,8 @@
 //! Payments: Splynx → Sage, as customer receipts. Which invoices they settle is told apart (`allocations`); what settles none
 //! stays on the customer's account.
 
+use std::cell::RefCell;
+
 use serde_json::json;
 
 use crate::collect::{Map, Set, ToSet};
@@ -10,8 +12,10 @@ use crate::settings::{Direction, LINE_KEYS, Settings};
 use crate::splynx::Payment;
 use crate::sync::customers::cut;
 use crate::sync::documents::{changed_after_sync, customer_in_sage};
+use crate::sync::lists::List;
 use crate::sync::mapping::Mapping;
 use crate::sync::pipeline::{Aside, Decision, Description, Entity, possible_duplicate};
+use crate::sync::renewal::renew;
 use crate::sync::statements::{CAME_FROM_SAGE, FROM_SAGE, came_from_sage, id_key};
 use crate::write::ledger::{Job, Run};
 use crate::write::protocol::{Act, Expected};
@@ -23,7 +27,7 @@ const SERVICE: Service = Service::CustomerReceipt;
 const DESCRIPTION_LENGTH: usize = 100;
 
 pub struct Payments {
-    pub mapping: Mapping,
+    pub mapping: RefCell<Mapping>,
 }
 
 pub struct Facts {
@@ -112,7 +116,7 @@ impl Entity for Payments {
                 Decision::of_sent(record, &hash)
             };
         }
-        let (object, likeness) = match plan(&run.settings, &self.mapping, facts, payment) {
+        let (object, likeness) = match plan(&run.settings, &self.mapping.borrow(), facts, payment) {
             Ok(plan) => plan,
             Err(aside) => return Decision::SetAside(aside),
         };
@@ -142,11 +146,19 @@ impl Entity for Payments {
                 expected: Some(Expected {
                     total: payment.amount,
                     predicted: payment.amount,
-                    tax: None,
+                    vat: None,
                 }),
             },
             hash,
         }
+    }
+
+    fn renew(&self, run: &mut Run) -> Job<bool> {
+        renew(
+            run,
+            &mut self.mapping.borrow_mut(),
+            &[List::SageBankAccounts],
+        )
     }
 
     fn describe(&self, _run: &Run, payment: &Payment) -> Description {
@@ -214,7 +226,7 @@ fn plan(
         return Err(Aside::Owe(Reason::new(
             "refund",
             "It is a refund, and Sage takes no negative receipts.",
-            "Record the refund in Sage by hand.",
+            "Record the refund in Sage by hand, then mark this as done.",
         )));
     }
     invoice_first(facts, payment)?;
@@ -291,7 +303,7 @@ fn left_out(settings: &Settings, facts: &Facts, payment: &Payment) -> Option<Rea
         let reason = Reason::new(
             "direction",
             "Payments go from Sage to Splynx only.",
-            "Choose another direction under Settings, Payments, to send it.",
+            "Choose another \"Direction\" under Settings, Payments, to send it.",
         );
         return Some(reason.until_setting("payments_direction"));
     }

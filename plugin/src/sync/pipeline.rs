@@ -51,11 +51,26 @@ impl Decision {
         Self::SetAside(Aside::Hold(reason))
     }
 
+    /// Whether it would send something, or holds news for what a list of Sage's says.
+    fn rests_on_lists(&self, stored: &Stored) -> bool {
+        match self {
+            Self::Write { .. } => {
+                let before = stored.record.clone().unwrap_or_default();
+                !was_refused(&before, self)
+            }
+            Self::SetAside(Aside::Hold(reason)) => {
+                let is_news = stored.record.is_none() || stored.is_judged_again();
+                is_news && reason.is_of_lists()
+            }
+            _ => false,
+        }
+    }
+
     /// On a document or receipt that Sage has already, and that needs no sending.
     pub fn of_sent(record: &Record, hash: &str) -> Self {
         let differs_in_sage = matches!(
             record.reason.code.as_str(),
-            "total-differs" | "differs-in-sage"
+            "total-differs" | "vat-differs" | "differs-in-sage"
         );
         if let (true, Some(remote)) = (record.hash.is_empty(), &record.remote) {
             // A person linked it: what it says now is what was meant.
@@ -124,6 +139,11 @@ pub trait Entity {
         source: &Self::Source,
         record: Option<&Record>,
     ) -> Decision;
+
+    /// Reads what decisions rest on in Sage again, once a run; answers whether they may be other ones now.
+    fn renew(&self, _run: &mut Run) -> Job<bool> {
+        Ok(false)
+    }
 
     /// What people call it, its Splynx customer, and its amount.
     fn describe(&self, run: &Run, source: &Self::Source) -> Description;
@@ -199,15 +219,28 @@ impl<E: Entity> Walked for E {
             return Ok(());
         }
         let mut facts = self.facts(run, &page)?;
-        let mut judged = Vec::new();
-        for (source, stored) in page {
-            judged.push(Judged {
-                key: RecordKey::new(E::KIND, source.id()),
-                decision: self.decide(run, &mut facts, &source, stored.record.as_ref()),
-                description: self.describe(run, &source),
-                stored,
-            });
+        let mut decide = |run: &Run| -> Vec<Decision> {
+            let page = page.iter();
+            page.map(|(source, stored)| {
+                self.decide(run, &mut facts, source, stored.record.as_ref())
+            })
+            .collect()
+        };
+        let mut decisions = decide(run);
+        let mut with_records = page.iter().map(|(_, stored)| stored).zip(&decisions);
+        if with_records.any(|(stored, decision)| decision.rests_on_lists(stored))
+            && self.renew(run)?
+        {
+            decisions = decide(run);
         }
+        let judged = page.into_iter().zip(decisions);
+        let judged = judged.map(|((source, stored), decision)| Judged {
+            key: RecordKey::new(E::KIND, source.id()),
+            decision,
+            description: self.describe(run, &source),
+            stored,
+        });
+        let judged = judged.collect();
         carry_out(run, judged)
     }
 }
@@ -343,7 +376,7 @@ pub fn deleted_after_sync() -> Reason {
     Reason::new(
         "deleted-after-sync",
         "It was deleted in Splynx after it had been sent to Sage.",
-        "Reverse it in Sage, if that is meant.",
+        "Reverse it in Sage, if that is meant; then mark this as done.",
     )
 }
 

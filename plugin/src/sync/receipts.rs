@@ -269,28 +269,24 @@ fn owed(sheet: &Sheet) -> Option<Reason> {
         ids.join(", ")
     };
     if sheet.overpaid > Decimal::ZERO {
-        let what = if sheet.total.is_zero() {
-            "The receipt was deleted in Sage after it had become a payment in Splynx.".to_owned()
+        let cure = format!(
+            "Delete or correct it in Splynx (payment {}), then mark this as done.",
+            payments()
+        );
+        return Some(if sheet.total.is_zero() {
+            Reason::new(
+                "deleted-in-sage",
+                "The receipt was deleted in Sage after it had become a payment in Splynx.",
+                cure,
+            )
         } else {
-            format!(
+            let what = format!(
                 "The receipt was changed in Sage to {}; its payments in Splynx are {} more.",
                 money::written(sheet.total),
                 money::written(sheet.overpaid)
-            )
-        };
-        let code = if sheet.total.is_zero() {
-            "deleted-in-sage"
-        } else {
-            "changed-in-sage"
-        };
-        return Some(Reason::new(
-            code,
-            what,
-            format!(
-                "Delete or correct it in Splynx (payment {}), then mark this as done.",
-                payments()
-            ),
-        ));
+            );
+            Reason::new("changed-in-sage", what, cure)
+        });
     }
     if let Some((paid, again)) = sheet
         .lines

@@ -76,6 +76,10 @@ pub struct Run<'a> {
     pub counts: Map<String, u64>,
     /// Whose news in Sage this run has listed ([`crate::write::remote::catch_up`]).
     pub caught_up: Vec<Service>,
+    /// Sources of mapping lists that this run has read anew ([`crate::sync::renewal`]).
+    pub renewed: Vec<&'static str>,
+    /// Sage has just stored other VAT than its tax type's rate makes: nothing more is sent by that before it was looked at.
+    pub doubts_tax: bool,
     /// Why some of what matters less stays planned, while the rest went on.
     pub put_off: Option<Failure>,
     stage: Stage,
@@ -100,6 +104,8 @@ impl<'a> Run<'a> {
             settings,
             counts: Map::new_vec(),
             caught_up: Vec::new(),
+            renewed: Vec::new(),
+            doubts_tax: false,
             put_off: None,
             stage: Stage::default(),
         })
@@ -267,7 +273,7 @@ impl<'a> Run<'a> {
     }
 
     /// Everything that waits for a setting is planned again, because it has changed.
-    fn wake(&mut self, setting: &str) -> Job<()> {
+    pub fn wake(&mut self, setting: &str) -> Job<()> {
         if is_planted(Mistake::NobodyWoken) {
             return Ok(());
         }

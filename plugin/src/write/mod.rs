@@ -14,4 +14,5 @@ pub mod protocol;
 pub mod record;
 pub mod recovery;
 pub mod remote;
+pub mod vat;
 pub mod verdict;

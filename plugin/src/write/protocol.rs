@@ -15,6 +15,7 @@ use crate::sage::{self, Found, Likeness, Reply, Service};
 use crate::write::ledger::{Halt, Job, Run, activity};
 use crate::write::record::{Batch, Intent, Kind, Reason, Record, RecordKey, Remote, State, Stored};
 use crate::write::remote;
+use crate::write::vat::Vat;
 use crate::write::verdict::{adopt_or_hold, find, judge};
 
 /// Requests under one intent commit. One list call answers for up to 100 after a crash; 25 keeps progress lively at Sage's
@@ -59,8 +60,8 @@ pub struct Expected {
     pub total: Decimal,
     /// What Sage makes of it as far as its arithmetic is known. Anything else means that it is not known well enough.
     pub predicted: Decimal,
-    /// The VAT in it, as Splynx says.
-    pub tax: Option<Decimal>,
+    /// Of documents.
+    pub vat: Option<Vat>,
 }
 
 /// Carries the writes out, in their order.
@@ -80,6 +81,10 @@ pub fn execute(run: &mut Run, writes: Vec<Write>) -> Job<()> {
         let count = writes.len();
         execute_batch(run, writes)?;
         run.advance(count)?;
+        if std::mem::take(&mut run.doubts_tax) {
+            run.renewed.clear();
+            return put_back(run, rest);
+        }
         writes = rest;
     }
     Ok(())
@@ -303,7 +308,7 @@ fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reason>> {
         return Ok(Err(Reason::new(
             "gone-in-sage",
             "It is no longer in Sage.",
-            "Link it to the right one in Sage, or exclude it.",
+            "\"Link\" it in the outbox to the right one in Sage; or press \"Never send\" there.",
         )));
     };
     let is_closed = json::flag(&object, "Locked") || object.get("Editable") == Some(&false.into());
@@ -363,7 +368,7 @@ fn stored(batch: &mut Batch, run: &mut Run, write: &mut Write, object: &Value) -
         ..write.record.clone()
     };
     if let Some(expected) = expected {
-        record.reason = compare(batch, write, expected, object);
+        record.reason = compare(batch, run, write, expected, object);
     }
     if !record.reason.code.is_empty() {
         record.state = State::Held;
@@ -386,26 +391,43 @@ fn stored(batch: &mut Batch, run: &mut Run, write: &mut Write, object: &Value) -
 }
 
 /// Why what Sage stored needs a person; empty: it is right. VAT that is a cent off while the totals agree is recorded only (D14).
-fn compare(batch: &mut Batch, write: &Write, expected: &Expected, object: &Value) -> Reason {
-    let has = json::decimal(object, "Total");
-    if has.is_some_and(|has| has != expected.predicted) {
-        batch.doubt_arithmetic();
-    }
-    if let (Some(tax), Some(has), Some(date)) = (
-        expected.tax,
+fn compare(
+    batch: &mut Batch,
+    run: &mut Run,
+    write: &Write,
+    expected: &Expected,
+    object: &Value,
+) -> Reason {
+    let total = json::decimal(object, "Total");
+    if let (Some(vat), Some(has), Some(date)) = (
+        &expected.vat,
         json::decimal(object, "Tax"),
         json::date(object, "Date"),
     ) {
-        let off = has - tax;
+        let off = has - vat.amount;
         // A new document has nothing noted yet that would have to go.
         if !off.is_zero() || matches!(write.act, Act::Update { .. }) {
             batch.note_vat(write.key, date, off);
         }
+        if !vat.is_right(has) {
+            let doubtful = vat.doubtful(object);
+            // Other amounts have other VAT: that is about the total.
+            if !doubtful.is_empty() || total == Some(expected.total) {
+                run.doubts_tax |= !doubtful.is_empty();
+                for tax in doubtful {
+                    batch.doubt_tax(tax);
+                }
+                return vat.differs(has);
+            }
+        }
     }
-    if has == Some(expected.total) || is_planted(Mistake::TotalNotCompared) {
+    if total.is_some_and(|has| has != expected.predicted) {
+        batch.doubt_arithmetic();
+    }
+    if total == Some(expected.total) || is_planted(Mistake::TotalNotCompared) {
         return Reason::default();
     }
-    let (stored, off) = match has {
+    let (stored, off) = match total {
         Some(has) => (money::written(has), money::written(has - expected.total)),
         None => ("no total".to_owned(), "unknown".to_owned()),
     };
@@ -483,6 +505,21 @@ fn uncertain(batch: &mut Batch, write: &mut Write, why: &str, now: u64) {
         .activities
         .push(activity(write.key, &record, record.state.name()));
     write.stored = batch.put(write.key, &write.stored, record);
+}
+
+/// Writes that were decided on before something came out that changes what is to be decided: they are decided on again.
+fn put_back(run: &mut Run, writes: Vec<Write>) -> Job<()> {
+    let mut batch = Batch::default();
+    for write in writes {
+        let record = Record {
+            state: State::Planned,
+            intent: None,
+            hash: write.stored_hash(),
+            ..write.record.clone()
+        };
+        batch.put(write.key, &write.stored, record);
+    }
+    run.commit(batch)
 }
 
 /// It never left, or was turned away at the door: as if nothing had happened.

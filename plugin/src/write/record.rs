@@ -29,6 +29,8 @@ pub const LABELS: &str = "label";
 
 /// `2026-02/invoice/000000000501` → by how much Sage's VAT of it is more than Splynx's, while the totals agree (D14).
 pub const VAT_OFF: &str = "vat-off";
+/// Sage tax types, by id, that made other VAT than their rates say: nothing more is sent with them.
+pub const TAX_DOUBTS: &str = "tax-doubt";
 /// Splynx customers whose allocations are to be looked at.
 pub const ALLOCATING: &str = "allocating";
 
@@ -202,6 +204,18 @@ impl Reason {
         }
     }
 
+    /// Whether a list of Sage's may say otherwise by now.
+    pub fn is_of_lists(&self) -> bool {
+        const CODES: [&str; 5] = [
+            "mapping-stale",
+            "tax-rate-differs",
+            "tax-in-doubt",
+            "tax-missing",
+            "fix-item-tax",
+        ];
+        CODES.contains(&self.code.as_str())
+    }
+
     /// Saving that setting or mapping brings the record back. Named twice, it counts once.
     pub fn until_setting(mut self, key: &str) -> Self {
         let token = format!("setting:{key}");
@@ -368,6 +382,8 @@ pub struct Batch {
     /// Customers whose allocations are to be looked at.
     allocating: Set<i64>,
     doubts_arithmetic: bool,
+    /// Sage tax types that made other VAT than their rates say.
+    doubted_taxes: Set<i64>,
     /// What records may have waited for.
     pub came_true: Vec<String>,
 }
@@ -382,10 +398,18 @@ impl Batch {
         self.doubts_arithmetic = true;
     }
 
+    /// Sage stored other VAT than the tax type's rate makes.
+    pub fn doubt_tax(&mut self, tax: i64) {
+        self.doubted_taxes.insert(tax);
+    }
+
     /// What must still stand, what changes, and what is told of it.
     pub fn into_parts(mut self) -> (Vec<Change>, Vec<Change>, Vec<Activity>) {
         for customer in std::mem::take(&mut self.allocating) {
             self.set(ALLOCATING, format!("{customer:012}"), "");
+        }
+        for tax in std::mem::take(&mut self.doubted_taxes) {
+            self.set(TAX_DOUBTS, tax.to_string(), "1");
         }
         if self.doubts_arithmetic {
             self.set(META, CALIBRATION_DUE, "1");

@@ -160,6 +160,7 @@ fn sage_company(rng: &mut ChaCha8Rng) -> SageCompany {
         name: name.to_owned(),
         percentage: Decimal::new(percent, 2),
         is_default,
+        is_manual: false,
     };
     let bank = |id: i64, name: &str, active: bool, is_default: bool| SageBankAccount {
         id,

@@ -133,6 +133,9 @@ pub struct SageTaxType {
     /// A fraction: 0.15 for 15 %.
     pub percentage: Decimal,
     pub is_default: bool,
+    /// People enter its amounts.
+    #[serde(default)]
+    pub is_manual: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -178,6 +178,10 @@ pub struct Behaviour {
     pub negative_lines: Doubtful,
     /// Q24: the longest line description.
     pub line_description_length: usize,
+    /// Q29: another percentage for a tax type that documents have used.
+    pub used_tax_types: Doubtful,
+    /// Q30: a document's line with a tax type whose amounts people enter (`IsManualTax`).
+    pub manual_tax_types: Doubtful,
     /// Several addresses in a customer's `Email` (Sage API 2.2).
     pub several_emails: Doubtful,
     /// Q27: whether reports stop at 100 rows.
@@ -219,6 +223,8 @@ impl Default for Behaviour {
             duplicate_references: Doubtful::Refused,
             negative_lines: Doubtful::Refused,
             line_description_length: 100,
+            used_tax_types: Doubtful::Refused,
+            manual_tax_types: Doubtful::Refused,
             several_emails: Doubtful::Refused,
             report_limit: true,
             list_lag_seconds: 0,

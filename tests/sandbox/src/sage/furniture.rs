@@ -5,6 +5,7 @@
 use rust_decimal::Decimal;
 use serde_json::Value;
 
+use super::behaviour::Doubtful;
 use super::books::Books;
 use super::call::Call;
 use super::entity::{self, Entity, Saving};
@@ -176,6 +177,7 @@ pub struct TaxType {
     pub name: String,
     pub percentage: Decimal,
     pub is_default: bool,
+    pub is_manual: bool,
     pub active: bool,
     pub used: bool,
     pub stamps: Stamps,
@@ -200,7 +202,7 @@ impl Entity for TaxType {
         number_of("Percentage", |t, _| t.percentage.into()),
         flag("IsDefault", |t, _| t.is_default.into()),
         flag("HasActivity", |t, _| t.used.into()),
-        flag("IsManualTax", |_, _| false.into()),
+        flag("IsManualTax", |t, _| t.is_manual.into()),
         flag("Active", |t, _| t.active.into()),
         number_of("CompanyId", |_, books| books.company.id.into()),
         date("Created", |t, _| t.stamps.created.into()),
@@ -213,7 +215,8 @@ impl Entity for TaxType {
         let fields = saving.fields;
         let percentage = fields.fraction("Percentage")?;
         let before = saving.before;
-        if before.is_some_and(|tax| tax.used && tax.percentage != percentage) {
+        let may_change = saving.books.behaviour.used_tax_types == Doubtful::Accepted;
+        if !may_change && before.is_some_and(|tax| tax.used && tax.percentage != percentage) {
             let text = "The percentage of a tax type with activity can't be changed.";
             return Err(Refusal::invalid("Percentage", text));
         }
@@ -222,6 +225,7 @@ impl Entity for TaxType {
             name: fields.required_text("Name", 100)?,
             percentage,
             is_default: fields.is("IsDefault")?,
+            is_manual: fields.is("IsManualTax")?,
             active: fields.is("Active")?,
             used: before.is_some_and(|tax| tax.used),
             stamps: saving.stamps,

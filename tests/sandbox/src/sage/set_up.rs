@@ -31,6 +31,7 @@ pub fn furnished(isp: &Isp) -> Books {
             name: tax.name.clone(),
             percentage: tax.percentage,
             is_default: tax.is_default,
+            is_manual: tax.is_manual,
             active: true,
             used: false,
             stamps,

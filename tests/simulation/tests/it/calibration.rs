@@ -1,11 +1,14 @@
 //! What nobody outside knows of Sage: asked of the company, shown to people, planned by.
 
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use rust_decimal::Decimal;
 use sandbox::http::Service;
-use sandbox::isp::{Isp, Size};
+use sandbox::isp::{Isp, SageTaxType, Size};
 use serde_json::{Value, json};
 use simulation::books::{self, rows};
 use simulation::installation::Installation;
+use splynx_sageone::arithmetic::{Arithmetic, Priced, Totals};
 
 use crate::desk::{Desk, dec, line, money};
 use crate::judge::assert_in_step;
@@ -267,4 +270,141 @@ fn before_the_first_customer_there_is_nothing_to_ask_with() {
     installation.run_through("sync");
     assert_in_step(&isp, &mut installation);
     assert!(installation.rows("calibration", &[]).len() >= 10);
+}
+
+/// What the add-on holds for the company's way to compute, as stored.
+fn calibrated(installation: &mut Installation) -> Arithmetic {
+    let mut tables = installation.host().storage.tables();
+    let text = tables.find_map(|(_, rows)| rows.get("calibration").cloned());
+    let stored: Value = serde_json::from_str(&text.expect("it was asked")).expect("JSON");
+    let of = &stored["arithmetic"];
+    let is = |name: &str| of[name].as_bool().expect("a switch");
+    let number = |name: &str| of[name].as_u64().expect("a number");
+    Arithmetic {
+        ties_to_even: is("ties_to_even"),
+        tax_per_document: is("tax_per_document"),
+        inclusive_from_net: is("inclusive_from_net"),
+        prices_rounded_first: is("prices_rounded_first"),
+        price_digits: u32::try_from(number("price_digits")).expect("a few"),
+        negative_lines: is("negative_lines"),
+        description_length: usize::try_from(number("description_length")).expect("a few"),
+    }
+}
+
+/// Totals of random documents, with VAT in the prices and without.
+fn of_random_documents(way: &Arithmetic, rate: Decimal, rng: &mut ChaCha8Rng) -> Vec<Totals> {
+    let documents = (0..60).map(|number| {
+        let lines = (0..rng.random_range(1..=5)).map(|_| Priced {
+            quantity: Decimal::new(rng.random_range(1..=40), rng.random_range(0..=1)),
+            price: Decimal::new(rng.random_range(1..=900_000), way.price_digits.max(2)),
+            rate,
+        });
+        way.totals(number % 2 == 0, lines.collect::<Vec<_>>())
+    });
+    documents.collect()
+}
+
+/// Every position of the switches together, at rates of today and of long ago: the one that the company has is found, or one that makes the same
+/// totals of whatever is sent. Manual tax types and those of 100 % are first in Sage's list, and mislead nobody.
+#[test]
+fn all_positions_of_the_switches_are_told_apart_together() {
+    let mut isp = Isp::seeded(Size::Tiny, 17);
+    let standard = isp.sage.tax_types[0].clone();
+    for (id, percentage, is_manual) in [(11, 100, false), (12, 15, true)] {
+        let name = format!("Imported {id}");
+        let odd = SageTaxType {
+            id,
+            name,
+            percentage: Decimal::new(percentage, 2),
+            is_default: false,
+            is_manual,
+        };
+        isp.sage.tax_types.insert(0, odd);
+    }
+    let mut exported = Installation::new(&isp, false);
+    exported.run_through("export-customers");
+    let seed = 20_26;
+    println!("seed {seed}");
+    let rates = ["0.15", "0.14", "0.155", "0.2"];
+    for number in 0..128_usize {
+        let bit = |place: usize| number >> place & 1 == 1;
+        let rate = rates[number >> 5 & 3];
+        let either = |is: bool, yes: &str, no: &str| if is { yes } else { no }.to_owned();
+        for (digits, length) in [(0, 100), (2, 255), (3, 100), (4, 255)] {
+            let mut installation = exported.clone();
+            behave(
+                &mut installation,
+                &json!({
+                    "used_tax_types": "accepted",
+                    "ties": either(bit(0), "to_even", "away_from_zero"),
+                    "tax_basis": either(bit(1), "document", "line"),
+                    "inclusive_total": either(bit(2), "from_exclusive", "preserved"),
+                    "unit_price": either(bit(3), "rounded", "as_sent"),
+                    "negative_lines": either(bit(4), "accepted", "refused"),
+                    "unit_price_digits": digits,
+                    "line_description_length": length,
+                }),
+            );
+            let percentage: Value = rate.parse().expect("a number");
+            installation.in_sage(&json!({"entity": "tax_types", "act": "update", "id": standard.id, "fields": {"Percentage": percentage}}));
+            installation.run_through("import-mapping");
+            let before = sage_requests(&mut installation);
+            let (outcome, _) = installation.run_through("calibrate");
+            assert_eq!(outcome.why, None, "{number} {digits}");
+            assert!(sage_requests(&mut installation) - before <= 10);
+            let found = calibrated(&mut installation);
+            let is = Arithmetic {
+                ties_to_even: bit(0),
+                tax_per_document: bit(1),
+                inclusive_from_net: bit(2),
+                prices_rounded_first: bit(3),
+                price_digits: digits,
+                negative_lines: bit(4),
+                description_length: length,
+            };
+            let switches =
+                |way: &Arithmetic| (way.price_digits, way.negative_lines, way.description_length);
+            assert_eq!(switches(&found), switches(&is), "{number} {rate}");
+            if found != is {
+                let rate: Decimal = rate.parse().expect("a rate");
+                let totals =
+                    |way| of_random_documents(way, rate, &mut ChaCha8Rng::seed_from_u64(seed));
+                assert_eq!(
+                    totals(&found),
+                    totals(&is),
+                    "{found:?} for {is:?} at {rate}"
+                );
+            }
+        }
+    }
+}
+
+/// A refusal of the plainest document says nothing of negative lines: it could not be asked, and the cure is named.
+#[test]
+fn where_a_plain_document_is_refused_it_could_not_be_asked() {
+    let isp = Isp::seeded(Size::Tiny, 18);
+    let mut installation = Installation::new(&isp, false);
+    installation.run_through("export-customers");
+    installation.run_through("import-mapping");
+    let used = isp.sage.tax_types[0].id;
+    behave(&mut installation, &json!({"used_tax_types": "accepted"}));
+    let manual = |is: bool| json!({"entity": "tax_types", "act": "update", "id": used, "fields": {"IsManualTax": is}});
+    installation.in_sage(&manual(true));
+    let (outcome, _) = installation.run_through("calibrate");
+    let why = outcome.why.expect("Sage refuses it");
+    assert_eq!(why.code, "could-not-be-asked");
+    for part in [
+        "TaxInvoice/Calculate",
+        "manual tax type",
+        "\"Ask Sage how it computes\"",
+        "Standard Rate",
+    ] {
+        assert!(why.message.contains(part), "{}", why.message);
+    }
+    assert_eq!(answer(&mut installation, "Q23", "below zero"), "");
+    assert!(answer(&mut installation, "all", "computes").contains("could not be asked"));
+    installation.in_sage(&manual(false));
+    let (outcome, _) = installation.run_through("calibrate");
+    assert_eq!(outcome.why, None);
+    assert!(answer(&mut installation, "Q23", "below zero").starts_with("refused"));
 }

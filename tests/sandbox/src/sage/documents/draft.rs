@@ -243,6 +243,10 @@ fn rate(fields: &Fields, tax_type: Option<i64>, books: &Books) -> Result<Decimal
     if !tax_type.active {
         return Err(Refusal::invalid("TaxTypeId", "The tax type is not active."));
     }
+    if tax_type.is_manual && books.behaviour.manual_tax_types == Doubtful::Refused {
+        let text = "A manual tax type can't be used here.";
+        return Err(Refusal::invalid("TaxTypeId", text));
+    }
     match sent.filter(|_| books.behaviour.sent_tax_percentage_rules) {
         Some(_) => fields.fraction("TaxPercentage"),
         None => Ok(tax_type.percentage),

@@ -147,9 +147,12 @@ fn a_change_that_sage_refuses_is_held_and_tried_again_only_for_a_reason() {
     assert_eq!(desk.standing("invoice", invoice), standing("synced", ""));
 
     // What only Sage knows to be wrong, it says once.
-    desk.sage("items", "update", 2007, json!({"Active": false}));
+    let refusal = json!({"code": 400, "body": "\"Valid Selection Required\""});
+    let save = json!({"path": "TaxInvoice/Save"});
+    desk.with_fault("sage", save, &json!({ "status": refusal }));
     desk.reprice(invoice, "70");
     desk.export_invoices();
+    desk.without_faults();
     assert_eq!(
         desk.standing("invoice", invoice),
         standing("held", "refused")
