@@ -16,7 +16,6 @@ pub fn line<C: AsRef<str>>(text: &mut String, cells: impl IntoIterator<Item = C>
 }
 
 fn cell(text: &mut String, cell: &str) {
-    let defused = is_dangerous(cell);
     // Semicolons and tabs part cells in some countries' spreadsheets.
     let quoted = cell.contains([',', ';', '"', '\r', '\n', '\t'])
         || cell.starts_with(' ')
@@ -24,24 +23,29 @@ fn cell(text: &mut String, cell: &str) {
     if quoted {
         text.push('"');
     }
-    if defused {
-        text.push('\'');
-    }
-    for c in cell.chars() {
-        if c == '"' {
-            text.push('"');
+    // In some countries' spreadsheets a cell ends there, whatever is quoted, and what follows begins another one.
+    for (index, part) in cell.split_inclusive([';', '\r', '\n', '\t']).enumerate() {
+        if is_dangerous(part, index > 0) {
+            text.push('\'');
         }
-        text.push(c);
+        text.push_str(&part.replace('"', "\"\""));
     }
     if quoted {
         text.push('"');
     }
 }
 
-/// A number may begin with a sign; any other text that begins like a formula is one to a spreadsheet.
-fn is_dangerous(cell: &str) -> bool {
-    let begins = cell.starts_with(|c: char| "=+-@".contains(c) || c.is_control());
-    begins && !is_number(cell)
+/// What a formula begins with, also as some keyboards write it.
+const SIGNS: &str = "=+-@＝＋－＠";
+
+/// A number may begin with a sign; any other text that begins like a formula is one to a spreadsheet. `within`: what follows in the
+/// line may be taken for its end, so that it is no number either.
+fn is_dangerous(part: &str, within: bool) -> bool {
+    if within {
+        return part.starts_with(|c| SIGNS.contains(c));
+    }
+    let begins = part.starts_with(|c: char| SIGNS.contains(c) || c.is_control());
+    begins && !is_number(part)
 }
 
 fn is_number(cell: &str) -> bool {
@@ -74,11 +78,17 @@ mod tests {
             ("@SUM(A1)", "'@SUM(A1)"),
             ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
             ("-2+3", "'-2+3"),
-            ("\t=1", "\"'\t=1\""),
-            ("\r\n=1", "\"'\r\n=1\""),
+            ("\t=1", "\"'\t'=1\""),
+            ("\r\n=1", "\"'\r\n'=1\""),
+            ("＝1+1", "'＝1+1"),
+            ("＋1", "'＋1"),
+            ("－2", "'－2"),
+            ("＠A1", "'＠A1"),
             ("\u{1b}[31m", "'\u{1b}[31m"),
             ("a,b", "\"a,b\""),
-            ("a;=1", "\"a;=1\""),
+            ("a;b", "\"a;b\""),
+            ("a;=1", "\"a;'=1\""),
+            ("a;=1;-5;b\n@x", "\"a;'=1;'-5;b\n'@x\""),
             ("two\nlines", "\"two\nlines\""),
             ("6\" pipe", "\"6\"\" pipe\""),
             (" blank ", "\" blank \""),

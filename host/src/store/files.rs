@@ -9,6 +9,8 @@ use sqlx::any::AnyConnectOptions;
 use sqlx::{AnyConnection, ConnectOptions, Row};
 
 use super::schema::beside;
+#[cfg(unix)]
+use super::schema::with_ending;
 use super::{Store, StoreError};
 
 /// An empty file to write before it gets its name, for its owner alone. What an earlier try left there is removed.
@@ -27,6 +29,28 @@ pub(super) fn temporary(file: &Path) -> Result<PathBuf, StoreError> {
     };
     make().map_err(|error| failed(&path, &error))?;
     Ok(path)
+}
+
+/// Takes a database's files from everybody but their owner, whoever made the folder that they are in. New ones of SQLite's get the
+/// rights of the database.
+pub(super) fn keep_to_owner(file: &Path) {
+    #[cfg(unix)]
+    for path in ["", "-wal", "-shm"].map(|ending| with_ending(file, ending)) {
+        use std::os::unix::fs::PermissionsExt;
+        let Ok(found) = std::fs::metadata(&path) else {
+            continue;
+        };
+        let mode = found.permissions().mode();
+        if mode & 0o077 == 0 {
+            continue;
+        }
+        if let Err(error) = std::fs::set_permissions(&path, PermissionsExt::from_mode(mode & 0o700))
+        {
+            tracing::warn!(file = %path.display(), %error, "others can read the database: its file belongs to somebody else");
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = file;
 }
 
 /// Gives a whole file its name, durably, in place of whatever had it.

@@ -147,8 +147,13 @@ impl KeySource {
         Ok(file)
     }
 
+    /// The file itself, where the path is a link to it: what replaces it must not replace the link.
+    fn target(&self) -> PathBuf {
+        std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone())
+    }
+
     fn folder(&self) -> PathBuf {
-        self.path
+        self.target()
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty())
             .unwrap_or(Path::new("."))
@@ -224,7 +229,7 @@ impl KeyFile<'_> {
         let write = || {
             self.source
                 .written(&keys)?
-                .persist(&self.source.path)
+                .persist(self.source.target())
                 .map_err(|error| error.error)?;
             sync_folder(&self.source.folder())
         };
@@ -274,6 +279,20 @@ mod tests {
             choose(named(), Some(lent)),
             (PathBuf::from("/etc/key"), false)
         );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_the_file_stays_one_when_the_file_is_replaced() {
+        let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (link, file) = (folder.path().join(NAME), elsewhere.path().join("key"));
+        KeySource::file(&file).make().unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let source = KeySource::file(&link);
+        let added = source.lock().unwrap().add().unwrap();
+        assert!(link.is_symlink());
+        let ids = KeySource::file(&file).ids().unwrap();
+        assert_eq!((ids.len(), ids.last()), (2, Some(&added)));
     }
 
     #[cfg(unix)]
