@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -25,6 +25,7 @@ use tower_service::Service as _;
 
 use super::taken::Taken;
 use super::tls::Tls;
+use crate::web::Sender;
 
 /// What connections may take.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +51,9 @@ impl Default for ConnectionLimits {
     }
 }
 
+/// For a year browsers ask for nothing of this host without TLS. Whoever has a proxy in front says so there.
+const ENCRYPTED_ONLY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
 /// After an error that is about the machine (no file descriptors left), not about the one connection.
 const RECOVERY: Duration = Duration::from_millis(200);
 
@@ -73,8 +77,8 @@ pub async fn serve(
             next = next => next,
             () = &mut stop => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, sender) = match accepted {
+            Ok((stream, sender)) => (stream, Sender(sender.ip())),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be taken");
                 tokio::time::sleep(RECOVERY).await;
@@ -84,7 +88,7 @@ pub async fn serve(
         let (tls, router, watcher) = (tls.clone(), router.clone(), open.watcher());
         tokio::spawn(async move {
             let _place = place;
-            connection(stream, tls, limits, router, watcher).await;
+            connection((stream, sender), tls, limits, router, watcher).await;
         });
     }
     drop(listener);
@@ -93,24 +97,24 @@ pub async fn serve(
 }
 
 async fn connection(
-    stream: TcpStream,
+    (stream, sender): (TcpStream, Sender),
     tls: Option<Arc<Tls>>,
     limits: ConnectionLimits,
     router: Router,
     watcher: Watcher,
 ) {
     let Some(tls) = tls else {
-        return exchange(stream, limits, router, watcher, false).await;
+        return exchange((stream, sender), limits, router, watcher, false).await;
     };
     match tokio::time::timeout(limits.headers, tls.acceptor().accept(stream)).await {
-        Ok(Ok(stream)) => exchange(stream, limits, router, watcher, true).await,
+        Ok(Ok(stream)) => exchange((stream, sender), limits, router, watcher, true).await,
         Ok(Err(error)) => tracing::debug!(%error, "a connection was not encrypted"),
         Err(_) => tracing::debug!("a connection was not encrypted in time"),
     }
 }
 
 async fn exchange(
-    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    (stream, sender): (impl AsyncRead + AsyncWrite + Unpin + 'static, Sender),
     limits: ConnectionLimits,
     router: Router,
     watcher: Watcher,
@@ -118,6 +122,7 @@ async fn exchange(
 ) {
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
+        request.extensions_mut().insert(sender);
         if is_encrypted {
             // As a proxy in front would say it; whatever the other side says of itself.
             let scheme = HeaderName::from_static("x-forwarded-proto");
@@ -126,12 +131,15 @@ async fn exchange(
         }
         let mut router = router.clone();
         async move {
-            Ok::<_, Infallible>(
-                router
-                    .call(request)
-                    .await
-                    .unwrap_or_else(|never| match never {}),
-            )
+            let mut answer = router
+                .call(request)
+                .await
+                .unwrap_or_else(|never| match never {});
+            if is_encrypted {
+                let headers = answer.headers_mut();
+                headers.insert(header::STRICT_TRANSPORT_SECURITY, ENCRYPTED_ONLY);
+            }
+            Ok::<_, Infallible>(answer)
         }
     });
     let serving = http1::Builder::new()

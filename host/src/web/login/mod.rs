@@ -1,11 +1,14 @@
 //! Logging in and out, and the guard in front of every page that needs it.
 
 pub mod account;
+mod browser;
 mod first_account;
+mod known;
 pub mod password;
 pub mod session;
 mod throttle;
 
+pub use browser::Sender;
 pub use first_account::first_account;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,6 +22,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
+use url::Url;
 
 use self::session::{SessionError, Visitor};
 use self::throttle::Throttle;
@@ -28,7 +32,7 @@ use super::frame::{Frame, page, page_with};
 use super::texts;
 use crate::connections::Person;
 use crate::host::Entry;
-use crate::store::{LoginSource, Role};
+use crate::store::{Account, LoginSource, Role};
 use crate::vault::Secret;
 
 /// What stands between a visitor and an account.
@@ -106,6 +110,7 @@ pub async fn show(State(app): State<App>, Query(wish): Query<Wish>) -> Result<Re
 /// `POST /login`
 pub async fn enter(
     State(app): State<App>,
+    sender: Option<Extension<Sender>>,
     headers: HeaderMap,
     Form(Credentials {
         account,
@@ -116,8 +121,9 @@ pub async fn enter(
 ) -> Result<Response, Failure> {
     let account: String = account.trim().chars().take(LONGEST_NAME).collect();
     let password = Secret::new(password);
-    // A service may not care how its people's names are written.
-    let counted = account.to_lowercase();
+    let stored = app.host.store().account(&account).await?;
+    let sender = sender.map(|Extension(sender)| sender);
+    let counted = counted(&app, &account, stored.as_ref(), &headers, sender).await?;
     let counting = app.door.throttle().attempt(&counted, app.clock.now());
     if let Err(seconds) = counting {
         let mut form = login_page(&app, account, next).await?;
@@ -129,12 +135,13 @@ pub async fn enter(
             .into_response());
     }
     let refused = StatusCode::UNAUTHORIZED;
-    let (status, wants_code, problem) = match attempt(&app, &account, password, &code).await? {
-        Attempt::In => return admit(&app, &headers, &account, &counted, &next).await,
-        Attempt::CodeWanted => (refused, true, texts::login::CODE_WANTED),
-        Attempt::Refused => (refused, false, texts::login::WRONG),
-        Attempt::Unanswered => (StatusCode::BAD_GATEWAY, false, texts::login::UNANSWERED),
-    };
+    let (status, wants_code, problem) =
+        match attempt(&app, &account, stored, password, &code).await? {
+            Attempt::In => return admit(&app, &headers, &account, &counted, &next).await,
+            Attempt::CodeWanted => (refused, true, texts::login::CODE_WANTED),
+            Attempt::Refused => (refused, false, texts::login::WRONG),
+            Attempt::Unanswered => (StatusCode::BAD_GATEWAY, false, texts::login::UNANSWERED),
+        };
     let form = LoginPage {
         problem: Some(problem.to_owned()),
         wants_code,
@@ -143,12 +150,35 @@ pub async fn enter(
     Ok(page_with(status, &form))
 }
 
+/// As what an attempt counts. A service may not care how its people's names are written.
+async fn counted(
+    app: &App,
+    account: &str,
+    stored: Option<&Account>,
+    headers: &HeaderMap,
+    sender: Option<Sender>,
+) -> Result<throttle::Attempt, Failure> {
+    let name = account.to_lowercase();
+    let stored = match stored {
+        Some(stored) => Some(stored.password_hash.clone()),
+        None => {
+            let alike = app.host.store().account(&name).await?;
+            alike.map(|stored| stored.password_hash)
+        }
+    };
+    Ok(throttle::Attempt {
+        from: browser::origin(app, &name, headers, sender),
+        stored,
+        name,
+    })
+}
+
 /// Opens a session and shows the way to the page that was asked for.
 async fn admit(
     app: &App,
     headers: &HeaderMap,
     account: &str,
-    counted: &str,
+    counted: &throttle::Attempt,
     next: &str,
 ) -> Result<Response, Failure> {
     app.door.throttle().succeeded(counted);
@@ -158,11 +188,12 @@ async fn admit(
     let token = session::open(store, account, headers, app.clock.now()).await?;
     tracing::info!(account, "logged in");
     let cookie = session::set_cookie(Some(&token), app.base.cookie_path(), headers);
-    Ok((
-        [(header::SET_COOKIE, cookie)],
-        Redirect::to(&inside(app, next)),
-    )
-        .into_response())
+    let known = browser::set_cookie(app, &counted.name, headers)?;
+    let mut answer = Redirect::to(&inside(app, next)).into_response();
+    for cookie in [cookie, known] {
+        answer.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(answer)
 }
 
 /// `POST /logout`
@@ -233,10 +264,10 @@ impl Door {
 async fn attempt(
     app: &App,
     account: &str,
+    stored: Option<Account>,
     password: Secret,
     code: &str,
 ) -> Result<Attempt, Failure> {
-    let stored = app.host.store().account(account).await?;
     let stored = stored.filter(|account| account.source.is_empty());
     if stored.is_none()
         && let Some((source, login)) = app.host.source_of(account).await?
@@ -320,12 +351,16 @@ async fn login_page(app: &App, account: String, next: String) -> Result<LoginPag
 /// their log-in. `next` is relative to the base path.
 fn inside(app: &App, next: &str) -> String {
     let plain = next.chars().all(|c| c.is_ascii_graphic() && c != '\\');
-    let ours = next.starts_with("/installations") || next.starts_with("/runs/");
-    app.href(if plain && ours {
-        next
+    let ours = ["/installations", "/runs/"].map(|ours| app.href(ours));
+    let wanted = app.href(next);
+    // As a browser reads it: `..` leads up, also where it is encoded.
+    let read = Url::parse("http://host").and_then(|host| host.join(&wanted));
+    let is_ours = |url: Url| ours.iter().any(|ours| url.path().starts_with(ours));
+    if plain && next.starts_with('/') && read.is_ok_and(is_ours) {
+        wanted
     } else {
-        "/installations"
-    })
+        app.href("/installations")
+    }
 }
 
 impl From<SessionError> for Failure {

@@ -10,6 +10,7 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 use thiserror::Error;
 
+use super::known::is_known;
 use crate::vault::Secret;
 
 /// Shortest password that a person may choose, in characters.
@@ -29,6 +30,10 @@ pub enum PasswordError {
     TooShort,
     #[error("the password is too long: at most {LONGEST_BYTES} bytes")]
     TooLong,
+    #[error(
+        "the password is one that everybody tries first: choose another, of a few words for instance"
+    )]
+    Known,
     #[error("the password cannot be hashed: {0}")]
     Hashing(String),
     #[error("the machine gives no random numbers: {0}")]
@@ -42,6 +47,9 @@ pub fn hash(password: &Secret) -> Result<String, PasswordError> {
     }
     if password.expose().len() > LONGEST_BYTES {
         return Err(PasswordError::TooLong);
+    }
+    if is_known(password.expose()) {
+        return Err(PasswordError::Known);
     }
     hasher()
         .hash_password(password.expose().as_bytes())
@@ -111,6 +119,10 @@ mod tests {
         assert!(matches!(
             hash(&Secret::new("too short")),
             Err(PasswordError::TooShort)
+        ));
+        assert!(matches!(
+            hash(&Secret::new("Password123")),
+            Err(PasswordError::Known)
         ));
         assert!(matches!(
             hash(&Secret::new("x".repeat(1025))),

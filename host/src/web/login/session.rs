@@ -80,7 +80,7 @@ pub async fn find(
     in_use: bool,
     now: DateTime<Utc>,
 ) -> Result<Option<Visitor>, StoreError> {
-    let Some(token) = cookie(headers) else {
+    let Some(token) = cookie(headers, COOKIE) else {
         return Ok(None);
     };
     let hash = digest(token);
@@ -103,7 +103,7 @@ pub async fn find(
 
 /// Ends the session that the request belongs to, if any.
 pub async fn close(store: &Store, headers: &HeaderMap) -> Result<(), StoreError> {
-    match cookie(headers) {
+    match cookie(headers, COOKIE) {
         Some(token) => store.delete_session(&digest(token)).await,
         None => Ok(()),
     }
@@ -111,11 +111,25 @@ pub async fn close(store: &Store, headers: &HeaderMap) -> Result<(), StoreError>
 
 /// The header that sets the cookie; without a token, the one that removes it.
 pub fn set_cookie(token: Option<&str>, path: &str, request: &HeaderMap) -> HeaderValue {
-    let (value, age) = token.map_or(("", 0), |token| (token, ABSOLUTE.num_seconds()));
+    match token {
+        Some(token) => cookie_text(COOKIE, token, ABSOLUTE, path, request),
+        None => cookie_text(COOKIE, "", TimeDelta::zero(), path, request),
+    }
+}
+
+/// The header that sets a cookie of this host's. `value`: of URL characters.
+pub fn cookie_text(
+    name: &str,
+    value: &str,
+    kept: TimeDelta,
+    path: &str,
+    request: &HeaderMap,
+) -> HeaderValue {
+    let age = kept.num_seconds();
     let secure = if is_https(request) { "; Secure" } else { "" };
     let text =
-        format!("{COOKIE}={value}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Lax{secure}");
-    HeaderValue::from_str(&text).expect("token and path are of URL characters")
+        format!("{name}={value}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Lax{secure}");
+    HeaderValue::from_str(&text).expect("value and path are of URL characters")
 }
 
 /// Whether the browser speaks TLS, to a proxy in front of this host. Who lies about it does so about the own cookie only.
@@ -146,7 +160,8 @@ fn agent(headers: &HeaderMap) -> String {
         .collect()
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// The value of a cookie.
+pub fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let values = headers
         .get_all(header::COOKIE)
         .into_iter()
@@ -154,7 +169,7 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
     values
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, value)| *name == COOKIE && !value.is_empty())
+        .find(|(found, value)| *found == name && !value.is_empty())
         .map(|(_, value)| value)
 }
 

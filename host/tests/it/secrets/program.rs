@@ -117,7 +117,11 @@ impl Browser<'_> {
         for (name, value) in answer.headers() {
             let value = value.to_str().unwrap();
             if name == "set-cookie" {
-                self.cookie = value.split(';').next().unwrap().to_owned();
+                let cookie = value.split(';').next().unwrap();
+                // The other one says that this browser was here before.
+                if cookie.starts_with("addon_host_session=") {
+                    self.cookie = cookie.to_owned();
+                }
             } else {
                 kept.push_str(&format!("{name}: {value}\n"));
             }

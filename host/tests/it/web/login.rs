@@ -115,6 +115,10 @@ async fn nobody_gets_in_without_the_password_and_guessing_becomes_slow() {
         "data:text/html,x",
         "/installations\r\nx: y",
         "javascript:x",
+        "/installations/../../elsewhere",
+        "/installations/%2e%2E/elsewhere",
+        "/runs/.%2e/sessions",
+        "/runs/../installations/../x",
     ] {
         let page = visitor
             .post("/login", &[wish[0], wish[1], ("next", elsewhere)])
@@ -178,6 +182,57 @@ async fn nobody_gets_in_without_the_password_and_guessing_becomes_slow() {
 
     // The first account is made once, and what it tells is its password.
     assert!(first_account(&site.store, at(0)).await.unwrap().is_none());
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn who_guesses_keeps_nobody_out_who_was_in_before() {
+    let site = Site::new("").await;
+    let form = [("account", "ann"), ("password", PASSWORD)];
+    let mut own = site.visitor();
+    let entered = own.send(Method::POST, "/login", &[], &form).await;
+    let cookies: Vec<_> = entered.headers().get_all("set-cookie").iter().collect();
+    let known = cookies[1].to_str().unwrap();
+    assert!(known.contains("; HttpOnly; SameSite=Lax"), "{known}");
+    let known = known.split(';').next().unwrap().to_owned();
+
+    let mut stranger = site.visitor();
+    for _ in 0..5 {
+        stranger.log_in("ann", "wrong").await;
+    }
+    let slowed = stranger.log_in("ann", PASSWORD).await.status;
+    assert_eq!(slowed, StatusCode::TOO_MANY_REQUESTS);
+    // Neither another's cookie nor an invented one helps.
+    for cookie in [
+        "addon_host_browser=AAAA.00",
+        "addon_host_browser=x",
+        &known.replace('.', "A."),
+    ] {
+        let mut other = Browser {
+            site: &site,
+            cookie: Some(cookie.to_owned()),
+        };
+        let slowed = other.log_in("ann", PASSWORD).await.status;
+        assert_eq!(slowed, StatusCode::TOO_MANY_REQUESTS, "{cookie}");
+    }
+    let mut back = Browser {
+        site: &site,
+        cookie: Some(known),
+    };
+    assert_eq!(
+        back.log_in("ann", PASSWORD).await.status,
+        StatusCode::SEE_OTHER
+    );
+
+    // A new password, or the same set anew, starts afresh.
+    let hash = password::hash(&Secret::new(PASSWORD)).unwrap();
+    let author = by(site.clock.now());
+    site.store
+        .save_account("ann", &hash, &author)
+        .await
+        .unwrap();
+    let afresh = stranger.log_in("ann", PASSWORD).await.status;
+    assert_eq!(afresh, StatusCode::SEE_OTHER);
     site.stop().await;
 }
 

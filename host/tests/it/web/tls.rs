@@ -57,6 +57,11 @@ async fn pages_are_encrypted_and_a_renewed_certificate_needs_no_restart() {
             .unwrap(),
         "ok"
     );
+    let answer = first.get(&health).send().await.unwrap();
+    assert_eq!(
+        answer.headers()["strict-transport-security"],
+        "max-age=31536000"
+    );
     // The cookie goes over TLS only, though no proxy says that there is any.
     let form = format!("account=ann&password={}", PASSWORD.replace(' ', "+"));
     let login = first.post(format!("{}/login", site.address));
