@@ -10,6 +10,7 @@ use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 
 use super::channel::{MailTerms, Security};
+use crate::connections::redact::Redactor;
 use crate::vault::Secret;
 
 /// For each step of the conversation.
@@ -52,7 +53,8 @@ pub async fn send(
     let transport = transport(terms, password)?;
     match transport.send(message).await {
         Ok(_) => Ok(()),
-        Err(error) => Err(story(&error)),
+        // A server may quote the line that it refused, and with it the password.
+        Err(error) => Err(Redactor::new(password).clean(story(&error)).into_owned()),
     }
 }
 

@@ -18,6 +18,7 @@ use url::{Host, Url};
 
 use super::address::add_query;
 use super::auth::Proof;
+use super::haul::Haul;
 use super::reach::Reach;
 
 const USER_AGENT: &str = concat!("addon-host/", env!("CARGO_PKG_VERSION"));
@@ -66,6 +67,8 @@ pub enum Broken {
     Timeout,
     Lost(String),
     TooLarge,
+    /// Together with the answers to the rest of its batch.
+    HaulFull,
 }
 
 /// On what terms a request goes out.
@@ -89,6 +92,7 @@ impl Egress {
         terms: Terms,
         outgoing: &Outgoing,
         proof: &Proof,
+        haul: &Haul,
     ) -> Result<Received, Broken> {
         if literal(&outgoing.url).is_some_and(|address| !terms.reach.permits(address)) {
             return Err(Broken::Forbidden);
@@ -100,7 +104,7 @@ impl Egress {
             .headers()
             .iter()
             .filter(|(name, _)| !HOSTS_ANSWERS.contains(&name.as_str()));
-        let headers = headers
+        let headers: Vec<_> = headers
             .map(|(name, value)| {
                 (
                     name.as_str().to_owned(),
@@ -108,11 +112,18 @@ impl Egress {
                 )
             })
             .collect();
+        let size = |(name, value): &(String, String)| name.len() + value.len();
+        if !haul.take(headers.iter().map(size).sum()) {
+            return Err(Broken::HaulFull);
+        }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(broken)? {
             // What the answer says of its length is not believed.
             if body.len() + chunk.len() > terms.max_response_bytes {
                 return Err(Broken::TooLarge);
+            }
+            if !haul.take(chunk.len()) {
+                return Err(Broken::HaulFull);
             }
             body.extend_from_slice(&chunk);
         }

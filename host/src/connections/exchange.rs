@@ -12,7 +12,9 @@ use super::budget::Rest;
 use super::egress::{Broken, Received};
 use super::governor::{By, Limits, Why};
 use super::halt::Reason;
+use super::haul::Haul;
 use super::lane::Errand;
+use super::redact::Redactor;
 use super::route::Route;
 use super::{Answer, Caller, Connections, Response, Rights, Unanswered, token};
 use crate::store::{Failure, StoreError};
@@ -29,6 +31,8 @@ pub(super) struct Crew {
     pub connections: Connections,
     pub caller: Caller,
     pub route: Arc<Route>,
+    /// Of the batch.
+    pub haul: Haul,
 }
 
 /// What an answer tells of the connection.
@@ -93,7 +97,7 @@ impl Crew {
             }
         }
         let received = egress
-            .exchange(self.route.terms(), &errand.outgoing, &proof)
+            .exchange(self.route.terms(), &errand.outgoing, &proof, &self.haul)
             .await;
         let received = received.map_err(|broken| self.unanswered(&broken))?;
         clocks.hear(&self.route, &received.headers, self.now());
@@ -103,17 +107,21 @@ impl Crew {
             .map(|(_, value)| value)
             .chain(proof.query.iter().map(|(_, value)| value));
         let redactor = self.caller.access.redactor().and(proven.chain(&token));
+        let Received {
+            status,
+            headers,
+            body,
+        } = received;
         let clean = |text: &str| redactor.clean(text).into_owned();
+        let cleaned = headers.iter();
+        let cleaned = cleaned.map(|(name, value)| (clean(name), clean(value)));
+        let cleaned = cleaned.collect();
         let response = Response {
-            status: received.status,
-            headers: received
-                .headers
-                .iter()
-                .map(|(name, value)| (clean(name), clean(value)))
-                .collect(),
-            body: clean(&String::from_utf8_lossy(&received.body)),
+            status,
+            headers: cleaned,
+            body: self.clean_body(redactor, body).await,
         };
-        let tells = Tells::of(received.status, &received.headers, &response.body);
+        let tells = Tells::of(status, &headers, &response.body);
         Ok((response, tells))
     }
 
@@ -136,7 +144,7 @@ impl Crew {
             Ok(outgoing) => {
                 self.connections
                     .egress
-                    .exchange(self.route.terms(), &outgoing, &Proof::default())
+                    .exchange(self.route.terms(), &outgoing, &Proof::default(), &self.haul)
                     .await
             }
             Err(error) => Err(Broken::Unsendable(error.to_string())),
@@ -147,8 +155,8 @@ impl Crew {
                 (Tells::Accepted, None)
             }
             Ok(received) => {
-                let body = String::from_utf8_lossy(&received.body);
-                let body = self.caller.access.redactor().clean(body).into_owned();
+                let redactor = self.caller.access.redactor().clone();
+                let body = self.clean_body(redactor, received.body).await;
                 let message = format!(
                     "{} issued no access token (status {}).",
                     self.route.title, received.status
@@ -159,6 +167,13 @@ impl Crew {
                 )
             }
         }
+    }
+
+    /// The add-on asked for the answer, so what it takes to go through it counts as the add-on's computing.
+    async fn clean_body(&self, redactor: Redactor, body: Vec<u8>) -> String {
+        let (cleaned, time) = redactor.clean_body(body).await;
+        self.caller.usage.add_computed(time);
+        cleaned
     }
 
     fn keep_token(&self, received: &Received) -> bool {
@@ -206,6 +221,7 @@ impl Crew {
                 "connection-lost",
                 format!("{title} broke off before its answer was whole: {why}."),
             ),
+            Broken::HaulFull => (true, "too-large", self.haul.failure("too-large").message),
             Broken::TooLarge => {
                 let most = self.route.max_response_bytes;
                 (

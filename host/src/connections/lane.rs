@@ -100,6 +100,10 @@ impl Lane {
             if let Some(reason) = self.crew.caller.halt.reason() {
                 self.over.get_or_insert_with(|| halted(reason));
             }
+            if self.crew.haul.is_full() {
+                let full = || self.crew.haul.failure("limit");
+                self.over.get_or_insert_with(full);
+            }
             if let Some(why) = &self.over {
                 let unsent = self
                     .queue
@@ -132,6 +136,7 @@ impl Lane {
             connections,
             caller,
             route,
+            ..
         } = &self.crew;
         let login = connections.tokens.lacks(route, self.crew.now());
         // A class of its own: what matters less must not leave on the others' account.

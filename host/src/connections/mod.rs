@@ -17,6 +17,7 @@ mod failure;
 mod gate;
 pub mod governor;
 pub mod halt;
+mod haul;
 mod lane;
 mod notice;
 mod people;
@@ -45,6 +46,7 @@ use self::exchange::Crew;
 use self::gate::Gates;
 use self::governor::{Class, Estimate, Figures};
 use self::halt::Halt;
+use self::haul::Haul;
 use self::lane::{Errand, Lane};
 use self::token::Tokens;
 use crate::clock::Clock;
@@ -184,12 +186,15 @@ impl Connections {
                 Err(reason) => answers[index] = Some(Err(Unanswered::unsent(reason))),
             }
         }
+        let largest = errands.values().map(|(route, _)| route.max_response_bytes);
+        let haul = Haul::for_answers_of(largest.max().unwrap_or_default());
         let mut lanes = JoinSet::new();
         for (route, errands) in errands.into_values() {
             let crew = Crew {
                 connections: self.clone(),
                 caller: caller.clone(),
                 route,
+                haul: haul.clone(),
             };
             lanes.spawn(Lane::new(crew, errands).run());
         }

@@ -9,6 +9,7 @@ use url::Url;
 use super::Connections;
 use super::auth::Proof;
 use super::egress::{Broken, Outgoing, Terms};
+use super::haul::Haul;
 use super::reach::Reach;
 
 const TIMEOUT: Duration = Duration::from_secs(20);
@@ -37,14 +38,14 @@ impl Connections {
             max_response_bytes: LONGEST_ANSWER,
         };
         let proof = Proof::default();
-        match self.egress.exchange(terms, &outgoing, &proof).await {
+        match self.egress.exchange(terms, &outgoing, &proof, &Haul::default()).await {
             Ok(answer) => Ok(answer.status),
             Err(Broken::Forbidden) => Err(
                 "the address is of this machine or a private network, which the channel may not reach: allow it there"
                     .to_owned(),
             ),
             Err(Broken::Timeout) => Err(format!("no answer within {} s", TIMEOUT.as_secs())),
-            Err(Broken::TooLarge) => Err("the answer is too large".to_owned()),
+            Err(Broken::TooLarge | Broken::HaulFull) => Err("the answer is too large".to_owned()),
             Err(Broken::Unsendable(why) | Broken::Unreachable(why) | Broken::Lost(why)) => Err(why),
         }
     }

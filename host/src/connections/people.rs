@@ -12,6 +12,7 @@ use super::budget::Admission;
 use super::egress::{Outgoing, Received};
 use super::exchange::Crew;
 use super::governor::{Ask, By, Class, Priority};
+use super::haul::Haul;
 use super::{Caller, Connections, Request};
 use crate::store::Failure;
 use crate::vault::Secret;
@@ -77,6 +78,7 @@ impl Connections {
             connections: self.clone(),
             caller: caller.clone(),
             route,
+            haul: Haul::default(),
         };
         let body = serde_json::json!({
             "auth_type": "admin", "login": person.login, "password": person.password.expose(), "code": person.code,
@@ -140,7 +142,7 @@ impl Crew {
         };
         let egress = &self.connections.egress;
         let answer = egress
-            .exchange(self.route.terms(), &outgoing, &Proof::default())
+            .exchange(self.route.terms(), &outgoing, &Proof::default(), &self.haul)
             .await;
         answer.map_err(|_| unfit("it cannot be reached"))
     }

@@ -16,6 +16,7 @@ const TELL_EVERY: TimeDelta = TimeDelta::minutes(5);
 #[derive(Debug, Default)]
 pub struct Usage {
     waited_ms: AtomicU64,
+    computed_ms: AtomicU64,
     work: Mutex<Work>,
 }
 
@@ -76,6 +77,16 @@ impl Usage {
             calls: all - before,
             records: work.done - work.first,
         }
+    }
+
+    pub(super) fn add_computed(&self, time: Duration) {
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        self.computed_ms.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    /// What the host computed for the add-on.
+    pub fn computed(&self) -> Duration {
+        Duration::from_millis(self.computed_ms.load(Ordering::Relaxed))
     }
 
     pub fn waited(&self) -> Duration {

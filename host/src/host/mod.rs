@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OnceCell};
 use tokio::task::JoinHandle;
 
 use self::error::unknown;
@@ -98,9 +98,9 @@ pub struct Host(Arc<Inner>);
 
 struct Inner {
     services: Services,
-    /// Compiled versions by the digest of their package. The lock is held while one compiles: whoever wants the same one
-    /// waits instead of compiling it too.
-    loaded: tokio::sync::Mutex<HashMap<String, Arc<Loaded>>>,
+    /// Compiled versions by the digest of their package. Whoever wants one that is being compiled waits for that one, and nobody
+    /// else does.
+    loaded: Mutex<HashMap<String, Arc<OnceCell<Arc<Loaded>>>>>,
     /// The runs of this process.
     running: Mutex<HashMap<RunId, Arc<Halter>>>,
     /// Something came up for this process's scheduler.
@@ -147,10 +147,11 @@ impl Host {
             connections,
             runtime,
             limits,
+            seats: Arc::default(),
         };
         Ok(Self(Arc::new(Inner {
             services,
-            loaded: tokio::sync::Mutex::default(),
+            loaded: Mutex::default(),
             running: Mutex::default(),
             news: Notify::new(),
             alarm: Notify::new(),
@@ -193,8 +194,8 @@ impl Host {
             .addon_of(&installation)
             .await?
             .ok_or_else(not_installed)?;
-        let known = self.0.loaded.lock().await.get(&active.sha256).cloned();
-        let loaded = match known {
+        let known = self.loaded().get(&active.sha256).cloned();
+        let loaded = match known.and_then(|cell| cell.get().cloned()) {
             Some(loaded) => loaded,
             None => {
                 let bytes = self
@@ -296,6 +297,10 @@ impl Host {
         }
     }
 
+    fn loaded(&self) -> MutexGuard<'_, HashMap<String, Arc<OnceCell<Arc<Loaded>>>>> {
+        self.0.loaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn running(&self) -> MutexGuard<'_, HashMap<RunId, Arc<Halter>>> {
         self.0
             .running
@@ -316,7 +321,8 @@ impl Host {
             true => Purpose::choices(),
             false => Purpose::stored_choices(),
         };
-        let call = |addon: Instance| async { addon.choices(source).await };
+        let source = source.to_owned();
+        let call = |addon: Instance| async move { addon.choices(&source).await };
         self.ask(&loaded, &installation, purpose, call).await
     }
 
@@ -325,10 +331,11 @@ impl Host {
         loaded: &Loaded,
         installation: &Installation,
         purpose: Purpose,
-        call: impl FnOnce(Instance) -> F,
+        call: impl FnOnce(Instance) -> F + Send + 'static,
     ) -> Result<T, HostError>
     where
-        F: Future<Output = Result<T, Failure>> + Send,
+        T: Send + 'static,
+        F: Future<Output = Result<T, Failure>> + Send + 'static,
     {
         self.0
             .services

@@ -41,7 +41,8 @@ impl Host {
                 continue;
             }
             if !lists.contains_key(source) {
-                let call = |addon: Instance| async { addon.choices(source).await };
+                let wanted = source.to_owned();
+                let call = |addon: Instance| async move { addon.choices(&wanted).await };
                 let asking = self.ask(loaded, installation, Purpose::choices(), call);
                 let list = timeout_at(deadline, asking).await;
                 lists.insert(source, list.ok().and_then(Result::ok));

@@ -207,10 +207,20 @@ impl Host {
 
     /// Compiles the component, unless it is known.
     pub(super) async fn load(&self, package: Package) -> Result<Arc<Loaded>, HostError> {
-        let mut loaded = self.0.loaded.lock().await;
-        if let Some(known) = loaded.get(&package.sha256) {
-            return Ok(known.clone());
+        let sha256 = package.sha256.clone();
+        let cell = self.loaded().entry(sha256.clone()).or_default().clone();
+        let loaded = cell.get_or_try_init(|| self.compile(package)).await;
+        if loaded.is_err() {
+            // One that cannot be loaded leaves nothing behind, unless somebody tries it again right now.
+            let mut all = self.loaded();
+            if all.get(&sha256).is_some_and(|cell| cell.get().is_none()) {
+                all.remove(&sha256);
+            }
         }
+        loaded.cloned()
+    }
+
+    async fn compile(&self, package: Package) -> Result<Arc<Loaded>, HostError> {
         let Package {
             manifest,
             component,
@@ -220,13 +230,11 @@ impl Host {
         } = package;
         let runtime = &self.0.services.runtime;
         let addon = runtime.admit(component, &component_sha256).await?;
-        let new = Arc::new(Loaded {
-            sha256: sha256.clone(),
+        Ok(Arc::new(Loaded {
+            sha256,
             manifest: Arc::new(manifest),
             addon,
-        });
-        loaded.insert(sha256, new.clone());
-        Ok(new)
+        }))
     }
 }
 

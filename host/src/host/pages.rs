@@ -31,7 +31,8 @@ impl Host {
         let spec = known_page(&loaded, page)?;
         query.filters.retain(|(_, value)| !value.is_empty());
         check_filters(spec, &query.filters)?;
-        let call = |addon: Instance| async { addon.view(page, &query).await };
+        let page = page.to_owned();
+        let call = |addon: Instance| async move { addon.view(&page, &query).await };
         self.ask(&loaded, &installation, Purpose::view(), call)
             .await
     }

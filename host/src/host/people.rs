@@ -18,6 +18,12 @@ pub enum Entry {
 }
 
 impl Host {
+    /// What a browser shows that was in this account before: bound to both, and made by nobody without this host's keys.
+    pub fn browser_mark(&self, account: &str, browser: &str) -> String {
+        let vault = &self.0.services.vault;
+        vault.fingerprint("browser", [account, browser])
+    }
+
     /// Asks the service of an installation for a person, and makes or updates the account.
     pub async fn admit(
         &self,

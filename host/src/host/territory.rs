@@ -103,7 +103,8 @@ impl Host {
     ) -> Result<Vec<(String, String)>, HostError> {
         match &spec.kind {
             SettingKind::Choices(ChoiceSource::Guest(source)) => {
-                let call = |addon: Instance| async { addon.choices(source).await };
+                let source = source.clone();
+                let call = |addon: Instance| async move { addon.choices(&source).await };
                 self.ask(loaded, installation, Purpose::choices(), call)
                     .await
             }

@@ -6,6 +6,7 @@
 
 use semver::Version;
 use thiserror::Error;
+use wasmparser::{BinaryReaderError, Parser, Payload};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -38,6 +39,13 @@ pub enum AuditError {
     #[error("the component is not valid: {0}")]
     Invalid(String),
     #[error(
+        "compiling the component takes more than {seconds} s of computing or {mebibytes} MiB of memory, and was ended: build it \
+         without debugging information, or of smaller functions"
+    )]
+    TooMuch { seconds: u64, mebibytes: u64 },
+    #[error("the component could not be compiled on this machine: {0}")]
+    NoCompiler(String),
+    #[error(
         "the component imports `{0}`, which no add-on gets: add-ons may use {INTERFACE} and nothing else; remove what \
          needs it and build again"
     )]
@@ -58,35 +66,50 @@ pub enum AuditError {
     Misfit(String),
 }
 
-/// Validates and compiles a component. Takes long: it belongs on a thread of its own.
-pub fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, AuditError> {
+/// Reads what a component imports and exports, which takes milliseconds: whatever is refused is refused before anything is compiled.
+pub fn read(bytes: &[u8]) -> Result<(), AuditError> {
     check_kind(bytes)?;
+    let invalid = |error: BinaryReaderError| AuditError::Invalid(error.to_string());
+    let mut entry = None;
+    let mut depth = 0_usize;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(invalid)? {
+            // Those of the parts are theirs.
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentImportSection(imports) if depth == 0 => {
+                for import in imports {
+                    check_import(import.map_err(invalid)?.name.name)?;
+                }
+            }
+            Payload::ComponentExportSection(exports) if depth == 0 => {
+                for export in exports {
+                    let name = export.map_err(invalid)?.name.name;
+                    entry = entry.or_else(|| Some((name, entry_version(name)?)));
+                }
+            }
+            _ => {}
+        }
+    }
+    match entry {
+        None => Err(AuditError::NoEntry),
+        Some((_, version)) if is_offered(&version) => Ok(()),
+        Some((export, _)) => Err(AuditError::OtherEntry {
+            export: export.to_owned(),
+        }),
+    }
+}
+
+/// Validates and compiles a component in place. Takes long: it belongs on a thread of its own.
+pub fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, AuditError> {
     Component::from_binary(engine, bytes).map_err(|error| AuditError::Invalid(format!("{error:#}")))
 }
 
-/// Checks and links a component; what it answers can be instantiated any number of times.
+/// Links a component; what it answers can be instantiated any number of times.
 pub fn admit(
-    engine: &Engine,
     linker: &GuestLinker,
     component: &Component,
 ) -> Result<SyncAddonPre<Guest>, AuditError> {
-    let kind = component.component_type();
-    for (import, _) in kind.imports(engine) {
-        check_import(import)?;
-    }
-    let entry = kind.exports(engine).find_map(|(export, _)| {
-        let version = entry_version(export)?;
-        Some((export, version))
-    });
-    match entry {
-        None => return Err(AuditError::NoEntry),
-        Some((_, version)) if is_offered(&version) => {}
-        Some((export, _)) => {
-            return Err(AuditError::OtherEntry {
-                export: export.to_owned(),
-            });
-        }
-    }
     let misfit = |error: wasmtime::Error| AuditError::Misfit(format!("{error:#}"));
     SyncAddonPre::new(linker.instantiate_pre(component).map_err(misfit)?).map_err(misfit)
 }

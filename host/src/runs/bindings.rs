@@ -16,8 +16,9 @@ pub use generated::exports::splynx::addon::addon as exported;
 pub use generated::splynx::addon::{http, run, storage, types};
 pub use generated::{SyncAddon, SyncAddonPre};
 
-use crate::store::{Failure, ReportRow};
+use crate::store::Failure;
 
+/// Pairs that are checked before anything is kept of them; what is kept goes through `words`.
 pub fn pairs_in(pairs: Vec<types::Pair>) -> Vec<(String, String)> {
     pairs
         .into_iter()
@@ -30,23 +31,6 @@ pub fn pairs_out(pairs: impl IntoIterator<Item = (String, String)>) -> Vec<types
         .into_iter()
         .map(|(name, value)| types::Pair { name, value })
         .collect()
-}
-
-impl From<types::Failure> for Failure {
-    fn from(failure: types::Failure) -> Self {
-        let types::Failure {
-            code,
-            message,
-            retry_at,
-            more,
-        } = failure;
-        Self {
-            code,
-            message,
-            retry_at,
-            more: pairs_in(more),
-        }
-    }
 }
 
 impl From<Failure> for types::Failure {
@@ -62,17 +46,6 @@ impl From<Failure> for types::Failure {
             message,
             retry_at,
             more: pairs_out(more),
-        }
-    }
-}
-
-impl From<run::Row> for ReportRow {
-    fn from(row: run::Row) -> Self {
-        let run::Row { id, cells, more } = row;
-        Self {
-            id,
-            cells,
-            more: pairs_in(more),
         }
     }
 }

@@ -115,10 +115,11 @@ impl CompiledComponents {
     }
 }
 
-fn loaded(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+/// Code of this host's own making.
+pub(super) fn loaded(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     #[allow(
         unsafe_code,
-        reason = "the bytes are what `Component::serialize` of this host gave: their keyed digest was verified right before"
+        reason = "the bytes are what this program made itself: their keyed digest was verified right before, or they come from a process of its own"
     )]
     unsafe {
         Component::deserialize(engine, code)

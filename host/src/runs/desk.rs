@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::bindings::SyncAddonPre;
 use super::context::context;
@@ -11,6 +12,8 @@ use super::guest::{Desk, Guest};
 use super::instance::{Answered, Instance};
 use super::journal::Journal;
 use super::limits::Limits;
+use super::seats::Seats;
+use super::threads::on_own_thread;
 use crate::clock::Clock;
 use crate::connections::halt::{Halt, halt};
 use crate::connections::{Access, By, Caller, Connections, Rights, Usage};
@@ -30,6 +33,8 @@ pub struct Services {
     pub connections: Connections,
     pub runtime: Runtime,
     pub limits: Limits,
+    /// For guests that answer people.
+    pub seats: Arc<Seats>,
 }
 
 /// An installed version of an add-on, ready to run.
@@ -207,12 +212,16 @@ impl Services {
         loaded: &Loaded,
         installation: &Installation,
         purpose: Purpose,
-        call: impl FnOnce(Instance) -> F,
+        call: impl FnOnce(Instance) -> F + Send + 'static,
     ) -> Answered<T>
     where
-        F: Future<Output = Answered<T>> + Send,
+        T: Send + 'static,
+        F: Future<Output = Answered<T>> + Send + 'static,
     {
         let limited = self.limited(&installation.name).await?;
+        let patience = limited.limits.interactive;
+        let seat = tokio::time::timeout(patience, self.seats.take(&installation.name)).await;
+        let _seat = seat.map_err(|_| crowded(patience))?;
         // Dropped with the call: nobody tells it to stop.
         let (_halter, halt) = halt();
         let journal = Arc::new(Journal::new(limited.limits.log_lines));
@@ -228,8 +237,12 @@ impl Services {
                 rows,
             )
             .await?;
-        let instance = Instance::new(&self.runtime, &loaded.addon, desk, &limited.limits).await?;
-        let answered = tokio::time::timeout(limited.limits.interactive, call(instance)).await;
+        let (runtime, addon) = (self.runtime.clone(), loaded.addon.clone());
+        let limits = limited.limits.clone();
+        let asking = on_own_thread(async move {
+            call(Instance::new(&runtime, &addon, desk, &limits).await?).await
+        });
+        let answered = tokio::time::timeout(limited.limits.interactive, asking).await;
         for line in journal.take().0 {
             tracing::debug!(
                 installation = installation.name,
@@ -238,14 +251,22 @@ impl Services {
                 line.message.escape_debug()
             );
         }
-        answered.unwrap_or_else(|_| {
+        let late = |_| {
             let seconds = limited.limits.interactive.as_secs();
-            Err(Failure::new(
-                "timeout",
-                format!("The add-on did not answer within {seconds} s."),
-            ))
-        })
+            let message = format!("The add-on did not answer within {seconds} s.");
+            Failure::new("timeout", message)
+        };
+        answered.map_err(late)??
     }
+}
+
+fn crowded(patience: Duration) -> Failure {
+    let seconds = patience.as_secs();
+    let message = format!(
+        "As many pages of this add-on are being made as may be at once, and none was ready within {seconds} s: close some of \
+         them, and load this one again."
+    );
+    Failure::new("timeout", message)
 }
 
 fn unreadable(error: SettingsError) -> Failure {

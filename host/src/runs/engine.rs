@@ -13,6 +13,7 @@ use wasmtime::{Config, Engine, ResourceLimiter, Store, UpdateDeadline};
 use super::audit::{self, AuditError};
 use super::bindings::{SyncAddon, SyncAddonPre};
 use super::compiled::CompiledComponents;
+use super::compiler;
 use super::guest::Guest;
 use super::limits::Limits;
 
@@ -35,9 +36,7 @@ pub struct Runtime {
 
 impl Runtime {
     pub fn new() -> wasmtime::Result<Self> {
-        let mut config = Config::new();
-        config.epoch_interruption(true).concurrency_support(false);
-        let engine = Engine::new(&config)?;
+        let engine = Engine::new(&config())?;
         let mut linker = Linker::new(&engine);
         // Rust's standard library imports it to print a panic; the context behind it is empty.
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
@@ -72,20 +71,21 @@ impl Runtime {
         } = self.clone();
         let sha256 = sha256.to_owned();
         let admit = move || {
+            audit::read(&component)?;
             let kept = compiled
                 .as_ref()
                 .and_then(|compiled| compiled.load(&engine, &sha256));
             let component = match kept {
                 Some(component) => component,
                 None => {
-                    let component = audit::compile(&engine, &component)?;
+                    let component = compiler::compile(&engine, &component)?;
                     if let Some(compiled) = &compiled {
                         compiled.keep(&engine, &sha256, &component);
                     }
                     component
                 }
             };
-            audit::admit(&engine, &linker, &component)
+            audit::admit(&linker, &component)
         };
         let admitted = tokio::task::spawn_blocking(admit).await;
         admitted.unwrap_or_else(|error| Err(AuditError::Invalid(error.to_string())))
@@ -93,16 +93,18 @@ impl Runtime {
 
     /// An empty store for one instance.
     pub(super) fn store(&self, guest: Guest, limits: &Limits) -> Store<Guest> {
+        let usage = guest.desk.caller.usage.clone();
         let mut store = Store::new(&self.engine, guest);
         store.limiter(|guest| &mut guest.memory);
         store.set_hostcall_fuel(limits.bytes_per_call);
         store.set_epoch_deadline(1);
-        // Called only when guest code runs: time in capability calls costs one tick, however long it was.
-        let most = limits.cpu.as_millis() / TICK.as_millis();
-        let mut ticks = 0;
+        // Called only when guest code runs: time in capability calls costs one tick, however long it was, and what the host
+        // computed for them.
+        let most = limits.cpu;
+        let mut computed = Duration::ZERO;
         store.epoch_deadline_callback(move |_| {
-            ticks += 1;
-            if ticks > most {
+            computed += TICK;
+            if computed + usage.computed() > most {
                 return Ok(UpdateDeadline::Interrupt);
             }
             Ok(UpdateDeadline::YieldCustom(
@@ -112,6 +114,13 @@ impl Runtime {
         });
         store
     }
+}
+
+/// What compiled code depends on.
+pub(super) fn config() -> Config {
+    let mut config = Config::new();
+    config.epoch_interruption(true).concurrency_support(false);
+    config
 }
 
 fn move_epoch(engine: &Engine) -> wasmtime::Result<()> {

@@ -12,7 +12,9 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::bindings::{http, pairs_in, pairs_out, run, storage, types};
 use super::engine::Memory;
+use super::instance::row;
 use super::journal::Journal;
+use super::words::{LONGEST_NAME, LONGEST_TEXT, Room, Words, cut};
 use crate::clock::Clock;
 use crate::connections::{Caller, Connections, Request};
 use crate::manifest::Manifest;
@@ -107,12 +109,22 @@ impl Desk {
                 format!("The setting `{field}` {message}. {cure}."),
             )
         };
+        if value.len() > LONGEST_TEXT {
+            let message = format!("A fetched setting has at most {LONGEST_TEXT} bytes.");
+            return Err(Failure::new("limit", message));
+        }
         let change = validate_fetched(&self.manifest, key, value).map_err(invalid)?;
+        let has_room = self.store.has_room(&self.installation, self.stored_bytes);
+        has_room.await.map_err(unkept)?;
         let sealed = change
             .seal(&self.vault, &self.installation)
             .map_err(|error| internal(&error))?;
         self.store
             .save_settings(&self.installation, &[sealed], FETCHED_BY, self.clock.now())
+            .await?;
+        // As the list of changes keeps it, from what and to what.
+        self.store
+            .count_told(&self.installation, 2 * value.len() + key.len())
             .await?;
         let loaded =
             Settings::load(&self.store, &self.vault, &self.manifest, &self.installation).await;
@@ -125,7 +137,10 @@ impl Desk {
         let spec = self.manifest.report(kind).ok_or_else(|| {
             Failure::new(
                 "invalid-request",
-                format!("The manifest has no report `{}`.", kind.escape_debug()),
+                format!(
+                    "The manifest has no report `{}`.",
+                    cut(kind.to_owned(), LONGEST_NAME).escape_debug()
+                ),
             )
         })?;
         if let Some(row) = rows
@@ -141,6 +156,8 @@ impl Desk {
             .run
             .ok_or_else(|| Failure::new("invalid-request", "Only runs keep reports."))?;
         let left = room(&self.report_rows, rows.len(), "report-rows")?;
+        let has_room = self.store.has_room(&self.installation, self.stored_bytes);
+        has_room.await.map_err(unkept)?;
         self.store.append_report(run, kind, &rows).await?;
         self.report_rows.store(left, Ordering::Relaxed);
         Ok(())
@@ -156,7 +173,10 @@ impl Desk {
         let changed =
             |changes: Vec<storage::Change>| changes.into_iter().map(change).collect::<Vec<_>>();
         let (expect, changes) = (changed(expect), changed(changes));
-        let activities: Vec<_> = activities.into_iter().map(activity).collect();
+        let mut words = Words::new(Room::Records);
+        let activities = activities.into_iter();
+        let activities: Vec<_> = activities.map(|one| activity(one, &mut words)).collect();
+        let activities = words.enough(activities)?;
         let commit = Commit {
             fence,
             expect: &expect,
@@ -169,18 +189,7 @@ impl Desk {
         if stored.is_ok() {
             self.activities.store(left, Ordering::Relaxed);
         }
-        stored.map_err(|error| {
-            let message = error.to_string();
-            match error {
-                CommitError::Conflict { table, key } => Failure::new("conflict", message)
-                    .with("table", table)
-                    .with("key", key),
-                CommitError::Fenced => Failure::new("fenced", message),
-                CommitError::Full { .. } => Failure::new("full", message),
-                CommitError::Invalid(_) => Failure::new("invalid-request", message),
-                CommitError::Store(error) => error.into(),
-            }
-        })
+        stored.map_err(unkept)
     }
 }
 
@@ -193,6 +202,20 @@ fn room(left: &AtomicUsize, wanted: usize, limit: &str) -> Result<usize, Failure
         );
         Failure::new("limit", message)
     })
+}
+
+/// Why something is not kept.
+fn unkept(error: CommitError) -> Failure {
+    let message = error.to_string();
+    match error {
+        CommitError::Conflict { table, key } => Failure::new("conflict", message)
+            .with("table", table)
+            .with("key", key),
+        CommitError::Fenced => Failure::new("fenced", message),
+        CommitError::Full { .. } | CommitError::Disk { .. } => Failure::new("full", message),
+        CommitError::Invalid(_) => Failure::new("invalid-request", message),
+        CommitError::Store(error) => error.into(),
+    }
 }
 
 fn preview() -> Failure {
@@ -212,7 +235,7 @@ fn change(change: storage::Change) -> Change {
     Change { table, key, value }
 }
 
-fn activity(activity: storage::Activity) -> Activity {
+fn activity(activity: storage::Activity, words: &mut Words) -> Activity {
     let storage::Activity {
         entity,
         action,
@@ -225,15 +248,15 @@ fn activity(activity: storage::Activity) -> Activity {
         more,
     } = activity;
     Activity {
-        entity,
-        action,
-        local_id,
-        remote_id,
-        customer_id,
-        label,
-        code,
-        message,
-        more: pairs_in(more),
+        entity: words.name(entity),
+        action: words.name(action),
+        local_id: words.name(local_id),
+        remote_id: words.name(remote_id),
+        customer_id: words.name(customer_id),
+        label: words.text(label),
+        code: words.name(code),
+        message: words.text(message),
+        more: words.pairs(more),
     }
 }
 
@@ -377,6 +400,8 @@ impl run::Host for Guest {
 
     async fn log(&mut self, level: String, message: String) -> wasmtime::Result<()> {
         self.desk.admit()?;
+        // More than is kept of it, since secrets become shorter.
+        let message = cut(message, 2 * LONGEST_TEXT);
         let message = self.desk.caller.access.redactor().clean(message);
         self.desk
             .journal
@@ -386,6 +411,7 @@ impl run::Host for Guest {
 
     async fn progress(&mut self, stage: String, done: u64, total: u64) -> wasmtime::Result<bool> {
         self.desk.admit()?;
+        let stage = cut(stage, LONGEST_NAME);
         self.desk.caller.usage.note_progress(&stage, done);
         self.desk.journal.progress(Progress { stage, done, total });
         Ok(self.desk.caller.halt.reason().is_none())
@@ -397,7 +423,12 @@ impl run::Host for Guest {
         rows: Vec<run::Row>,
     ) -> wasmtime::Result<Result<(), types::Failure>> {
         self.desk.admit()?;
-        let rows = rows.into_iter().map(Into::into).collect();
-        Ok(self.desk.report(&kind, rows).await.map_err(Into::into))
+        let mut words = Words::new(Room::Records);
+        let rows = rows.into_iter().map(|one| row(one, &mut words)).collect();
+        let reported = match words.enough(rows) {
+            Ok(rows) => self.desk.report(&kind, rows).await,
+            Err(limit) => Err(limit),
+        };
+        Ok(reported.map_err(Into::into))
     }
 }

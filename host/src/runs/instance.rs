@@ -12,10 +12,11 @@ use wasmtime::{Store, Trap};
 use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 
-use super::bindings::{SyncAddon, SyncAddonPre, exported, pairs_in, pairs_out, types};
+use super::bindings::{SyncAddon, SyncAddonPre, exported, pairs_out, run, types};
 use super::engine::{LargeTable, Memory, OutOfMemory, Runtime};
 use super::guest::{Desk, Guest, TooManyCalls};
 use super::limits::Limits;
+use super::words::{self, Room, Words};
 use crate::connections::redact::Redactor;
 use crate::store::{Failure, Outcome, ReportRow, RunState};
 
@@ -146,8 +147,10 @@ impl Instance {
             .splynx_addon_addon()
             .call_check(&mut self.store)
             .await;
-        let findings = self.answered(result)?;
-        Ok(findings.into_iter().map(finding).collect())
+        let mut words = Words::new(Room::Findings);
+        let findings = self.answered(result)?.into_iter();
+        let findings = findings.map(|one| finding(one, &mut words)).collect();
+        words.enough(findings)
     }
 
     pub async fn run_job(
@@ -170,7 +173,9 @@ impl Instance {
             .splynx_addon_addon()
             .call_choices(&mut self.store, source)
             .await;
-        self.answered(result).map(pairs_in)
+        let mut words = Words::new(Room::Choices);
+        let choices = words.pairs(self.answered(result)?);
+        words.enough(choices)
     }
 
     pub async fn view(mut self, page: &str, query: &Query) -> Answered<Rows> {
@@ -194,11 +199,13 @@ impl Instance {
             .call_view(&mut self.store, page, &query)
             .await;
         let exported::Rows { rows, next, more } = self.answered(result)?;
-        Ok(Rows {
-            rows: rows.into_iter().map(Into::into).collect(),
-            next,
-            more: pairs_in(more),
-        })
+        let mut words = Words::new(Room::Rows);
+        let rows = Rows {
+            rows: rows.into_iter().map(|one| row(one, &mut words)).collect(),
+            next: words.name(next),
+            more: words.pairs(more),
+        };
+        words.enough(rows)
     }
 
     pub async fn act(
@@ -213,7 +220,7 @@ impl Instance {
         let result = addon
             .call_act(&mut self.store, page, act, rows, &values)
             .await;
-        self.answered(result)
+        Ok(Words::new(Room::Outcome).text(self.answered(result)?))
     }
 
     pub async fn migrate(mut self, from_version: u32) -> Answered<u32> {
@@ -227,7 +234,7 @@ impl Instance {
 
     fn answered<T>(&self, result: wasmtime::Result<Result<T, types::Failure>>) -> Answered<T> {
         match result {
-            Ok(answer) => answer.map_err(Failure::from),
+            Ok(answer) => answer.map_err(words::failure),
             Err(error) => Err(ended(&error, &self.desk, &self.stderr, &self.limits)),
         }
     }
@@ -284,7 +291,7 @@ fn crash(error: &wasmtime::Error, panic: &str, limits: &Limits, redactor: &Redac
     }
 }
 
-fn finding(finding: exported::Finding) -> Finding {
+fn finding(finding: exported::Finding, words: &mut Words) -> Finding {
     let exported::Finding {
         code,
         severity,
@@ -294,12 +301,22 @@ fn finding(finding: exported::Finding) -> Finding {
         more,
     } = finding;
     Finding {
-        code,
-        severity,
-        message,
-        cure,
-        field,
-        more: pairs_in(more),
+        code: words.name(code),
+        severity: words.name(severity),
+        message: words.text(message),
+        cure: words.text(cure),
+        field: words.name(field),
+        more: words.pairs(more),
+    }
+}
+
+/// A row as it is kept.
+pub(super) fn row(row: run::Row, words: &mut Words) -> ReportRow {
+    let run::Row { id, cells, more } = row;
+    ReportRow {
+        id: words.name(id),
+        cells: cells.into_iter().map(|cell| words.text(cell)).collect(),
+        more: words.pairs(more),
     }
 }
 
@@ -311,7 +328,8 @@ fn outcome(outcome: exported::Outcome) -> Answered<Outcome> {
         counts,
         more,
     } = outcome;
-    let state = match state.as_str() {
+    let mut words = Words::new(Room::Outcome);
+    let state = match words.name(state).as_str() {
         "finished" => RunState::Finished,
         "stopped" => RunState::Stopped,
         "paused" => RunState::Paused,
@@ -324,11 +342,15 @@ fn outcome(outcome: exported::Outcome) -> Answered<Outcome> {
             return Err(Failure::new("unknown-state", message));
         }
     };
-    Ok(Outcome {
+    let counts = counts.into_iter();
+    let outcome = Outcome {
         state,
         resume_at,
-        why: why.map(Into::into),
-        counts,
-        more: pairs_in(more),
-    })
+        why: why.map(words::failure),
+        counts: counts
+            .map(|(name, count)| (words.name(name), count))
+            .collect(),
+        more: words.pairs(more),
+    };
+    words.enough(outcome)
 }

@@ -5,10 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
+use super::words::{LONGEST_TEXT, cut};
 use crate::store::{LogLine, Progress};
 
-/// Characters of one log line.
-const LONGEST_LINE: usize = 8 << 10;
+/// Bytes of all lines of one run.
+const LARGEST_LOG: usize = 16 << 20;
 
 /// Levels that a guest may name; any other is taken for the last, so that nobody overlooks it.
 const LEVELS: [&str; 5] = ["trace", "debug", "info", "warn", "error"];
@@ -23,6 +24,10 @@ pub struct Journal {
 struct Kept {
     lines: Vec<LogLine>,
     counted: usize,
+    bytes: usize,
+    /// What comes now is left out.
+    is_full: bool,
+    has_ended: bool,
     progress: Option<Progress>,
 }
 
@@ -36,23 +41,9 @@ impl Journal {
 
     pub fn log(&self, level: &str, message: &str, at: DateTime<Utc>) {
         let mut kept = self.lock();
-        kept.counted += 1;
-        if kept.counted > self.most_lines + 1 {
+        if kept.is_full {
             return;
         }
-        let (level, message) = match kept.counted > self.most_lines {
-            false => (
-                LEVELS
-                    .into_iter()
-                    .find(|known| *known == level)
-                    .unwrap_or("error"),
-                message,
-            ),
-            true => (
-                "warn",
-                "There were more lines than a run may log; the rest is left out.",
-            ),
-        };
         let plain = |c: char| {
             if c.is_control() && c != '\n' && c != '\t' {
                 char::REPLACEMENT_CHARACTER
@@ -60,12 +51,35 @@ impl Journal {
                 c
             }
         };
-        let message = message.chars().take(LONGEST_LINE).map(plain).collect();
-        kept.lines.push(LogLine {
+        // One more than is kept, so that the cut is seen.
+        let message: String = message.chars().take(LONGEST_TEXT + 1).map(plain).collect();
+        let known = LEVELS.into_iter().find(|known| *known == level);
+        let mut line = LogLine {
             at,
-            level: level.to_owned(),
-            message,
-        });
+            level: known.unwrap_or("error").to_owned(),
+            message: cut(message, LONGEST_TEXT),
+        };
+        kept.counted += 1;
+        kept.bytes += line.message.len();
+        kept.is_full = kept.counted > self.most_lines || kept.bytes > LARGEST_LOG;
+        if kept.is_full {
+            "warn".clone_into(&mut line.level);
+            "There were more lines than a run may log; the rest is left out."
+                .clone_into(&mut line.message);
+        }
+        kept.lines.push(line);
+    }
+
+    /// Nothing more is kept; answers the line that says so, once.
+    pub fn end(&self, why: &str, at: DateTime<Utc>) -> Option<LogLine> {
+        let mut kept = self.lock();
+        let told = std::mem::replace(&mut kept.has_ended, true);
+        kept.is_full = true;
+        (!told).then(|| LogLine {
+            at,
+            level: "warn".to_owned(),
+            message: format!("Lines are left out here: {why}."),
+        })
     }
 
     pub fn progress(&self, progress: Progress) {

@@ -7,6 +7,7 @@
 mod audit;
 mod bindings;
 mod compiled;
+mod compiler;
 mod context;
 mod desk;
 mod engine;
@@ -15,13 +16,18 @@ mod instance;
 mod journal;
 mod limits;
 mod pause;
+mod seats;
+mod threads;
+mod words;
 mod work;
 
 pub use audit::AuditError;
 pub use compiled::CompiledComponents;
+pub use compiler::{COMPILE, compile_one, compile_with};
 pub use context::time_zone;
 pub use desk::{Loaded, Purpose, Services};
 pub use engine::Runtime;
 pub use instance::{Finding, Instance, Query, Rows};
 pub use limits::{Changed as ChangedLimits, KNOBS, Knob, LimitError, Limits};
+pub use seats::Seats;
 pub use work::{ANSWER, BeginError, CALLS_TO, MIGRATION_FAILED, Task, WRITES_TO, Work};

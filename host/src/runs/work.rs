@@ -18,11 +18,12 @@ use super::desk::{Loaded, Purpose, Services};
 use super::instance::{Answered, Instance};
 use super::journal::Journal;
 use super::pause;
+use super::threads::on_own_thread;
 use crate::connections::Usage;
 use crate::connections::halt::{Halt, Halter, Reason, halt};
 use crate::store::{
-    Failure, Fence, Installation, LeaseAnswer, NewRun, Outcome, RunId, RunState, Store, StoreError,
-    Trigger,
+    CommitError, Failure, Fence, Installation, LeaseAnswer, NewRun, Outcome, RunId, RunState,
+    Store, StoreError, Trigger,
 };
 
 /// How often what a guest told is stored, and the wish to stop is looked for.
@@ -234,15 +235,11 @@ impl Work {
     pub async fn perform(self: Arc<Self>) -> Outcome {
         let (over, is_over) = oneshot::channel();
         let heart = tokio::spawn(self.clone().beat(is_over));
-        // A task of its own, so that a panic of the runtime ends the run and nothing else.
-        let mut outcome = match tokio::spawn(self.clone().work()).await {
+        // A panic of the runtime ends the run and nothing else.
+        let mut outcome = match on_own_thread(self.clone().work()).await {
             Ok(outcome) => outcome,
-            Err(error) => {
-                tracing::error!(run = self.run, %error, "a run broke down");
-                let why = Failure::new(
-                    "internal",
-                    "The host failed while it ran this; see the host's log.",
-                );
+            Err(why) => {
+                tracing::error!(run = self.run, "a run broke down");
                 ended(RunState::Failed, why)
             }
         };
@@ -494,6 +491,16 @@ impl Work {
     async fn beat_once(&self, renewed: &mut DateTime<Utc>) -> Result<(), StoreError> {
         let store = &self.services.store;
         let now = self.services.clock.now();
+        // First, and three times as often as needed: whatever else a beat does may take its time, or fail.
+        if now - *renewed >= store.lease() / 3 {
+            if let Some(fence) = &self.fence
+                && !store.renew_lease(fence, now).await?
+            {
+                self.halter.halt(Reason::Fenced);
+            }
+            store.touch_run(self.run, now).await?;
+            *renewed = now;
+        }
         if self.write_journal().await? {
             self.halter.halt(Reason::Stopped);
         }
@@ -504,16 +511,6 @@ impl Work {
         if worked > self.services.limits.wall_clock {
             self.halter.halt(Reason::TimeUp);
         }
-        // Three times as often as needed.
-        if now - *renewed >= store.lease() / 3 {
-            store.touch_run(self.run, now).await?;
-            if let Some(fence) = &self.fence
-                && !store.renew_lease(fence, now).await?
-            {
-                self.halter.halt(Reason::Fenced);
-            }
-            *renewed = now;
-        }
         Ok(())
     }
 
@@ -521,7 +518,20 @@ impl Work {
     async fn write_journal(&self) -> Result<bool, StoreError> {
         let store: &Store = &self.services.store;
         let (lines, progress) = self.journal.take();
-        store.append_log(self.run, &lines).await?;
+        if !lines.is_empty() {
+            let name = &self.installation.name;
+            let most = self.services.limits.stored_bytes;
+            match store.has_room(name, most).await {
+                Ok(()) => store.append_log(self.run, &lines).await?,
+                Err(CommitError::Store(error)) => return Err(error),
+                Err(why) => {
+                    let last = self
+                        .journal
+                        .end(&why.to_string(), self.services.clock.now());
+                    store.append_log(self.run, last.as_slice()).await?;
+                }
+            }
+        }
         match progress {
             Some(progress) => store.set_progress(self.run, &progress).await,
             None => store.stop_requested(self.run).await,

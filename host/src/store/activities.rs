@@ -8,6 +8,7 @@ use sqlx::Row;
 use sqlx::any::{AnyArguments, AnyRow};
 
 use super::records::{instant, json, millis, number, text, to_json};
+use super::room::OVERHEAD;
 use super::{RunId, Store, StoreError, Writing};
 
 /// As in `storage.wit`.
@@ -43,6 +44,11 @@ impl Activity {
                 .iter()
                 .map(|(name, value)| name.len() + value.len())
                 .sum::<usize>()
+    }
+
+    /// What it counts for in what the installation keeps.
+    pub(super) fn kept(&self) -> usize {
+        self.size() + OVERHEAD
     }
 }
 

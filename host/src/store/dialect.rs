@@ -6,7 +6,7 @@
 //! where they have nothing in common, so each write transaction names its [`Subject`] and begins by taking a transaction-wide
 //! advisory lock on it: whatever is read there in order to be written is read under that lock. Row locks would not do, because
 //! a lease, bucket or schedule that is not there yet has no row to lock. A transaction takes one such lock, and takes it
-//! first; rows that several subjects share are the growing numbers alone, which are taken last. So there is no circle to wait
+//! first; rows that several subjects share are the growing numbers and what an installation keeps in all, which are taken last. So there is no circle to wait
 //! in, and at READ COMMITTED nothing that could fail to serialise: nothing has to be tried again. The trap: a new kind of write
 //! must find its subject here, and must not touch what belongs to another one.
 

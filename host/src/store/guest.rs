@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use super::activities::insert_activities;
 use super::records::number;
+use super::room::{counted, within};
 use super::{Activity, Fence, Store, StoreError, Subject};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub struct Commit<'a> {
     pub expect: &'a [Change],
     pub changes: &'a [Change],
     pub activities: &'a [Activity],
-    /// Of everything in the installation's tables, as `stored_bytes` counts it.
+    /// Of everything that the installation keeps: in its tables, and as told by its runs.
     pub most_bytes: u64,
 }
 
@@ -48,8 +49,16 @@ pub enum CommitError {
     Conflict { table: String, key: String },
     #[error("this run lost its lease; another run works on the installation")]
     Fenced,
-    #[error("the installation's storage is full ({limit} bytes)")]
+    #[error(
+        "the installation's storage is full ({limit} bytes): `addon-host limits` shows and changes `stored-mib`, and with it how \
+         much it may keep"
+    )]
     Full { limit: u64 },
+    #[error(
+        "the disk of the host's database has {free_mib} MiB left, and add-ons leave {floor_mib} MiB free on it: make room there; \
+         nothing was written, and nothing has to be repaired"
+    )]
+    Disk { free_mib: u64, floor_mib: u64 },
     /// The call itself makes no sense; the text says why.
     #[error("{0}")]
     Invalid(String),
@@ -148,7 +157,13 @@ impl Store {
         let found = self
             .read_keys(&mut reading, installation, table, &keys)
             .await?;
-        // A key that is asked for twice is answered twice.
+        // A key that is asked for twice is answered twice, and counts twice.
+        let size = |key: &&str| found.get(*key).map_or(0, |value| key.len() + value.len());
+        self.limit(
+            "bytes of one get",
+            keys.iter().map(size).sum(),
+            self.limits.bytes_per_call,
+        )?;
         Ok(keys
             .iter()
             .filter_map(|key| {
@@ -242,16 +257,20 @@ impl Store {
         for (table, changes) in by_table(commit.changes) {
             grown += apply(&mut writing.transaction, installation, table, &changes).await?;
         }
-        let row = sqlx::query("UPDATE installation SET stored_bytes = stored_bytes + $2 WHERE name = $1 RETURNING stored_bytes")
-            .bind(installation)
-            .bind(grown)
-            .fetch_one(&mut *writing.transaction)
-            .await?;
+        let told = counted(commit.activities.iter().map(Activity::kept).sum());
+        let row = sqlx::query(
+            "UPDATE installation SET stored_bytes = stored_bytes + $2, told_bytes = told_bytes + $3 WHERE name = $1 \
+             RETURNING stored_bytes + told_bytes AS kept",
+        )
+        .bind(installation)
+        .bind(grown)
+        .bind(told)
+        .fetch_one(&mut *writing.transaction)
+        .await?;
         // A commit that shrinks is welcome also above the limit (which may have been lowered).
-        if grown > 0 && number(&row, "stored_bytes")? as u64 > commit.most_bytes {
-            return Err(CommitError::Full {
-                limit: commit.most_bytes,
-            });
+        if grown + told > 0 {
+            within(number(&row, "kept")?, commit.most_bytes)?;
+            self.disk_has_room()?;
         }
         insert_activities(
             &mut writing,

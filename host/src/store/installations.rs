@@ -17,6 +17,8 @@ pub struct Installation {
     pub state: u32,
     /// Bytes in the guest's tables.
     pub stored_bytes: u64,
+    /// Bytes of what its runs told people: activities, reports, logs, outcomes.
+    pub told_bytes: u64,
     /// When a backup of it was put back: its state may be older than the world since.
     pub restored_at: Option<DateTime<Utc>>,
     /// Of the package that it stays at; empty: it goes with its add-on's active one.
@@ -163,6 +165,7 @@ fn installation(row: &AnyRow) -> Result<Installation, StoreError> {
         state: u32::try_from(state)
             .map_err(|_| StoreError::Corrupt(format!("state version {state}")))?,
         stored_bytes: count(row, "stored_bytes")?,
+        told_bytes: count(row, "told_bytes")?,
         restored_at: maybe_instant(row, "restored_at")?,
         pinned: text(row, "pinned")?,
     })

@@ -31,6 +31,7 @@ mod readiness;
 mod records;
 mod reports;
 mod restore;
+mod room;
 mod runs;
 mod schedule;
 mod schema;
@@ -89,6 +90,8 @@ pub struct Store {
     writer: Arc<Mutex<()>>,
     limits: GuestLimits,
     lease: TimeDelta,
+    /// None: the database's room is its server's matter.
+    disk: Option<room::Disk>,
 }
 
 /// A write transaction; dropping it without `commit` undoes it.
@@ -160,12 +163,16 @@ impl Store {
             })
             .connect_with(options)
             .await?;
+        if let Some(file) = schema::sqlite_file(url)? {
+            files::keep_to_owner(&file);
+        }
         Ok(Self {
             pool,
             dialect,
             writer: Arc::default(),
             limits,
             lease: TimeDelta::seconds(LEASE_SECONDS),
+            disk: disk_of(url)?,
         })
     }
 
@@ -212,6 +219,16 @@ impl Store {
             }
         }
     }
+}
+
+/// The disk that SQLite's file is on.
+fn disk_of(url: &str) -> Result<Option<room::Disk>, StoreError> {
+    let file = schema::sqlite_file(url)?;
+    Ok(file.and_then(|file| {
+        let folder = std::path::absolute(file).ok()?.parent()?.to_owned();
+        let floor = room::FLOOR;
+        Some(room::Disk { folder, floor })
+    }))
 }
 
 impl Writing {

@@ -7,6 +7,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::records::{count, instant, json, millis, number, text, to_json};
+use super::room::OVERHEAD;
 use super::{RunId, Store, StoreError, Subject, Writing};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +57,8 @@ impl Store {
             .execute(&mut *writing.transaction)
             .await?;
         }
+        let told = lines.iter().map(|line| line.message.len() + OVERHEAD);
+        writing.count_run(run, told.sum()).await?;
         writing.commit().await
     }
 
@@ -101,7 +104,10 @@ impl Store {
         }
         let mut writing = self.write(Subject::Run(run)).await?;
         let first = last_number(&mut writing, run, kind).await? + 1;
+        let mut told = 0;
         for (number, row) in (first..).zip(rows) {
+            let (cells, more) = (to_json(&row.cells), to_json(&row.more));
+            told += row.id.len() + cells.len() + more.len() + OVERHEAD;
             sqlx::query(
                 "INSERT INTO run_report (run, kind, number, row_id, cells, more) VALUES ($1, $2, $3, $4, $5, $6)",
             )
@@ -109,11 +115,12 @@ impl Store {
             .bind(kind)
             .bind(number)
             .bind(without_nul(&row.id))
-            .bind(to_json(&row.cells))
-            .bind(to_json(&row.more))
+            .bind(cells)
+            .bind(more)
             .execute(&mut *writing.transaction)
             .await?;
         }
+        writing.count_run(run, told).await?;
         writing.commit().await
     }
 

@@ -261,16 +261,21 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         let mut writing = self.write(Subject::Run(run)).await?;
+        let told = to_json(outcome);
+        let told_bytes = told.len();
         let ended = sqlx::query(
             "UPDATE run SET state = $2, outcome = $3, ended_at = $4, seen_at = $4, whole_options = NULL \
              WHERE id = $1 AND state = 'running'",
         )
         .bind(run)
         .bind(outcome.state.as_str())
-        .bind(to_json(outcome))
+        .bind(told)
         .bind(millis(now))
         .execute(&mut *writing.transaction)
         .await?;
+        if ended.rows_affected() == 1 {
+            writing.count_run(run, told_bytes).await?;
+        }
         writing.commit().await?;
         Ok(ended.rows_affected() == 1)
     }

@@ -166,10 +166,7 @@ async fn ask(app: App, question: Question) -> (Question, Answer) {
         source,
         may_send,
     } = &question;
-    let asking = async {
-        let _turn = app.guests.acquire().await;
-        app.host.choices(installation, source, *may_send).await
-    };
+    let asking = app.host.choices(installation, source, *may_send);
     let answer = match tokio::time::timeout(PATIENCE, asking).await {
         Ok(Ok(choices)) => Ok(choices),
         Ok(Err(HostError::Addon(why))) if why.code == "no-http" => {

@@ -24,6 +24,7 @@ mod texts;
 
 pub use base_path::{BasePath, BasePathError};
 pub use health::Vitals;
+pub use login::Sender;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +34,6 @@ use axum::extract::State;
 use axum::middleware::{from_fn, from_fn_with_state, map_response};
 use axum::response::Redirect;
 use axum::routing::{get, post};
-use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::host::Host;
@@ -56,12 +56,7 @@ pub struct App {
     findings: Arc<Findings>,
     refusals: Arc<hooks::Refusals>,
     staged: Arc<Staged>,
-    /// Guests that pages may run at once.
-    guests: Arc<Semaphore>,
 }
-
-/// Pages that people open at the same time must not start a guest each without bound.
-const MOST_GUESTS: usize = 4;
 
 impl App {
     pub fn new(host: Host, clock: Arc<dyn Clock>, base: BasePath, vitals: Vitals) -> Self {
@@ -75,7 +70,6 @@ impl App {
             findings: Arc::default(),
             refusals: Arc::default(),
             staged: Arc::default(),
-            guests: Arc::new(Semaphore::new(MOST_GUESTS)),
         }
     }
 

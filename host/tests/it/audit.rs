@@ -1,7 +1,7 @@
 //! What is refused before anything of it runs, by name.
 
 use addon_host::packages::PackageError;
-use addon_host::runs::{AuditError, Runtime};
+use addon_host::runs::{AuditError, COMPILE, Runtime};
 use wit_parser::Resolve;
 
 use crate::guest::{WIT, component, guest, manifest, package};
@@ -142,4 +142,38 @@ fn a_package_says_so_too_before_anything_is_compiled() {
     let error = addon_host::packages::pack(folder.path()).unwrap_err();
     assert!(matches!(error, PackageError::NoComponent { .. }), "{error}");
     assert!(addon_host::packages::read(&package(&manifest("1.0.0", 1), guest())).is_ok());
+}
+
+/// What the host's own compiler answers under these limits: its exit code, if it came to one, and whether it made code.
+#[cfg(target_os = "linux")]
+fn compiled(component: &[u8], seconds: &str, mebibytes: &str) -> (Option<i32>, bool) {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    let mut compiler = Command::new(env!("CARGO_BIN_EXE_addon-host"))
+        .args([COMPILE, seconds, mebibytes])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = compiler.stdin.take().unwrap();
+    input.write_all(component).unwrap();
+    drop(input);
+    let output = compiler.wait_with_output().unwrap();
+    (output.status.code(), !output.stdout.is_empty())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn compiling_has_a_process_of_its_own_that_ends_at_its_limits() {
+    assert_eq!(compiled(guest(), "60", "2048"), (Some(0), true));
+    assert_eq!(compiled(b"nothing", "60", "2048"), (Some(1), false));
+    // Large, and harmless otherwise: more than a second's work, and more than so little memory holds.
+    let function = format!(
+        "(func (param i32) (result i32) (local.get 0) {})",
+        "(i32.const 3) (i32.mul)".repeat(2000)
+    );
+    let large = crate::guest::built(&crate::guest::scripted("", &function.repeat(300), ""));
+    assert_eq!(compiled(&large, "1", "2048"), (None, false), "time");
+    assert_eq!(compiled(&large, "60", "24"), (None, false), "memory");
 }

@@ -5,16 +5,19 @@ use std::ops::Bound;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use addon_host::store::{
-    Activity, ActivityFilter, Change, Commit, CommitError, Entry, Fence, GuestLimits, Store,
-    StoreError,
+    Activity, ActivityFilter, Change, Commit, CommitError, Entry, Fence, GuestLimits, LogLine,
+    Outcome, ReportRow, RunState, Store, StoreError,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestRunner;
 
-use crate::fixtures::{Database, at, install, leased, on_both_databases};
+use crate::fixtures::{Database, at, install, leased, on_both_databases, start_run};
 
-on_both_databases!(what_exceeds_a_limit_is_refused_before_anything_happens);
+on_both_databases!(
+    what_exceeds_a_limit_is_refused_before_anything_happens,
+    all_that_an_installation_keeps_counts,
+);
 
 type Model = BTreeMap<(String, String), String>;
 
@@ -401,4 +404,97 @@ async fn what_exceeds_a_limit_is_refused_before_anything_happens(database: Datab
     commit(&store, &fence, &[put("b", &full)], &[put("e", &full)])
         .await
         .unwrap();
+}
+
+async fn all_that_an_installation_keeps_counts(database: Database) {
+    let store = database.store().await;
+    let fence = leased(&store, "isp").await;
+    let told = |store: &Store| {
+        let store = store.clone();
+        async move { store.installation("isp").await.unwrap().told_bytes }
+    };
+    let activity = Activity {
+        message: "x".repeat(1000),
+        ..Activity::default()
+    };
+    let commit = |activities| Commit {
+        fence: &fence,
+        expect: &[],
+        changes: &[],
+        activities,
+        most_bytes: 4000,
+    };
+    let (one, many) = ([activity.clone()], vec![activity; 10]);
+    store.guest_commit(commit(&one), at(1)).await.unwrap();
+    let full = store.guest_commit(commit(&many), at(1)).await;
+    assert!(
+        matches!(full, Err(CommitError::Full { limit: 4000 })),
+        "{full:?}"
+    );
+    let kept = told(&store).await;
+    assert!(
+        (1000..1200).contains(&kept),
+        "what was refused does not count: {kept}"
+    );
+
+    let row = ReportRow {
+        cells: vec!["x".repeat(1000)],
+        ..ReportRow::default()
+    };
+    store
+        .append_report(fence.run, "plan", &[row])
+        .await
+        .unwrap();
+    let line = LogLine {
+        at: at(1),
+        level: "info".to_owned(),
+        message: "x".repeat(1000),
+    };
+    store.append_log(fence.run, &[line]).await.unwrap();
+    assert!((3000..3600).contains(&told(&store).await));
+    store.has_room("isp", 4000).await.unwrap();
+    let outcome = Outcome {
+        state: RunState::Finished,
+        resume_at: None,
+        why: None,
+        counts: Vec::new(),
+        more: vec![("a".to_owned(), "x".repeat(1000))],
+    };
+    store.finish_run(fence.run, &outcome, at(2)).await.unwrap();
+    let full = store.has_room("isp", 4000).await;
+    assert!(matches!(full, Err(CommitError::Full { .. })), "{full:?}");
+
+    // On a disk with less room than add-ons leave free only the host writes on.
+    let tight = store.clone().with_floor(u64::MAX);
+    let changes = [Change {
+        table: "a".to_owned(),
+        key: "k".to_owned(),
+        value: Some("v".to_owned()),
+    }];
+    let commit = Commit {
+        changes: &changes,
+        most_bytes: u64::MAX >> 1,
+        ..commit(&[])
+    };
+    let refused = tight.guest_commit(commit, at(3)).await;
+    match database.folder {
+        Some(_) => {
+            let why = refused.unwrap_err();
+            assert!(
+                matches!(why, CommitError::Disk { .. }) && why.to_string().contains("make room"),
+                "{why}"
+            );
+            let run = start_run(&tight, "isp").await;
+            tight.finish_run(run, &outcome, at(4)).await.unwrap();
+        }
+        None => refused.unwrap(),
+    }
+    assert_eq!(
+        store
+            .guest_scan("isp", "a", "", "", 10)
+            .await
+            .unwrap()
+            .len(),
+        usize::from(database.folder.is_none())
+    );
 }

@@ -9,6 +9,8 @@ use addon_host::installations;
 use addon_host::runs::Limits;
 use addon_host::store::{ALL_INSTALLATIONS, Outcome, RunState, Store, Trigger};
 
+use tokio::task::JoinSet;
+
 use crate::fixtures::by;
 use crate::guest::{built, guest, manifest, package, scripted};
 use crate::service::{Reply, Service, answer};
@@ -128,11 +130,30 @@ const ACTIVITY_FLOOD: &str = r#"
       (br_if $on (i32.eqz (i32.load8_u (i32.const 256)))))
     (return (call $failed (i32.const 264)))"#;
 
+/// Asks for the first entry of the flood three hundred times in one call.
+const GET_FLOOD: &str = r#"
+    (i32.store (i32.const 1100) (i32.const 0x61616162))
+    (loop $fill
+      (i32.store (i32.add (i32.const 8192) (i32.mul (local.get $n) (i32.const 8))) (i32.const 1100))
+      (i32.store (i32.add (i32.const 8196) (i32.mul (local.get $n) (i32.const 8))) (i32.const 4))
+      (local.set $n (i32.add (local.get $n) (i32.const 1)))
+      (br_if $fill (i32.lt_u (local.get $n) (i32.const 300))))
+    (global.set $heap (i32.const 16384))
+    (call $get (i32.const 64) (i32.const 5) (i32.const 8192) (i32.const 300) (i32.const 256))
+    (if (i32.load8_u (i32.const 256)) (then (return (call $failed (i32.const 264)))))"#;
+
+/// Fails with a message of 100,000 letters.
+const LONG_MESSAGE: &str = r#"
+    (memory.fill (i32.const 65536) (i32.const 0x61) (i32.const 100000))
+    (i32.store (i32.const 1024) (i32.const 64)) (i32.store (i32.const 1028) (i32.const 5))
+    (i32.store (i32.const 1032) (i32.const 65536)) (i32.store (i32.const 1036) (i32.const 100000))
+    (return (call $failed (i32.const 1024)))"#;
+
 /// Ends with this state (address and length) and a list of counts of this length.
 pub fn outcome(state: i64, length: i64, counts: i64) -> String {
     format!(
         "(i32.store (i32.const 520) (i32.const {state})) (i32.store (i32.const 524) (i32.const {length}))
-         (i32.store (i32.const 592) (i32.const 1024)) (i32.store (i32.const 596) (i32.const {counts}))
+         (i32.store (i32.const 592) (i32.const 65536)) (i32.store (i32.const 596) (i32.const {counts}))
          (return (i32.const 512))"
     )
 }
@@ -199,6 +220,11 @@ fn harms() -> Vec<Harm> {
             ("full", "storage is full (1048576 bytes)"),
         ),
         harm(
+            "one entry without end",
+            GET_FLOOD,
+            ("limit", "bytes of one get"),
+        ),
+        harm(
             "a report without end",
             REPORT_FLOOD,
             ("limit", "report-rows"),
@@ -245,6 +271,12 @@ fn harms() -> Vec<Harm> {
             "results without end",
             outcome(16, 8, 0x0fff_ffff),
             ("crashed", ""),
+        ),
+        harm("words without end", LONG_MESSAGE, ("table", "aaa…")),
+        harm(
+            "counts of nothing without end",
+            outcome(16, 8, 12_000),
+            ("limit", "more than 256 KiB at once"),
         ),
         redirected(),
         sending(
@@ -446,6 +478,7 @@ async fn whatever_a_component_does_ends_its_own_run_and_nothing_else() {
             "{}: {message}",
             harm.name
         );
+        assert!(message.len() < 10_000, "{}: {}", harm.name, message.len());
         let stored = host
             .store()
             .runs("hostile", None, 1)
@@ -518,11 +551,32 @@ async fn a_page_that_is_never_answered_keeps_nobody_waiting() {
         .set_changed_limits("hostile", &limits.into(), &by(clock.now()))
         .await
         .unwrap();
-    let asked = host.view("hostile", "outbox", Query::default()).await;
-    let Err(HostError::Addon(failure)) = asked else {
-        panic!("it was answered");
-    };
-    assert_eq!(failure.code, "timeout", "{failure:?}");
+    let honest = manifest("1.0.0", 1).replace("id = \"guest\"", "id = \"neighbour\"");
+    let component = built(&scripted("", "", ""));
+    host.install_package(&package(&honest, &component), Terms::DEVELOPMENT, "ann")
+        .await
+        .unwrap();
+    installations::create(host.store(), "neighbour", "neighbour", &by(clock.now()))
+        .await
+        .unwrap();
+    // In twelve tabs: as many guests as may be at once, and a plain word for the rest.
+    let mut tabs = JoinSet::new();
+    for _ in 0..12 {
+        let host = host.clone();
+        tabs.spawn(async move { host.view("hostile", "outbox", Query::default()).await });
+    }
+    host.view("neighbour", "outbox", Query::default())
+        .await
+        .unwrap();
+    let mut crowded = 0;
+    while let Some(asked) = tabs.join_next().await {
+        let Err(HostError::Addon(failure)) = asked.unwrap() else {
+            panic!("it was answered");
+        };
+        assert_eq!(failure.code, "timeout", "{failure:?}");
+        crowded += usize::from(failure.message.starts_with("As many pages"));
+    }
+    assert!(crowded > 0, "all twelve ran at once");
     // What can be answered still is.
     host.check("hostile").await.unwrap();
 }

@@ -322,3 +322,28 @@ async fn an_automatic_run_leaves_the_reserve_to_people_and_its_log_tells_of_wait
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 4);
     assert_eq!(service.count(), 20);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_batch_brings_back_is_bounded_in_sum() {
+    const ANSWER: usize = 12 << 20;
+    let service = Service::start(|_| answer(200, "x".repeat(ANSWER))).await;
+    let terms = format!("{BASIC}per_minute = 6000\nburst = 100\nmax_response_bytes = 16777216");
+    let rig = Rig::new(&terms, service.address()).await;
+    let answers = rig.send(vec![get("large"); 30]).await;
+    let whole: Vec<_> = answers.iter().flatten().collect();
+    assert!(whole.iter().all(|answer| answer.body.len() == ANSWER));
+    let brought = whole.len() * ANSWER;
+    assert!(
+        (64 << 20..=128 << 20).contains(&brought),
+        "{brought} bytes came back"
+    );
+    for answer in answers.iter().filter(|answer| answer.is_err()) {
+        assert!(
+            matches!(code(answer), (true, "too-large") | (false, "limit")),
+            "{answer:?}"
+        );
+    }
+    // What was on its way when there was no more room, at most.
+    assert!(service.count() <= whole.len() + 4, "{}", service.count());
+    assert_eq!(code(&answers[29]), (false, "limit"));
+}

@@ -1,3 +1,4 @@
+use addon_host::store::Store;
 use addon_host::vault::{Secret, Vault, VaultError, sealed_with};
 
 #[test]
@@ -91,6 +92,29 @@ fn secrets_do_not_show_and_fingerprints_tell_lists_apart() {
     assert_ne!(print(&["a"]), print(&["a", ""]));
     assert_ne!(vault.fingerprint("p", ["a"]), vault.fingerprint("q", ["a"]));
     assert_ne!(vault.fingerprint("p", ["a"]), other.fingerprint("p", ["a"]));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_database_in_a_folder_that_others_made_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let file = folder.path().join("addon-host.db");
+    for left_open in [false, true] {
+        if left_open {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        }
+        let store = Store::open(&Store::default_url(folder.path()))
+            .await
+            .unwrap();
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            let entry = entry.unwrap();
+            let mode = entry.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{}", entry.path().display());
+        }
+        store.close().await;
+    }
 }
 
 #[cfg(unix)]

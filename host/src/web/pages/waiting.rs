@@ -30,19 +30,11 @@ pub async fn count(app: &App, subject: &Subject) -> Option<Waiting> {
         .titles
         .iter()
         .position(|title| title == COLUMN)?;
-    let counting = async {
-        let _turn = app.guests.acquire().await;
-        app.host
-            .view(
-                subject.name(),
-                PAGE,
-                Query {
-                    limit: MOST,
-                    ..Query::default()
-                },
-            )
-            .await
+    let query = Query {
+        limit: MOST,
+        ..Query::default()
     };
+    let counting = app.host.view(subject.name(), PAGE, query);
     let rows = match tokio::time::timeout(PATIENCE, counting).await {
         Ok(Ok(rows)) => rows,
         Ok(Err(error)) => {

@@ -518,6 +518,9 @@ async fn what_cannot_be_delivered_is_tried_again_and_a_host_that_dies_meanwhile_
         !error.contains("canary") && error.contains("535"),
         "{error}"
     );
+    let proof = BASE64_STANDARD.encode(format!("\0{LOGIN}\0another canary"));
+    let told = format!("Refused: AUTH PLAIN {}", &proof[..20]);
+    assert!(error.contains(&told) && !error.contains(&proof), "{error}");
 }
 
 async fn channels_keep_their_secrets_through_a_change_of_the_master_key(database: Database) {

@@ -6,8 +6,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use mailin::response::{AUTH_OK, INVALID_CREDENTIALS, OK};
 use mailin::{Action, AuthMechanism, Handler, Response, Session, SessionBuilder};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
@@ -176,6 +179,16 @@ async fn serve(
     talk(stream, &mut session, false).await.map(drop)
 }
 
+/// As some servers refuse a password: with the line that they refuse, as it came and as they understood it.
+fn refusal(line: &[u8]) -> Vec<u8> {
+    let line = String::from_utf8_lossy(line).trim().to_owned();
+    let (_, proof) = line.rsplit_once(' ').unwrap();
+    let understood = BASE64_STANDARD.decode(proof).unwrap();
+    let understood = String::from_utf8_lossy(&understood).replace('\0', "/");
+    let encoded = utf8_percent_encode(&understood, NON_ALPHANUMERIC);
+    format!("535 5.7.8 Refused: {line} ({understood}, {encoded})\r\n").into_bytes()
+}
+
 /// Answers the stream when TLS is to begin on it; none: the conversation is over.
 async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: BufReader<S>,
@@ -189,11 +202,15 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     let mut line = Vec::new();
     while stream.read_until(b'\n', &mut line).await? > 0 {
         let answer = session.process(&line);
-        line.clear();
         if answer.action != Action::NoReply {
-            stream.write_all(&answer.buffer()?).await?;
+            let mut said = answer.buffer()?;
+            if answer.code == INVALID_CREDENTIALS.code {
+                said = refusal(&line);
+            }
+            stream.write_all(&said).await?;
             stream.flush().await?;
         }
+        line.clear();
         match answer.action {
             Action::UpgradeTls => return Ok(Some(stream)),
             Action::Close => return Ok(None),
