@@ -9,6 +9,7 @@ use crate::pages;
 use crate::preview::Preview;
 use crate::reconcile;
 use crate::sage;
+use crate::settings::SPLYNX_ADDRESS;
 use crate::splynx::{CreditNote, Invoice};
 use crate::sync::asked::Asked;
 use crate::sync::credit_notes::CreditNotes;
@@ -25,7 +26,7 @@ use crate::sync::payments_out::Payments;
 use crate::sync::pipeline::{self, Walked};
 use crate::sync::same_number;
 use crate::sync::{allocations, calibration};
-use crate::write::ledger::{Halt, Job, META, Run};
+use crate::write::ledger::{FIRST_ADDRESS, Halt, Job, META, Run};
 use crate::write::record::{Batch, Kind};
 
 pub use crate::check::{Finding, check};
@@ -81,6 +82,7 @@ fn run(cap: &mut dyn Capabilities, job: &str, options: &[Pair]) -> Result<Outcom
 /// Does the job; answers what a finished one wants people to know.
 fn perform(run: &mut Run, job: &str, options: &[Pair]) -> Job<Option<Failure>> {
     same_company(run)?;
+    same_splynx(run)?;
     match job {
         "import-mapping" => lists::import(run)?,
         "load-customers-for-pairing" => pairing::load(run)?,
@@ -144,6 +146,17 @@ fn same_company(run: &mut Run) -> Job<()> {
             ),
         ))),
     }
+}
+
+/// Keeps the first address of Splynx, from which marks are derived: what was made before it is changed stays this installation's own.
+fn same_splynx(run: &mut Run) -> Job<()> {
+    let address = run.settings.value(SPLYNX_ADDRESS).to_owned();
+    if address.is_empty() || run.meta(FIRST_ADDRESS)?.is_some() {
+        return Ok(());
+    }
+    let mut batch = Batch::default();
+    batch.set(META, FIRST_ADDRESS, address);
+    run.commit(batch)
 }
 
 /// Which records of a kind are looked at.

@@ -14,6 +14,7 @@ mod collect;
 #[cfg(target_family = "wasm")]
 mod component;
 mod json;
+pub mod mark;
 pub mod money;
 mod pages;
 pub mod planted;

@@ -37,10 +37,16 @@ pub enum Mistake {
     PoisonStops,
     /// A preview does not remember what it has listed in Sage.
     PreviewForgets,
+    /// What was listed once is believed for ever.
+    ListBelieved,
+    /// A text that looks like our mark is taken for proof.
+    LooksProve,
+    /// Whatever an update finds is overwritten.
+    UpdateBlind,
 }
 
 impl Mistake {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::NoIntent,
         Self::TimeOutMeansUnsent,
         Self::FailedLookUpMeansAbsent,
@@ -57,6 +63,9 @@ impl Mistake {
         Self::NobodyWoken,
         Self::PoisonStops,
         Self::PreviewForgets,
+        Self::ListBelieved,
+        Self::LooksProve,
+        Self::UpdateBlind,
     ];
 }
 

@@ -6,13 +6,14 @@ use chrono::{Datelike, NaiveDate};
 use crate::capability::{Capabilities, Failure, Pair};
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::json;
-use crate::write::record::{Kind, Reason, RecordKey};
+use crate::mark::Identity;
+use crate::write::record::{Kind, Reason};
 
 /// Where the host does not tell: above every time-out (architecture, write protocol, 4).
 const SETTLE_SECONDS: u64 = 300;
 
-/// Begins the keys of lines, here and in Splynx, of whatever installation.
-pub const LINE_KEYS: &str = "SAGE-";
+/// Where Splynx is, by the settings.
+pub const SPLYNX_ADDRESS: &str = "splynx_api_domain";
 
 /// The four ticks that every sync sets on a Sage customer (F25, F26, F27, F28).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,8 +66,8 @@ pub struct Settings {
     pub inclusive: bool,
     /// F31: the Sage item of a line that makes the totals equal.
     pub fix_item: Option<i64>,
-    /// Empty, or ends in a dash: stands before every key of this installation, where another one feeds the same company.
-    tag: String,
+    /// What this installation marks with whatever it makes.
+    pub identity: Identity,
     /// What stands before our key in the reference of a document: `{number}`, `{id}`, `{date}`.
     pub reference_pattern: String,
     /// Line texts tell the service period.
@@ -96,17 +97,21 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads settings and context from the host.
+    /// Reads settings and context from the host. `first_address`: of Splynx, as this installation has known it first, if that is known.
     ///
     /// # Errors
     /// `invalid-settings`, naming the field and the cure.
-    pub fn load(cap: &mut dyn Capabilities) -> Result<Self, Failure> {
+    pub fn load(cap: &mut dyn Capabilities, first_address: Option<&str>) -> Result<Self, Failure> {
         let settings = cap.settings();
         let context = cap.context();
-        Self::parse(&settings, &context)
+        Self::parse(&settings, &context, first_address)
     }
 
-    fn parse(settings: &[Pair], context: &[Pair]) -> Result<Self, Failure> {
+    fn parse(
+        settings: &[Pair],
+        context: &[Pair],
+        first_address: Option<&str>,
+    ) -> Result<Self, Failure> {
         let raw = settings.iter().cloned().to_map();
         let context = context.iter().cloned().to_map();
         let get = |key: &str| raw.get(key).map_or("", |v| v.trim());
@@ -175,7 +180,10 @@ impl Settings {
                 )?
                 .to_owned(),
             },
-            tag: tag(get("reference_tag"))?,
+            identity: Identity::new(
+                &Vec::from_iter(first_address.into_iter().chain([get(SPLYNX_ADDRESS)])),
+                &tag(get("reference_tag"))?,
+            ),
             line_periods: on("line_service_period"),
             direction: one_of(
                 "payments_direction",
@@ -233,30 +241,6 @@ impl Settings {
         self.value(key).parse().ok()
     }
 
-    /// Our key on the other side: `I501`, with a tag `NORTH-I501`.
-    pub fn mark(&self, key: RecordKey) -> String {
-        format!("{}{}", self.tag, key.tag())
-    }
-
-    /// The record that one of our keys names; none: the key is another installation's.
-    pub fn record_of(&self, mark: &str) -> Option<RecordKey> {
-        let key = mark.strip_prefix(&self.tag)?;
-        let kind = Kind::IN_REFERENCES.into_iter();
-        let mut parts = kind.filter_map(|kind| Some((kind, key.strip_prefix(kind.letter())?)));
-        let (kind, id) = parts.next()?;
-        Some(RecordKey::new(kind, id.parse().ok()?))
-    }
-
-    /// Before the numbers of a receipt's lines in their keys, on both sides: `SAGE-77-`, with a tag `SAGE-NORTH-77-`.
-    pub fn line_keys(&self, receipt: i64) -> String {
-        format!("{}{receipt}-", self.all_line_keys())
-    }
-
-    /// Before every key of a line that is this installation's.
-    pub fn all_line_keys(&self) -> String {
-        format!("{LINE_KEYS}{}", self.tag)
-    }
-
     /// All settings and mappings as saved.
     pub fn values(&self) -> &Map<String, String> {
         &self.raw
@@ -312,7 +296,7 @@ impl Settings {
     }
 }
 
-/// As it stands before keys. Letters and digits only, so that a reference with a tag is read back for sure.
+/// In capitals. Letters and digits only, so that a reference with a tag is read back for sure.
 fn tag(text: &str) -> Result<String, Failure> {
     const LONGEST: usize = 8;
     if text.len() > LONGEST || !text.bytes().all(|b| b.is_ascii_alphanumeric()) {
@@ -321,10 +305,7 @@ fn tag(text: &str) -> Result<String, Failure> {
             "write at most 8 letters and digits, without blanks",
         ));
     }
-    Ok(match text {
-        "" => String::new(),
-        tag => format!("{}-", tag.to_ascii_uppercase()),
-    })
+    Ok(text.to_ascii_uppercase())
 }
 
 fn is_on(value: &str) -> bool {
@@ -427,6 +408,7 @@ mod tests {
         Settings::parse(
             &pairs(settings),
             &pairs(&[("today", day), ("installed-on", "2026-02-01")]),
+            None,
         )
     }
 

@@ -3,8 +3,9 @@
 use crate::addon::{Query, Rows};
 use crate::capability::{Entry, Pair, Row};
 use crate::json;
+use crate::mark::Sign;
 use crate::pages::{refuse, value};
-use crate::sage::{self, Service};
+use crate::sage::{self, Likeness, Service};
 use crate::write::ledger::{Job, Run, activity};
 use crate::write::record::{
     ATTENTION, Batch, Kind, OPEN, Reason, Record, RecordKey, Remote, State,
@@ -150,6 +151,37 @@ fn retried(key: RecordKey, record: Record) -> Job<Record> {
     })
 }
 
+/// Whom an object of Sage was made for, if not for this record, by its reference. A copy bears the mark of what it was copied from: where that
+/// one's record has another pair, it is free.
+fn made_for_another(
+    run: &mut Run,
+    key: RecordKey,
+    remote: &Remote,
+    object: &serde_json::Value,
+) -> Job<Option<String>> {
+    let signs = run
+        .settings
+        .identity
+        .signs(&json::text(object, "Reference"));
+    if signs.contains(&Sign::Ours(key)) {
+        return Ok(None);
+    }
+    for sign in signs {
+        match sign {
+            Sign::Anothers => return Ok(Some("another installation".to_owned())),
+            Sign::Ours(other) => {
+                let stored = run.records([other])?.remove(&other).unwrap_or_default();
+                let pair = stored.record.and_then(|record| record.remote);
+                if pair.is_none_or(|pair| pair == *remote) {
+                    return Ok(Some(format!("{} {}", other.kind.name(), other.id)));
+                }
+            }
+            Sign::Old(_) => {}
+        }
+    }
+    Ok(None)
+}
+
 /// Pairs a record with an object that a person names; it must exist, and belong to nobody else (the commit sees to that).
 fn linked(
     run: &mut Run,
@@ -183,11 +215,9 @@ fn linked(
     let Some(object) = sage::get_one(run, service, id)? else {
         return Err(refuse(format!("Sage has no {title} {id}.")));
     };
-    let reference = json::text(&object, "Reference");
-    let own = run.settings.mark(key);
-    if let Some(other) = sage::mark_in(&reference).filter(|mark| *mark != own) {
+    if let Some(owner) = made_for_another(run, key, &Remote { service, id }, &object)? {
         return Err(refuse(format!(
-            "The {title} {id} was made for another record of Splynx, as the end of its reference says ({other}). A run joins those two."
+            "The {title} {id} was made for {owner}, as its reference says. A run joins those two."
         )));
     }
     // The pairs of customers are parted on the page Pairing.
@@ -206,6 +236,8 @@ fn linked(
     Ok(Record {
         state: State::Synced,
         remote: Some(Remote { service, id }),
+        seen: Likeness::of_row(service, &object),
+        sent: Vec::new(),
         // Not known: the next look at the record takes it as it is then.
         hash: String::new(),
         reason: Reason::default(),

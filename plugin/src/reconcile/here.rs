@@ -7,11 +7,12 @@ use super::sums::Whose;
 use super::there::{self, Listed, TABLE, Wanted};
 use super::{Books, rest};
 use crate::collect::{Map, ToMap};
-use crate::sage::Service;
-use crate::settings::LINE_KEYS;
+use crate::mark::LineKey;
+use crate::sage::{DocumentLikeness, Service};
 use crate::splynx::{self, Customer, Document, DocumentStatus, Page, Payment, Resource, Window};
 use crate::stored;
 use crate::sync::documents;
+use crate::sync::echoes;
 use crate::sync::statements::{FROM_SAGE, id_key};
 use crate::write::ledger::{Job, Run};
 use crate::write::record::{Batch, Kind, Record, RecordKey, Remote, Stored};
@@ -30,6 +31,7 @@ pub fn customers(run: &mut Run, books: &mut Books) -> Job<()> {
             service: Service::Customer,
             remote: remote_id(&records[key], Service::Customer),
             ways: Vec::new(),
+            loose: None,
         });
         let mut batch = Batch::default();
         let found = there::take(run, &Vec::from_iter(wanted), &mut batch)?;
@@ -223,10 +225,18 @@ fn compare(run: &mut Run, books: &mut Books, items: Vec<Item>, mut batch: Batch)
         .map(|item| RecordKey::new(Kind::Customer, item.customer));
     let keys = items.iter().map(|item| item.key).chain(customers);
     let records = run.records(keys.collect::<Vec<_>>())?;
+    let customer_of = |item: &Item| {
+        let customer = &records[&RecordKey::new(Kind::Customer, item.customer)];
+        remote_id(customer, Service::Customer)
+    };
     let wanted: Vec<Wanted> = items
         .iter()
         .map(|item| {
-            let mut ways = vec![there::by_mark(item.service, &run.settings.mark(item.key))];
+            let marks = run.settings.identity.marks(item.key).into_iter();
+            let mut ways: Vec<String> = marks
+                .map(|mark| there::by_mark(item.service, &mark))
+                .collect();
+            let old = ways.pop();
             if !item.number.trim().is_empty() {
                 ways.push(there::by_number(item.service, &item.number));
             }
@@ -235,14 +245,11 @@ fn compare(run: &mut Run, books: &mut Books, items: Vec<Item>, mut batch: Batch)
                 service: item.service,
                 remote: remote_id(&records[&item.key], item.service),
                 ways,
+                loose: old.zip(customer_of(item).map(|customer| item.likeness(customer))),
             }
         })
         .collect();
     let mut found = there::take(run, &wanted, &mut batch)?;
-    let customer_of = |item: &Item| {
-        let customer = &records[&RecordKey::new(Kind::Customer, item.customer)];
-        remote_id(customer, Service::Customer)
-    };
     there::ask_again(run, &mut found, |index, listed| {
         let item = &items[index];
         item.compare(listed, customer_of(item)).0 != Class::Matched
@@ -278,6 +285,18 @@ fn compare(run: &mut Run, books: &mut Books, items: Vec<Item>, mut batch: Batch)
 }
 
 impl Item {
+    /// What an earlier version has made of it. `customer`: its own, in Sage.
+    fn likeness(&self, customer: i64) -> DocumentLikeness {
+        DocumentLikeness {
+            customer,
+            date: self.date,
+            number: String::new(),
+            reference: String::new(),
+            total: self.total,
+            rest: None,
+        }
+    }
+
     /// How it stands to its counterpart. `customer`: its own, in Sage.
     fn compare(&self, listed: &Listed, customer: Option<i64>) -> (Class, String) {
         let there = listed.document().filter(|_| !listed.is_void);
@@ -367,15 +386,20 @@ fn imported(run: &mut Run, page: &[Payment]) -> Job<Map<i64, Option<i64>>> {
     let noted = noted
         .filter_map(|entry| Some((entry.key.parse::<i64>().ok()?, entry.value)))
         .to_map();
-    let ours = run.settings.all_line_keys();
-    let receipt_of = |key: &str| {
-        let id = key.strip_prefix(&ours)?.split('-').next()?;
-        id.parse::<i64>().ok()
+    let customers = page
+        .iter()
+        .map(|payment| RecordKey::new(Kind::Customer, payment.customer_id));
+    let customers = run.records(customers.collect::<Vec<_>>())?;
+    let echoes = echoes::among(run, &page.iter().collect::<Vec<_>>(), &customers)?;
+    let identity = &run.settings.identity;
+    let receipt_of = |key: &str| match identity.line_of(key)? {
+        LineKey::Ours(place) | LineKey::Old(place) => Some(place.receipt),
+        LineKey::Anothers => None,
     };
-    let imported = page.iter().filter_map(|payment| {
-        let own = Some(&payment.receipt_number).filter(|number| number.starts_with(LINE_KEYS));
-        let key = noted.get(&payment.id).or(own)?;
-        Some((payment.id, receipt_of(key)))
+    let imported = page.iter().filter(|payment| echoes.contains(&payment.id));
+    let imported = imported.map(|payment| {
+        let key = noted.get(&payment.id).unwrap_or(&payment.receipt_number);
+        (payment.id, receipt_of(key))
     });
     Ok(imported.to_map())
 }

@@ -8,8 +8,9 @@ use super::here::whose;
 use super::sums::Whose;
 use super::there::{self, AT, Listed, RECEIVED, TABLE};
 use crate::collect::{Map, ToMap};
+use crate::mark::Sign;
 use crate::money;
-use crate::sage::{DocumentLikeness, Likeness, Service, mark_in};
+use crate::sage::{DocumentLikeness, Likeness, Service};
 use crate::stored;
 use crate::write::ledger::{Job, Run};
 use crate::write::record::{Batch, Kind, RecordKey, Remote, State, Stored};
@@ -143,9 +144,11 @@ impl Facts {
         let remotes: Vec<Remote> = page.iter().map(|(remote, _)| remote.clone()).collect();
         let pairs = run.paired(remotes.iter().cloned())?;
         let settings = &run.settings;
-        let marked = page.iter().filter_map(|(_, found)| {
-            let document = found.document()?;
-            settings.record_of(mark_in(&document.reference)?)
+        let references = page.iter().filter_map(|(_, found)| found.document());
+        let signs = references.flat_map(|found| settings.identity.signs(&found.reference));
+        let marked = signs.filter_map(|sign| match sign {
+            Sign::Ours(key) => Some(key),
+            Sign::Anothers | Sign::Old(_) => None,
         });
         let receipts = remotes
             .iter()
@@ -279,7 +282,16 @@ impl Facts {
             let why = "Splynx no longer has its record.".to_owned();
             (Class::OnlyThere, why)
         };
-        let Some(mark) = mark_in(&there.reference) else {
+        let signs = run.settings.identity.signs(&there.reference);
+        let own = signs.iter().find_map(|sign| match sign {
+            Sign::Ours(key) => Some(*key),
+            Sign::Anothers | Sign::Old(_) => None,
+        });
+        if own.is_none() && signs.contains(&Sign::Anothers) {
+            let why = "Its key is another installation's.".to_owned();
+            return (Class::LeftOut, why);
+        }
+        let Some(key) = own else {
             return match (pair, receipt) {
                 _ if there.date < books.place.from => {
                     let why = "It is dated before the day from which books are compared.";
@@ -298,15 +310,11 @@ impl Facts {
                 ),
             };
         };
-        let Some(key) = run.settings.record_of(mark) else {
-            let why = format!("Its key {mark} is another installation's.");
-            return (Class::LeftOut, why);
-        };
         let record = self.records.get(&key).and_then(|s| s.record.as_ref());
         match record.and_then(|record| record.remote.as_ref()) {
             Some(other) if other != remote => (
                 Class::Duplicate,
-                format!("Its key {mark} is that of {other} too."),
+                format!("It bears the key of {other} too: somebody copied that one."),
             ),
             _ if there.date < books.place.from => {
                 let why = "It is dated before the day from which books are compared.";

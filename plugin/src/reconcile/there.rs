@@ -9,7 +9,8 @@ use crate::json;
 use serde_json::Value;
 
 use super::{Books, PLACE};
-use crate::sage::{self, DocumentLikeness, Likeness, Service, fold, mark_in};
+use crate::mark;
+use crate::sage::{self, DocumentLikeness, Likeness, Service, fold};
 use crate::stored::{self, stored};
 use crate::write::ledger::{Halt, Job, Run};
 use crate::write::record::{Batch, RecordKey, Remote};
@@ -118,6 +119,10 @@ pub fn list(run: &mut Run, books: &mut Books, service: Service) -> Job<()> {
                 note(&mut batch, &mut index, service, &listed);
             }
         }
+        let marked = index.keys().filter(|key| key.starts_with(MARK)).cloned();
+        for entry in run.cap.get(TABLE, &marked.collect::<Vec<_>>())? {
+            index.remove(&entry.key);
+        }
         for (key, id) in index {
             batch.set(TABLE, key, id);
         }
@@ -128,10 +133,12 @@ pub fn list(run: &mut Run, books: &mut Books, service: Service) -> Job<()> {
     }
 }
 
-/// Puts an object into the table; `index`: the ways to it, of which the last counts.
+/// Puts an object into the table; `index`: the ways to it. Of several with a mark the first counts, since copies come later.
 fn note(batch: &mut Batch, index: &mut Map<String, String>, service: Service, listed: &Listed) {
-    if let Some(key) = way_to(service, listed) {
-        index.insert(key, listed.id.to_string());
+    for key in ways_to(service, listed) {
+        if !(key.starts_with(MARK) && index.contains_key(&key)) {
+            index.insert(key, listed.id.to_string());
+        }
     }
     batch.set(TABLE, place(service, listed.id), stored::to_text(listed));
 }
@@ -152,19 +159,22 @@ pub fn by_mark(service: Service, mark: &str) -> String {
     format!("{MARK}{}/{mark}", service.name())
 }
 
-/// Only of documents that bear no key: those that do belong to the key's record.
+/// Only of documents that no installation made: those others are their records'.
 pub fn by_number(service: Service, number: &str) -> String {
     format!("{NUMBER}{}/{}", service.name(), fold(number))
 }
 
 /// How it is found without its id. A void one is looked for by none.
-fn way_to(service: Service, listed: &Listed) -> Option<String> {
-    let document = listed.document().filter(|_| !listed.is_void)?;
-    match mark_in(&document.reference) {
-        Some(mark) => Some(by_mark(service, mark)),
-        None if document.number.trim().is_empty() => None,
-        None => Some(by_number(service, &document.number)),
+fn ways_to(service: Service, listed: &Listed) -> Vec<String> {
+    let Some(document) = listed.document().filter(|_| !listed.is_void) else {
+        return Vec::new();
+    };
+    let marks = mark::marks_in(&document.reference);
+    let mut ways: Vec<String> = marks.iter().map(|mark| by_mark(service, mark)).collect();
+    if !mark::is_made(&document.reference) && !document.number.trim().is_empty() {
+        ways.push(by_number(service, &document.number));
     }
+    ways
 }
 
 /// A record's question to Sage's side.
@@ -175,6 +185,23 @@ pub struct Wanted {
     pub remote: Option<i64>,
     /// [`by_mark`] or [`by_number`], the surer one first.
     pub ways: Vec<String>,
+    /// By the mark of earlier versions, which proves nothing: what is found there must agree with this.
+    pub loose: Option<(String, DocumentLikeness)>,
+}
+
+impl Wanted {
+    fn every_way(&self) -> impl Iterator<Item = &String> {
+        let loose = self.loose.as_ref().map(|(way, _)| way);
+        self.ways.iter().chain(loose)
+    }
+
+    /// Whether what was found on no surer way than [`Wanted::loose`] is this record's.
+    fn agrees(&self, listed: &Listed) -> bool {
+        self.loose.as_ref().is_some_and(|(_, own)| {
+            let own = Likeness::Document(own.clone());
+            own.differences(&listed.likeness).is_empty()
+        })
+    }
 }
 
 /// An answer to a question.
@@ -187,14 +214,14 @@ pub struct Found {
 
 /// What answers each question; one object answers one. The batch takes them out of the table.
 pub fn take(run: &mut Run, wanted: &[Wanted], batch: &mut Batch) -> Job<Vec<Option<Found>>> {
-    let ways: Vec<String> = wanted.iter().flat_map(|w| w.ways.clone()).collect();
+    let ways: Vec<String> = wanted.iter().flat_map(|w| w.every_way().cloned()).collect();
     let found_by = run.cap.get(TABLE, &ways)?.into_iter();
     let found_by = found_by
         .filter_map(|entry| Some((entry.key, entry.value.parse::<i64>().ok()?)))
         .to_map();
     let remote = |service: Service, id: i64| Remote { service, id };
     let candidates = wanted.iter().flat_map(|w| {
-        let ids = w.ways.iter().filter_map(|way| found_by.get(way));
+        let ids = w.every_way().filter_map(|way| found_by.get(way));
         ids.map(|id| remote(w.service, *id))
     });
     let owners = run.paired(candidates)?;
@@ -202,16 +229,26 @@ pub fn take(run: &mut Run, wanted: &[Wanted], batch: &mut Batch) -> Job<Vec<Opti
         let owner = owners.get(&remote(w.service, id).to_string());
         owner.is_none_or(|owner| *owner == w.key)
     };
-    let choices: Vec<Vec<i64>> = wanted
+    // Each with whether it is sure.
+    let choices: Vec<Vec<(i64, bool)>> = wanted
         .iter()
         .map(|w| {
-            let others = w.ways.iter().filter_map(|way| found_by.get(way).copied());
-            let free = others.filter(|id| is_free(w, *id));
-            w.remote.into_iter().chain(free).collect()
+            let sure = w.ways.iter().filter_map(|way| found_by.get(way).copied());
+            let loose = w
+                .loose
+                .as_ref()
+                .and_then(|(way, _)| found_by.get(way).copied());
+            let others = sure.map(|id| (id, true)).chain(loose.map(|id| (id, false)));
+            let free = others.filter(|(id, _)| is_free(w, *id));
+            w.remote
+                .map(|id| (id, true))
+                .into_iter()
+                .chain(free)
+                .collect()
         })
         .collect();
     let places = wanted.iter().zip(&choices);
-    let places = places.flat_map(|(w, ids)| ids.iter().map(|id| place(w.service, *id)));
+    let places = places.flat_map(|(w, ids)| ids.iter().map(|(id, _)| place(w.service, *id)));
     let places: Vec<String> = places.collect();
     let entries = run.cap.get(TABLE, &places)?;
     let mut listed = Map::new_vec();
@@ -223,8 +260,12 @@ pub fn take(run: &mut Run, wanted: &[Wanted], batch: &mut Batch) -> Job<Vec<Opti
     let mut answers = Vec::with_capacity(wanted.len());
     for (question, ids) in wanted.iter().zip(choices) {
         let service = question.service;
-        let mut places = ids.into_iter().map(|id| place(service, id));
-        let taken = places.find_map(|place| Some((listed.remove(&place)?, place)));
+        let taken = ids.into_iter().find_map(|(id, is_sure)| {
+            let place = place(service, id);
+            let fits = |(listed, _): &(Listed, bool)| is_sure || question.agrees(listed);
+            listed.get(&place).filter(|found| fits(found))?;
+            Some((listed.remove(&place)?, place))
+        });
         answers.push(taken.map(|((listed, is_fresh), place)| {
             batch.delete(TABLE, place);
             Found {

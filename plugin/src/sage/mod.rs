@@ -11,7 +11,7 @@ pub use client::{
 };
 pub use types::{
     AllocationLikeness, CustomerLikeness, DocumentLikeness, Found, Likeness, Service,
-    customer_content, fold, mark_in, reference, rest,
+    customer_content, fold, reference, rest,
 };
 
 /// The name of the connection in the manifest.

@@ -1,4 +1,4 @@
-//! The rows that Sage lists, as far as they are compared with ours; and our key in its references.
+//! The rows that Sage lists, as far as they are compared with ours; and how references are made.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use crate::json;
 use crate::stored::{Members, Storable, stored, stored_names};
-use crate::write::record::Kind;
 
 /// The services that records become objects of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,27 +43,11 @@ impl Service {
 
 stored_names!(Service: Customer, TaxInvoice, CustomerReturn, CustomerReceipt, Allocation);
 
-/// The reference of a document or receipt: its number, a blank, and our key. Sage takes 100 characters.
+/// The reference of a document or receipt: its number, a blank, and our mark ([`crate::mark`]). Sage takes 100 characters.
 pub fn reference(number: &str, mark: &str) -> String {
     let room = 99 - mark.len();
     let number: String = number.trim().chars().take(room).collect();
     format!("{number} {mark}")
-}
-
-/// The key in a reference, if it ends in one, with its tag: this installation's or another's.
-pub fn mark_in(reference: &str) -> Option<&str> {
-    let (_, mark) = reference.rsplit_once(' ')?;
-    let (tag, key) = mark.rsplit_once('-').unwrap_or(("T", mark));
-    let tag_fits = !tag.is_empty()
-        && tag
-            .bytes()
-            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-    let is_key = Kind::IN_REFERENCES.into_iter().any(|kind| {
-        let digits = key.strip_prefix(kind.letter());
-        digits
-            .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
-    });
-    (tag_fits && is_key).then_some(mark)
 }
 
 /// What a record is recognised by in Sage, apart from its id.
@@ -223,6 +206,19 @@ impl Likeness {
         })
     }
 
+    /// A document with another total; none: it is none, or has that one.
+    pub fn with_total(&self, total: Option<Decimal>) -> Option<Self> {
+        match self {
+            Self::Document(document) if total? != document.total => {
+                Some(Self::Document(DocumentLikeness {
+                    total: total?,
+                    ..document.clone()
+                }))
+            }
+            _ => None,
+        }
+    }
+
     /// The digest of what a customer has; empty for a document.
     pub fn content(&self) -> &str {
         match self {
@@ -264,36 +260,5 @@ impl Likeness {
             _ => compare(false, "kind"),
         }
         differences
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn our_key_survives_the_way_through_a_reference() {
-        for mark in ["I501", "NORTH-I501", "2-C44", "I5-P601"] {
-            assert_eq!(mark_in(&reference("202601000042", mark)), Some(mark));
-            let long = reference(&"9".repeat(200), mark);
-            assert_eq!(long.chars().count(), 100);
-            assert_eq!(mark_in(&long), Some(mark));
-        }
-        for foreign in [
-            "",
-            "I501",
-            "202601000042",
-            "x I",
-            "x I5a",
-            "INV 000501",
-            "x X5",
-            "é É5",
-            "x -I5",
-            "x north-I5",
-            "x A-B-I5",
-            "x I+5",
-        ] {
-            assert_eq!(mark_in(foreign), None, "{foreign:?}");
-        }
     }
 }

@@ -20,7 +20,7 @@ use crate::write::record::{
 };
 use crate::write::recovery;
 use crate::write::remote;
-use crate::write::verdict;
+use crate::write::verdict::{Suspect, look_up};
 
 const SERVICE: Service = Service::Allocation;
 /// `000000000088/000000003001`: the allocations of a customer that we have a record of → their pair in Sage's list, once both ends
@@ -130,13 +130,8 @@ impl Work {
             };
             match decision {
                 Decision::Write { service, act, hash } => {
-                    let write = Write {
-                        key,
-                        stored,
-                        record: Record { hash, ..record },
-                        service,
-                        act,
-                    };
+                    let record = Record { hash, ..record };
+                    let write = Write::new(key, stored, record, service, act);
                     match write.act {
                         Act::Remove { .. } => self.removals.push(write),
                         _ => self.writes.push(write),
@@ -244,7 +239,7 @@ impl Ends {
     fn pair(&self, relation: &Relation) -> String {
         let id = |key: RecordKey| Some(self.record(key)?.remote.as_ref()?.id);
         match (id(relation.payer), id(relation.invoice)) {
-            (Some(source), Some(target)) => remote::by_pair(source, target),
+            (Some(source), Some(target)) => remote::by_pair(source, target).text().to_owned(),
             _ => String::new(),
         }
     }
@@ -336,16 +331,22 @@ fn decide(
         });
     }
     let likeness = Likeness::Allocation(likeness);
-    let mut found = remote::lookup(run, std::slice::from_ref(&pair))?;
-    if found.is_empty() && payer.0.allocated_in_sage {
+    let suspect = [Suspect {
+        key: RecordKey::new(Kind::Allocation, relation.id),
+        service: SERVICE,
+        likeness: &likeness,
+        is_vouched: false,
+    }];
+    let mut found = look_up(run, &suspect)?.pop().flatten();
+    if found.is_none() && payer.0.allocated_in_sage {
         // Sage allocated the receipt by itself as it was stored: what it made of it stands in its list.
         let above = remote::highest(run, SERVICE)?;
         remote::refresh(run, SERVICE, above)?;
-        found = remote::lookup(run, &[pair])?;
+        found = look_up(run, &suspect)?.pop().flatten();
     }
     for (key, (end, remote)) in [(relation.payer, payer), (relation.invoice, invoice)] {
         let differs = matches!(end.state, State::Held | State::Owed);
-        if !found.is_empty()
+        if found.is_some()
             || !(differs || end.allocated_in_sage)
             || rest(run, remote)? >= relation.amount
         {
@@ -371,11 +372,8 @@ fn decide(
             ))
         });
     }
-    Ok(match found.pop() {
-        Some((_, found)) => Decision::Found {
-            verdict: verdict::judge(&likeness, &found, SERVICE),
-            hash,
-        },
+    Ok(match found {
+        Some(verdict) => Decision::Found { verdict, hash },
         None => Decision::Write {
             service: SERVICE,
             act: Act::Create {

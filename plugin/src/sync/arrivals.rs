@@ -8,9 +8,10 @@ use serde_json::Value;
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::json;
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{Service, mark_in};
+use crate::sage::Service;
 use crate::splynx::{self, Receivable};
 use crate::sync::allocated::allocated;
+use crate::sync::echoes;
 use crate::sync::lines::Sheet;
 use crate::sync::made;
 use crate::sync::receipts::{self, Allocated, Known, Receipt};
@@ -84,12 +85,13 @@ fn understood(run: &mut Run, rows: Vec<Value>) -> Job<Vec<Receipt>> {
     Ok(page)
 }
 
-/// Those that were made in Sage: the others carry a key, ours or another installation's, or are a payment's pair.
+/// Those that were made in Sage: the others were made of payments, or are a payment's pair.
 fn from_sage(run: &mut Run, mut page: Vec<Receipt>) -> Job<Vec<Receipt>> {
     if is_planted(Mistake::Echo) {
         return Ok(page);
     }
-    page.retain(|receipt| mark_in(&receipt.reference).is_none());
+    let made = echoes::made_of_payments(run, &page)?;
+    page.retain(|receipt| !made.contains(&receipt.id));
     let remotes: Vec<Remote> = page.iter().map(|receipt| remote_of(receipt.id)).collect();
     let paired = run.paired(remotes.iter().cloned())?;
     page.retain(|receipt| {

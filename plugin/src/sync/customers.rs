@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use crate::collect::{Map, Set, ToMap, ToSet};
+use crate::collect::{Map, Set, ToMap};
 use crate::json;
 use crate::sage::{CustomerLikeness, Found, Likeness, Service, fold};
 use crate::splynx::{self, Customer, CustomerInfo, Page, Window};
@@ -14,8 +14,8 @@ use crate::sync::pipeline::{Decision, Description, Entity};
 use crate::write::ledger::{Job, META, Run};
 use crate::write::protocol::Act;
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, Remote, Stored};
-use crate::write::remote::{self, Question};
-use crate::write::verdict::{self, Verdict};
+use crate::write::remote::{self, Question, Survey};
+use crate::write::verdict::{self, Suspect, Verdict};
 
 pub use crate::sync::customer_fields::cut;
 
@@ -26,10 +26,8 @@ pub struct Customers {
 pub struct Facts {
     /// VAT numbers of companies.
     vat: Map<i64, String>,
-    /// What Sage has, by index key.
-    found: Map<String, Found>,
-    /// Which of those belong to a record already.
-    paired: Map<i64, RecordKey>,
+    /// What Sage has under their names.
+    survey: Survey,
     /// Proposals and people's choices for customers without a pair.
     rows: Map<i64, Row>,
     /// Sage customers that ones of this page turn out to be: proposals for no other.
@@ -62,22 +60,24 @@ impl Entity for Customers {
             remote::catch_up(run, Service::Customer)?;
         }
         let pattern = run.settings.name_pattern.clone();
-        let questions = page
+        let questions: Vec<Question> = page
             .iter()
             .map(|(customer, stored)| {
                 let plain = name_of(customer, &pattern);
                 let names = [unique_name(&plain, customer.id), plain];
                 Question {
                     service: Service::Customer,
-                    keys: names
+                    ways: names
                         .map(|name| remote::by_name(Service::Customer, &name))
                         .to_vec(),
-                    again: stored.is_judged_again(),
+                    own: stored
+                        .record
+                        .as_ref()
+                        .and_then(|record| Some(record.remote.as_ref()?.id)),
                 }
             })
             .collect();
-        let found = remote::survey(run, questions)?;
-        let paired = pairing::paired(run, &found.values().map(|found| found.id).to_set())?;
+        let survey = remote::survey(run, &questions)?;
         let fresh = page
             .iter()
             .filter(|(customer, stored)| is_new(stored) && left_out(run, customer).is_none())
@@ -90,8 +90,7 @@ impl Entity for Customers {
         let rows = pairing::propose(run, fresh)?;
         let mut facts = Facts {
             vat,
-            found,
-            paired,
+            survey,
             rows,
             recognised: Set::new(),
             given: Set::new(),
@@ -132,10 +131,7 @@ impl Entity for Customers {
                     facts.given.insert(fold(&customer.name));
                 }
                 Decision::Found {
-                    verdict: Verdict::Ours {
-                        remote: pairing::in_sage(found.id),
-                        allocated: false,
-                    },
+                    verdict: Verdict::ours(Service::Customer, &found),
                     // What Sage has: where it is not what we would send, the customer's next change brings it (F29).
                     hash: found.likeness.content().to_owned(),
                 }
@@ -181,6 +177,7 @@ fn write(own: Option<(&Record, &Remote)>, fields: Value, likeness: CustomerLiken
         Some((_, remote)) => Act::Update {
             id: remote.id,
             fields,
+            likeness: Likeness::Customer(likeness),
             expected: None,
         },
         None => Act::Create {
@@ -248,23 +245,30 @@ impl Customers {
                 taken.get_or_insert_with(|| shared_name(&name));
                 continue;
             }
-            let found = facts
-                .found
-                .get(&remote::by_name(Service::Customer, &name))
-                .filter(|found| own.is_none_or(|own| own.id != found.id));
+            let way = [remote::by_name(Service::Customer, &name)];
+            let found = facts.survey.on(&way).into_iter().next();
+            let found = found.filter(|found| own.is_none_or(|own| own.id != found.id));
             let Some(found) = found else {
                 return Ok(Standing::Free(fields));
             };
             let likeness = Likeness::Customer(CustomerLikeness::of(&fields));
-            match verdict::judge(&likeness, found, Service::Customer) {
-                _ if facts.paired.contains_key(&found.id) => {
+            let suspect = Suspect {
+                key: RecordKey::new(Kind::Customer, customer.id),
+                service: Service::Customer,
+                likeness: &likeness,
+                is_vouched: false,
+            };
+            match verdict::judge(settings, &suspect, &facts.survey, &way) {
+                _ if facts.survey.owner(Service::Customer, found.id).is_some() => {
                     taken.get_or_insert_with(|| shared_name(&name));
                 }
-                Verdict::Ours { .. } if may_adopt => return Ok(Standing::Ours(found.clone())),
-                Verdict::NotOurs(reason, _) => {
+                Some(Verdict::Ours { .. }) if may_adopt => {
+                    return Ok(Standing::Ours(found.clone()));
+                }
+                Some(Verdict::NotOurs(reason)) => {
                     taken.get_or_insert(reason);
                 }
-                Verdict::Ours { .. } => {
+                Some(Verdict::Ours { .. }) | None => {
                     taken.get_or_insert_with(|| same_in_sage(&name, found.id));
                 }
             }

@@ -13,7 +13,7 @@ use crate::collect::{Map, ToMap, ToSet};
 use crate::json;
 use crate::money;
 use crate::pricing::{self, Charge, Mode, Trouble};
-use crate::sage::{DocumentLikeness, Found, Likeness, Service, reference};
+use crate::sage::{DocumentLikeness, Likeness, Service, reference};
 use crate::settings::Settings;
 use crate::splynx::{self, Document, DocumentStatus, Transaction};
 use crate::sync::customers::cut;
@@ -23,10 +23,10 @@ use crate::sync::pipeline::{Aside, Decision, Description, deleted_after_sync, po
 use crate::sync::renewal::renew;
 use crate::write::ledger::{Job, Run};
 use crate::write::protocol::{Act, Expected};
-use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
-use crate::write::remote::{self, Question};
+use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, Remote, State, Stored};
+use crate::write::remote::{self, Question, Survey, Way};
 use crate::write::vat::Vat;
-use crate::write::verdict;
+use crate::write::verdict::{self, Money, Suspect};
 
 /// What decisions on all documents of a run need.
 pub struct Office {
@@ -46,10 +46,9 @@ impl Office {
 pub struct Facts {
     /// The records of the documents' customers.
     customers: Map<RecordKey, Stored>,
-    /// What Sage has, by index key.
-    found: Map<String, Found>,
-    /// Documents of Sage's without a key of ours, of the same customer, day and amount.
-    lookalikes: Map<i64, Found>,
+    /// What Sage has that could be theirs.
+    survey: Survey,
+    money: Money,
     /// Categories of the transactions behind lines that have none of their own.
     categories: Map<i64, i64>,
 }
@@ -81,7 +80,7 @@ pub fn facts<'p>(
     let to_send: Vec<(&Document, &Stored)> = page
         .filter(|(document, stored)| {
             let record = stored.record.as_ref();
-            record.is_none_or(|r| r.remote.is_none() || wants_update(r, &content_hash(document)))
+            record.is_none_or(|r| pair_of(r).is_none() || wants_update(r, &content_hash(document)))
         })
         .collect();
     note_rates(run, office, &to_send)?;
@@ -103,47 +102,40 @@ pub fn facts<'p>(
         .to_map();
     let fresh: Vec<(&Document, &Stored)> = to_send
         .into_iter()
-        .filter(|(_, stored)| stored.record.as_ref().is_none_or(|r| r.remote.is_none()))
+        .filter(|(_, stored)| stored.record.as_ref().and_then(pair_of).is_none())
         .collect();
     for (document, stored) in &fresh {
         if stored.record.is_none() || stored.is_judged_again() {
             remote::catch_up(run, service_of(kind, document))?;
         }
     }
-    let settings = &run.settings;
-    let questions = fresh
+    let settings = run.settings.clone();
+    let money = fresh
         .iter()
-        .map(|(document, stored)| {
+        .filter_map(|(document, _)| way_of_money(&customers, kind, document))
+        .to_map();
+    let questions: Vec<Question> = fresh
+        .iter()
+        .map(|(document, _)| {
             let service = service_of(kind, document);
+            let key = RecordKey::new(kind, document.id);
+            let mut ways = verdict::ways_of_marks(&settings, key, service);
+            if !document.number.trim().is_empty() {
+                ways.push(remote::by_name(service, &document.number));
+            }
+            ways.extend(money.get(&key).map(|(_, way)| way.clone()));
             Question {
                 service,
-                keys: vec![
-                    remote::by_mark(service, &settings.mark(RecordKey::new(kind, document.id))),
-                    remote::by_name(service, &document.number),
-                ],
-                again: stored.is_judged_again(),
+                ways,
+                own: None,
             }
         })
         .collect();
-    let found = remote::survey(run, questions)?;
-    let mut lookalikes = Map::new_vec();
-    for (document, _) in fresh {
-        if let Ok(customer) = customer_in_sage(&customers, document.customer_id)
-            && let Some(found) = remote::lookalike(
-                run,
-                service_of(kind, document),
-                customer,
-                document.date,
-                document.total.abs(),
-            )?
-        {
-            lookalikes.insert(document.id, found);
-        }
-    }
+    let survey = remote::survey(run, &questions)?;
     Ok(Facts {
         customers,
-        found,
-        lookalikes,
+        survey,
+        money,
         categories,
     })
 }
@@ -180,7 +172,7 @@ pub fn decide(
 ) -> Decision {
     let key = RecordKey::new(kind, document.id);
     let hash = content_hash(document);
-    let paired = record.and_then(|record| Some((record, record.remote.as_ref()?)));
+    let paired = record.and_then(|record| Some((record, pair_of(record)?)));
     if let Some((record, remote)) = paired {
         if document.status == DocumentStatus::Deleted {
             return Decision::SetAside(Aside::Owe(deleted_after_sync()));
@@ -200,6 +192,7 @@ pub fn decide(
             act: Act::Update {
                 id: remote.id,
                 fields: plan.object,
+                likeness: plan.likeness,
                 expected: Some(plan.expected),
             },
             hash,
@@ -209,16 +202,18 @@ pub fn decide(
         Ok(plan) => plan,
         Err(aside) => return Decision::SetAside(aside),
     };
-    let collision = verdict::collisions(plan.service, &plan.likeness)
-        .iter()
-        .find_map(|key| facts.found.get(key));
-    if let Some(found) = collision {
-        return Decision::Found {
-            verdict: verdict::judge(&plan.likeness, found, plan.service),
-            hash,
-        };
+    let suspect = Suspect {
+        key,
+        service: plan.service,
+        likeness: &plan.likeness,
+        is_vouched: record.is_some_and(verdict::is_vouched),
+    };
+    let ways = suspect.ways(&run.settings);
+    if let Some(verdict) = verdict::judge(&run.settings, &suspect, &facts.survey, &ways) {
+        return Decision::Found { verdict, hash };
     }
-    if let Some(doubt) = possible_duplicate(record, plan.service, facts.lookalikes.get(&key.id)) {
+    let lookalikes = verdict::lookalikes(&run.settings, &facts.survey, &facts.money, key);
+    if let Some(doubt) = possible_duplicate(record, plan.service, &lookalikes) {
         return doubt;
     }
     Decision::Write {
@@ -231,6 +226,24 @@ pub fn decide(
         },
         hash,
     }
+}
+
+/// What a record is paired with. An earlier version paired also what only bore its key, and differed: that is nobody's word.
+pub fn pair_of(record: &Record) -> Option<&Remote> {
+    let doubted = record.reason.code == verdict::DIFFERS;
+    record.remote.as_ref().filter(|_| !doubted)
+}
+
+/// Where whatever looks like a document is found that no installation made.
+fn way_of_money(
+    customers: &Map<RecordKey, Stored>,
+    kind: Kind,
+    document: &Document,
+) -> Option<(RecordKey, (Service, Way))> {
+    let customer = customer_in_sage(customers, document.customer_id).ok()?;
+    let service = service_of(kind, document);
+    let way = remote::by_money(service, customer, document.date, document.total.abs());
+    Some((RecordKey::new(kind, document.id), (service, way)))
 }
 
 /// Whether a document that Sage has is to be saved again: changed in Splynx, or a person said so. One that a person has linked is
@@ -318,7 +331,10 @@ fn plan(
         .replace("{id}", &document.id.to_string())
         .replace("{date}", &document.date.to_string())
         .replace("{number}", document.number.trim());
-    let reference = reference(&pattern, &settings.mark(RecordKey::new(kind, document.id)));
+    let reference = reference(
+        &pattern,
+        &settings.identity.mark(RecordKey::new(kind, document.id)),
+    );
     let mut object = json!({
         "CustomerId": customer,
         "Date": document.date.to_string(),

@@ -10,7 +10,6 @@ use serde_json::json;
 
 use crate::collect::ToMap;
 use crate::json;
-use crate::settings::Settings;
 use crate::stored::{stored, stored_names};
 use crate::sync::receipts::{Allocated, Receipt};
 
@@ -207,11 +206,6 @@ impl Line {
 }
 
 impl Sheet {
-    /// The key of a line on both sides.
-    pub fn key(settings: &Settings, receipt: i64, line: u32) -> String {
-        format!("{}{line}", settings.line_keys(receipt))
-    }
-
     pub fn waiting(&self) -> Decimal {
         let waiting = self.lines.iter().filter(|line| line.waits());
         waiting.map(|line| line.amount).sum()

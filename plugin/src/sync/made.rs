@@ -7,9 +7,10 @@
 use crate::capability::Entry;
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::json;
-use crate::settings::LINE_KEYS;
+use crate::mark::{LineKey, Place};
 use crate::splynx::writes::{self, PAYMENTS};
 use crate::splynx::{self, Payment, Resource, StatementRecord, Window};
+use crate::sync::echoes;
 use crate::sync::lines::{Creation, Paid, Sheet};
 use crate::sync::statements::{
     FROM_SAGE, UNPAIRED, enter, enter_again, entered_news, id_key, save_sheet, sheets,
@@ -17,7 +18,7 @@ use crate::sync::statements::{
 use crate::write::ledger::{Job, META, Run, activity};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
 
-/// Key of a line, `/record` or `/payment` → what was found in Splynx before this state knew of it.
+/// Key of a line as we keep it, `/record` or `/payment` → what was found in Splynx before this state knew of it.
 const MADE: &str = "made";
 /// The earliest date from which payments were looked through; its presence: all statement records were.
 const LOOKED_THROUGH: &str = "looked-through/splynx-payments";
@@ -62,25 +63,17 @@ fn look_through(run: &mut Run, payments: bool, above: i64) -> Job<()> {
         if payments {
             let page = splynx::changed::<Payment>(run, &window, above)?;
             after = page.last;
-            for payment in page.records {
-                if payment.receipt_number.starts_with(LINE_KEYS) {
-                    batch.set(
-                        FROM_SAGE,
-                        id_key(payment.id),
-                        payment.receipt_number.clone(),
-                    );
-                    let key = format!("{}/payment", payment.receipt_number);
-                    batch.set(MADE, key, payment.id.to_string());
-                }
-            }
+            note_payments(run, &mut batch, &page.records)?;
         } else {
             let page = splynx::changed::<StatementRecord>(run, &window, above)?;
             after = page.last;
             // Somebody may have copied one by hand, with its key.
             let mut records = Map::new_vec();
             for record in page.records {
-                if record.key.starts_with(LINE_KEYS) {
-                    records.insert(format!("{}/record", record.key), record.id.to_string());
+                let key = run.settings.identity.line_of(&record.key);
+                if let Some(LineKey::Ours(place) | LineKey::Old(place)) = key {
+                    let kept = run.settings.identity.kept_line(place);
+                    records.insert(format!("{kept}/record"), record.id.to_string());
                 }
             }
             for (key, id) in records {
@@ -91,6 +84,38 @@ fn look_through(run: &mut Run, payments: bool, above: i64) -> Job<()> {
             batch.set(META, last_seen(payments), last.to_string());
         }
         run.commit(batch)?;
+    }
+    Ok(())
+}
+
+/// Notes which of these payments were made from receipts, and of which lines; of several with one key it is the oldest, since copies come
+/// later.
+fn note_payments(run: &mut Run, batch: &mut Batch, payments: &[Payment]) -> Job<()> {
+    let customers = payments
+        .iter()
+        .map(|payment| RecordKey::new(Kind::Customer, payment.customer_id));
+    let customers = run.records(customers.collect::<Vec<_>>())?;
+    let echoes = echoes::among(run, &payments.iter().collect::<Vec<_>>(), &customers)?;
+    let identity = run.settings.identity.clone();
+    let mut noted = Set::new();
+    for payment in payments.iter().filter(|p| echoes.contains(&p.id)) {
+        let place = match identity.line_of(&payment.receipt_number) {
+            Some(LineKey::Ours(place) | LineKey::Old(place)) => place,
+            Some(LineKey::Anothers) => {
+                batch.set(
+                    FROM_SAGE,
+                    id_key(payment.id),
+                    payment.receipt_number.clone(),
+                );
+                continue;
+            }
+            None => continue,
+        };
+        batch.set(FROM_SAGE, id_key(payment.id), identity.kept_line(place));
+        let key = format!("{}/payment", identity.kept_line(place));
+        if run.cap.get(MADE, std::slice::from_ref(&key))?.is_empty() && noted.insert(key.clone()) {
+            batch.set(MADE, key, payment.id.to_string());
+        }
     }
     Ok(())
 }
@@ -107,7 +132,7 @@ fn last_seen(payments: bool) -> &'static str {
 /// The lines of a receipt that this state knew before, unless Splynx was found to hold more of it than they say.
 pub fn brought_up_to_date(run: &mut Run, receipt: i64, saved: Sheet) -> Job<Sheet> {
     const MOST_LINES: u32 = 200;
-    let prefix = run.settings.line_keys(receipt);
+    let prefix = run.settings.identity.kept_lines(receipt);
     let is_unknown = |entry: Entry| {
         let (number, what) = entry.key.strip_prefix(&prefix)?.split_once('/')?;
         let number: u32 = number.parse().ok()?;
@@ -131,7 +156,7 @@ pub fn brought_up_to_date(run: &mut Run, receipt: i64, saved: Sheet) -> Job<Shee
 pub fn adopt(run: &mut Run, receipt: i64) -> Job<Sheet> {
     const MOST_LINES: u32 = 200;
     let mut sheet = Sheet::default();
-    let prefix = run.settings.line_keys(receipt);
+    let prefix = run.settings.identity.kept_lines(receipt);
     let mut found: Map<u32, [Option<i64>; 2]> = Map::new_vec();
     for entry in run.cap.scan(MADE, &prefix, "", MOST_LINES)? {
         let place = entry.key.strip_prefix(&prefix).and_then(|rest| {
@@ -199,16 +224,16 @@ fn in_sage(run: &mut Run, invoice: Option<i64>) -> Job<Option<i64>> {
 /// say what is to become of it.
 pub fn owe_deleted_payments(run: &mut Run, batch: &mut Batch, payments: Vec<i64>) -> Job<()> {
     let keys: Vec<String> = payments.into_iter().map(id_key).collect();
-    let ours = run.settings.all_line_keys();
-    let receipts = run
-        .cap
-        .get(FROM_SAGE, &keys)?
-        .into_iter()
-        .filter_map(|entry| {
-            let id = entry.value.strip_prefix(&ours)?.split('-').next()?;
-            Some(RecordKey::new(Kind::Receipt, id.parse().ok()?))
-        });
-    for (key, stored) in run.records(receipts.to_set())? {
+    let entries = run.cap.get(FROM_SAGE, &keys)?.into_iter();
+    let identity = &run.settings.identity;
+    let receipts = entries.filter_map(|entry| match identity.line_of(&entry.value)? {
+        LineKey::Ours(place) | LineKey::Old(place) => {
+            Some(RecordKey::new(Kind::Receipt, place.receipt))
+        }
+        LineKey::Anothers => None,
+    });
+    let receipts = receipts.to_set();
+    for (key, stored) in run.records(receipts)? {
         let Some(record) = stored.record.clone().filter(|r| r.state == State::Synced) else {
             continue;
         };
@@ -418,7 +443,11 @@ fn settle_doubts(run: &mut Run, keys: Vec<RecordKey>) -> Job<()> {
         for line in &sheet.lines {
             if let Some(flight) = &line.flight {
                 let place = usize::from(flight.of == Creation::Payment);
-                wanted[place].push(Sheet::key(&run.settings, *receipt, line.number));
+                let line = Place {
+                    receipt: *receipt,
+                    line: line.number,
+                };
+                wanted[place].extend(run.settings.identity.line_keys(line));
             }
         }
     }
@@ -451,9 +480,12 @@ fn settle_doubts(run: &mut Run, keys: Vec<RecordKey>) -> Job<()> {
                 Creation::Record => StatementRecord::PATH,
                 Creation::Payment => PAYMENTS,
             };
-            let made = found
-                .get(&(path, Sheet::key(&run.settings, receipt, line.number)))
-                .copied();
+            let place = Place {
+                receipt,
+                line: line.number,
+            };
+            let mut keys = run.settings.identity.line_keys(place).into_iter();
+            let made = keys.find_map(|key| found.get(&(path, key)).copied());
             match (made, flight.of) {
                 (Some(id), Creation::Record) => line.record = Some(id),
                 (Some(payment), Creation::Payment) => {

@@ -16,6 +16,7 @@ pub mod credit_notes;
 pub mod customer_fields;
 pub mod customers;
 pub mod documents;
+pub mod echoes;
 pub mod invoices;
 pub mod lines;
 pub mod lists;

@@ -144,15 +144,15 @@ pub fn in_sage(id: i64) -> Remote {
 }
 
 /// Looks for Sage customers that may be these, and stores what was found; what a person said stays.
-pub fn propose(run: &mut Run, customers: Vec<(i64, Row)>) -> Job<Map<i64, Row>> {
+pub fn propose(run: &mut Run, mut customers: Vec<(i64, Row)>) -> Job<Map<i64, Row>> {
     let ids: Vec<i64> = customers.iter().map(|(id, _)| *id).collect();
     let known = rows(run, &ids)?;
+    find_candidates(run, &mut customers)?;
     let mut batch = Batch::default();
     let mut proposed = Map::new_vec();
     for (id, mut row) in customers {
         let before = known.get(&id);
         row.choice = before.map(|row| row.choice).unwrap_or_default();
-        row.candidates = candidates(run, id, &row)?;
         if before != Some(&row) {
             put_row(&mut batch, id, &row);
         }
@@ -160,6 +160,23 @@ pub fn propose(run: &mut Run, customers: Vec<(i64, Row)>) -> Job<Map<i64, Row>> 
     }
     run.commit(batch)?;
     Ok(proposed)
+}
+
+/// What is proposed is in Sage now as it was listed; else it is looked for once more.
+fn find_candidates(run: &mut Run, customers: &mut [(i64, Row)]) -> Job<()> {
+    let mut ids = Set::new();
+    for (id, row) in customers.iter_mut() {
+        row.candidates = candidates(run, *id, row)?;
+        ids.extend(row.candidates.iter().map(|candidate| candidate.id));
+    }
+    let listed = customers_listed(run, &ids.into_iter().collect::<Vec<_>>())?;
+    let listed = listed.into_iter().map(|(_, found)| found).collect();
+    if remote::read_again(run, Service::Customer, listed)? {
+        for (id, row) in customers {
+            row.candidates = candidates(run, *id, row)?;
+        }
+    }
+    Ok(())
 }
 
 /// Sage customers without a pair that share an e-mail address, the VAT number or the name with a Splynx customer, or have its

@@ -5,23 +5,24 @@ use std::cell::RefCell;
 
 use serde_json::json;
 
-use crate::collect::{Map, Set, ToSet};
+use crate::collect::{Map, Set, ToMap};
 use crate::json;
-use crate::sage::{DocumentLikeness, Found, Likeness, Service, mark_in, reference};
-use crate::settings::{Direction, LINE_KEYS, Settings};
+use crate::sage::{DocumentLikeness, Likeness, Service, reference};
+use crate::settings::{Direction, Settings};
 use crate::splynx::Payment;
 use crate::sync::customers::cut;
-use crate::sync::documents::{changed_after_sync, customer_in_sage};
+use crate::sync::documents::{changed_after_sync, customer_in_sage, pair_of};
+use crate::sync::echoes;
 use crate::sync::lists::List;
 use crate::sync::mapping::Mapping;
 use crate::sync::pipeline::{Aside, Decision, Description, Entity, possible_duplicate};
 use crate::sync::renewal::renew;
-use crate::sync::statements::{CAME_FROM_SAGE, FROM_SAGE, came_from_sage, id_key};
+use crate::sync::statements::{CAME_FROM_SAGE, came_from_sage};
 use crate::write::ledger::{Job, Run};
 use crate::write::protocol::{Act, Expected};
 use crate::write::record::{Kind, Reason, Record, RecordKey, Stored};
-use crate::write::remote::{self, Question};
-use crate::write::verdict;
+use crate::write::remote::{self, Question, Survey, Way};
+use crate::write::verdict::{self, Money, Suspect};
 
 const SERVICE: Service = Service::CustomerReceipt;
 const DESCRIPTION_LENGTH: usize = 100;
@@ -33,10 +34,9 @@ pub struct Payments {
 pub struct Facts {
     customers: Map<RecordKey, Stored>,
     invoices: Map<RecordKey, Stored>,
-    /// What Sage has, by index key.
-    found: Map<String, Found>,
-    /// Receipts without a key of ours, of the same customer, day and amount.
-    lookalikes: Map<i64, Found>,
+    /// What Sage has that could be theirs.
+    survey: Survey,
+    money: Money,
     /// Payments whose money came from Sage, by whatever sign.
     from_sage: Set<i64>,
 }
@@ -50,7 +50,7 @@ impl Entity for Payments {
     fn facts(&self, run: &mut Run, page: &[(Payment, Stored)]) -> Job<Facts> {
         let fresh: Vec<&(Payment, Stored)> = page
             .iter()
-            .filter(|(_, stored)| stored.record.as_ref().is_none_or(|r| r.remote.is_none()))
+            .filter(|(_, stored)| stored.record.as_ref().and_then(pair_of).is_none())
             .collect();
         let customers = run.records(
             fresh
@@ -69,34 +69,37 @@ impl Entity for Payments {
         {
             remote::catch_up(run, SERVICE)?;
         }
-        let settings = &run.settings;
-        let questions = fresh
+        let settings = run.settings.clone();
+        let money = fresh
             .iter()
-            .map(|(payment, stored)| Question {
-                service: SERVICE,
-                keys: vec![
-                    remote::by_mark(SERVICE, &settings.mark(key_of(payment))),
-                    remote::by_name(SERVICE, &payment.receipt_number),
-                ],
-                again: stored.is_judged_again(),
+            .filter_map(|(payment, _)| {
+                let customer = customer_in_sage(&customers, payment.customer_id).ok()?;
+                let way = remote::by_money(SERVICE, customer, payment.date, payment.amount);
+                Some((key_of(payment), (SERVICE, way)))
+            })
+            .to_map();
+        let questions: Vec<Question> = fresh
+            .iter()
+            .map(|(payment, _)| {
+                let key = key_of(payment);
+                let mut ways = verdict::ways_of_marks(&settings, key, SERVICE);
+                ways.extend(way_of_number(payment));
+                ways.extend(money.get(&key).map(|(_, way)| way.clone()));
+                Question {
+                    service: SERVICE,
+                    ways,
+                    own: None,
+                }
             })
             .collect();
-        let found = remote::survey(run, questions)?;
-        let from_sage = from_sage(run, &fresh)?;
-        let mut lookalikes = Map::new_vec();
-        for (payment, _) in fresh {
-            if let Ok(customer) = customer_in_sage(&customers, payment.customer_id)
-                && let Some(found) =
-                    remote::lookalike(run, SERVICE, customer, payment.date, payment.amount)?
-            {
-                lookalikes.insert(payment.id, found);
-            }
-        }
+        let survey = remote::survey(run, &questions)?;
+        let fresh: Vec<&Payment> = fresh.iter().map(|(payment, _)| payment).collect();
+        let from_sage = echoes::among(run, &fresh, &customers)?;
         Ok(Facts {
             customers,
             invoices,
-            found,
-            lookalikes,
+            survey,
+            money,
             from_sage,
         })
     }
@@ -109,7 +112,7 @@ impl Entity for Payments {
         record: Option<&Record>,
     ) -> Decision {
         let hash = content_hash(payment);
-        if let Some(record) = record.filter(|record| record.remote.is_some()) {
+        if let Some(record) = record.filter(|record| pair_of(record).is_some()) {
             return if !record.hash.is_empty() && record.hash != hash {
                 Decision::SetAside(Aside::Owe(changed_after_sync()))
             } else {
@@ -121,20 +124,19 @@ impl Entity for Payments {
             Err(aside) => return Decision::SetAside(aside),
         };
         let key = key_of(payment);
-        let by_reference = remote::by_name(SERVICE, &payment.receipt_number);
-        let found = verdict::collisions(SERVICE, &likeness)
-            .iter()
-            .chain((!payment.receipt_number.trim().is_empty()).then_some(&by_reference))
-            .find_map(|key| facts.found.get(key))
-            .filter(|found| belongs(found, &run.settings.mark(key)));
-        if let Some(found) = found {
-            return Decision::Found {
-                verdict: verdict::judge(&likeness, found, SERVICE),
-                hash,
-            };
+        let suspect = Suspect {
+            key,
+            service: SERVICE,
+            likeness: &likeness,
+            is_vouched: record.is_some_and(verdict::is_vouched),
+        };
+        let mut ways = suspect.ways(&run.settings);
+        ways.extend(way_of_number(payment));
+        if let Some(verdict) = verdict::judge(&run.settings, &suspect, &facts.survey, &ways) {
+            return Decision::Found { verdict, hash };
         }
-        if let Some(doubt) = possible_duplicate(record, SERVICE, facts.lookalikes.get(&payment.id))
-        {
+        let lookalikes = verdict::lookalikes(&run.settings, &facts.survey, &facts.money, key);
+        if let Some(doubt) = possible_duplicate(record, SERVICE, &lookalikes) {
             return doubt;
         }
         Decision::Write {
@@ -171,33 +173,14 @@ impl Entity for Payments {
     }
 }
 
-/// D10: which of these payments came from Sage: made from a receipt by the add-on, or paired with one by a person.
-fn from_sage(run: &mut Run, fresh: &[&(Payment, Stored)]) -> Job<Set<i64>> {
-    let mut found = fresh
-        .iter()
-        .filter(|(payment, _)| payment.receipt_number.starts_with(LINE_KEYS))
-        .map(|(payment, _)| payment.id)
-        .to_set();
-    let keys: Vec<String> = fresh.iter().map(|(p, _)| id_key(p.id)).collect();
-    let noted = run.cap.get(FROM_SAGE, &keys)?;
-    found.extend(
-        noted
-            .iter()
-            .filter_map(|entry| entry.key.parse::<i64>().ok()),
-    );
-    Ok(found)
+/// Where what another add-on made of a payment is found.
+fn way_of_number(payment: &Payment) -> Option<Way> {
+    let number = payment.receipt_number.trim();
+    (!number.is_empty()).then(|| remote::by_reference(SERVICE, number))
 }
 
 fn key_of(payment: &Payment) -> RecordKey {
     RecordKey::new(Kind::Payment, payment.id)
-}
-
-/// Whether a receipt found by its number can be this payment's: not if it carries another record's key.
-fn belongs(found: &Found, mark: &str) -> bool {
-    match &found.likeness {
-        Likeness::Document(document) => mark_in(&document.reference).is_none_or(|m| m == mark),
-        Likeness::Customer(_) | Likeness::Allocation(_) => false,
-    }
 }
 
 /// Of everything in Splynx that Sage gets.
@@ -235,7 +218,7 @@ fn plan(
         .map_err(Aside::Hold)?;
     let reference = reference(
         reference_text(settings, payment),
-        &settings.mark(key_of(payment)),
+        &settings.identity.mark(key_of(payment)),
     );
     let mut object = json!({
         "CustomerId": customer,

@@ -8,7 +8,7 @@ use crate::capability::Failure;
 use crate::collect::{Map, ToMap, ToSet};
 use crate::planted::{Mistake, is_planted};
 use crate::preview::MADE_ABOVE;
-use crate::sage::{Found, Service};
+use crate::sage::Service;
 use crate::splynx::{Listing, Page, Resource, Row, Window};
 use crate::stored::{self, stored};
 use crate::sync::made;
@@ -68,20 +68,18 @@ impl Decision {
 
     /// On a document or receipt that Sage has already, and that needs no sending.
     pub fn of_sent(record: &Record, hash: &str) -> Self {
-        let differs_in_sage = matches!(
-            record.reason.code.as_str(),
-            "total-differs" | "vat-differs" | "differs-in-sage"
-        );
+        let total_differs = matches!(record.reason.code.as_str(), "total-differs" | "vat-differs");
         if let (true, Some(remote)) = (record.hash.is_empty(), &record.remote) {
             // A person linked it: what it says now is what was meant.
             Self::Found {
                 verdict: Verdict::Ours {
                     remote: remote.clone(),
+                    likeness: None,
                     allocated: true,
                 },
                 hash: hash.to_owned(),
             }
-        } else if record.state == State::Held && differs_in_sage {
+        } else if record.state == State::Held && total_differs {
             Self::Keep
         } else {
             Self::InStep
@@ -94,17 +92,16 @@ impl Decision {
 pub fn possible_duplicate(
     record: Option<&Record>,
     service: Service,
-    lookalike: Option<&Found>,
+    lookalikes: &[i64],
 ) -> Option<Decision> {
-    const CODE: &str = "possible-duplicate";
-    let vouched_for = record.is_some_and(|r| r.is_retried() && r.reason.code == CODE);
-    let found = lookalike.filter(|_| !vouched_for)?;
+    let vouched_for =
+        record.is_some_and(|r| r.is_retried() && r.reason.code == verdict::POSSIBLE_DUPLICATE);
+    let found = lookalikes.first().filter(|_| !vouched_for)?;
     let what = service.title();
     Some(Decision::hold(Reason::new(
-        CODE,
+        verdict::POSSIBLE_DUPLICATE,
         format!(
-            "Sage has a {what} of the same customer, day and amount (id {}), and it may be the same.",
-            found.id
+            "Sage has a {what} of the same customer, day and amount (id {found}), and it may be the same."
         ),
         format!(
             "Look at the {what} in Sage. If it is the same, link the two in the outbox; if not, retry: that sends it."
@@ -494,13 +491,10 @@ fn carry_out(run: &mut Run, judged: Vec<Judged>) -> Job<()> {
             Decision::Write { .. } if refused => {
                 settle(run, &mut batch, key, &stored, record, Decision::Keep)?;
             }
-            Decision::Write { service, act, hash } => writes.push(Write {
-                key,
-                stored,
-                record: Record { hash, ..record },
-                service,
-                act,
-            }),
+            Decision::Write { service, act, hash } => {
+                let record = Record { hash, ..record };
+                writes.push(Write::new(key, stored, record, service, act));
+            }
             decision => settle(run, &mut batch, key, &stored, record, decision)?,
         }
     }

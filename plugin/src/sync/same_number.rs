@@ -4,29 +4,29 @@
 //! alone. Documents of any date are paired, so that a company's history counts as synchronised (D5).
 
 use crate::capability::{Failure, Row as ReportRow};
-use crate::collect::{Map, Set, ToMap};
+use crate::collect::{Map, Set};
+use crate::mark::Sign;
 use crate::money;
-use crate::sage::{self, DocumentLikeness, Found, Likeness, Service};
+use crate::sage::{DocumentLikeness, Found, Likeness, Service};
+use crate::settings::Settings;
 use crate::splynx::{self, Document, DocumentStatus, Page, Resource, Window};
 use crate::sync::documents;
 use crate::write::ledger::{Job, Run, activity};
 use crate::write::record::{Batch, Kind, Record, RecordKey, Remote, State, Stored};
-use crate::write::remote;
-
-/// What a document was found by.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum By {
-    Key,
-    Number,
-}
+use crate::write::remote::{self, Question};
+use crate::write::verdict;
 
 /// A Splynx document without a pair, and what it was found to be in Sage.
 struct Match<'d> {
     document: &'d Document,
     stored: Stored,
     service: Service,
-    id: i64,
-    by: By,
+    /// What it must be there; none: its customer has no pair.
+    here: Option<DocumentLikeness>,
+    /// As Sage has it now.
+    there: Found,
+    /// The record that it is paired with.
+    owner: Option<RecordKey>,
 }
 
 /// Pairs all documents of a kind that agree; answers what to tell people where some differ.
@@ -86,31 +86,21 @@ fn pair_page(run: &mut Run, kind: Kind, documents: &[&Document]) -> Job<Vec<Repo
         );
     let records = run.records(keys.collect::<Vec<_>>())?;
     let matches = find(run, kind, documents, &records)?;
-    let now = as_it_is_now(run, &matches)?;
-    let taken = run.paired(matches.iter().map(|found| Remote {
-        service: found.service,
-        id: found.id,
-    }))?;
     let mut given = Set::new();
     let mut batch = Batch::default();
     let mut report = Vec::new();
     for found in matches {
         let key = RecordKey::new(kind, found.document.id);
+        let there = &found.there;
         let remote = Remote {
             service: found.service,
-            id: found.id,
+            id: there.id,
         };
-        // Gone since it was listed: there is nothing to pair with.
-        let Some(there) = now.get(&remote.to_string()) else {
-            continue;
-        };
-        let customer = &records[&RecordKey::new(Kind::Customer, found.document.customer_id)];
-        let here = likeness(&found, customer);
-        let mut differs = match &here {
+        let mut differs = match &found.here {
             Some(here) => Likeness::Document(here.clone()).differences(&there.likeness),
             None => vec!["customer"],
         };
-        let another = taken.get(&remote.to_string()).copied();
+        let another = found.owner;
         if another.is_some() || !given.insert(remote.to_string()) {
             differs.push("already paired");
         }
@@ -120,6 +110,7 @@ fn pair_page(run: &mut Run, kind: Kind, documents: &[&Document]) -> Job<Vec<Repo
                 label: found.document.number.clone(),
                 customer: found.document.customer_id,
                 remote: Some(remote),
+                seen: Some(there.likeness.clone()),
                 hash: documents::content_hash(found.document),
                 amount: Some(found.document.total),
                 open: found.document.open,
@@ -130,67 +121,93 @@ fn pair_page(run: &mut Run, kind: Kind, documents: &[&Document]) -> Job<Vec<Repo
             run.put(&mut batch, key, &found.stored, record)?;
             run.count(format!("{} paired", kind.title()));
         } else {
-            report.push(difference(
-                &found,
-                key,
-                &differs,
-                here.as_ref(),
-                there,
-                another,
-            ));
+            report.push(difference(&found, key, &differs));
         }
     }
     run.commit(batch)?;
     Ok(report)
 }
 
-/// Documents without a pair that were listed in Sage: by our key, else by their number.
+/// Documents without a pair that Sage has: by our mark, else by their number.
 fn find<'d>(
     run: &mut Run,
     kind: Kind,
     documents: &[&'d Document],
     records: &Map<RecordKey, Stored>,
 ) -> Job<Vec<Match<'d>>> {
+    let settings = run.settings.clone();
     let mut wanted = Vec::new();
     for document in documents {
-        let stored = &records[&RecordKey::new(kind, document.id)];
+        let key = RecordKey::new(kind, document.id);
         let customer = &records[&RecordKey::new(Kind::Customer, document.customer_id)];
-        if document.status == DocumentStatus::Live && is_open(stored) && !is_left_out(customer) {
-            wanted.push((*document, stored, documents::service_of(kind, document)));
+        if document.status != DocumentStatus::Live
+            || !is_open(&records[&key])
+            || is_left_out(customer)
+        {
+            continue;
         }
+        let service = documents::service_of(kind, document);
+        let marks = verdict::ways_of_marks(&settings, key, service);
+        let number = (!document.number.trim().is_empty())
+            .then(|| remote::by_name(service, &document.number));
+        wanted.push((*document, key, service, marks, number));
     }
-    let settings = run.settings.clone();
-    let mark = |document: &Document| settings.mark(RecordKey::new(kind, document.id));
-    let keys: Vec<String> = wanted
+    let questions: Vec<Question> = wanted
         .iter()
-        .flat_map(|(document, _, service)| index_keys(&mark(document), document, *service))
+        .map(|(_, _, service, marks, number)| Question {
+            service: *service,
+            ways: marks.iter().chain(number).cloned().collect(),
+            own: None,
+        })
         .collect();
-    let found = remote::lookup(run, &keys)?.into_iter().to_map();
-    Ok(wanted
+    let survey = remote::survey(run, &questions)?;
+    let matches = wanted
         .into_iter()
-        .filter_map(|(document, stored, service)| {
-            let [by_key, by_number] = index_keys(&mark(document), document, service);
-            let (by, found) = match (found.get(&by_key), found.get(&by_number)) {
-                (Some(found), _) => (By::Key, found),
-                (None, Some(found)) if !document.number.trim().is_empty() => (By::Number, found),
-                _ => return None,
+        .filter_map(|(document, key, service, marks, number)| {
+            let customer = &records[&RecordKey::new(Kind::Customer, document.customer_id)];
+            let here = |number: &str| likeness(document, customer, number);
+            let agrees = |found: &&Found| {
+                here("").is_some_and(|here| {
+                    Likeness::Document(here)
+                        .differences(&found.likeness)
+                        .is_empty()
+                })
+            };
+            let marked = survey.on(&marks);
+            // A copy bears the mark as well, and an old mark can be anybody's text.
+            let by_mark = marked.iter().copied().find(agrees).or_else(|| {
+                marked
+                    .into_iter()
+                    .find(|found| bears(&settings, found, key))
+            });
+            let (found, number) = match by_mark {
+                Some(found) => (found, ""),
+                None => (
+                    *survey.on(number.as_slice()).first()?,
+                    document.number.trim(),
+                ),
             };
             Some(Match {
                 document,
-                stored: stored.clone(),
+                stored: records[&key].clone(),
                 service,
-                id: found.id,
-                by,
+                here: here(number),
+                owner: survey.owner(service, found.id),
+                there: found.clone(),
             })
-        })
-        .collect())
+        });
+    Ok(matches.collect())
 }
 
-fn index_keys(mark: &str, document: &Document, service: Service) -> [String; 2] {
-    [
-        remote::by_mark(service, mark),
-        remote::by_name(service, &document.number),
-    ]
+/// Whether it, or what it was copied from, was made for the record.
+fn bears(settings: &Settings, found: &Found, key: RecordKey) -> bool {
+    match &found.likeness {
+        Likeness::Document(document) => {
+            let signs = settings.identity.signs(&document.reference);
+            signs.contains(&Sign::Ours(key))
+        }
+        Likeness::Customer(_) | Likeness::Allocation(_) => false,
+    }
 }
 
 /// Not paired, and neither on its way nor settled by a person.
@@ -212,54 +229,25 @@ fn is_left_out(customer: &Stored) -> bool {
         .is_some_and(|record| matches!(record.state, State::Skipped | State::DoNotSend))
 }
 
-/// What was matched, as Sage has it at this moment; absent: it is gone.
-fn as_it_is_now(run: &mut Run, matches: &[Match]) -> Job<Map<String, Found>> {
-    let mut ids: Map<Service, Vec<i64>> = Map::new_vec();
-    for found in matches {
-        ids.entry(found.service).or_default().push(found.id);
-    }
-    let mut now = Map::new_vec();
-    for (service, ids) in ids {
-        for row in sage::by_ids(run, service, &ids)? {
-            let id = crate::json::integer(&row, "ID");
-            if let (Some(id), Some(likeness)) = (id, Likeness::of_row(service, &row)) {
-                now.insert(Remote { service, id }.to_string(), Found { id, likeness });
-            }
-        }
-    }
-    Ok(now)
-}
-
-/// What the document must be in Sage; none while its customer has no pair. Found by our key, it may have Sage's own number.
-fn likeness(found: &Match, customer: &Stored) -> Option<DocumentLikeness> {
-    let document = found.document;
-    let number = match found.by {
-        By::Key => String::new(),
-        By::Number => document.number.trim().to_owned(),
-    };
+/// What the document must be in Sage; none while its customer has no pair. Found by our mark, it may have Sage's own number.
+fn likeness(document: &Document, customer: &Stored, number: &str) -> Option<DocumentLikeness> {
     Some(DocumentLikeness {
         customer: customer.record.as_ref()?.remote.as_ref()?.id,
         date: document.date,
-        number,
+        number: number.to_owned(),
         reference: String::new(),
         total: document.total.abs(),
         rest: None,
     })
 }
 
-fn difference(
-    found: &Match,
-    key: RecordKey,
-    differs: &[&str],
-    here: Option<&DocumentLikeness>,
-    there: &Found,
-    another: Option<RecordKey>,
-) -> ReportRow {
+fn difference(found: &Match, key: RecordKey, differs: &[&str]) -> ReportRow {
     let document = found.document;
+    let there = &found.there;
     let describe = |customer: String, date: String, total: String| {
         format!("customer {customer}, {date}, {total}")
     };
-    let customer = here.map_or_else(
+    let customer = found.here.as_ref().map_or_else(
         || format!("{} (not paired)", document.customer_id),
         |here| format!("{} (Sage {})", document.customer_id, here.customer),
     );
@@ -271,7 +259,7 @@ fn difference(
         ),
         _ => String::new(),
     };
-    if let Some(other) = another {
+    if let Some(other) = found.owner {
         sage.push_str(&format!(", paired with {} {}", other.kind.name(), other.id));
     }
     ReportRow {

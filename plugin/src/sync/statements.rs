@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::capability::{Activity, Request};
 use crate::collect::{Map, ToMap, ToSet};
 use crate::json;
+use crate::mark::Place;
 use crate::settings::Settings;
 use crate::splynx::writes::{self, Reply};
 use crate::splynx::{self, Resource, StatementRecord};
@@ -21,7 +22,7 @@ use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored
 
 /// Receipt id → [`Sheet`] as JSON.
 pub const LINES: &str = "line";
-/// Splynx payment id → our key: money that came from Sage never goes back there, whatever its method (D10).
+/// Splynx payment id → the line that it was made of ([`Identity::kept_line`](crate::mark::Identity)): money that came from Sage never goes back there, whatever its method (D10).
 pub const FROM_SAGE: &str = "from-sage";
 /// `statement/record` → `receipt/line`: the records that people can pair on Splynx's own screen.
 pub const UNPAIRED: &str = "unpaired";
@@ -443,7 +444,11 @@ impl Step {
 }
 
 fn request(settings: &Settings, work: &Work, number: u32, step: Step) -> Request {
-    let (sheet, key) = (&work.sheet, Sheet::key(settings, work.receipt, number));
+    let place = Place {
+        receipt: work.receipt,
+        line: number,
+    };
+    let (sheet, key) = (&work.sheet, settings.identity.line_key(place));
     let line = sheet.lines.iter().find(|line| line.number == number);
     let line = line.expect("a step is a line's own");
     let record = line.record.unwrap_or_default();
@@ -580,8 +585,10 @@ pub fn enter(
         Creation::Record => run.count("statement lines listed".to_owned()),
         Creation::Payment => {
             run.count("receipts imported".to_owned());
-            let label = Sheet::key(&run.settings, receipt, line);
-            batch.set(FROM_SAGE, id_key(id), label.clone());
+            let identity = &run.settings.identity;
+            let place = Place { receipt, line };
+            batch.set(FROM_SAGE, id_key(id), identity.kept_line(place));
+            let label = identity.line_key(place);
             // Known as a payment at once, so that it is missed where somebody deletes it.
             let key = RecordKey::new(Kind::Payment, id);
             let stored = run.records([key])?.remove(&key).unwrap_or_default();

@@ -55,7 +55,7 @@ pub fn customer_keys(id: i64, customer: &CustomerLikeness) -> Vec<String> {
     let mut keys: Vec<String> = traits
         .map(|like| format!("{}{id}", like.prefix()))
         .collect();
-    keys.push(by_name(Service::Customer, &customer.name));
+    keys.push(by_name(Service::Customer, &customer.name).text().to_owned());
     keys.push(by_customer(id));
     keys.into_iter().to_set().into_iter().collect()
 }

@@ -16,6 +16,9 @@ pub const META: &str = "meta";
 /// Set where Sage stored another total than was predicted: its arithmetic is to be asked for again.
 pub const CALIBRATION_DUE: &str = "calibration-due";
 
+/// Where [`META`] keeps the address under which this installation has known Splynx first.
+pub const FIRST_ADDRESS: &str = "splynx-address";
+
 /// Where [`META`] keeps how far the changed records of a kind were read.
 pub fn cursor_key(kind: Kind) -> String {
     format!("cursor/{}", kind.name())
@@ -98,7 +101,9 @@ impl<'a> Run<'a> {
     /// # Errors
     /// Where the settings cannot be read.
     pub fn new(cap: &'a mut dyn Capabilities) -> Result<Self, Failure> {
-        let settings = Settings::load(cap)?;
+        let known = cap.get(META, &[FIRST_ADDRESS.to_owned()])?.pop();
+        let first_address = known.map(|entry| entry.value);
+        let settings = Settings::load(cap, first_address.as_deref())?;
         Ok(Self {
             cap,
             settings,

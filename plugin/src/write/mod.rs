@@ -5,6 +5,7 @@
 //! - [`remote`]: what Sage already holds, listed once and then from the highest known id on
 //! - [`known_customers`]: Sage's customers in that list, and who looks like whom
 //! - [`verdict`]: whether an object there is a record's own
+//! - [`seen`]: whether somebody changed it there since we saw it last
 //! - [`protocol`]: intent, request, answer
 //! - [`recovery`]: what a run does with what an earlier one left in doubt
 
@@ -14,5 +15,6 @@ pub mod protocol;
 pub mod record;
 pub mod recovery;
 pub mod remote;
+pub mod seen;
 pub mod vat;
 pub mod verdict;

@@ -15,8 +15,9 @@ use crate::sage::{self, Found, Likeness, Reply, Service};
 use crate::write::ledger::{Halt, Job, Run, activity};
 use crate::write::record::{Batch, Intent, Kind, Reason, Record, RecordKey, Remote, State, Stored};
 use crate::write::remote;
+use crate::write::seen;
 use crate::write::vat::Vat;
-use crate::write::verdict::{adopt_or_hold, find, judge};
+use crate::write::verdict::{DIFFERS, Suspect, adopt_or_hold, look_up};
 
 /// Requests under one intent commit. One list call answers for up to 100 after a crash; 25 keeps progress lively at Sage's
 /// pace of one a second.
@@ -31,6 +32,10 @@ pub struct Write {
     pub record: Record,
     pub service: Service,
     pub act: Act,
+    /// A person has seen what is there, and wants it written all the same.
+    pub is_vouched: bool,
+    /// What Splynx said of its amount when it was written last; none: a person says it again.
+    pub amount_before: Option<Decimal>,
 }
 
 #[derive(Debug)]
@@ -47,6 +52,8 @@ pub enum Act {
     Update {
         id: i64,
         fields: Value,
+        /// What it is there afterwards.
+        likeness: Likeness,
         expected: Option<Expected>,
     },
     /// Takes an allocation back; nothing else is ever deleted. `listed`: its key in the index of Sage's lists, forgotten with it.
@@ -105,15 +112,16 @@ fn meet(run: &mut Run, writes: Vec<Write>) -> Job<Vec<Write>> {
     for service in services.iter() {
         remote::catch_up(run, *service)?;
     }
+    let verdicts = look_up(
+        run,
+        &writes.iter().filter_map(Write::suspect).collect::<Vec<_>>(),
+    )?;
+    let mut verdicts = verdicts.into_iter();
     let mut batch = Batch::default();
     let mut left = Vec::with_capacity(writes.len());
     for write in writes {
-        let found = match &write.act {
-            Act::Create { likeness, .. } => find(run, write.service, likeness)?
-                .map(|found| judge(likeness, &found, write.service)),
-            Act::Update { .. } | Act::Remove { .. } => None,
-        };
-        match found {
+        let verdict = write.suspect().and_then(|_| verdicts.next()).flatten();
+        match verdict {
             Some(verdict) => {
                 adopt_or_hold(
                     run,
@@ -132,6 +140,35 @@ fn meet(run: &mut Run, writes: Vec<Write>) -> Job<Vec<Write>> {
 }
 
 impl Write {
+    /// `stored`: as it was judged.
+    pub fn new(key: RecordKey, stored: Stored, record: Record, service: Service, act: Act) -> Self {
+        let before = stored.record.as_ref();
+        let retried = before.filter(|before| before.is_retried());
+        Self {
+            key,
+            is_vouched: retried
+                .is_some_and(|r| [seen::CHANGED, DIFFERS].contains(&r.reason.code.as_str())),
+            amount_before: before.filter(|_| retried.is_none()).and_then(|r| r.amount),
+            stored,
+            record,
+            service,
+            act,
+        }
+    }
+
+    /// What a create could meet in Sage.
+    fn suspect(&self) -> Option<Suspect<'_>> {
+        match &self.act {
+            Act::Create { likeness, .. } => Some(Suspect {
+                key: self.key,
+                service: self.service,
+                likeness,
+                is_vouched: self.is_vouched,
+            }),
+            Act::Update { .. } | Act::Remove { .. } => None,
+        }
+    }
+
     fn stored_hash(&self) -> String {
         let before = self.stored.record.as_ref();
         before.map(|record| record.hash.clone()).unwrap_or_default()
@@ -264,19 +301,35 @@ fn commit_intents(run: &mut Run, writes: &mut [Write]) -> Job<()> {
     let now = run.cap.now();
     let mut batch = Batch::default();
     for write in writes.iter_mut() {
+        let mut sent = write.record.sent.clone();
         let intent = match &write.act {
-            Act::Create { likeness, .. } => Some(Intent {
-                service: write.service,
-                sent: likeness.clone(),
-                hash: write.record.hash.clone(),
-                above: remote::highest(run, write.service)?,
-                in_flight_until: now,
-            }),
-            Act::Update { .. } | Act::Remove { .. } => None,
+            Act::Create { likeness, .. } => {
+                let above = remote::highest(run, write.service)?;
+                Some(Intent {
+                    service: write.service,
+                    sent: likeness.clone(),
+                    hash: write.record.hash.clone(),
+                    above,
+                    in_flight_until: now,
+                })
+            }
+            Act::Update {
+                likeness, expected, ..
+            } => {
+                let predicted = expected.as_ref().map(|expected| expected.predicted);
+                for left in [Some(likeness.clone()), likeness.with_total(predicted)] {
+                    if let Some(left) = left.filter(|left| !sent.contains(left)) {
+                        sent.push(left);
+                    }
+                }
+                None
+            }
+            Act::Remove { .. } => None,
         };
         let sending = Record {
             state: State::Sending,
             intent,
+            sent,
             reason: Reason::default(),
             // Until Sage has agreed, what it holds is the old content.
             hash: write.stored_hash(),
@@ -301,6 +354,7 @@ fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reason>> {
             id,
             fields,
             expected,
+            ..
         } => (*id, fields, expected),
     };
     // Sage resets what a Save leaves out, so the object is read at once before and edited as it is.
@@ -311,6 +365,9 @@ fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reason>> {
             "\"Link\" it in the outbox to the right one in Sage; or press \"Never send\" there.",
         )));
     };
+    if let Some(reason) = seen::changed_since(&run.settings, write, &object) {
+        return Ok(Err(reason));
+    }
     let is_closed = json::flag(&object, "Locked") || object.get("Editable") == Some(&false.into());
     if is_closed {
         return Ok(Err(Reason::new(
@@ -358,6 +415,8 @@ fn stored(batch: &mut Batch, run: &mut Run, write: &mut Write, object: &Value) -
             service: write.service,
             id,
         }),
+        seen: Likeness::of_row(write.service, object),
+        sent: Vec::new(),
         intent: None,
         update_in_flight_until: None,
         reason: Reason::default(),
@@ -446,6 +505,8 @@ fn removed(batch: &mut Batch, run: &mut Run, write: &mut Write) -> Job<()> {
     let record = Record {
         state: State::Skipped,
         remote: None,
+        seen: None,
+        sent: Vec::new(),
         intent: None,
         update_in_flight_until: None,
         ..write.record.clone()
@@ -548,12 +609,8 @@ fn resolve_refusals(run: &mut Run, refused: Vec<(Write, String)>) -> Job<()> {
     }
     for (mut write, said) in refused {
         let mut batch = Batch::default();
-        let verdict = match &write.act {
-            Act::Create { likeness, .. } => find(run, write.service, likeness)?
-                .map(|found| judge(likeness, &found, write.service)),
-            Act::Update { .. } | Act::Remove { .. } => None,
-        };
-        match verdict {
+        let suspect: Vec<Suspect> = write.suspect().into_iter().collect();
+        match look_up(run, &suspect)?.pop().flatten() {
             Some(verdict) => {
                 adopt_or_hold(
                     run,

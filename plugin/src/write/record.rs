@@ -282,6 +282,10 @@ pub struct Record {
     pub open: Option<Decimal>,
     /// Sage had allocated some of it when it was stored or found (D11): what is left is asked for before anything is allocated.
     pub allocated_in_sage: bool,
+    /// Its object in Sage as we saw it last: whoever changed it since is not overruled without a word.
+    pub seen: Option<Likeness>,
+    /// What updates make of it that were sent and not answered so far.
+    pub sent: Vec<Likeness>,
     pub intent: Option<Intent>,
     /// Seconds since the Unix epoch: an update whose answer was lost may have been in flight until then. The last one to arrive wins,
     /// so nothing newer is sent before it must have arrived.
@@ -290,7 +294,7 @@ pub struct Record {
 }
 
 stored!(Record { state, label, customer, reason } may {
-    remote, hash, refused, failures, amount, open, allocated_in_sage, intent, update_in_flight_until
+    remote, hash, refused, failures, amount, open, allocated_in_sage, seen, sent, intent, update_in_flight_until
 });
 
 impl Record {

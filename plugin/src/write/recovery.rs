@@ -6,7 +6,7 @@ use crate::sage::Service;
 use crate::write::ledger::{Job, Run, activity};
 use crate::write::record::{Batch, Intent, Kind, Reason, Record, RecordKey, State, Stored};
 use crate::write::remote;
-use crate::write::verdict::{adopt_or_hold, find, judge};
+use crate::write::verdict::{Suspect, Verdict, adopt_or_hold, look_up};
 
 /// Settles what an earlier run left in doubt. Records that stay uncertain are not touched by the rest of the run.
 pub fn recover(run: &mut Run, kind: Kind) -> Job<()> {
@@ -32,8 +32,18 @@ pub fn recover(run: &mut Run, kind: Kind) -> Job<()> {
     for (service, above) in lowest {
         remote::refresh(run, service, above)?;
     }
-    for (key, stored, intent) in doubtful {
-        settle_doubt(run, key, &stored, &intent, began)?;
+    let suspects: Vec<Suspect> = doubtful
+        .iter()
+        .map(|(key, _, intent)| Suspect {
+            key: *key,
+            service: intent.service,
+            likeness: &intent.sent,
+            is_vouched: false,
+        })
+        .collect();
+    let verdicts = look_up(run, &suspects)?;
+    for ((key, stored, intent), verdict) in doubtful.iter().zip(verdicts) {
+        settle_doubt(run, *key, stored, intent, verdict, began)?;
     }
     Ok(())
 }
@@ -75,14 +85,14 @@ fn settle_doubt(
     key: RecordKey,
     stored: &Stored,
     intent: &Intent,
+    verdict: Option<Verdict>,
     began: u64,
 ) -> Job<()> {
     let Some(record) = stored.record.clone() else {
         return Ok(());
     };
     let mut batch = Batch::default();
-    if let Some(found) = find(run, intent.service, &intent.sent)? {
-        let verdict = judge(&intent.sent, &found, intent.service);
+    if let Some(verdict) = verdict {
         // Sage holds what was sent then; whether Splynx has changed since, the next look at it tells by the hash.
         let sent = Record {
             hash: intent.hash.clone(),

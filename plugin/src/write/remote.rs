@@ -4,69 +4,111 @@
 //! a duplicate (architecture, an older or emptier state). From then on only ids above the
 //! highest known one are listed, and only when there is a doubt to settle.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::NaiveDate;
 use serde_json::Value;
 
 use crate::capability::Failure;
-use crate::collect::{Map, ToMap, ToSet};
-use crate::sage::{Found, Likeness, Service, fold, get_one, mark_in, newer};
+use crate::collect::{Map, Set, ToMap, ToSet};
+use crate::json;
+use crate::mark;
+use crate::planted::{Mistake, is_planted};
+use crate::preview::MADE_ABOVE;
+use crate::sage::{Found, Likeness, Service, by_ids, fold, newer};
 use crate::stored;
 use crate::write::known_customers::{customer_keys, customers_listed};
 use crate::write::ledger::{Halt, Job, META, Run};
-use crate::write::record::{Batch, REMOTE};
+use crate::write::record::{Batch, RecordKey, Remote};
 
 /// What was listed, by what it is recognised by → [`Found`] as JSON.
 pub const FOUND: &str = "found";
 
-/// Index key of an object that carries a key in its reference.
-pub fn by_mark(service: Service, mark: &str) -> String {
-    format!("{}/key/{mark}", service.name())
+/// Where in the index something is looked for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// A key that one object has.
+    One(String),
+    /// What the keys of several begin with; their ids follow.
+    Several(String),
 }
 
-/// Index key of a customer's name or a document's number.
-pub fn by_name(service: Service, name: &str) -> String {
-    format!("{}/name/{}", service.name(), fold(name))
+impl Way {
+    /// As in the index.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::One(key) | Self::Several(key) => key,
+        }
+    }
 }
 
-/// Index prefix of documents and receipts without a key of ours, by what makes them look like the same money.
+/// The way to the objects that bear a mark: copies bear it as well.
+pub fn by_mark(service: Service, mark: &str) -> Way {
+    Way::Several(format!("{}/mark/{mark}|", service.name()))
+}
+
+/// The way to a customer by its name, or to a document by its number.
+pub fn by_name(service: Service, name: &str) -> Way {
+    Way::One(format!("{}/name/{}", service.name(), fold(name)))
+}
+
+/// The way to receipts that no installation made, by their reference. They have Sage's own numbers, so another add-on's trace of Splynx's
+/// number is the reference.
+pub fn by_reference(service: Service, reference: &str) -> Way {
+    Way::Several(format!("{}/reference/{}|", service.name(), fold(reference)))
+}
+
+/// The way to documents and receipts that no installation made, by what makes them look like the same money.
 pub fn by_money(
     service: Service,
     customer: i64,
     date: NaiveDate,
     total: rust_decimal::Decimal,
-) -> String {
-    format!(
+) -> Way {
+    Way::Several(format!(
         "{}/money/{customer}|{date}|{}|",
         service.name(),
         total.normalize()
-    )
+    ))
 }
 
-/// Index key of an allocation: a source settles an invoice once.
-pub fn by_pair(source: i64, target: i64) -> String {
-    format!("{}/pair/{source}|{target}", Service::Allocation.name())
+/// The way to an allocation: a source settles an invoice once.
+pub fn by_pair(source: i64, target: i64) -> Way {
+    Way::One(format!(
+        "{}/pair/{source}|{target}",
+        Service::Allocation.name()
+    ))
 }
 
 /// Every index key under which an object can be found.
 pub(super) fn index_keys(service: Service, found: &Found) -> Vec<String> {
-    match &found.likeness {
-        Likeness::Customer(customer) => customer_keys(found.id, customer),
+    let ways = match &found.likeness {
+        Likeness::Customer(customer) => return customer_keys(found.id, customer),
         Likeness::Allocation(allocation) => vec![by_pair(allocation.source, allocation.target)],
         Likeness::Document(document) => {
-            let mut keys = vec![by_name(service, &document.number)];
-            if let Some(mark) = mark_in(&document.reference) {
-                keys.push(by_mark(service, mark));
-            } else {
+            let reference = &document.reference;
+            let mut ways = vec![by_name(service, &document.number)];
+            let marks = mark::marks_in(reference);
+            ways.extend(marks.iter().map(|mark| by_mark(service, mark)));
+            if !mark::is_made(reference) {
                 if service == Service::CustomerReceipt {
-                    // Receipts get Sage's own numbers, so another add-on's trace of Splynx's number is the reference.
-                    keys.push(by_name(service, &document.reference));
+                    ways.push(by_reference(service, reference));
                 }
-                let money = by_money(service, document.customer, document.date, document.total);
-                keys.push(format!("{money}{}", found.id));
+                ways.push(by_money(
+                    service,
+                    document.customer,
+                    document.date,
+                    document.total,
+                ));
             }
-            keys.into_iter().to_set().into_iter().collect()
+            ways
         }
-    }
+    };
+    let keys = ways.into_iter().map(|way| match way {
+        Way::One(key) => key,
+        Way::Several(prefix) => format!("{prefix}{}", found.id),
+    });
+    keys.to_set().into_iter().collect()
 }
 
 /// Notes in a commit what Sage has just stored, so that the next record meets it.
@@ -84,11 +126,23 @@ pub fn forget(batch: &mut Batch, key: &str) {
     }
 }
 
-/// What was listed under these index keys.
-pub fn lookup(run: &mut Run, keys: &[String]) -> Job<Vec<(String, Found)>> {
-    let entries = run.cap.get(FOUND, keys)?;
+/// What was listed on these ways, by their texts. It is as old as the list: [`survey`] looks again.
+pub fn lookup(run: &mut Run, ways: &[Way]) -> Job<Vec<(String, Found)>> {
+    const ENOUGH_TO_TELL: u32 = 20;
+    let one = ways.iter().filter_map(|way| match way {
+        Way::One(key) => Some(key.clone()),
+        Way::Several(_) => None,
+    });
+    let entries = run.cap.get(FOUND, &one.collect::<Vec<_>>())?;
     let mut found: Vec<(String, Found)> =
         entries.into_iter().map(parse_entry).collect::<Job<_>>()?;
+    for way in ways.iter().to_set() {
+        if let Way::Several(prefix) = way {
+            for entry in run.cap.scan(FOUND, prefix, "", ENOUGH_TO_TELL)? {
+                found.push((prefix.clone(), parse_entry(entry)?.1));
+            }
+        }
+    }
     let customers = found
         .iter()
         .filter(|(_, found)| matches!(found.likeness, Likeness::Customer(_)))
@@ -96,12 +150,14 @@ pub fn lookup(run: &mut Run, keys: &[String]) -> Job<Vec<(String, Found)>> {
         .to_set();
     // A customer that was renamed since still stands under its old name.
     let now = customers_listed(run, &customers.into_iter().collect::<Vec<_>>())?;
-    found.retain_mut(|(key, found)| match now.get(&found.id) {
-        Some(now) => {
+    found.retain_mut(|(key, found)| {
+        if !matches!(found.likeness, Likeness::Customer(_)) {
+            return true;
+        }
+        now.get(&found.id).is_none_or(|now| {
             found.clone_from(now);
             index_keys(Service::Customer, now).contains(key)
-        }
-        None => true,
+        })
     });
     Ok(found)
 }
@@ -109,69 +165,154 @@ pub fn lookup(run: &mut Run, keys: &[String]) -> Job<Vec<(String, Found)>> {
 /// What a record asks of the index.
 pub struct Question {
     pub service: Service,
-    pub keys: Vec<String>,
-    /// The record was held before, and somebody or something says that the reason is gone: what was listed is looked at again
-    /// in Sage, because it may have been changed or deleted there.
-    pub again: bool,
+    pub ways: Vec<Way>,
+    /// What the record is paired with: that is no news.
+    pub own: Option<i64>,
 }
 
-/// What Sage has under the index keys of all questions.
-pub fn survey(run: &mut Run, questions: Vec<Question>) -> Job<Map<String, Found>> {
-    let keys: Vec<String> = questions.iter().flat_map(|q| q.keys.clone()).collect();
-    let mut found = lookup(run, &keys)?.into_iter().to_map();
-    let mut batch = Batch::default();
-    for Question { service, keys, .. } in questions.into_iter().filter(|question| question.again) {
-        for key in keys {
-            let Some(listed) = found.get(&key) else {
-                continue;
-            };
-            let now = get_one(run, service, listed.id)?
-                .and_then(|object| Likeness::of_row(service, &object))
-                .map(|likeness| Found {
-                    id: listed.id,
-                    likeness,
-                });
-            match now.filter(|now| index_keys(service, now).contains(&key)) {
-                Some(now) => {
-                    found.insert(key, now);
-                }
-                None => {
-                    found.remove(&key);
-                    batch.delete(FOUND, key);
-                }
+/// What Sage has on the ways of some questions, as it is now.
+#[derive(Default)]
+pub struct Survey {
+    found: BTreeMap<String, Vec<Found>>,
+    /// The records that it is paired with, by [`Remote`]s.
+    owners: Map<String, RecordKey>,
+}
+
+impl Survey {
+    /// What is there on these ways; each object once.
+    pub fn on(&self, ways: &[Way]) -> Vec<&Found> {
+        let mut seen = Set::new();
+        let found = ways
+            .iter()
+            .filter_map(|way| self.found.get(way.text()))
+            .flatten();
+        found.filter(|found| seen.insert(found.id)).collect()
+    }
+
+    /// The record that an object is paired with.
+    pub fn owner(&self, service: Service, id: i64) -> Option<RecordKey> {
+        let remote = Remote { service, id };
+        self.owners.get(&remote.to_string()).copied()
+    }
+
+    /// The ids of everything that was found.
+    pub fn ids(&self) -> Set<i64> {
+        let found = self.found.values().flatten();
+        found.map(|found| found.id).to_set()
+    }
+}
+
+/// What Sage has on the ways of all questions. What an earlier request has listed is read again: it may have been changed or deleted since,
+/// and decisions rest on it.
+pub fn survey(run: &mut Run, questions: &[Question]) -> Job<Survey> {
+    let ways: Vec<Way> = questions.iter().flat_map(|q| q.ways.clone()).collect();
+    let service_of = questions
+        .iter()
+        .flat_map(|q| q.ways.iter().map(|way| (way.text().to_owned(), q.service)))
+        .to_map();
+    let own = questions
+        .iter()
+        .filter_map(|q| Some((q.service, q.own?)))
+        .to_set();
+    let listed: Vec<(String, Service, Found)> = lookup(run, &ways)?
+        .into_iter()
+        .filter_map(|(way, found)| Some((way.clone(), *service_of.get(&way)?, found)))
+        .collect();
+    let owners = run.paired(listed.iter().map(|(_, service, found)| Remote {
+        service: *service,
+        id: found.id,
+    }))?;
+    let doubtful = listed
+        .iter()
+        .filter(|(_, service, found)| !own.contains(&(*service, found.id)))
+        .map(|(_, service, found)| (*service, found.clone()));
+    let now = as_now(run, doubtful.collect())?;
+    let mut survey = Survey {
+        found: BTreeMap::new(),
+        owners,
+    };
+    for (way, service, found) in listed {
+        let now = match now.get(&(service, found.id)) {
+            Some(now) => now.clone(),
+            None => Some(found),
+        };
+        if let Some(now) = now
+            && index_keys(service, &now)
+                .iter()
+                .any(|key| *key == way || *key == format!("{way}{}", now.id))
+        {
+            survey.found.entry(way).or_default().push(now);
+        }
+    }
+    Ok(survey)
+}
+
+/// Reads objects again that were listed, and sets the index right. Answers whether one of them was changed or deleted since.
+pub fn read_again(run: &mut Run, service: Service, listed: Vec<Found>) -> Job<bool> {
+    let questions = listed.iter().map(|found| (service, found.clone()));
+    let now = as_now(run, questions.collect())?;
+    let is_changed = |found: &Found| {
+        let now = now.get(&(service, found.id));
+        now.is_some_and(|now| now.as_ref() != Some(found))
+    };
+    Ok(listed.iter().any(is_changed))
+}
+
+/// Objects that were listed, as Sage has them now; none: it is gone. The index is set right.
+fn as_now(run: &mut Run, listed: Vec<(Service, Found)>) -> Job<Map<(Service, i64), Option<Found>>> {
+    let mut now = Map::new_vec();
+    if is_planted(Mistake::ListBelieved) {
+        return Ok(now);
+    }
+    let mut ids: BTreeMap<Service, BTreeSet<i64>> = BTreeMap::new();
+    // A preview's own are nowhere else.
+    for (service, found) in listed.iter().filter(|(_, found)| found.id <= MADE_ABOVE) {
+        ids.entry(*service).or_default().insert(found.id);
+    }
+    for (service, ids) in ids {
+        let ids: Vec<i64> = ids.into_iter().collect();
+        for id in &ids {
+            now.insert((service, *id), None);
+        }
+        for row in by_ids(run, service, &ids)? {
+            let id = json::integer(&row, "ID");
+            if let (Some(id), Some(likeness)) = (id, Likeness::of_row(service, &row)) {
+                now.insert((service, id), Some(Found { id, likeness }));
             }
         }
     }
+    // What an object stood under before, and then what it stands under now: each key is changed once.
+    let mut index: BTreeMap<String, Option<String>> = BTreeMap::new();
+    let is_news = |(service, found): &&(Service, Found)| {
+        let now = now.get(&(*service, found.id));
+        now.is_some_and(|now| now.as_ref() != Some(found))
+    };
+    let news: Vec<&(Service, Found)> = listed.iter().filter(is_news).collect();
+    for (service, found) in &news {
+        for entry in run.cap.get(FOUND, &index_keys(*service, found))? {
+            let (key, other) = parse_entry(entry)?;
+            // A name that another object has by now stays that one's.
+            if other.id == found.id {
+                index.insert(key, None);
+            }
+        }
+    }
+    for (service, found) in &news {
+        if let Some(Some(now)) = now.get(&(*service, found.id)) {
+            let text = stored::to_text(now);
+            let keys = index_keys(*service, now).into_iter();
+            index.extend(keys.map(|key| (key, Some(text.clone()))));
+        }
+    }
+    let mut batch = Batch::default();
+    for (key, text) in index {
+        match text {
+            Some(text) => batch.set(FOUND, key, text),
+            None => batch.delete(FOUND, key),
+        }
+    }
     run.commit(batch)?;
-    Ok(found)
-}
-
-/// Something without a key of ours, of the same customer, day and amount, that no record is paired with.
-pub fn lookalike(
-    run: &mut Run,
-    service: Service,
-    customer: i64,
-    date: NaiveDate,
-    total: rust_decimal::Decimal,
-) -> Job<Option<Found>> {
-    let found = lookup_prefix(run, &by_money(service, customer, date, total))?;
-    let remotes: Vec<String> = found
-        .iter()
-        .map(|(_, found)| format!("{}/{}", service.name(), found.id))
-        .collect();
-    let paired = run.cap.get(REMOTE, &remotes)?;
-    let mut free = found
-        .into_iter()
-        .zip(remotes)
-        .filter(|(_, remote)| paired.iter().all(|entry| entry.key != *remote));
-    Ok(free.next().map(|((_, found), _)| found))
-}
-
-/// What was listed under index keys that start so.
-pub fn lookup_prefix(run: &mut Run, prefix: &str) -> Job<Vec<(String, Found)>> {
-    const ENOUGH_TO_TELL: u32 = 20;
-    let entries = run.cap.scan(FOUND, prefix, "", ENOUGH_TO_TELL)?;
-    entries.into_iter().map(parse_entry).collect()
+    Ok(now)
 }
 
 pub(super) fn parse_entry(entry: crate::capability::Entry) -> Job<(String, Found)> {
@@ -205,6 +346,7 @@ pub fn take_over(run: &mut Run, service: Service, from: Option<NaiveDate>) -> Jo
     let done_key = taken_over_key(service);
     let place_key = format!("taking-over/{}", service.name());
     let from_text = from.map_or_else(String::new, |date| date.to_string());
+    index_again(run, service)?;
     if let Some(done) = run.meta(&done_key)?
         && (done.is_empty() || done <= from_text)
     {
@@ -235,6 +377,41 @@ pub fn take_over(run: &mut Run, service: Service, from: Option<NaiveDate>) -> Jo
         run.commit(batch)?;
         if complete {
             run.cap.log("info", &format!("{stage}: {seen} read"));
+            return Ok(());
+        }
+    }
+}
+
+/// Indexes once more what an earlier version has listed: it kept one object for a mark, and took more for marks.
+fn index_again(run: &mut Run, service: Service) -> Job<()> {
+    const PAGE: u32 = 200;
+    let done = format!("indexed-by-mark/{}", service.name());
+    if service == Service::Customer || run.meta(&done)?.is_some() {
+        return Ok(());
+    }
+    let mut after = String::new();
+    loop {
+        let entries = run
+            .cap
+            .scan(FOUND, &format!("{}/", service.name()), &after, PAGE)?;
+        let mut batch = Batch::default();
+        match entries.last() {
+            Some(last) => after.clone_from(&last.key),
+            None => batch.set(META, done.clone(), "1"),
+        }
+        let complete = entries.is_empty();
+        let mut index = BTreeMap::new();
+        for entry in entries {
+            let (_, found) = parse_entry(entry)?;
+            let text = stored::to_text(&found);
+            let keys = index_keys(service, &found).into_iter();
+            index.extend(keys.map(|key| (key, text.clone())));
+        }
+        for (key, text) in index {
+            batch.set(FOUND, key, text);
+        }
+        run.commit(batch)?;
+        if complete {
             return Ok(());
         }
     }

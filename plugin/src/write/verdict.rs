@@ -3,34 +3,83 @@
 //! Never by one trait alone: a key, a name or a number finds an object; customer, date, total and the rest must agree before it is
 //! taken for ours.
 
+use crate::collect::Map;
+use crate::mark::{self, Sign};
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{self, DocumentLikeness, Found, Likeness, Service};
+use crate::sage::{DocumentLikeness, Found, Likeness, Service, fold};
+use crate::settings::Settings;
 use crate::write::ledger::{Job, Run, activity};
 use crate::write::record::{Batch, REMOTE, Reason, Record, RecordKey, Remote, State, Stored};
-use crate::write::remote;
+use crate::write::remote::{self, Question, Survey, Way};
 
-/// The index keys of what a record would collide with in Sage: our key first, its name or number then.
-pub fn collisions(service: Service, likeness: &Likeness) -> Vec<String> {
-    match likeness {
-        Likeness::Customer(customer) => vec![remote::by_name(service, &customer.name)],
-        Likeness::Allocation(allocation) => {
-            vec![remote::by_pair(allocation.source, allocation.target)]
-        }
-        Likeness::Document(document) => {
-            let mark = sage::mark_in(&document.reference);
-            let mut keys = Vec::from_iter(mark.map(|mark| remote::by_mark(service, mark)));
-            if !document.number.is_empty() {
-                keys.push(remote::by_name(service, &document.number));
+/// Held because what bears the record's mark is not as it was made, or not it.
+pub const DIFFERS: &str = "differs-in-sage";
+
+/// Held because something in Sage may be the record.
+pub const POSSIBLE_DUPLICATE: &str = "possible-duplicate";
+
+/// A record that Sage may have already, as it would be (or was) sent.
+pub struct Suspect<'l> {
+    pub key: RecordKey,
+    pub service: Service,
+    pub likeness: &'l Likeness,
+    /// A person has looked at what bears its mark, and wants it sent all the same.
+    pub is_vouched: bool,
+}
+
+impl Suspect<'_> {
+    /// Where in the index the record would collide with something: its marks first, its name or number then.
+    pub fn ways(&self, settings: &Settings) -> Vec<Way> {
+        match self.likeness {
+            Likeness::Customer(customer) => vec![remote::by_name(self.service, &customer.name)],
+            Likeness::Allocation(allocation) => {
+                vec![remote::by_pair(allocation.source, allocation.target)]
             }
-            keys
+            Likeness::Document(document) => {
+                let mut ways = ways_of_marks(settings, self.key, self.service);
+                // What was sent before an address or a tag was changed bears what was its mark then.
+                let sent = mark::marks_in(&document.reference);
+                ways.extend(sent.iter().map(|mark| remote::by_mark(self.service, mark)));
+                if !document.number.is_empty() {
+                    ways.push(remote::by_name(self.service, &document.number));
+                }
+                ways
+            }
+        }
+    }
+
+    fn question(&self, settings: &Settings) -> Question {
+        Question {
+            service: self.service,
+            ways: self.ways(settings),
+            own: None,
         }
     }
 }
 
-/// The object in Sage that a record would collide with, if any was listed.
-pub fn find(run: &mut Run, service: Service, likeness: &Likeness) -> Job<Option<Found>> {
-    let found = remote::lookup(run, &collisions(service, likeness))?;
-    Ok(found.into_iter().next().map(|(_, found)| found))
+/// Whether a person has looked at what may be the record, and wants it sent all the same.
+pub fn is_vouched(record: &Record) -> bool {
+    let code = record.reason.code.as_str();
+    record.is_retried() && [DIFFERS, POSSIBLE_DUPLICATE].contains(&code)
+}
+
+/// Where a record's document is found by its mark.
+pub fn ways_of_marks(settings: &Settings, key: RecordKey, service: Service) -> Vec<Way> {
+    let marks = settings.identity.marks(key);
+    let ways = marks.iter().map(|mark| remote::by_mark(service, mark));
+    ways.collect()
+}
+
+/// Looks for records in Sage, as it is now: the verdict on each; none: Sage has nothing that could be it.
+pub fn look_up(run: &mut Run, suspects: &[Suspect]) -> Job<Vec<Option<Verdict>>> {
+    let settings = run.settings.clone();
+    let questions: Vec<Question> = suspects.iter().map(|s| s.question(&settings)).collect();
+    let survey = remote::survey(run, &questions)?;
+    let verdicts = suspects.iter().map(|suspect| {
+        let ways = suspect.ways(&settings);
+        judge(&settings, suspect, &survey, &ways)
+    });
+    Ok(verdicts.collect())
 }
 
 /// Whether an object found in Sage is the record's.
@@ -38,84 +87,206 @@ pub fn find(run: &mut Run, service: Service, likeness: &Likeness) -> Job<Option<
 pub enum Verdict {
     Ours {
         remote: Remote,
+        /// As it is there; none: it was not looked at.
+        likeness: Option<Likeness>,
         /// Sage may have allocated some of it before we did.
         allocated: bool,
     },
-    /// Held with that reason; paired, where the object carries our key.
-    NotOurs(Reason, Option<Remote>),
+    NotOurs(Reason),
 }
 
-/// Compares what we (would) have sent with what was found.
-pub fn judge(likeness: &Likeness, found: &Found, service: Service) -> Verdict {
-    let remote = Remote {
-        service,
-        id: found.id,
-    };
-    let mut differences = likeness.differences(&found.likeness);
-    if is_planted(Mistake::AdoptedByNumber) {
-        differences.clear();
-    }
-    if differences.is_empty() {
-        let allocated = match &found.likeness {
-            Likeness::Document(document) => document.rest != Some(document.total),
-            Likeness::Customer(_) | Likeness::Allocation(_) => false,
-        };
-        return Verdict::Ours { remote, allocated };
-    }
-    let what = differences.join(", ");
-    match &found.likeness {
-        Likeness::Customer(customer) => Verdict::NotOurs(
-            Reason::new(
-                "name-taken",
-                format!(
-                    "Sage already has a customer named {:?} (id {}), and it differs in {what}.",
-                    customer.name, found.id
-                ),
-                "Pair the two if they are the same customer; else put {id} or {login} into the name pattern, or switch \"Make names unique\" on.",
-            )
-            .until_setting("customer_name_pattern")
-            .until_setting("make_names_unique"),
-            None,
-        ),
-        Likeness::Allocation(_) => Verdict::NotOurs(
-            Reason::new(
-                "allocated-otherwise",
-                format!("Sage has allocated it already (id {}), and there it differs in {what}.", found.id),
-                "Correct the allocation in Sage, then mark this one as done.",
-            ),
-            None,
-        ),
-        // Another record can have the number: a credit note that of an invoice with a negative total.
-        Likeness::Document(document) if bears_key_of(document, likeness) => {
-            Verdict::NotOurs(
-                Reason::new(
-                    "differs-in-sage",
-                    format!("It is in Sage already (id {}), and there it differs in {what}.", found.id),
-                    "Correct it in Sage, then mark it as done; it is paired and will not be sent again.",
-                ),
-                Some(remote),
-            )
+impl Verdict {
+    /// Of a record that is paired, or is to be.
+    pub fn ours(service: Service, found: &Found) -> Self {
+        Self::Ours {
+            remote: Remote {
+                service,
+                id: found.id,
+            },
+            likeness: Some(found.likeness.clone()),
+            allocated: match &found.likeness {
+                Likeness::Document(document) => document.rest != Some(document.total),
+                Likeness::Customer(_) | Likeness::Allocation(_) => false,
+            },
         }
-        Likeness::Document(document) => Verdict::NotOurs(
-            Reason::new(
+    }
+}
+
+/// What an object has to do with a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Tie {
+    /// It, or what it was copied from, was made for the record.
+    Mark,
+    /// It ends as earlier versions' marks do.
+    OldMark,
+    Number,
+    /// Its reference is the record's number, as other add-ons write it.
+    Loose,
+}
+
+/// What of all that was found on the record's ways is its own: where several agree, the oldest, since copies come later. None: there is
+/// nothing that could be it.
+pub fn judge(
+    settings: &Settings,
+    suspect: &Suspect,
+    survey: &Survey,
+    ways: &[Way],
+) -> Option<Verdict> {
+    let Suspect {
+        key,
+        service,
+        likeness,
+        is_vouched,
+    } = suspect;
+    let mut found: Vec<(Tie, &Found)> = survey
+        .on(ways)
+        .into_iter()
+        .map(|found| (tie(settings, *key, likeness, found), found))
+        .collect();
+    found.sort_by_key(|(tie, found)| (*tie, found.id));
+    let is_free = |found: &Found| {
+        let owner = survey.owner(*service, found.id);
+        owner.is_none_or(|owner| owner == *key)
+    };
+    let agrees = |found: &Found| {
+        is_planted(Mistake::AdoptedByNumber) || likeness.differences(&found.likeness).is_empty()
+    };
+    let own = found
+        .iter()
+        .find(|(tie, found)| agrees(found) && (*tie == Tie::Number || is_free(found)));
+    if let Some((_, own)) = own {
+        return Some(Verdict::ours(*service, own));
+    }
+    let blamed = found.iter().find(|(tie, found)| match tie {
+        Tie::Mark => is_free(found) && !is_vouched,
+        Tie::OldMark => {
+            let is_alike = is_alike(likeness, &found.likeness) || is_planted(Mistake::LooksProve);
+            is_free(found) && !is_vouched && is_alike
+        }
+        Tie::Number => true,
+        Tie::Loose => {
+            let differences = likeness.differences(&found.likeness);
+            is_free(found) && !is_vouched && differences.len() <= 1
+        }
+    });
+    let (tie, found) = blamed?;
+    let what = likeness.differences(&found.likeness).join(", ");
+    Some(Verdict::NotOurs(reason(*service, *tie, found, &what)))
+}
+
+fn tie(settings: &Settings, key: RecordKey, likeness: &Likeness, found: &Found) -> Tie {
+    let (Likeness::Document(own), Likeness::Document(there)) = (likeness, &found.likeness) else {
+        // A name, or the two ends of an allocation, are like a number: there is one at most.
+        return Tie::Number;
+    };
+    let marks = settings.identity.marks(key);
+    let sent = mark::marks_in(&own.reference);
+    let is_own = |mark: &&String| marks.contains(*mark) || sent.contains(*mark);
+    let borne = mark::marks_in(&there.reference);
+    match borne.iter().find(is_own) {
+        Some(_) if mark::is_made(&there.reference) => Tie::Mark,
+        Some(_) => Tie::OldMark,
+        None if has_number_of(own, there) => Tie::Number,
+        None => Tie::Loose,
+    }
+}
+
+fn has_number_of(own: &DocumentLikeness, there: &DocumentLikeness) -> bool {
+    !own.number.is_empty() && fold(&own.number) == fold(&there.number)
+}
+
+/// An earlier version may have made it, and somebody changed it on either side: the same customer, and the same day or amount.
+fn is_alike(own: &Likeness, there: &Likeness) -> bool {
+    let differences = own.differences(there);
+    !differences.contains(&"customer")
+        && !(differences.contains(&"date") && differences.contains(&"total"))
+}
+
+/// Where each of some records finds whatever looks like it and was made by no installation.
+pub type Money = Map<RecordKey, (Service, Way)>;
+
+/// What looks like a record without being known for it: of the same customer, day and amount, and no record's. What an earlier version's key
+/// gives to another of these records is that one's.
+pub fn lookalikes(settings: &Settings, survey: &Survey, money: &Money, of: RecordKey) -> Vec<i64> {
+    let on = |key: RecordKey| {
+        let (_, way) = money.get(&key)?;
+        Some(survey.on(std::slice::from_ref(way)))
+    };
+    let Some((service, _)) = money.get(&of) else {
+        return Vec::new();
+    };
+    let is_anothers = |found: &Found| {
+        let Likeness::Document(document) = &found.likeness else {
+            return false;
+        };
+        settings
+            .identity
+            .signs(&document.reference)
+            .iter()
+            .any(|sign| match sign {
+                Sign::Old(key) if *key != of => {
+                    on(*key).is_some_and(|theirs| theirs.iter().any(|other| other.id == found.id))
+                }
+                _ => false,
+            })
+    };
+    let found = on(of).unwrap_or_default().into_iter();
+    found
+        .filter(|found| survey.owner(*service, found.id).is_none() && !is_anothers(found))
+        .map(|found| found.id)
+        .collect()
+}
+
+/// Why what was found is not simply the record's.
+fn reason(service: Service, tie: Tie, found: &Found, what: &str) -> Reason {
+    let id = found.id;
+    let title = service.title();
+    match &found.likeness {
+        Likeness::Customer(customer) => Reason::new(
+            "name-taken",
+            format!(
+                "Sage already has a customer named {:?} (id {id}), and it differs in {what}.",
+                customer.name
+            ),
+            "Pair the two if they are the same customer; else put {id} or {login} into the name pattern, or switch \"Make names unique\" on.",
+        )
+        .until_setting("customer_name_pattern")
+        .until_setting("make_names_unique"),
+        Likeness::Allocation(_) => Reason::new(
+            "allocated-otherwise",
+            format!("Sage has allocated it already (id {id}), and there it differs in {what}."),
+            "Correct the allocation in Sage, then mark this one as done.",
+        ),
+        Likeness::Document(document) => match tie {
+            Tie::Mark | Tie::OldMark => Reason::new(
+                DIFFERS,
+                format!(
+                    "A {title} in Sage (id {id}) bears its key and differs in {what}: somebody changed it, or copied it from this one."
+                ),
+                format!(
+                    "Look at the {title} in Sage. If it is this record's, link the two in the outbox; if not, retry: that sends the record anew."
+                ),
+            ),
+            // Another record can have the number: a credit note that of an invoice with a negative total.
+            Tie::Loose => Reason::new(
+                POSSIBLE_DUPLICATE,
+                format!(
+                    "Sage has a {title} whose reference is its number (id {id}), and it differs in {what}."
+                ),
+                format!(
+                    "Look at the {title} in Sage. If it is the same, link the two in the outbox; if not, retry: that sends it."
+                ),
+            ),
+            Tie::Number => Reason::new(
                 "number-taken",
                 format!(
-                    "Sage already has a {} number {} (id {}), and it differs in {what}.",
-                    service.title(),
-                    document.number,
-                    found.id
+                    "Sage already has a {title} number {} (id {id}), and it differs in {what}.",
+                    document.number
                 ),
                 "Delete the document in Sage; if that is impossible, make it again in Splynx under a new number. Then retry.",
             ),
-            None,
-        ),
+        },
     }
-}
-
-fn bears_key_of(found: &DocumentLikeness, own: &Likeness) -> bool {
-    let mark = sage::mark_in(&found.reference);
-    mark.is_some()
-        && matches!(own, Likeness::Document(own) if sage::mark_in(&own.reference) == mark)
 }
 
 /// Pairs the record with what was found, or holds it; an object belongs to one record only.
@@ -127,24 +298,36 @@ pub fn adopt_or_hold(
     record: &Record,
     verdict: Verdict,
 ) -> Job<()> {
-    let (state, reason, remote, allocated) = match verdict {
-        Verdict::Ours { remote, allocated } => {
-            (State::Synced, Reason::default(), Some(remote), allocated)
-        }
-        Verdict::NotOurs(reason, remote) => (State::Held, reason, remote, true),
-    };
-    let mut new = Record {
-        state,
-        reason,
-        remote,
+    let blank = Record {
+        state: State::Held,
+        remote: None,
+        seen: None,
+        sent: Vec::new(),
         intent: None,
         failures: 0,
-        allocated_in_sage: allocated,
+        allocated_in_sage: true,
         ..record.clone()
+    };
+    let mut new = match verdict {
+        Verdict::Ours {
+            remote,
+            likeness,
+            allocated,
+        } => Record {
+            state: State::Synced,
+            reason: Reason::default(),
+            remote: Some(remote),
+            seen: likeness.or_else(|| record.seen.clone()),
+            sent: Vec::new(),
+            allocated_in_sage: allocated,
+            ..blank
+        },
+        Verdict::NotOurs(reason) => Record { reason, ..blank },
     };
     if let Some(other) = paired_with_another(run, key, new.remote.as_ref())? {
         new.state = State::Held;
         new.remote = None;
+        new.seen = None;
         new.reason = Reason::new(
             "already-paired",
             format!(

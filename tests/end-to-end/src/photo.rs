@@ -27,7 +27,7 @@ pub fn photo(stage: &Stage) -> Vec<String> {
     let mut references = Vec::new();
     for entity in ["invoices", "returns", "receipts"] {
         for document in rows(&sage, entity) {
-            let reference = document["Reference"].to_string();
+            let reference = without_origin(&document["Reference"].to_string());
             photo.push(format!(
                 "{entity} {reference} {} {} {}",
                 document["Date"],
@@ -71,6 +71,17 @@ pub fn photo(stage: &Stage) -> Vec<String> {
     photo.push(format!("{records} statement records"));
     photo.sort();
     photo
+}
+
+/// A reference without what tells the installation: that hangs on Splynx's address, and so on the port.
+fn without_origin(reference: &str) -> String {
+    match reference.rsplit_once(' ') {
+        Some((number, mark)) => {
+            let key = mark.rsplit_once('-').map_or(mark, |(_, key)| key);
+            format!("{number} {key}")
+        }
+        None => reference.to_owned(),
+    }
 }
 
 /// Numbers and numeric texts alike, without zeros at the end.

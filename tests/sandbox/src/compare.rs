@@ -1,7 +1,7 @@
 //! What a synchronisation has brought about, record by record, from what the two services themselves hold.
 //!
-//! A document or receipt in Sage belongs to the Splynx record whose key ends its reference: `I501` an invoice, `C44` a credit
-//! note, `P601` a payment.
+//! A document or receipt in Sage belongs to the Splynx record whose key ends its reference: `7K3QX9MB-I501` an invoice, `7K3QX9MB-C44` a
+//! credit note, `7K3QX9MB-P601` a payment.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -135,7 +135,11 @@ fn compare<'s>(
         comparison.sage.0 += 1;
         comparison.sage.1 += total;
         let reference = row["Reference"].as_str().unwrap_or_default();
-        let key = reference.rsplit(' ').next().unwrap_or_default();
+        let mark = reference.rsplit(' ').next().unwrap_or_default();
+        let key = match mark.rsplit_once('-') {
+            Some((check, key)) if check.len() >= 8 && key.starts_with(['I', 'C', 'P']) => key,
+            _ => mark,
+        };
         if seen.insert(key.to_owned(), total).is_some() {
             comparison.doubled.push(key.to_owned());
             continue;

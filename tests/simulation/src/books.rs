@@ -70,11 +70,24 @@ pub fn rows<'s>(state: &'s Value, entity: &str) -> &'s [Value] {
         .unwrap_or_else(|| panic!("the state lists {entity}"))
 }
 
+/// Characters of a mark before its record, besides the tag.
+const CHECK: usize = 8;
+
 fn by_key(rows: &[Value]) -> BTreeMap<String, Decimal> {
     let mut totals = BTreeMap::new();
     for row in rows {
         let reference = row["Reference"].as_str().unwrap_or_default();
-        let key = reference.rsplit(' ').next().unwrap_or_default().to_owned();
+        let mark = reference.rsplit(' ').next().unwrap_or_default();
+        // Without what tells whose it is, but for the installation's tag.
+        let key = match mark.rsplit_once('-') {
+            Some((check, key)) if key.starts_with(['I', 'C', 'P']) && check.len() >= CHECK => {
+                match &check[..check.len() - CHECK] {
+                    "" => key.to_owned(),
+                    tag => format!("{tag}-{key}"),
+                }
+            }
+            _ => mark.to_owned(),
+        };
         let total = row["Total"]
             .to_string()
             .parse()

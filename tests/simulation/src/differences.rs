@@ -58,6 +58,7 @@ const EXPLAINS: &[(&str, &[&str])] = &[
             "tax-missing",
             "discount-too-large",
             "already-paired",
+            "differs-in-sage",
             "number-taken",
             "credit-notes-off",
             "direction",

@@ -65,6 +65,9 @@ edits! {
     RenamedInSage "Sage: customer renamed",
     OwnFields "Sage: customer's own fields",
     DeletedInSage "Sage: document deleted",
+    BankedReceipt "Sage: receipt with a reference like a key",
+    TypedLikeKey "Sage: invoice typed in with a reference like a key",
+    CopiedInSage "Sage: document of ours copied with its reference",
 }
 
 /// What people have done so far.
@@ -137,9 +140,10 @@ pub fn money(value: &Value) -> Decimal {
     amount.unwrap_or_default().normalize()
 }
 
-/// Our key at the end of a reference; none where somebody else made it.
+/// The record in our mark at the end of a reference; none where somebody else made it.
 pub fn key_of(row: &Value) -> Option<&str> {
-    let key = row["Reference"].as_str()?.rsplit_once(' ')?.1;
+    let mark = row["Reference"].as_str()?.rsplit_once(' ')?.1;
+    let (_, key) = mark.split_once('-').filter(|(check, _)| check.len() == 8)?;
     let (letter, digits) = key.split_at_checked(1)?;
     let is_ours =
         "ICP".contains(letter) && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
@@ -432,8 +436,13 @@ impl People {
                 }
                 Some(format!("customer {id}"))
             }
+            Edit::BankedReceipt | Edit::TypedLikeKey | Edit::CopiedInSage => {
+                self.misleading(office, edit, rng)
+            }
             Edit::DeletedInSage => {
-                let invoice = office.any_there("invoices", rng, |row| key_of(row).is_some())?;
+                let invoice = office.any_there("invoices", rng, |row| {
+                    key_of(row).is_some() && !self.theirs.contains(&("invoices", id_of(row, "ID")))
+                })?;
                 office.in_sage("invoices", "delete", id_of(&invoice, "ID"), json!({}))?;
                 let key = key_of(&invoice)?.to_owned();
                 let told = format!("{key}, id {}", invoice["ID"]);
@@ -441,6 +450,49 @@ impl People {
                 Some(told)
             }
         }
+    }
+
+    /// References as people write them: flats, boxes and cases end like keys, and copies bear the very key.
+    fn misleading(
+        &mut self,
+        office: &mut Office,
+        edit: Edit,
+        rng: &mut ChaCha8Rng,
+    ) -> Option<String> {
+        let today = office.today.to_string();
+        let place = ["Unit", "Flat", "PO Box", "Case"].choose(rng)?;
+        let entity = match edit {
+            Edit::BankedReceipt => "receipts",
+            Edit::TypedLikeKey => "invoices",
+            _ => *["invoices", "returns", "receipts"].choose(rng)?,
+        };
+        let customer = office.any_there("customers", rng, |_| true)?["ID"].clone();
+        let fields = match edit {
+            Edit::BankedReceipt => {
+                let payment = office.any("payments", rng, |_| true)?["id"].clone();
+                let bank = office.any_there("bank_accounts", rng, |_| true)?["ID"].clone();
+                json!({"CustomerId": customer, "Date": today, "Total": cents(rng).to_string(), "BankAccountId": bank, "PaymentMethod": 4,
+                    "Reference": format!("{place} P{payment}")})
+            }
+            Edit::TypedLikeKey => {
+                let invoice = office.any("invoices", rng, |_| true)?["id"].clone();
+                let item = office.any_there("items", rng, |_| true)?["ID"].clone();
+                let tax = office.any_there("tax_types", rng, |_| true)?["ID"].clone();
+                json!({"CustomerId": customer, "Date": today, "DueDate": today, "Inclusive": true, "Reference": format!("{place} I{invoice}"),
+                    "Lines": [{"LineType": 0, "SelectionId": item, "TaxTypeId": tax, "Description": "By hand", "Quantity": 1,
+                    "UnitPriceInclusive": cents(rng).to_string()}]})
+            }
+            _ => {
+                let mut copy = office.any_there(entity, rng, |row| key_of(row).is_some())?;
+                let fields = copy.as_object_mut()?;
+                for own in ["ID", "DocumentNumber", "Allocations"] {
+                    fields.remove(own);
+                }
+                copy["Date"] = today.into();
+                copy
+            }
+        };
+        self.keep(entity, &office.in_sage(entity, "create", 0, fields)?)
     }
 
     fn keep(&mut self, entity: &'static str, made: &Value) -> Option<String> {

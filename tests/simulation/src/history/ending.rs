@@ -38,8 +38,10 @@ fn no_payment_goes_before_its_invoice(life: &mut Life) -> Verdict {
         return Ok(());
     }
     let host = life.installation.host();
-    let made = |entity: &str| -> BTreeMap<String, String> {
+    let theirs = &host.world.storm.people.theirs;
+    let made = |entity: &'static str| -> BTreeMap<String, String> {
         let rows = host.world.sage.rows(entity).into_iter();
+        let rows = rows.filter(|row| !theirs.contains(&(entity, id_of(row, "ID"))));
         rows.filter_map(|row| {
             Some((
                 key_of(&row)?.to_owned(),
@@ -136,8 +138,10 @@ fn nothing_comes_back(life: &mut Life) -> Verdict {
     let world = life.installation.world();
     let payments = world.splynx.rows("payments");
     let receipts = world.sage.rows("receipts");
+    let theirs = &world.storm.people.theirs;
     let ours: BTreeMap<String, i64> = receipts
         .iter()
+        .filter(|row| !theirs.contains(&("receipts", id_of(row, "ID"))))
         .filter_map(|row| Some((key_of(row)?.to_owned(), id_of(row, "ID"))))
         .collect();
     for payment in &payments {
@@ -164,7 +168,9 @@ fn skipped_records_have_nothing(life: &mut Life) -> Verdict {
     let world = life.installation.world();
     for Sort { kind, letter, .. } in SORTS {
         for entity in ["invoices", "returns", "receipts"] {
-            for row in world.sage.rows(entity) {
+            let theirs = &world.storm.people.theirs;
+            let rows = world.sage.rows(entity).into_iter();
+            for row in rows.filter(|row| !theirs.contains(&(entity, id_of(row, "ID")))) {
                 let key = key_of(&row).unwrap_or_default();
                 let Some(id) = key
                     .strip_prefix(letter)
@@ -212,6 +218,9 @@ fn shelves(life: &mut Life, sort: Sort) -> Shelves {
     let mut there = Vec::new();
     for entity in entities {
         for mut row in world.sage.rows(entity) {
+            if people.theirs.contains(&(entity, id_of(&row, "ID"))) && key_of(&row).is_some() {
+                row["Reference"] = "a copy".into();
+            }
             if in_step
                 && key_of(&row).is_none()
                 && !people.theirs.contains(&(entity, id_of(&row, "ID")))
@@ -227,7 +236,7 @@ fn shelves(life: &mut Life, sort: Sort) -> Shelves {
                             || (money(&other["total"]) < Decimal::ZERO) == (*entity == "returns"))
                 };
                 if let Some(own) = here.iter().find(fits).filter(|own| is_paired(&own["id"])) {
-                    row["Reference"] = format!("x {}{}", sort.letter, own["id"]).into();
+                    row["Reference"] = format!("x ANOTHERS-{}{}", sort.letter, own["id"]).into();
                 }
             }
             there.push(row);

@@ -435,6 +435,9 @@ impl<'h> Life<'h> {
         };
         let there = self.installation.world().sage.rows(remote);
         let remote = there.choose(&mut rng).map(|row| row["ID"].to_string());
+        let record = self.installation.host().storage.value(RECORDS, &key);
+        let is_sent_anew =
+            what == "retry" && record.is_some_and(|text| text.contains("differs-in-sage"));
         let answer = self
             .installation
             .decide(what, &[&key], &remote.unwrap_or_default());
@@ -442,6 +445,9 @@ impl<'h> Life<'h> {
         if answer.is_ok() {
             self.coverage.note("decisions", what, 1);
             self.watch.decided(what, &key);
+            if is_sent_anew {
+                self.watch.sent_anew.extend(oracles::mark_of(&key));
+            }
         }
     }
 

@@ -34,6 +34,8 @@ pub struct Watch {
     broken: u32,
     /// Keys about which people have said something that only they can know.
     pub linked: BTreeSet<String>,
+    /// Keys of documents that people had made once more, because they took the one that bears the key for another's.
+    pub sent_anew: BTreeSet<String>,
     /// Splynx payments about which people have decided.
     pub payments: BTreeSet<i64>,
     /// People have said who a customer is in Sage.
@@ -74,13 +76,16 @@ impl Watch {
             self.payments.extend(id.parse::<i64>());
         }
         if matches!(what, "link" | "retry") {
-            let (kind, id) = record.split_once('/').unwrap_or_default();
-            let letter = SORTS.iter().find(|sort| sort.kind == kind);
-            if let (Some(sort), Ok(id)) = (letter, id.parse::<i64>()) {
-                self.linked.insert(format!("{}{id}", sort.letter));
-            }
+            self.linked.extend(mark_of(record));
         }
     }
+}
+
+/// `invoice/000000000501` → `I501`.
+pub fn mark_of(record: &str) -> Option<String> {
+    let (kind, id) = record.split_once('/')?;
+    let sort = SORTS.iter().find(|sort| sort.kind == kind)?;
+    Some(format!("{}{}", sort.letter, id.parse::<i64>().ok()?))
 }
 
 pub fn is_so(oracle: &'static str, so: bool, what: impl FnOnce() -> String) -> Verdict {
@@ -246,8 +251,12 @@ pub fn nothing_stands_twice(life: &mut Life) -> Verdict {
     for entity in ["invoices", "returns", "receipts"] {
         let mut seen = BTreeMap::new();
         for row in world.sage.rows(entity) {
-            if let Some(key) = key_of(&row) {
-                let id = id_of(&row, "ID");
+            let id = id_of(&row, "ID");
+            // A copy bears its key; and a person may have had it sent anew.
+            let is_excused = |key: &str| {
+                people.theirs.contains(&(entity, id)) || life.watch.sent_anew.contains(key)
+            };
+            if let Some(key) = key_of(&row).filter(|key| !is_excused(key)) {
                 let other = seen.insert(key.to_owned(), id);
                 is_so(ORACLE, other.is_none(), || {
                     format!("{key} stands on {entity} {other:?} and {id}")

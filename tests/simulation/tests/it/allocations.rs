@@ -26,7 +26,8 @@ fn keys(state: &Value) -> BTreeMap<i64, String> {
         .into_iter()
         .flat_map(|entity| rows(state, entity))
         .filter_map(|row| {
-            let (_, key) = row["Reference"].as_str()?.rsplit_once(' ')?;
+            let (_, mark) = row["Reference"].as_str()?.rsplit_once(' ')?;
+            let (_, key) = mark.rsplit_once('-')?;
             Some((id_of(row, "ID"), key.to_owned()))
         })
         .collect()

@@ -140,7 +140,7 @@ impl Desk {
 
     /// What Sage holds under a key of ours: `I5`, `C4`, `P3`.
     pub fn keyed(&mut self, key: &str) -> Option<Value> {
-        let tail = format!(" {key}");
+        let tail = format!("-{key}");
         let mut found: Vec<Value> = ["invoices", "returns", "receipts"]
             .into_iter()
             .flat_map(|entity| self.state(true, entity))

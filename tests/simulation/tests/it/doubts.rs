@@ -124,7 +124,7 @@ fn one_poisoned_record_holds_up_nobody_and_is_not_tried_for_ever() {
     let isp = Isp::seeded(Size::Small, 2);
     let mut installation = Installation::new(&isp, false);
     let poison = &isp.credit_notes[3];
-    let deadly = json!({"faults": [{"service": "sage", "when": {"method": "POST", "body": format!(" C{}\"", poison.id)},
+    let deadly = json!({"faults": [{"service": "sage", "when": {"method": "POST", "body": format!("-C{}\"", poison.id)},
         "do": {"status": {"code": 500, "before": true}}}]});
     let plan = sandbox::faults::Plan::from_json(&deadly).expect("a fault plan");
     installation.world().faults = sandbox::faults::FaultPlan::new(plan);

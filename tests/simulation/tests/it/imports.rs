@@ -33,7 +33,8 @@ impl Desk {
     fn lines(&mut self, receipt: i64) -> Vec<(u32, Held)> {
         let prefix = format!("SAGE-{receipt}-");
         let number = |row: &Value, field: &str| -> Option<u32> {
-            row[field].as_str()?.strip_prefix(&prefix)?.parse().ok()
+            let rest = row[field].as_str()?.strip_prefix(&prefix)?;
+            rest.split('-').next()?.parse().ok()
         };
         let payments = self.state(false, "payments");
         let mut lines = Vec::new();

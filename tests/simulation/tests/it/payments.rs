@@ -152,9 +152,10 @@ fn a_receipt_bears_the_chosen_reference_our_key_and_the_comment() {
         }
         assert_eq!(desk.state(true, "receipts").len(), 1, "{field}");
         let in_sage = &desk.state(true, "receipts")[0];
-        let key = format!("P{payment}");
+        let key = format!("-P{payment}");
         let reference = in_sage["Reference"].as_str().expect("a text");
-        let before = reference.strip_suffix(&key).expect("our key").trim();
+        let before = reference.strip_suffix(&key).expect("our key");
+        let (before, _) = before.rsplit_once(' ').expect("what tells whose it is");
         assert!(
             text.starts_with(before) && reference.len() <= 100,
             "{reference}"

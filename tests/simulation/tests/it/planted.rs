@@ -4,7 +4,10 @@ use std::panic::catch_unwind;
 
 use splynx_sageone::planted::{Mistake, plant};
 
-use crate::{crashes, cures, customers, documents, doubts, money, payments, previews, whole};
+use crate::{
+    crashes, cures, customers, documents, doubts, listed, money, ownership, payments, previews,
+    whole,
+};
 
 /// A test that catches a mistake.
 fn catcher(mistake: Mistake) -> fn() {
@@ -35,6 +38,15 @@ fn catcher(mistake: Mistake) -> fn() {
             doubts::a_record_that_cannot_be_understood_is_held_and_the_others_go_on
         }
         Mistake::PreviewForgets => previews::every_job_does_exactly_what_its_preview_lists,
+        Mistake::ListBelieved => {
+            listed::what_a_number_found_is_read_again_before_it_is_adopted_or_blamed
+        }
+        Mistake::LooksProve => {
+            ownership::a_receipt_whose_reference_ends_like_an_old_key_is_a_receipt_like_any_other
+        }
+        Mistake::UpdateBlind => {
+            ownership::what_a_person_changed_in_sage_is_not_overwritten_without_a_persons_word
+        }
         Mistake::NoIntent => crashes::a_tiny_sync_can_die_at_any_place,
         Mistake::TimeOutMeansUnsent
         | Mistake::FailedLookUpMeansAbsent

@@ -40,7 +40,8 @@ fn report(installation: &mut Installation, kind: &str) -> Vec<Row> {
 fn ours(installation: &mut Installation, entity: &str) -> BTreeMap<String, Value> {
     let rows = installation.world().sage.rows(entity).into_iter();
     let marked = rows.filter_map(|row| {
-        let (_, key) = row["Reference"].as_str()?.rsplit_once(' ')?;
+        let (_, mark) = row["Reference"].as_str()?.rsplit_once(' ')?;
+        let (_, key) = mark.rsplit_once('-')?;
         Some((key.to_owned(), row))
     });
     marked.collect()

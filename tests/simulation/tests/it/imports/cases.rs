@@ -132,7 +132,7 @@ fn cases(desk: &mut Desk) -> Vec<Case> {
     let ours = receipts.iter().find(|row| {
         row["Reference"]
             .as_str()
-            .is_some_and(|r| r.starts_with("ours P"))
+            .is_some_and(|r| r.starts_with("ours "))
     });
     cases.push(Case {
         receipt: id_of(ours.expect("it went to Sage"), "ID"),
@@ -240,7 +240,7 @@ fn nothing_comes_back(desk: &mut Desk) {
                 .as_str()
                 .is_some_and(|n| n.starts_with("SAGE-"))
         })
-        .map(|row| format!(" P{}", row["id"]))
+        .map(|row| format!("-P{}", row["id"]))
         .collect();
     for receipt in desk.state(true, "receipts") {
         let reference = receipt["Reference"].as_str().unwrap_or_default();

@@ -1,0 +1,127 @@
+//! Whether an object in Sage still is what we saw there last: nothing that a person changed there is overwritten without a person's word.
+//!
+//! The trap: an update whose answer was lost leaves the old content or the new one, and both are ours.
+
+use serde_json::Value;
+
+use crate::json;
+use crate::mark::Sign;
+use crate::money;
+use crate::planted::{Mistake, is_planted};
+use crate::sage::{DocumentLikeness, Likeness, fold};
+use crate::settings::Settings;
+use crate::write::protocol::{Act, Write};
+use crate::write::record::{Reason, Record};
+
+/// Held because a person changed in Sage what was to be updated.
+pub const CHANGED: &str = "edited-in-sage";
+
+/// Why an update is not sent over what is there now; none: it is as we left it, or a person has said so.
+pub fn changed_since(settings: &Settings, write: &Write, object: &Value) -> Option<Reason> {
+    if write.is_vouched || is_planted(Mistake::UpdateBlind) {
+        return None;
+    }
+    let before = write.stored.record.as_ref()?;
+    let now = Likeness::of_row(write.service, object)?;
+    let what = match &before.seen {
+        Some(left) => {
+            let left = before.sent.iter().chain([left]);
+            let changes = left.map(|left| changes(left, &now));
+            changes.min_by_key(Vec::len).unwrap_or_default()
+        }
+        // An earlier version did not note what it saw.
+        None => unlike(settings, write, before, &now),
+    };
+    (!what.is_empty()).then(|| {
+        Reason::new(
+            CHANGED,
+            format!(
+                "It was changed in Splynx, and somebody changed it in Sage too: {}.",
+                what.join("; ")
+            ),
+            "Retry to write what Splynx says over it. Or leave Sage's: mark it as done, or link it, which takes it as it is.",
+        )
+    })
+}
+
+/// What is not as it was left.
+fn changes(left: &Likeness, now: &Likeness) -> Vec<String> {
+    let mut changes = Vec::new();
+    let mut compare = |what: &str, left: &str, now: &str| {
+        if left.trim() != now.trim() {
+            changes.push(format!("its {what} was {left:?} and is {now:?}"));
+        }
+    };
+    match (left, now) {
+        (Likeness::Document(left), Likeness::Document(now)) => {
+            compare(
+                "customer",
+                &left.customer.to_string(),
+                &now.customer.to_string(),
+            );
+            compare("date", &left.date.to_string(), &now.date.to_string());
+            // What was sent has none where Sage gives it.
+            if !left.number.is_empty() {
+                compare("number", &left.number, &now.number);
+            }
+            compare(
+                "total",
+                &money::written(left.total),
+                &money::written(now.total),
+            );
+            compare("reference", &left.reference, &now.reference);
+        }
+        // People correct what they see of a customer, and Splynx's word counts there; all of it at once is another customer.
+        (Likeness::Customer(left), Likeness::Customer(now)) => {
+            let pairs = [
+                (&left.name, &now.name),
+                (&left.email, &now.email),
+                (&left.vat, &now.vat),
+                (&left.contact, &now.contact),
+            ];
+            let is_same = |(left, now): (&String, &String)| {
+                !left.trim().is_empty() && fold(left) == fold(now)
+            };
+            if !pairs.into_iter().any(is_same) {
+                compare("name", &left.name, &now.name);
+            }
+        }
+        _ => {}
+    }
+    changes
+}
+
+/// What speaks against a document that an earlier version has paired: neither mark nor number, or another total than was sent.
+fn unlike(settings: &Settings, write: &Write, before: &Record, now: &Likeness) -> Vec<String> {
+    let Likeness::Document(now) = now else {
+        return Vec::new();
+    };
+    let mut unlike = Vec::new();
+    if !is_known(settings, write, before, now) {
+        unlike.push("it bears neither its key nor its number".to_owned());
+    }
+    if let Some(amount) = write.amount_before
+        && amount.abs() != now.total
+    {
+        unlike.push(format!(
+            "its total was {} and is {}",
+            money::written(amount.abs()),
+            money::written(now.total)
+        ));
+    }
+    unlike
+}
+
+fn is_known(settings: &Settings, write: &Write, before: &Record, now: &DocumentLikeness) -> bool {
+    let signs = settings.identity.signs(&now.reference);
+    let is_marked = signs.contains(&Sign::Ours(write.key)) || signs.contains(&Sign::Old(write.key));
+    let sent = match &write.act {
+        Act::Update { fields, .. } => json::text(fields, "DocumentNumber"),
+        Act::Create { .. } | Act::Remove { .. } => String::new(),
+    };
+    let numbers = [&before.label, &sent];
+    is_marked
+        || numbers
+            .iter()
+            .any(|number| !number.is_empty() && fold(number) == fold(&now.number))
+}
