@@ -5,7 +5,7 @@ use thiserror::Error;
 use super::master_key::MasterKeyError;
 use crate::manifest::{ManifestError, nearest};
 use crate::packages::PackageError;
-use crate::runs::{AuditError, BeginError};
+use crate::runs::{AuditError, BeginError, Finding};
 use crate::settings::{FieldProblem, SettingsError};
 use crate::store::{Failure, StoreError};
 use crate::vault::VaultError;
@@ -44,6 +44,9 @@ pub enum HostError {
     },
     #[error("the job `{0}` has no preview")]
     NoPreview(String),
+    /// What this installation makes could not be told from what another one makes; nothing was started.
+    #[error("{} {}", .0.message, .0.cure)]
+    SameMark(Box<Finding>),
     #[error(transparent)]
     Begin(#[from] BeginError),
     /// What the add-on answered.

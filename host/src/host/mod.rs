@@ -225,6 +225,9 @@ impl Host {
         if request.preview && !spec.preview {
             return Err(HostError::NoPreview(job.to_owned()));
         }
+        if !request.preview {
+            self.refuse_same_mark(&installation, &loaded).await?;
+        }
         let task = Task::Job {
             job: job.to_owned(),
             preview: request.preview,

@@ -1,13 +1,13 @@
 //! What an installation is to others of its add-on: together they should bring each part of a source to one target, once.
 //!
-//! The manifest says which settings tell that (`[territory]`); nothing of it is known here. Only findings come of it: nothing is
-//! stopped, since a part may be moved from one installation to another on purpose. The trap: what parts there are only the add-on
-//! knows, and it may not be able to ask just now.
+//! The manifest says which settings tell that (`[territory]`); nothing of it is known here. Findings come of it, and only one of them stops
+//! jobs: two installations with one source, one target and one tag would take each other's work for their own. Parts may be moved from one
+//! installation to another on purpose. The trap: what parts there are only the add-on knows, and it may not be able to ask just now.
 
 use std::collections::BTreeSet;
 
 use super::{Host, HostError};
-use crate::manifest::{ChoiceSource, SettingKind, SettingSpec, TerritorySpec};
+use crate::manifest::{ChoiceSource, Manifest, SettingKind, SettingSpec, TerritorySpec};
 use crate::runs::{Finding, Instance, Loaded, Purpose};
 use crate::scheduler::{Situation, SituationError};
 use crate::settings::Settings;
@@ -24,11 +24,14 @@ struct Claim {
 }
 
 impl Claim {
-    fn of(spec: &TerritorySpec, name: &str, settings: &Settings) -> Self {
+    fn of(manifest: &Manifest, spec: &TerritorySpec, name: &str, settings: &Settings) -> Self {
         let values = |keys: &[String]| {
             let values: Vec<String> = keys
                 .iter()
-                .map(|key| settings.get(key).to_owned())
+                .map(|key| match manifest.setting(key).map(|spec| &spec.kind) {
+                    Some(SettingKind::Url) => server(settings.get(key)),
+                    _ => settings.get(key).to_owned(),
+                })
                 .collect();
             values
                 .iter()
@@ -69,21 +72,10 @@ impl Host {
         let Some(spec) = &loaded.manifest.territory else {
             return Ok(Vec::new());
         };
-        let own = Claim::of(spec, &installation.name, settings);
-        let mut others = Vec::new();
-        for other in self.store().installations().await? {
-            if other.addon != installation.addon || other.name == installation.name {
-                continue;
-            }
-            let situation = Situation::load(self.store(), &other.name)
-                .await
-                .map_err(|error| match error {
-                    SituationError::Store(error) => HostError::Store(error),
-                    SituationError::Manifest(error) => HostError::Manifest(error),
-                })?;
-            others.push(Claim::of(spec, &other.name, &situation.settings));
-        }
-        let mut findings = same_tags(spec, &own, &others);
+        let own = Claim::of(&loaded.manifest, spec, &installation.name, settings);
+        let mut others = self.others(installation, spec).await?;
+        let mut findings = Vec::from_iter(same_mark(spec, &own, &others));
+        findings.extend(same_tag(spec, &own, &others));
         others.retain(|other| own.shares_source(other));
         if let Some(parts) = loaded.manifest.setting(&spec.leaves_out)
             && !others.is_empty()
@@ -92,6 +84,56 @@ impl Host {
             findings.extend(borders(spec, &own, &others, parts));
         }
         Ok(findings)
+    }
+
+    /// Nothing is written while another installation marks its work on the same target in the same way.
+    ///
+    /// # Errors
+    /// [`HostError::SameMark`].
+    pub(super) async fn refuse_same_mark(
+        &self,
+        installation: &Installation,
+        loaded: &Loaded,
+    ) -> Result<(), HostError> {
+        let Some(spec) = &loaded.manifest.territory else {
+            return Ok(());
+        };
+        let others = self.others(installation, spec).await?;
+        if others.is_empty() {
+            return Ok(());
+        }
+        let settings = self.situation_of(&installation.name).await?.settings;
+        let own = Claim::of(&loaded.manifest, spec, &installation.name, &settings);
+        match same_mark(spec, &own, &others) {
+            Some(finding) => Err(HostError::SameMark(Box::new(finding))),
+            None => Ok(()),
+        }
+    }
+
+    /// What the other installations of the add-on say of themselves.
+    async fn others(
+        &self,
+        installation: &Installation,
+        spec: &TerritorySpec,
+    ) -> Result<Vec<Claim>, HostError> {
+        let mut others = Vec::new();
+        for other in self.store().installations().await? {
+            if other.addon != installation.addon || other.name == installation.name {
+                continue;
+            }
+            let situation = self.situation_of(&other.name).await?;
+            let settings = &situation.settings;
+            others.push(Claim::of(&situation.manifest, spec, &other.name, settings));
+        }
+        Ok(others)
+    }
+
+    async fn situation_of(&self, installation: &str) -> Result<Situation, HostError> {
+        let situation = Situation::load(self.store(), installation).await;
+        situation.map_err(|error| match error {
+            SituationError::Store(error) => HostError::Store(error),
+            SituationError::Manifest(error) => HostError::Manifest(error),
+        })
     }
 
     /// The parts of the source, with their titles.
@@ -117,25 +159,46 @@ impl Host {
     }
 }
 
-/// Keys of two installations must not be taken for each other, on neither side.
-fn same_tags(spec: &TerritorySpec, own: &Claim, others: &[Claim]) -> Vec<Finding> {
-    let same = others
-        .iter()
-        .filter(|other| other.tag == own.tag)
-        .filter(|other| own.shares_target(other) || own.shares_source(other));
-    let names: Vec<String> = same.map(|other| format!("`{}`", other.name)).collect();
-    if names.is_empty() {
-        return Vec::new();
-    }
+/// What two installations make must not be taken for each other's. The source is part of every mark.
+fn same_mark(spec: &TerritorySpec, own: &Claim, others: &[Claim]) -> Option<Finding> {
+    let same = |other: &Claim| own.shares_target(other);
+    let names = alike(own, others, same)?;
     let message = format!(
-        "Works on the same data as {}, and both mark what they make in the same way.",
-        names.join(", ")
+        "Works on the same data as {names}, and both mark what they make in the same way: each would take the other's for its own, so no job that writes is run."
     );
-    let cure = format!(
-        "Set `{}` to another text in each, before the first export.",
-        spec.tag
+    let field = &spec.tag;
+    let cure = format!("Set `{field}` to another text in each.");
+    Some(finding("same-mark", "error", message, cure, field))
+}
+
+/// Where the targets differ, it is on the source's side that they meet.
+fn same_tag(spec: &TerritorySpec, own: &Claim, others: &[Claim]) -> Option<Finding> {
+    let same = |other: &Claim| !own.shares_target(other);
+    let names = alike(own, others, same)?;
+    let message = format!(
+        "Works on the same source as {names}, and both mark what they make in the same way."
     );
-    vec![finding("same-tag", "warning", message, cure, &spec.tag)]
+    let field = &spec.tag;
+    let cure = format!("Set `{field}` to another text in each, before the first export.");
+    Some(finding("same-tag", "warning", message, cure, field))
+}
+
+/// The others with the same source and tag that are `same`, by name.
+fn alike(own: &Claim, others: &[Claim], same: impl Fn(&Claim) -> bool) -> Option<String> {
+    let alike = others
+        .iter()
+        .filter(|other| other.tag == own.tag && own.shares_source(other) && same(other));
+    let names: Vec<String> = alike.map(|other| format!("`{}`", other.name)).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// The server of an address: `https://ISP.example:443/admin/` is `isp.example`.
+fn server(address: &str) -> String {
+    let address = address.trim().to_lowercase();
+    let rest = address.split_once("://").map_or(&address[..], |(_, r)| r);
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let bare = [":443", ":80"].iter().find_map(|p| host.strip_suffix(p));
+    bare.unwrap_or(host).to_owned()
 }
 
 /// Where the installations of one source overlap, and what they leave to nobody.

@@ -106,7 +106,9 @@ impl From<HostError> for Failure {
             HostError::Settings(_) | HostError::Inputs(_) | HostError::NoPreview(_) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
-            HostError::Begin(BeginError::Busy { .. }) => StatusCode::CONFLICT,
+            HostError::Begin(BeginError::Busy { .. }) | HostError::SameMark(_) => {
+                StatusCode::CONFLICT
+            }
             HostError::Begin(BeginError::Clock { .. }) => StatusCode::SERVICE_UNAVAILABLE,
             HostError::Addon(_) => StatusCode::BAD_GATEWAY,
             // Each says what cures it: a master key that is missing, a package that this host cannot read.

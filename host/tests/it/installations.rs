@@ -206,8 +206,9 @@ type = "text"
     let (host, _folder) = host(&manifest, &["north", "south", "elsewhere"]).await;
     let told = async |name: &str| -> Vec<(String, String)> {
         let findings = host.check(name).await.unwrap();
-        let of_territory =
-            |finding: &Finding| finding.code.starts_with("territory") || finding.code == "same-tag";
+        let of_territory = |finding: &Finding| {
+            finding.code.starts_with("territory") || finding.code.starts_with("same-")
+        };
         findings
             .into_iter()
             .filter(of_territory)
@@ -238,7 +239,24 @@ type = "text"
         both[1].1.contains("`south`") && both[1].1.contains("Monday, Tuesday"),
         "{both:?}"
     );
-    assert_eq!(codes(both), ["same-tag", "territory-overlap"]);
+    assert_eq!(codes(both), ["same-mark", "territory-overlap"]);
+    // Neither takes the other's work for its own; a preview may show what it would do.
+    for name in ["north", "south"] {
+        let refused = host.start_run(name, "finish", request()).await.err();
+        let refused = refused.expect("it is refused").to_string();
+        assert!(refused.contains("Set `tag`"), "{refused}");
+    }
+    save(&host, "north", &[("zone", "Africa/Maputo")]).await;
+    assert_eq!(
+        codes(told("north").await),
+        ["same-tag", "territory-overlap"]
+    );
+    host.start_run("north", "finish", request())
+        .await
+        .unwrap()
+        .wait()
+        .await;
+    save(&host, "north", &[("zone", "Africa/Harare")]).await;
     assert_eq!(codes(told("elsewhere").await), [""; 0]);
 
     save(&host, "north", &[("days", "1"), ("tag", "N")]).await;
@@ -250,7 +268,7 @@ type = "text"
     save(&host, "south", &[("days", "2"), ("tag", "n")]).await;
     assert_eq!(
         codes(told("south").await),
-        ["same-tag"],
+        ["same-mark"],
         "case tells nothing apart"
     );
     save(&host, "south", &[("tag", "S")]).await;
