@@ -9,7 +9,7 @@ use crate::planted::{Mistake, is_planted};
 use crate::sage::{DocumentLikeness, Found, Likeness, Service, fold};
 use crate::settings::Settings;
 use crate::write::ledger::{Job, Run, activity};
-use crate::write::record::{Batch, REMOTE, Reason, Record, RecordKey, Remote, State, Stored};
+use crate::write::record::{Batch, Kind, REMOTE, Reason, Record, RecordKey, Remote, State, Stored};
 use crate::write::remote::{self, Question, Survey, Way};
 
 /// Held because what bears the record's mark is not as it was made, or not it.
@@ -146,7 +146,8 @@ pub fn judge(
     found.sort_by_key(|(tie, found)| (*tie, found.id));
     let is_free = |found: &Found| {
         let owner = survey.owner(*service, found.id);
-        owner.is_none_or(|owner| owner == *key)
+        // Of what came from Sage nobody has said that it is no payment of Splynx's.
+        owner.is_none_or(|owner| owner == *key || owner.kind == Kind::Receipt)
     };
     let agrees = |found: &Found| {
         is_planted(Mistake::AdoptedByNumber) || likeness.differences(&found.likeness).is_empty()
@@ -198,8 +199,8 @@ fn has_number_of(own: &DocumentLikeness, there: &DocumentLikeness) -> bool {
 /// An earlier version may have made it, and somebody changed it on either side: the same customer, and the same day or amount.
 fn is_alike(own: &Likeness, there: &Likeness) -> bool {
     let differences = own.differences(there);
-    !differences.contains(&"customer")
-        && !(differences.contains(&"date") && differences.contains(&"total"))
+    let differs = |what| differences.contains(&what);
+    !(differs("customer") || differs("date") && differs("total"))
 }
 
 /// Where each of some records finds whatever looks like it and was made by no installation.
