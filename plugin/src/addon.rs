@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use crate::capability::{Capabilities, Failure, Pair, Row};
 use crate::check;
+use crate::clocks;
 use crate::json;
 use crate::pages;
 use crate::preview::Preview;
@@ -25,6 +26,7 @@ use crate::sync::payments_in::{self, Scope};
 use crate::sync::payments_out::Payments;
 use crate::sync::pipeline::{self, Walked};
 use crate::sync::same_number;
+use crate::sync::sweep;
 use crate::sync::{allocations, calibration};
 use crate::write::ledger::{FIRST_ADDRESS, Halt, Job, META, Run};
 use crate::write::record::{Batch, Kind};
@@ -65,7 +67,11 @@ pub fn run_job(
 
 fn run(cap: &mut dyn Capabilities, job: &str, options: &[Pair]) -> Result<Outcome, Failure> {
     let mut run = Run::new(cap)?;
-    let (state, resume_at, why) = match perform(&mut run, job, options) {
+    let ended = perform(&mut run, job, options).and_then(|why| {
+        clocks::tell(&mut run)?;
+        Ok(why)
+    });
+    let (state, resume_at, why) = match ended {
         Ok(why) => ("finished", None, why.or(run.put_off.take())),
         Err(Halt::Stopped) => ("stopped", None, None),
         Err(Halt::Paused(why)) => ("paused", why.retry_at, Some(why)),
@@ -173,7 +179,7 @@ impl Look {
     fn perform(&self, run: &mut Run, of: &dyn Walked) -> Job<()> {
         match self {
             Self::AtChanges => pipeline::sync(run, of),
-            Self::AtAll => pipeline::sweep(run, of),
+            Self::AtAll => sweep::sweep(run, of),
             Self::At(ids) => pipeline::sync_these(run, of, ids),
         }
     }

@@ -43,10 +43,18 @@ pub enum Mistake {
     LooksProve,
     /// Whatever an update finds is overwritten.
     UpdateBlind,
+    /// A record is taken for the one that had its id before.
+    IdsBelieved,
+    /// What no change stamp tells of is not looked for.
+    StampsBelieved,
+    /// Splynx's clock is taken for the host's.
+    ClocksAgree,
+    /// Whom a setting leaves out only the customers' own job leaves out.
+    LeftOutByOneJob,
 }
 
 impl Mistake {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::NoIntent,
         Self::TimeOutMeansUnsent,
         Self::FailedLookUpMeansAbsent,
@@ -66,6 +74,10 @@ impl Mistake {
         Self::ListBelieved,
         Self::LooksProve,
         Self::UpdateBlind,
+        Self::IdsBelieved,
+        Self::StampsBelieved,
+        Self::ClocksAgree,
+        Self::LeftOutByOneJob,
     ];
 }
 

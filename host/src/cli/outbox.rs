@@ -28,6 +28,8 @@ enum Act {
     Exclude(Records),
     /// Notes that somebody entered the records by hand
     Done(Records),
+    /// Parts records from what the other side has of earlier ones under their ids
+    Another(Records),
     /// Links a record to one that is there already
     Link { record: String, remote_id: String },
 }
@@ -60,6 +62,7 @@ impl Outbox {
             Act::Retry(Records { records }) => ("retry", records, Vec::new()),
             Act::Exclude(Records { records }) => ("exclude", records, Vec::new()),
             Act::Done(Records { records }) => ("done", records, Vec::new()),
+            Act::Another(Records { records }) => ("another", records, Vec::new()),
             Act::Link { record, remote_id } => (
                 "link",
                 vec![record],

@@ -6,6 +6,7 @@ use crate::json;
 use crate::mark::Sign;
 use crate::pages::{refuse, value};
 use crate::sage::{self, Likeness, Service};
+use crate::sync::births;
 use crate::write::ledger::{Job, Run, activity};
 use crate::write::record::{
     ATTENTION, Batch, Kind, OPEN, Reason, Record, RecordKey, Remote, State,
@@ -80,7 +81,7 @@ fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<Row>> {
         .collect())
 }
 
-/// Decides about records: `retry`, `exclude`, `done`, or `link` (one record; value `remote-id`). Answers what to tell the person.
+/// Decides about records: `retry`, `exclude`, `done`, `another`, or `link` (one record; value `remote-id`). Answers what to tell the person.
 pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<String> {
     let keys: Vec<RecordKey> = rows
         .iter()
@@ -104,7 +105,33 @@ pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<St
                 record.label
             )));
         }
+        match (act, births::is_in_doubt(&record)) {
+            ("another", true) => {
+                births::part(run, &mut batch, key, &stored, &record)?;
+                continue;
+            }
+            ("another", false) => {
+                return Err(refuse(format!(
+                    "{} {} is no other record than it was: only one that is held for that can be parted from what Sage has.",
+                    key.kind.name(),
+                    record.label
+                )));
+            }
+            ("retry", _) | (_, false) => {}
+            _ => {
+                return Err(refuse(format!(
+                    "Whether {} {} is the same record is to be decided first: choose Retry if it is, else \"Another record\".",
+                    key.kind.name(),
+                    record.label
+                )));
+            }
+        }
         let new = match act {
+            "retry" if births::is_in_doubt(&record) => births::same(Record {
+                state: State::Planned,
+                reason: Reason::default(),
+                ..record
+            }),
             "retry" => retried(key, record)?,
             "exclude" => Record {
                 state: State::DoNotSend,
@@ -127,6 +154,7 @@ pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<St
         "retry" => "The next run looks at it again.",
         "exclude" => "It will never be sent.",
         "done" => "It counts as done by hand.",
+        "another" => "It goes its own way from the next run on. What Sage has of the one before is listed apart.",
         _ => "It is linked.",
     }
     .to_owned())
@@ -155,7 +183,7 @@ fn retried(key: RecordKey, record: Record) -> Job<Record> {
 /// one's record has another pair, it is free.
 fn made_for_another(
     run: &mut Run,
-    key: RecordKey,
+    marked: RecordKey,
     remote: &Remote,
     object: &serde_json::Value,
 ) -> Job<Option<String>> {
@@ -163,13 +191,14 @@ fn made_for_another(
         .settings
         .identity
         .signs(&json::text(object, "Reference"));
-    if signs.contains(&Sign::Ours(key)) {
+    if signs.contains(&Sign::Ours(marked)) {
         return Ok(None);
     }
     for sign in signs {
         match sign {
             Sign::Anothers => return Ok(Some("another installation".to_owned())),
             Sign::Ours(other) => {
+                let other = births::bearers(run, [other])?[&other];
                 let stored = run.records([other])?.remove(&other).unwrap_or_default();
                 let pair = stored.record.and_then(|record| record.remote);
                 if pair.is_none_or(|pair| pair == *remote) {
@@ -215,7 +244,12 @@ fn linked(
     let Some(object) = sage::get_one(run, service, id)? else {
         return Err(refuse(format!("Sage has no {title} {id}.")));
     };
-    if let Some(owner) = made_for_another(run, key, &Remote { service, id }, &object)? {
+    if let Some(owner) = made_for_another(
+        run,
+        key.marked(Some(&record)),
+        &Remote { service, id },
+        &object,
+    )? {
         return Err(refuse(format!(
             "The {title} {id} was made for {owner}, as its reference says. A run joins those two."
         )));

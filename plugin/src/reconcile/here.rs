@@ -20,7 +20,10 @@ use crate::write::record::{Batch, Kind, Record, RecordKey, Remote, Stored};
 /// What is done with a page of a list, and what changes by it.
 type Look<'l, T> = &'l mut dyn FnMut(&mut Run, &mut Books, &[T]) -> Job<Batch>;
 
-const NOT_YET: (Class, &str) = (Class::OnlyHere, "The next run looks at it.");
+const NOT_YET: (Class, &str) = (
+    Class::OnlyHere,
+    "The next run looks at it; where no list of changes names it, the daily look for lost records does.",
+);
 
 pub fn customers(run: &mut Run, books: &mut Books) -> Job<()> {
     each_page::<Customer>(run, books, Kind::Customer, &mut |run, books, page| {
@@ -232,7 +235,11 @@ fn compare(run: &mut Run, books: &mut Books, items: Vec<Item>, mut batch: Batch)
     let wanted: Vec<Wanted> = items
         .iter()
         .map(|item| {
-            let marks = run.settings.identity.marks(item.key).into_iter();
+            let marks = run
+                .settings
+                .identity
+                .marks(item.key.marked(records[&item.key].record.as_ref()))
+                .into_iter();
             let mut ways: Vec<String> = marks
                 .map(|mark| there::by_mark(item.service, &mark))
                 .collect();

@@ -12,6 +12,7 @@ use crate::mark::Sign;
 use crate::money;
 use crate::sage::{DocumentLikeness, Likeness, Service};
 use crate::stored;
+use crate::sync::births;
 use crate::write::ledger::{Job, Run};
 use crate::write::record::{Batch, Kind, RecordKey, Remote, State, Stored};
 
@@ -25,6 +26,8 @@ pub fn received_key(receipt: i64) -> String {
 struct Facts {
     /// Their records, by [`Remote`]s.
     pairs: Map<String, RecordKey>,
+    /// By the keys that marks name, the records that they were made for.
+    bearers: Map<RecordKey, RecordKey>,
     /// Receipts that were made in Sage, and records that marks name.
     records: Map<RecordKey, Stored>,
     received: Map<i64, Decimal>,
@@ -143,20 +146,21 @@ impl Facts {
     fn gather(run: &mut Run, page: &[(Remote, Listed)]) -> Job<Self> {
         let remotes: Vec<Remote> = page.iter().map(|(remote, _)| remote.clone()).collect();
         let pairs = run.paired(remotes.iter().cloned())?;
-        let settings = &run.settings;
+        let identity = run.settings.identity.clone();
         let references = page.iter().filter_map(|(_, found)| found.document());
-        let signs = references.flat_map(|found| settings.identity.signs(&found.reference));
-        let marked = signs.filter_map(|sign| match sign {
+        let signs = references.flat_map(|found| identity.signs(&found.reference));
+        let marks = signs.filter_map(|sign| match sign {
             Sign::Ours(key) => Some(key),
             Sign::Anothers | Sign::Old(_) => None,
         });
+        let bearers = births::bearers(run, marks)?;
         let receipts = remotes
             .iter()
             .filter(|remote| remote.service == Service::CustomerReceipt)
             .map(|remote| remote.id);
         let receipts: Vec<i64> = receipts.collect();
         let made_there = receipts.iter().map(|id| RecordKey::new(Kind::Receipt, *id));
-        let keys: Vec<RecordKey> = marked.chain(made_there).collect();
+        let keys: Vec<RecordKey> = bearers.values().copied().chain(made_there).collect();
         let records = run.records(keys)?;
         let places: Vec<String> = receipts.iter().map(|id| received_key(*id)).collect();
         let received = run.cap.get(TABLE, &places)?.into_iter();
@@ -168,6 +172,7 @@ impl Facts {
         let whose = whose(run, page.iter().map(|(_, found)| found))?;
         Ok(Self {
             pairs,
+            bearers,
             records,
             received,
             whose,
@@ -310,7 +315,8 @@ impl Facts {
                 ),
             };
         };
-        let record = self.records.get(&key).and_then(|s| s.record.as_ref());
+        let bearer = self.bearers.get(&key);
+        let record = bearer.and_then(|key| self.records.get(key)?.record.as_ref());
         match record.and_then(|record| record.remote.as_ref()) {
             Some(other) if other != remote => (
                 Class::Duplicate,

@@ -114,13 +114,25 @@ impl Listing {
     /// How many of them have ids in a range, both ends included.
     pub fn count_between(&self, run: &mut Run, window: &Window, low: i64, high: i64) -> Job<u64> {
         let mut query = self.query(window);
-        for (place, value) in ["BETWEEN", &low.to_string(), &high.to_string()]
-            .into_iter()
-            .enumerate()
-        {
-            query.push((format!("main_attributes[id][{place}]"), value.to_owned()));
-        }
+        query.extend(between("id", &low.to_string(), &high.to_string()));
         self.counted(run, query)
+    }
+
+    /// How many with ids in a range, both ends included, are dated up to a day; those without a date are not among them.
+    pub fn count_dated(&self, run: &mut Run, up_to: NaiveDate, low: i64, high: i64) -> Job<u64> {
+        // Of what databases take for dates the first: that of records without one lies before.
+        const FIRST: &str = "1000-01-01";
+        let Some(field) = self.date else {
+            return Ok(0);
+        };
+        let mut query = Vec::from(between("id", &low.to_string(), &high.to_string()));
+        query.extend(between(field, FIRST, &up_to.to_string()));
+        self.counted(run, query)
+    }
+
+    /// The row's own date.
+    pub fn date_of(&self, (_, row): &Row) -> Option<NaiveDate> {
+        json::date(row, self.date?)
     }
 
     fn counted(&self, run: &mut Run, query: Vec<Pair>) -> Job<u64> {
@@ -156,6 +168,16 @@ pub(super) fn condition(field: &str, operator: &str, value: &str) -> [Pair; 2] {
         (format!("main_attributes[{field}][0]"), operator.to_owned()),
         (format!("main_attributes[{field}][1]"), value.to_owned()),
     ]
+}
+
+fn between(field: &str, low: &str, high: &str) -> [Pair; 3] {
+    let part = |place: u8, value: &str| {
+        (
+            format!("main_attributes[{field}][{place}]"),
+            value.to_owned(),
+        )
+    };
+    [part(0, "BETWEEN"), part(1, low), part(2, high)]
 }
 
 fn get(path: &str, query: Vec<Pair>) -> Request {
@@ -230,7 +252,7 @@ fn one_of(field: &str, ids: &[i64]) -> Vec<Pair> {
 }
 
 /// The record of that id; none where Splynx says that there is none (404).
-fn one(run: &mut Run, path: &str, id: i64) -> Job<Option<Vec<Value>>> {
+pub(super) fn one(run: &mut Run, path: &str, id: i64) -> Job<Option<Vec<Value>>> {
     let path = format!("{path}/{id}");
     let response = run.send(get(&path, Vec::new()))?;
     if response.status == 404 {

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::CONNECTION;
-use super::client::{check, condition, fetch_list, said};
+use super::client::{check, condition, fetch_list, one, said};
 use crate::capability::{Answer, Effect, Request};
 use crate::json;
 use crate::write::ledger::{Halt, Job, Run};
@@ -135,6 +135,11 @@ pub fn find_with(
         }
     }
     Ok(found)
+}
+
+/// Whether Splynx says (404) that there is no such record.
+pub fn is_gone(run: &mut Run, path: &str, id: i64) -> Job<bool> {
+    Ok(one(run, path, id)?.is_none())
 }
 
 /// A statement by its title; the first where people made several.

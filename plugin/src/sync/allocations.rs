@@ -11,8 +11,10 @@ use crate::collect::{Map, ToMap, ToSet};
 use crate::json;
 use crate::sage::{self, AllocationLikeness, Likeness, Service};
 use crate::splynx::{self, Relation};
+use crate::sync::documents::customer_in_sage;
 use crate::sync::pipeline::{Aside, Decision, is_ours_to_decide, settle};
 use crate::sync::statements::CAME_FROM_SAGE;
+use crate::sync::{births, customers};
 use crate::write::ledger::{Job, Run};
 use crate::write::protocol::{self, Act, Expected, Write};
 use crate::write::record::{
@@ -43,10 +45,32 @@ pub fn sync(run: &mut Run) -> Job<()> {
         };
         remote::take_over(run, SERVICE, None)?;
         after.clone_from(&last.key);
-        for entry in &noted {
-            if let Ok(customer) = entry.key.parse() {
-                work.customers.push(customer);
-                work.plan(run, customer, false)?;
+        let customers: Vec<i64> = noted
+            .iter()
+            .filter_map(|entry| entry.key.parse().ok())
+            .collect();
+        customers::look_after(run, customers.iter().copied())?;
+        let records = run.records(
+            customers
+                .iter()
+                .map(|id| RecordKey::new(Kind::Customer, *id)),
+        )?;
+        for key in records.keys() {
+            let record = records[key].record.as_ref();
+            let is_in_doubt = record.is_some_and(births::is_in_doubt);
+            let is_left_out = record.is_some_and(|record| record.state == State::Skipped);
+            match customer_in_sage(&records, key.id) {
+                Err(aside) if is_in_doubt || is_left_out => {
+                    set_aside(run, key.id, &aside)?;
+                    // It is noted again once it is not left out any more; in doubt, its note stays until somebody has decided.
+                    if is_left_out {
+                        work.customers.push(key.id);
+                    }
+                }
+                _ => {
+                    work.customers.push(key.id);
+                    work.plan(run, key.id, false)?;
+                }
             }
             if work.writes.len() + work.removals.len() >= sage::LARGEST_BATCH {
                 work.carry_out(run, false)?;
@@ -54,6 +78,23 @@ pub fn sync(run: &mut Run) -> Job<()> {
         }
     }
     work.carry_out(run, true)
+}
+
+/// What is planned for a customer of whom nothing may be sent waits for the customer.
+fn set_aside(run: &mut Run, customer: i64, aside: &Aside) -> Job<()> {
+    let ids = known(run, customer)?;
+    let records = run.records(ids.keys().map(|id| RecordKey::new(Kind::Allocation, *id)))?;
+    let mut batch = Batch::default();
+    for (key, stored) in records {
+        let Some(record) = stored.record.clone() else {
+            continue;
+        };
+        if record.state == State::Planned {
+            let decision = Decision::SetAside(aside.clone());
+            settle(run, &mut batch, key, &stored, record, decision)?;
+        }
+    }
+    run.commit(batch)
 }
 
 /// Allocations that an earlier run, a person or one of their ends has planned again.
@@ -85,7 +126,8 @@ impl Work {
     fn plan(&mut self, run: &mut Run, customer: i64, freed: bool) -> Job<()> {
         run.progress(Kind::Allocation.title(), 0, 0)?;
         let wanted = wanted(splynx::relations(run, customer)?);
-        let mut pairs = known(run, customer)?;
+        let before = known(run, customer)?;
+        let mut pairs = before.clone();
         let ends = Ends::load(run, wanted.values())?;
         for (id, relation) in &wanted {
             pairs.insert(*id, ends.pair(relation));
@@ -93,20 +135,26 @@ impl Work {
         let records = run.records(pairs.keys().map(|id| RecordKey::new(Kind::Allocation, *id)))?;
         let mut batch = Batch::default();
         for (id, pair) in &pairs {
+            // What Sage has now stays known by its own ends.
+            let made = records[&RecordKey::new(Kind::Allocation, *id)]
+                .record
+                .as_ref();
+            let is_made = made.is_some_and(|record| record.remote.is_some());
+            let kept = before.get(id).filter(|old| is_made && !old.is_empty());
             batch.set(
                 OF_CUSTOMER,
                 format!("{customer:012}/{id:012}"),
-                pair.clone(),
+                kept.unwrap_or(pair).clone(),
             );
         }
         let (allocated, open): (Vec<_>, Vec<_>) = records
             .into_iter()
             .filter(|(_, stored)| is_ours_to_decide(stored))
             .partition(|(_, stored)| stored.record.as_ref().is_some_and(|r| r.remote.is_some()));
-        let before = self.removals.len();
+        let planned = self.removals.len();
         for (key, stored) in allocated.into_iter().chain(open) {
             let is_open = stored.record.as_ref().is_none_or(|r| r.remote.is_none());
-            if is_open && !freed && self.removals.len() > before {
+            if is_open && !freed && self.removals.len() > planned {
                 break;
             }
             let pair = pairs.get(&key.id).cloned().unwrap_or_default();
@@ -115,6 +163,20 @@ impl Work {
                 Some(relation) => decide(run, &ends, relation, &stored, pair)?,
                 None => gone(&stored, pair),
             };
+            let is_taken_back = matches!(
+                &decision,
+                Decision::Write {
+                    act: Act::Remove { .. },
+                    ..
+                }
+            );
+            if is_taken_back && is_of_another(run, before.get(&key.id))? {
+                // What Splynx has under this id, if anything, is another relation.
+                if let (Some(_), Some(record)) = (relation, &stored.record) {
+                    births::part(run, &mut batch, key, &stored, record)?;
+                }
+                continue;
+            }
             let before = stored.record.clone().unwrap_or_default();
             let record = match relation {
                 Some(relation) => Record {
@@ -249,6 +311,17 @@ impl Ends {
     fn remote(&self, key: RecordKey) -> Result<(&Record, &Remote), Option<Aside>> {
         let what = key.kind.name().replace('-', " ");
         let record = self.record(key).ok_or(None)?;
+        if births::is_in_doubt(record) {
+            let hold = Reason::new(
+                "end-in-doubt",
+                format!(
+                    "Its {what} {} may be another one than Sage has: {}",
+                    record.label, record.reason.message
+                ),
+                format!("Decide about the {what} first."),
+            );
+            return Err(Some(Aside::Hold(hold.until_record(key))));
+        }
         if let Some(remote) = &record.remote {
             return Ok((record, remote));
         }
@@ -331,8 +404,10 @@ fn decide(
         });
     }
     let likeness = Likeness::Allocation(likeness);
+    let key = RecordKey::new(Kind::Allocation, relation.id);
     let suspect = [Suspect {
-        key: RecordKey::new(Kind::Allocation, relation.id),
+        key,
+        marked: key,
         service: SERVICE,
         likeness: &likeness,
         is_vouched: false,
@@ -400,6 +475,29 @@ fn decide(
 fn rest(run: &mut Run, remote: &Remote) -> Job<Decimal> {
     let object = sage::get_one(run, remote.service, remote.id)?;
     Ok(object.as_ref().and_then(sage::rest).unwrap_or_default())
+}
+
+/// Whether an allocation was made for a document that Splynx has another for by now: what Sage has of these stays as it is. `pair`: where
+/// Sage's list has it.
+fn is_of_another(run: &mut Run, pair: Option<&String>) -> Job<bool> {
+    let Some((source, target)) = pair.and_then(|pair| remote::ends_of(pair)) else {
+        return Ok(false);
+    };
+    let ends = [
+        (Service::CustomerReceipt, source),
+        (Service::CustomerReturn, source),
+        (Service::TaxInvoice, target),
+    ];
+    let keys = run.paired(ends.map(|(service, id)| Remote { service, id }))?;
+    let records = run.records(keys.values().copied())?;
+    let mut keys = keys.values();
+    Ok(keys.any(|key| {
+        key.is_parted()
+            || records[key]
+                .record
+                .as_ref()
+                .is_some_and(births::is_in_doubt)
+    }))
 }
 
 /// What becomes of an allocation whose relation Splynx no longer has.

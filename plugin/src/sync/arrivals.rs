@@ -11,6 +11,8 @@ use crate::planted::{Mistake, is_planted};
 use crate::sage::Service;
 use crate::splynx::{self, Receivable};
 use crate::sync::allocated::allocated;
+use crate::sync::births;
+use crate::sync::customers;
 use crate::sync::echoes;
 use crate::sync::lines::Sheet;
 use crate::sync::made;
@@ -241,6 +243,9 @@ impl Facts {
         let remotes = page.iter().map(|receipt| receipt.customer).to_set();
         let remotes: Vec<Remote> = remotes.into_iter().map(remote(Service::Customer)).collect();
         let paired_customers = run.paired(remotes.iter().cloned())?;
+        let pairs = paired_customers.values().filter(|key| !key.is_parted());
+        customers::look_after(run, pairs.map(|key| key.id).to_set())?;
+        let paired_customers = births::certain(run, paired_customers)?;
         let mut records = run.records(paired_customers.values().copied())?;
         let customers = remotes.iter().filter_map(|remote| {
             let key = paired_customers.get(&remote.to_string())?;
@@ -258,6 +263,7 @@ impl Facts {
             .map(remote(Service::TaxInvoice))
             .collect();
         let pairs = run.paired(remotes.iter().cloned())?;
+        let pairs = births::certain(run, pairs)?;
         let ids = pairs.values().map(|key| key.id).to_set();
         let found = splynx::by_ids::<Receivable>(run, &Vec::from_iter(ids))?;
         let invoices = remotes.iter().filter_map(|remote| {

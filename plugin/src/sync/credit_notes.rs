@@ -40,6 +40,10 @@ impl Entity for CreditNotes {
         self.office.renew(run)
     }
 
+    fn hangs_on(&self, note: &CreditNote) -> Vec<String> {
+        documents::hangs_on(&note.0)
+    }
+
     fn describe(&self, _run: &Run, note: &CreditNote) -> Description {
         documents::describe(&note.0)
     }

@@ -3,17 +3,19 @@
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use crate::collect::{Map, Set, ToMap};
+use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::json;
+use crate::planted::{Mistake, is_planted};
 use crate::sage::{CustomerLikeness, Found, Likeness, Service, fold};
-use crate::splynx::{self, Customer, CustomerInfo, Page, Window};
+use crate::splynx::{self, Customer, CustomerInfo, Listing, Page, Window};
+use crate::sync::births;
 use crate::sync::customer_fields::{fields, name_of, unique_name};
 use crate::sync::mapping::Mapping;
 use crate::sync::pairing::{self, Candidate, Choice, Row, SAME_NAME};
-use crate::sync::pipeline::{Decision, Description, Entity};
+use crate::sync::pipeline::{Decision, Description, Entity, is_ours_to_decide, settle};
 use crate::write::ledger::{Job, META, Run};
 use crate::write::protocol::Act;
-use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, Remote, Stored};
+use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, Remote, State, Stored};
 use crate::write::remote::{self, Question, Survey};
 use crate::write::verdict::{self, Suspect, Verdict};
 
@@ -145,6 +147,10 @@ impl Entity for Customers {
         }
     }
 
+    fn hangs_on(&self, customer: &Customer) -> Vec<String> {
+        vec![format!("customer_category.{}", customer.category)]
+    }
+
     fn describe(&self, run: &Run, customer: &Customer) -> Description {
         Description {
             label: name_of(customer, &run.settings.name_pattern),
@@ -252,8 +258,10 @@ impl Customers {
                 return Ok(Standing::Free(fields));
             };
             let likeness = Likeness::Customer(CustomerLikeness::of(&fields));
+            let key = RecordKey::new(Kind::Customer, customer.id);
             let suspect = Suspect {
-                key: RecordKey::new(Kind::Customer, customer.id),
+                key,
+                marked: key,
                 service: Service::Customer,
                 likeness: &likeness,
                 is_vouched: false,
@@ -295,6 +303,54 @@ pub fn left_out(run: &Run, customer: &Customer) -> Option<Reason> {
             )
             .until_setting("partners_ignore")
         })
+}
+
+/// Looks at customers before anything of theirs is sent or imported, in whatever job, and at most once a run: whether Splynx has others under
+/// their ids by now, and whether they are left out. What they are called and where they live is their own job's business.
+pub fn look_after(run: &mut Run, ids: impl IntoIterator<Item = i64>) -> Job<()> {
+    if is_planted(Mistake::LeftOutByOneJob) {
+        return Ok(());
+    }
+    let ids = ids.into_iter().to_set().into_iter();
+    let unseen: Vec<i64> = ids.filter(|id| run.seen_customers.insert(*id)).collect();
+    let key = |id: &i64| RecordKey::new(Kind::Customer, *id);
+    let records = run.records(unseen.iter().map(key))?;
+    let known: Vec<i64> = records
+        .iter()
+        .filter(|(_, stored)| stored.record.is_some())
+        .map(|(key, _)| key.id)
+        .collect();
+    let mut rows = Listing::of::<Customer>().of_ids(run, &known)?;
+    let others = births::hold_others(run, Kind::Customer, &rows)?;
+    rows.retain(|(id, _)| !others.contains(id));
+    let page = Page::<Customer>::parse(&rows);
+    let mut records = run.records(page.records.iter().map(|customer| key(&customer.id)))?;
+    let mut batch = Batch::default();
+    for customer in page.records {
+        let key = key(&customer.id);
+        let stored = records.remove(&key).unwrap_or_default();
+        let record = stored.record.clone().unwrap_or_default();
+        if !is_ours_to_decide(&stored) {
+            continue;
+        }
+        let was_left_out = record.state == State::Skipped && record.reason.code != "deleted";
+        match left_out(run, &customer) {
+            Some(reason) if record.state != State::Skipped || record.reason.code != reason.code => {
+                let decision = Decision::skip(reason);
+                settle(run, &mut batch, key, &stored, record, decision)?;
+            }
+            None if was_left_out => {
+                let record = Record {
+                    state: State::Planned,
+                    reason: Reason::default(),
+                    ..record
+                };
+                run.put(&mut batch, key, &stored, record)?;
+            }
+            _ => {}
+        }
+    }
+    run.commit(batch)
 }
 
 /// VAT numbers change without their customer: customers whose number is another than when it was looked at last are planned.

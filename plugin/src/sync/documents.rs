@@ -16,7 +16,8 @@ use crate::pricing::{self, Charge, Mode, Trouble};
 use crate::sage::{DocumentLikeness, Likeness, Service, reference};
 use crate::settings::Settings;
 use crate::splynx::{self, Document, DocumentStatus, Transaction};
-use crate::sync::customers::cut;
+use crate::sync::births;
+use crate::sync::customers::{self, cut};
 use crate::sync::lists::{self, List};
 use crate::sync::mapping::Mapping;
 use crate::sync::pipeline::{Aside, Decision, Description, deleted_after_sync, possible_duplicate};
@@ -62,6 +63,21 @@ pub fn service_of(kind: Kind, document: &Document) -> Service {
     }
 }
 
+/// The settings and mappings that make its lines.
+pub fn hangs_on(document: &Document) -> Vec<String> {
+    let of_line = |line: &splynx::Line| {
+        let category = line.category_id.map(|id| format!("item.{id}"));
+        let tax = line.tax_id.map(|id| format!("tax.{id}"));
+        [category, tax].into_iter().flatten()
+    };
+    let of_lines = document.lines.iter().flat_map(of_line);
+    of_lines
+        .chain(["fix_item_id".to_owned()])
+        .to_set()
+        .into_iter()
+        .collect()
+}
+
 pub fn describe(document: &Document) -> Description {
     Description {
         label: document.number.clone(),
@@ -84,6 +100,10 @@ pub fn facts<'p>(
         })
         .collect();
     note_rates(run, office, &to_send)?;
+    customers::look_after(
+        run,
+        to_send.iter().map(|(document, _)| document.customer_id),
+    )?;
     let customers = run.records(
         to_send
             .iter()
@@ -116,10 +136,11 @@ pub fn facts<'p>(
         .to_map();
     let questions: Vec<Question> = fresh
         .iter()
-        .map(|(document, _)| {
+        .map(|(document, stored)| {
             let service = service_of(kind, document);
             let key = RecordKey::new(kind, document.id);
-            let mut ways = verdict::ways_of_marks(&settings, key, service);
+            let mut ways =
+                verdict::ways_of_marks(&settings, key.marked(stored.record.as_ref()), service);
             if !document.number.trim().is_empty() {
                 ways.push(remote::by_name(service, &document.number));
             }
@@ -172,6 +193,7 @@ pub fn decide(
 ) -> Decision {
     let key = RecordKey::new(kind, document.id);
     let hash = content_hash(document);
+    let marked = key.marked(record);
     let paired = record.and_then(|record| Some((record, pair_of(record)?)));
     if let Some((record, remote)) = paired {
         if document.status == DocumentStatus::Deleted {
@@ -180,7 +202,7 @@ pub fn decide(
         if !wants_update(record, &hash) {
             return Decision::of_sent(record, &hash);
         }
-        let plan = match plan(&run.settings, office, facts, kind, document) {
+        let plan = match plan(&run.settings, office, facts, marked, document) {
             Ok(plan) if plan.service == remote.service => plan,
             Ok(_) | Err(Aside::Skip(_)) => {
                 return Decision::SetAside(Aside::Owe(changed_after_sync()));
@@ -198,12 +220,13 @@ pub fn decide(
             hash,
         };
     }
-    let plan = match plan(&run.settings, office, facts, kind, document) {
+    let plan = match plan(&run.settings, office, facts, marked, document) {
         Ok(plan) => plan,
         Err(aside) => return Decision::SetAside(aside),
     };
     let suspect = Suspect {
         key,
+        marked,
         service: plan.service,
         likeness: &plan.likeness,
         is_vouched: record.is_some_and(verdict::is_vouched),
@@ -297,14 +320,15 @@ struct Plan {
     expected: Expected,
 }
 
-/// The document as Sage is to store it, or why not.
+/// The document as Sage is to store it, or why not; `marked`: the key for its reference.
 fn plan(
     settings: &Settings,
     office: &Office,
     facts: &Facts,
-    kind: Kind,
+    marked: RecordKey,
     document: &Document,
 ) -> Result<Plan, Aside> {
+    let kind = marked.kind;
     if let Some(reason) = left_out(settings, kind, document) {
         return Err(Aside::Skip(reason));
     }
@@ -331,10 +355,7 @@ fn plan(
         .replace("{id}", &document.id.to_string())
         .replace("{date}", &document.date.to_string())
         .replace("{number}", document.number.trim());
-    let reference = reference(
-        &pattern,
-        &settings.identity.mark(RecordKey::new(kind, document.id)),
-    );
+    let reference = reference(&pattern, &settings.identity.mark(marked));
     let mut object = json!({
         "CustomerId": customer,
         "Date": document.date.to_string(),
@@ -432,9 +453,21 @@ pub fn customer_in_sage(customers: &Map<RecordKey, Stored>, customer: i64) -> Re
                     ),
                     record.reason.cure.clone(),
                 )
+                .until_what(&record.reason)
                 .until_record(key),
             ))
         }
+        Some(record) if births::is_in_doubt(record) => Err(Aside::Hold(
+            Reason::new(
+                "customer-in-doubt",
+                format!(
+                    "Its customer {customer} may be another one than Sage has: {}",
+                    record.reason.message
+                ),
+                "Decide about the customer first.",
+            )
+            .until_record(key),
+        )),
         Some(Record {
             remote: Some(remote),
             ..
@@ -450,13 +483,16 @@ pub fn customer_in_sage(customers: &Map<RecordKey, Stored>, customer: i64) -> Re
     }
 }
 
+/// Sage's tax type of each line, and its rate.
+type Rates = Vec<(i64, Decimal)>;
+
 /// The lines for Sage, and what it is expected to make of them.
 fn lines(
     settings: &Settings,
     office: &Office,
     facts: &Facts,
     document: &Document,
-) -> Result<(Vec<Value>, Totals, Vec<(i64, Decimal)>), Reason> {
+) -> Result<(Vec<Value>, Totals, Rates), Reason> {
     let mapping = office.mapping.borrow();
     let sign = if document.total.is_sign_negative() {
         -Decimal::ONE
@@ -477,16 +513,22 @@ fn lines(
             rate: line.rate(),
         });
     }
+    let fix = settings.fix_item.map(|_| mapping.fix_tax(settings));
     let mode = Mode {
         inclusive: settings.inclusive,
-        fix: settings
-            .fix_item
-            .map(|_| mapping.fix_tax(settings))
-            .transpose()?,
+        // Where it cannot be had, that concerns only documents that turn out to need it.
+        fix: fix
+            .as_ref()
+            .map(|fix| fix.as_ref().copied().unwrap_or_default()),
         arithmetic: &office.arithmetic,
     };
     let plan = pricing::plan(&charges, document.total * sign, &mode)
         .map_err(|trouble| trouble_with(document, trouble, sign))?;
+    if let Some(Err(reason)) = fix
+        && plan.lines.iter().any(|line| line.charge.is_none())
+    {
+        return Err(reason);
+    }
     let longest = office.arithmetic.description_length;
     let lines = plan.lines.iter().map(|line| match line.charge {
         Some(charge) => for_sage(line, items[charge], settings, document, charge, longest),

@@ -9,6 +9,7 @@ use crate::mark::{LineKey, Place, Sign};
 use crate::planted::{Mistake, is_planted};
 use crate::sage::{Service, by_ids};
 use crate::splynx::{self, Payment};
+use crate::sync::births;
 use crate::sync::documents::customer_in_sage;
 use crate::sync::receipts::Receipt;
 use crate::sync::statements::{FROM_SAGE, id_key};
@@ -80,9 +81,12 @@ pub fn made_of_payments(run: &mut Run, page: &[Receipt]) -> Job<Set<i64>> {
             }
         }
     }
-    let records = run.records(signed.iter().map(|(_, key, _)| *key))?;
+    let bearers = births::bearers(run, signed.iter().map(|(_, key, _)| *key))?;
+    let records = run.records(bearers.values().copied())?;
     let is_copy = |receipt: &Receipt, key: RecordKey| {
-        let record = records.get(&key).and_then(|stored| stored.record.as_ref());
+        let record = records
+            .get(&bearers[&key])
+            .and_then(|stored| stored.record.as_ref());
         let pair = record.and_then(|record| record.remote.as_ref());
         pair.is_some_and(|pair| pair.id != receipt.id)
     };

@@ -40,6 +40,10 @@ impl Entity for Invoices {
         self.office.renew(run)
     }
 
+    fn hangs_on(&self, invoice: &Invoice) -> Vec<String> {
+        documents::hangs_on(&invoice.0)
+    }
+
     fn describe(&self, _run: &Run, invoice: &Invoice) -> Description {
         documents::describe(&invoice.0)
     }

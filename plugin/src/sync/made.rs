@@ -12,6 +12,7 @@ use crate::splynx::writes::{self, PAYMENTS};
 use crate::splynx::{self, Payment, Resource, StatementRecord, Window};
 use crate::sync::echoes;
 use crate::sync::lines::{Creation, Paid, Sheet};
+use crate::sync::lost_statements;
 use crate::sync::statements::{
     FROM_SAGE, UNPAIRED, enter, enter_again, entered_news, id_key, save_sheet, sheets,
 };
@@ -284,7 +285,8 @@ pub fn recognise(run: &mut Run) -> Job<()> {
             record,
         ))
     });
-    note_pairs(run, paired.to_map())
+    note_pairs(run, paired.to_map())?;
+    lost_statements::look_for(run, &statements)
 }
 
 /// Reads the records of waiting lines again, and notes what became of them (D10).

@@ -2,8 +2,9 @@
 //!
 //! - Splynx → Sage: [`pipeline`] is what all kinds share; [`customers`] (with `customer_fields`), [`documents`] (as [`invoices`] and
 //!   [`credit_notes`]) and [`payments_out`] say how their records are read and decided. [`allocations`] follow Splynx's relations.
-//! - Sage → Splynx: [`payments_in`] finds receipts, `arrivals` judges them by [`receipts`] and [`lines`], [`statements`] carries out,
+//! - Sage → Splynx: [`payments_in`] finds receipts, `arrivals` judges them by [`receipts`] and [`lines`], [`statements`] (with `lost_statements`) carries out,
 //!   [`made`] recognises what Splynx holds already.
+//! - Ids that Splynx gives again: [`births`]; what no change tells of: [`sweep`].
 //! - Who is who: [`pairing`], [`pairing_file`], [`same_number`].
 //! - What both sides call things, and how Sage computes: [`lists`], [`mapping`] with [`taxes`], [`renewal`], [`calibration`] by a `specimen`.
 
@@ -11,6 +12,7 @@ mod allocated;
 pub mod allocations;
 mod arrivals;
 pub mod asked;
+pub mod births;
 pub mod calibration;
 pub mod credit_notes;
 pub mod customer_fields;
@@ -20,6 +22,7 @@ pub mod echoes;
 pub mod invoices;
 pub mod lines;
 pub mod lists;
+mod lost_statements;
 pub mod made;
 pub mod mapping;
 pub mod pairing;
@@ -32,4 +35,5 @@ pub mod renewal;
 pub mod same_number;
 mod specimen;
 pub mod statements;
+pub mod sweep;
 pub mod taxes;

@@ -10,7 +10,7 @@ use crate::json;
 use crate::sage::{DocumentLikeness, Likeness, Service, reference};
 use crate::settings::{Direction, Settings};
 use crate::splynx::Payment;
-use crate::sync::customers::cut;
+use crate::sync::customers::{self, cut};
 use crate::sync::documents::{changed_after_sync, customer_in_sage, pair_of};
 use crate::sync::echoes;
 use crate::sync::lists::List;
@@ -52,6 +52,7 @@ impl Entity for Payments {
             .iter()
             .filter(|(_, stored)| stored.record.as_ref().and_then(pair_of).is_none())
             .collect();
+        customers::look_after(run, fresh.iter().map(|(payment, _)| payment.customer_id))?;
         let customers = run.records(
             fresh
                 .iter()
@@ -80,9 +81,10 @@ impl Entity for Payments {
             .to_map();
         let questions: Vec<Question> = fresh
             .iter()
-            .map(|(payment, _)| {
+            .map(|(payment, stored)| {
                 let key = key_of(payment);
-                let mut ways = verdict::ways_of_marks(&settings, key, SERVICE);
+                let mut ways =
+                    verdict::ways_of_marks(&settings, key.marked(stored.record.as_ref()), SERVICE);
                 ways.extend(way_of_number(payment));
                 ways.extend(money.get(&key).map(|(_, way)| way.clone()));
                 Question {
@@ -119,13 +121,17 @@ impl Entity for Payments {
                 Decision::of_sent(record, &hash)
             };
         }
-        let (object, likeness) = match plan(&run.settings, &self.mapping.borrow(), facts, payment) {
-            Ok(plan) => plan,
-            Err(aside) => return Decision::SetAside(aside),
-        };
         let key = key_of(payment);
+        let marked = key.marked(record);
+        let mark = run.settings.identity.mark(marked);
+        let (object, likeness) =
+            match plan(&run.settings, &self.mapping.borrow(), facts, payment, &mark) {
+                Ok(plan) => plan,
+                Err(aside) => return Decision::SetAside(aside),
+            };
         let suspect = Suspect {
             key,
+            marked,
             service: SERVICE,
             likeness: &likeness,
             is_vouched: record.is_some_and(verdict::is_vouched),
@@ -161,6 +167,11 @@ impl Entity for Payments {
             &mut self.mapping.borrow_mut(),
             &[List::SageBankAccounts],
         )
+    }
+
+    fn hangs_on(&self, payment: &Payment) -> Vec<String> {
+        let own = format!("bank_account.{}", payment.method_id);
+        vec![own, "default_bank_account".to_owned()]
     }
 
     fn describe(&self, _run: &Run, payment: &Payment) -> Description {
@@ -200,6 +211,7 @@ fn plan(
     mapping: &Mapping,
     facts: &Facts,
     payment: &Payment,
+    mark: &str,
 ) -> Result<(serde_json::Value, Likeness), Aside> {
     if let Some(reason) = left_out(settings, facts, payment) {
         return Err(Aside::Skip(reason));
@@ -216,10 +228,7 @@ fn plan(
     let bank_account = mapping
         .bank_account(settings, payment.method_id)
         .map_err(Aside::Hold)?;
-    let reference = reference(
-        reference_text(settings, payment),
-        &settings.identity.mark(key_of(payment)),
-    );
+    let reference = reference(reference_text(settings, payment), mark);
     let mut object = json!({
         "CustomerId": customer,
         "Date": payment.date.to_string(),

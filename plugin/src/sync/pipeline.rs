@@ -11,7 +11,9 @@ use crate::preview::MADE_ABOVE;
 use crate::sage::Service;
 use crate::splynx::{Listing, Page, Resource, Row, Window};
 use crate::stored::{self, stored};
+use crate::sync::births;
 use crate::sync::made;
+use crate::write::birth::Birth;
 use crate::write::ledger::{Halt, Job, META, Run, activity, cursor_key};
 use crate::write::protocol::{self, Act, Write};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
@@ -110,7 +112,7 @@ pub fn possible_duplicate(
 }
 
 /// Why a record is not sent (now).
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Aside {
     Skip(Reason),
     Hold(Reason),
@@ -141,6 +143,9 @@ pub trait Entity {
     fn renew(&self, _run: &mut Run) -> Job<bool> {
         Ok(false)
     }
+
+    /// The settings and mappings by which the object for Sage is made of it.
+    fn hangs_on(&self, source: &Self::Source) -> Vec<String>;
 
     /// What people call it, its Splynx customer, and its amount.
     fn describe(&self, run: &Run, source: &Self::Source) -> Description;
@@ -178,6 +183,25 @@ stored!(Cursor {
     total
 });
 
+impl Cursor {
+    fn window(&self, run: &Run) -> Window {
+        Window {
+            // A clock that was ahead, and is right again, has left a day that is yet to come.
+            changed_since: self
+                .since
+                .min(reread_from(run, run.settings.today).or(self.since)),
+            dated_from: self.from,
+        }
+    }
+}
+
+/// What changed from this day on is read again after a scan that began on a day.
+fn reread_from(run: &Run, began: NaiveDate) -> Option<NaiveDate> {
+    began
+        .checked_sub_days(OVERLAP)?
+        .checked_sub_days(run.clocks.behind())
+}
+
 /// A kind of record with its type folded away: the walks below exist once for all kinds.
 pub trait Walked {
     fn kind(&self) -> Kind;
@@ -200,7 +224,10 @@ impl<E: Entity> Walked for E {
         Listing::of::<E::Source>()
     }
 
-    fn handle(&self, run: &mut Run, rows: Vec<Row>) -> Job<()> {
+    fn handle(&self, run: &mut Run, mut rows: Vec<Row>) -> Job<()> {
+        let others = births::hold_others(run, E::KIND, &rows)?;
+        rows.retain(|(id, _)| !others.contains(id));
+        let mut births = births::births(E::KIND, &rows);
         let sources = Page::<E::Source>::parse(&rows);
         hold_unreadable(run, E::KIND, sources.unreadable)?;
         let mut open = ours_to_decide(run, E::KIND, &rows)?;
@@ -235,6 +262,8 @@ impl<E: Entity> Walked for E {
             key: RecordKey::new(E::KIND, source.id()),
             decision,
             description: self.describe(run, &source),
+            born: births.remove(&source.id()),
+            hangs_on: self.hangs_on(&source),
             stored,
         });
         let judged = judged.collect();
@@ -257,7 +286,7 @@ pub fn sync_these(run: &mut Run, of: &dyn Walked, ids: &[i64]) -> Job<()> {
 }
 
 /// What comes before a record of the kind may be decided about.
-fn prepare(run: &mut Run, of: &dyn Walked) -> Job<()> {
+pub fn prepare(run: &mut Run, of: &dyn Walked) -> Job<()> {
     recovery::recover(run, of.kind())?;
     run.wake_changed_settings()?;
     let from = run.settings.from(of.kind());
@@ -283,58 +312,8 @@ fn open_records(run: &mut Run, of: &dyn Walked) -> Job<()> {
     Ok(())
 }
 
-/// Looks at records that nothing says have changed: what vanished from Splynx leaves no trace in its lists, and change stamps are
-/// not to be trusted alone. Splynx counts a page of ids for one request, so only where the count is another one the page is read; a
-/// few are read in full each time. Goes round, so many records a time; costs Sage nothing.
-pub fn sweep(run: &mut Run, of: &dyn Walked) -> Job<()> {
-    const COUNTED: usize = 50_000;
-    const READ: usize = 200;
-    recovery::recover(run, of.kind())?;
-    for (what, at_once) in [("counted", COUNTED), ("read", READ)] {
-        let kind = of.kind();
-        let place = format!("{what}/{}", kind.name());
-        let mut after = run.meta(&place)?.unwrap_or_default();
-        let mut seen = 0;
-        while seen < at_once {
-            let stage = format!("{}: still there?", kind.title());
-            run.progress(&stage, seen as u64, 0)?;
-            let page = run.known(kind, &after)?;
-            let Some((last, _)) = page.last() else {
-                after.clear();
-                break;
-            };
-            after = last.to_string();
-            seen += page.len();
-            if at_once == READ || !is_complete(run, of, &page)? {
-                let open = page.iter().filter(|(_, stored)| is_ours_to_decide(stored));
-                let ids: Vec<i64> = open.map(|(key, _)| key.id).collect();
-                look_at(run, of, &ids)?;
-            }
-        }
-        let mut batch = Batch::default();
-        batch.set(META, place, after);
-        run.commit(batch)?;
-    }
-    Ok(())
-}
-
-/// Whether Splynx has as many records with ids in the page's range as we know.
-fn is_complete(run: &mut Run, of: &dyn Walked, page: &[(RecordKey, Stored)]) -> Job<bool> {
-    let (Some((first, _)), Some((last, _))) = (page.first(), page.last()) else {
-        return Ok(true);
-    };
-    let window = Window {
-        changed_since: None,
-        dated_from: run.settings.from(of.kind()),
-    };
-    let there = of
-        .listing()
-        .count_between(run, &window, first.id, last.id)?;
-    Ok(there == page.len() as u64)
-}
-
 /// Looks at the records of these ids, whether Splynx still has them or not.
-fn look_at(run: &mut Run, of: &dyn Walked, ids: &[i64]) -> Job<()> {
+pub fn look_at(run: &mut Run, of: &dyn Walked, ids: &[i64]) -> Job<()> {
     let rows = of.listing().of_ids(run, ids)?;
     let there = rows.iter().map(|(id, _)| *id).to_set();
     let gone = ids
@@ -377,6 +356,14 @@ pub fn deleted_after_sync() -> Reason {
     )
 }
 
+/// Whether the changed records of a kind were read to the end, at least once from the from-date of now on.
+pub fn was_scanned(run: &mut Run, kind: Kind) -> Job<bool> {
+    let text = run.meta(&cursor_key(kind))?;
+    let cursor: Option<Cursor> = text.as_deref().and_then(stored::from_text);
+    let from = run.settings.from(kind);
+    Ok(cursor.is_some_and(|cursor| cursor.since.is_some() && cursor.from <= from))
+}
+
 fn changed_records(run: &mut Run, of: &dyn Walked) -> Job<()> {
     let (kind, listing) = (of.kind(), of.listing());
     let key = cursor_key(kind);
@@ -391,16 +378,17 @@ fn changed_records(run: &mut Run, of: &dyn Walked) -> Job<()> {
     }
     cursor.from = from;
     let began = *cursor.began.get_or_insert(run.settings.today);
-    let window = Window {
-        changed_since: cursor.since,
-        dated_from: from,
-    };
     if cursor.since.is_none() && cursor.total == 0 {
-        cursor.total = listing.count(run, &window)?;
+        cursor.total = listing.count(run, &cursor.window(run))?;
     }
     loop {
         run.progress(kind.title(), cursor.done, cursor.total)?;
+        let window = cursor.window(run);
         let rows = listing.above(run, &window, cursor.after)?;
+        if cursor.window(run) != window {
+            // The answer tells that Splynx's clock is behind: it is asked again, from further back.
+            continue;
+        }
         let mut batch = Batch::default();
         match rows.last() {
             Some((last, _)) => {
@@ -410,7 +398,7 @@ fn changed_records(run: &mut Run, of: &dyn Walked) -> Job<()> {
             None => {
                 cursor = Cursor {
                     from,
-                    since: began.checked_sub_days(OVERLAP),
+                    since: reread_from(run, began),
                     ..Cursor::default()
                 };
             }
@@ -453,6 +441,8 @@ struct Judged {
     stored: Stored,
     decision: Decision,
     description: Description,
+    born: Option<Birth>,
+    hangs_on: Vec<String>,
 }
 
 fn carry_out(run: &mut Run, judged: Vec<Judged>) -> Job<()> {
@@ -464,6 +454,8 @@ fn carry_out(run: &mut Run, judged: Vec<Judged>) -> Job<()> {
         stored,
         decision,
         description,
+        born,
+        hangs_on,
     } in judged
     {
         let Description {
@@ -485,6 +477,7 @@ fn carry_out(run: &mut Run, judged: Vec<Judged>) -> Job<()> {
             open,
             intent: None,
             reason: Reason::default(),
+            born,
             ..before
         };
         match decision {
@@ -493,7 +486,10 @@ fn carry_out(run: &mut Run, judged: Vec<Judged>) -> Job<()> {
             }
             Decision::Write { service, act, hash } => {
                 let record = Record { hash, ..record };
-                writes.push(Write::new(key, stored, record, service, act));
+                writes.push(Write {
+                    hangs_on,
+                    ..Write::new(key, stored, record, service, act)
+                });
             }
             decision => settle(run, &mut batch, key, &stored, record, decision)?,
         }
@@ -561,6 +557,7 @@ pub fn settle(
     record: Record,
     decision: Decision,
 ) -> Job<()> {
+    let is_set_aside = matches!(decision, Decision::SetAside(_));
     let (state, reason) = match decision {
         Decision::InStep => (State::Synced, Reason::default()),
         Decision::Keep | Decision::Write { .. } => match &stored.record {
@@ -575,11 +572,15 @@ pub fn settle(
             return verdict::adopt_or_hold(run, batch, key, stored, &record, verdict);
         }
     };
-    let new = Record {
+    let mut new = Record {
         state,
         reason,
         ..record
     };
+    if is_set_aside {
+        // What Sage once refused is not why it is held now, and not in the way once that is cured.
+        new.refused.clear();
+    }
     let is_news = stored
         .record
         .as_ref()

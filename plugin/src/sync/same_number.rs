@@ -10,6 +10,7 @@ use crate::money;
 use crate::sage::{DocumentLikeness, Found, Likeness, Service};
 use crate::settings::Settings;
 use crate::splynx::{self, Document, DocumentStatus, Page, Resource, Window};
+use crate::sync::customers;
 use crate::sync::documents;
 use crate::write::ledger::{Job, Run, activity};
 use crate::write::record::{Batch, Kind, Record, RecordKey, Remote, State, Stored};
@@ -76,6 +77,7 @@ pub fn pair<T: Resource + AsRef<Document>>(run: &mut Run, kind: Kind) -> Job<Opt
 }
 
 fn pair_page(run: &mut Run, kind: Kind, documents: &[&Document]) -> Job<Vec<ReportRow>> {
+    customers::look_after(run, documents.iter().map(|document| document.customer_id))?;
     let keys = documents
         .iter()
         .map(|document| RecordKey::new(kind, document.id))
@@ -115,6 +117,7 @@ fn pair_page(run: &mut Run, kind: Kind, documents: &[&Document]) -> Job<Vec<Repo
                 amount: Some(found.document.total),
                 open: found.document.open,
                 allocated_in_sage: true,
+                again: found.stored.record.as_ref().map_or(0, |r| r.again),
                 ..Record::default()
             };
             batch.activities.push(activity(key, &record, "paired"));
@@ -147,10 +150,11 @@ fn find<'d>(
             continue;
         }
         let service = documents::service_of(kind, document);
-        let marks = verdict::ways_of_marks(&settings, key, service);
+        let marked = key.marked(records[&key].record.as_ref());
+        let marks = verdict::ways_of_marks(&settings, marked, service);
         let number = (!document.number.trim().is_empty())
             .then(|| remote::by_name(service, &document.number));
-        wanted.push((*document, key, service, marks, number));
+        wanted.push((*document, marked, service, marks, number));
     }
     let questions: Vec<Question> = wanted
         .iter()
@@ -163,7 +167,8 @@ fn find<'d>(
     let survey = remote::survey(run, &questions)?;
     let matches = wanted
         .into_iter()
-        .filter_map(|(document, key, service, marks, number)| {
+        .filter_map(|(document, marked, service, marks, number)| {
+            let key = RecordKey::new(kind, document.id);
             let customer = &records[&RecordKey::new(Kind::Customer, document.customer_id)];
             let here = |number: &str| likeness(document, customer, number);
             let agrees = |found: &&Found| {
@@ -173,12 +178,12 @@ fn find<'d>(
                         .is_empty()
                 })
             };
-            let marked = survey.on(&marks);
+            let bearers = survey.on(&marks);
             // A copy bears the mark as well, and an old mark can be anybody's text.
-            let by_mark = marked.iter().copied().find(agrees).or_else(|| {
-                marked
+            let by_mark = bearers.iter().copied().find(agrees).or_else(|| {
+                bearers
                     .into_iter()
-                    .find(|found| bears(&settings, found, key))
+                    .find(|found| bears(&settings, found, marked))
             });
             let (found, number) = match by_mark {
                 Some(found) => (found, ""),
@@ -200,11 +205,11 @@ fn find<'d>(
 }
 
 /// Whether it, or what it was copied from, was made for the record.
-fn bears(settings: &Settings, found: &Found, key: RecordKey) -> bool {
+fn bears(settings: &Settings, found: &Found, marked: RecordKey) -> bool {
     match &found.likeness {
         Likeness::Document(document) => {
             let signs = settings.identity.signs(&document.reference);
-            signs.contains(&Sign::Ours(key))
+            signs.contains(&Sign::Ours(marked))
         }
         Likeness::Customer(_) | Likeness::Allocation(_) => false,
     }

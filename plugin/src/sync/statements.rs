@@ -27,7 +27,7 @@ pub const FROM_SAGE: &str = "from-sage";
 /// `statement/record` → `receipt/line`: the records that people can pair on Splynx's own screen.
 pub const UNPAIRED: &str = "unpaired";
 /// Title of a statement → its id, [`SENDING`], or the second until which its POST may have been in flight, behind a `?`.
-const STATEMENTS: &str = "statement";
+pub const STATEMENTS: &str = "statement";
 const SENDING: &str = "sending";
 /// What Splynx shows of every payment and record of ours (F75).
 const COMMENT: &str = "SageOne";
@@ -235,10 +235,21 @@ fn perform(run: &mut Run, works: &mut [Work]) -> Job<()> {
 /// Every receipt that needs a new record gets its statement, or waits for it.
 fn open_statements(run: &mut Run, works: &mut [Work]) -> Job<()> {
     let mut known: Map<String, Option<i64>> = Map::new_vec();
+    let mut gone: Map<i64, bool> = Map::new_vec();
     for work in works {
         let lists = work.steps().iter().any(|(_, step)| *step == Step::List);
-        if !lists || work.sheet.statement.is_some() {
+        if !lists {
             continue;
+        }
+        if let Some(id) = work.sheet.statement {
+            let is_gone = match gone.get(&id) {
+                Some(is_gone) => *is_gone,
+                None => writes::is_gone(run, writes::STATEMENTS, id)?,
+            };
+            gone.insert(id, is_gone);
+            if !is_gone {
+                continue;
+            }
         }
         let title = work.sheet.title.clone();
         if !known.contains_key(&title) {
@@ -274,7 +285,18 @@ fn statement(run: &mut Run, title: &str) -> Job<Option<i64>> {
         }
         Some(value) => match value.strip_prefix('?') {
             Some(until) => in_flight_until = until.parse().ok(),
-            None => return Ok(value.parse().ok()),
+            None => {
+                let known: Option<i64> = value.parse().ok();
+                let is_there = match known {
+                    Some(id) => !writes::is_gone(run, writes::STATEMENTS, id)?,
+                    None => false,
+                };
+                if is_there {
+                    return Ok(known);
+                }
+                // Somebody has deleted it: another one takes its place.
+                keep(run, None)?;
+            }
         },
         None => {}
     }

@@ -1,6 +1,9 @@
 //! The run's view of the stored records, and its only way to change them.
 
+use std::collections::BTreeSet;
+
 use crate::capability::{Activity, Capabilities, Entry, Failure, Request, Response};
+use crate::clocks::Clocks;
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::planted::{Mistake, is_planted};
 use crate::sage::Service;
@@ -85,6 +88,10 @@ pub struct Run<'a> {
     pub doubts_tax: bool,
     /// Why some of what matters less stays planned, while the rest went on.
     pub put_off: Option<Failure>,
+    /// The customers that this run has looked at ([`crate::sync::customers::look_after`]).
+    pub seen_customers: BTreeSet<i64>,
+    /// What the run has heard of the services' clocks.
+    pub clocks: Clocks,
     stage: Stage,
 }
 
@@ -112,6 +119,8 @@ impl<'a> Run<'a> {
             renewed: Vec::new(),
             doubts_tax: false,
             put_off: None,
+            seen_customers: BTreeSet::new(),
+            clocks: Clocks::default(),
             stage: Stage::default(),
         })
     }
@@ -143,8 +152,15 @@ impl<'a> Run<'a> {
 
     /// One request and its answer; ends the job where there is none.
     pub fn send(&mut self, request: Request) -> Job<Response> {
+        let connection = request.connection;
         match self.cap.send(vec![request]).pop() {
-            Some(Ok(response)) => Ok(response),
+            Some(Ok(response)) => {
+                if !self.clocks.has_heard(connection) {
+                    let now = self.cap.now();
+                    self.clocks.hear(connection, &response.headers, now);
+                }
+                Ok(response)
+            }
             Some(Err(unanswered)) => Err(unanswered.reason.into()),
             None => Err(Halt::Failed(Failure::new(
                 "internal",
@@ -273,6 +289,10 @@ impl<'a> Run<'a> {
         if moves_money && !news.is_empty() {
             batch.look_at_allocations(new.customer);
         }
+        let was_left_out = before.is_some_and(|record| record.state == State::Skipped);
+        if key.kind == Kind::Customer && was_left_out && new.state != State::Skipped {
+            batch.look_at_allocations(key.id);
+        }
         batch.came_true.extend(news);
         Ok(batch.put(key, old, new))
     }
@@ -312,6 +332,10 @@ impl<'a> Run<'a> {
                     reason: Reason::default(),
                     ..record.clone()
                 };
+                if key.kind == Kind::Customer {
+                    // While it was left out, nobody looked at what its payments settle.
+                    batch.look_at_allocations(key.id);
+                }
                 batch.put(key, &stored, new);
             }
         }

@@ -1,14 +1,18 @@
 //! The write protocol: whatever dies, times out, repeats or runs twice, a record has one document at most.
 //!
 //! - [`record`]: what we keep of each record, and its indexes
+//! - [`birth`]: what tells a record from another one under its id
 //! - [`ledger`]: reading and writing those rows through the host's storage
 //! - [`remote`]: what Sage already holds, listed once and then from the highest known id on
 //! - [`known_customers`]: Sage's customers in that list, and who looks like whom
 //! - [`verdict`]: whether an object there is a record's own
 //! - [`seen`]: whether somebody changed it there since we saw it last
 //! - [`protocol`]: intent, request, answer
+//! - [`exchange`]: documents that exchange their numbers
 //! - [`recovery`]: what a run does with what an earlier one left in doubt
 
+pub mod birth;
+pub mod exchange;
 pub mod known_customers;
 pub mod ledger;
 pub mod protocol;

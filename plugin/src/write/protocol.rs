@@ -12,6 +12,7 @@ use crate::json;
 use crate::money;
 use crate::planted::{Mistake, is_planted};
 use crate::sage::{self, Found, Likeness, Reply, Service};
+use crate::write::exchange::{self, Way};
 use crate::write::ledger::{Halt, Job, Run, activity};
 use crate::write::record::{Batch, Intent, Kind, Reason, Record, RecordKey, Remote, State, Stored};
 use crate::write::remote;
@@ -36,6 +37,8 @@ pub struct Write {
     pub is_vouched: bool,
     /// What Splynx said of its amount when it was written last; none: a person says it again.
     pub amount_before: Option<Decimal>,
+    /// The settings and mappings that the object was made by: where Sage refuses it, a change of one may be the cure.
+    pub hangs_on: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -153,6 +156,7 @@ impl Write {
             record,
             service,
             act,
+            hangs_on: Vec::new(),
         }
     }
 
@@ -161,6 +165,7 @@ impl Write {
         match &self.act {
             Act::Create { likeness, .. } => Some(Suspect {
                 key: self.key,
+                marked: self.key.marked(Some(&self.record)),
                 service: self.service,
                 likeness,
                 is_vouched: self.is_vouched,
@@ -523,6 +528,8 @@ fn removed(batch: &mut Batch, run: &mut Run, write: &mut Write) -> Job<()> {
 }
 
 fn hold(batch: &mut Batch, run: &mut Run, write: &mut Write, reason: Reason) {
+    let hangs_on = write.hangs_on.iter();
+    let reason = hangs_on.fold(reason, |reason, key| reason.until_setting(key));
     let record = Record {
         state: State::Held,
         intent: None,
@@ -607,8 +614,26 @@ fn resolve_refusals(run: &mut Run, refused: Vec<(Write, String)>) -> Job<()> {
         let above = remote::highest(run, service)?;
         remote::refresh(run, service, above)?;
     }
+    let mut aside = Vec::new();
     for (mut write, said) in refused {
         let mut batch = Batch::default();
+        match exchange::way_of(run, &write)? {
+            Some(Way::Wait(reason)) => {
+                hold(&mut batch, run, &mut write, reason);
+                run.commit(batch)?;
+                continue;
+            }
+            Some(Way::StepAside(write)) => {
+                aside.push(*write);
+                continue;
+            }
+            Some(Way::Again) => {
+                back_to_planned(&mut batch, &mut write);
+                run.commit(batch)?;
+                continue;
+            }
+            None => {}
+        }
         let suspect: Vec<Suspect> = write.suspect().into_iter().collect();
         match look_up(run, &suspect)?.pop().flatten() {
             Some(verdict) => {
@@ -630,6 +655,27 @@ fn resolve_refusals(run: &mut Run, refused: Vec<(Write, String)>) -> Job<()> {
                 hold(&mut batch, run, &mut write, reason);
             }
         }
+        run.commit(batch)?;
+    }
+    step_aside(run, aside)
+}
+
+/// Documents that give up their numbers for those that wait for them: both are planned again, the next run sees to them.
+fn step_aside(run: &mut Run, writes: Vec<Write>) -> Job<()> {
+    for write in writes {
+        let key = write.key;
+        execute_batch(run, vec![write])?;
+        let stored = run.records([key])?.remove(&key).unwrap_or_default();
+        let Some(record) = stored.record.clone().filter(|r| r.state == State::Synced) else {
+            continue;
+        };
+        let mut batch = Batch::default();
+        let record = Record {
+            state: State::Planned,
+            ..record
+        };
+        batch.came_true.push(format!("record:{key}"));
+        batch.put(key, &stored, record);
         run.commit(batch)?;
     }
     Ok(())

@@ -9,8 +9,10 @@ use rust_decimal::Decimal;
 use crate::capability::{Activity, Change};
 use crate::collect::Set;
 use crate::json;
+use crate::preview::MADE_ABOVE;
 use crate::sage::{Likeness, Service};
 use crate::stored::{self, stored, stored_names};
+use crate::write::birth::Birth;
 use crate::write::ledger::{CALIBRATION_DUE, META};
 
 /// `invoice/000000000501` → [`Record`] as JSON.
@@ -98,6 +100,9 @@ impl Kind {
 
 stored_names!(Kind: Customer, Invoice, CreditNote, Payment, Receipt, Allocation);
 
+/// Ids of Splynx's are below this.
+pub const IDS: i64 = 1_000_000_000_000;
+
 /// The key of a record in our tables; ids are padded so that keys sort as numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordKey {
@@ -114,6 +119,28 @@ impl RecordKey {
         let (kind, id) = text.split_once('/')?;
         let kind = Kind::ALL.into_iter().find(|k| k.name() == kind)?;
         Some(Self::new(kind, id.parse().ok()?))
+    }
+
+    /// The key of what stood under this one before Splynx gave the id again; `times`: how often it has. No id of Splynx's is so long.
+    pub fn before(self, times: u8) -> Self {
+        Self::new(self.kind, self.id + i64::from(times) * IDS)
+    }
+
+    /// The key that stands in Sage's references: not that of the record which had the id before.
+    pub fn marked(self, record: Option<&Record>) -> Self {
+        self.before(record.map_or(0, |record| record.again))
+    }
+
+    /// Of a key in a reference: the key that its record had, and how often Splynx had given the id before.
+    pub fn unmarked(self) -> (Self, u8) {
+        let times = if self.is_parted() { self.id / IDS } else { 0 };
+        let key = Self::new(self.kind, self.id - times * IDS);
+        u8::try_from(times).map_or((self, 0), |times| (key, times))
+    }
+
+    /// Whether Splynx has given its id to another record since: Splynx knows nothing of it any more.
+    pub fn is_parted(self) -> bool {
+        (IDS..MADE_ABOVE).contains(&self.id)
     }
 
     /// Our key on the other side: `I501`.
@@ -225,6 +252,12 @@ impl Reason {
         self
     }
 
+    /// What brings back the record that another reason is about brings this one back as well.
+    pub fn until_what(mut self, other: &Self) -> Self {
+        self.depends.extend(other.depends.iter().cloned());
+        self
+    }
+
     /// A change of that record's state brings this one back.
     pub fn until_record(mut self, key: RecordKey) -> Self {
         self.depends.push(format!("record:{key}"));
@@ -291,10 +324,15 @@ pub struct Record {
     /// so nothing newer is sent before it must have arrived.
     pub update_in_flight_until: Option<u64>,
     pub reason: Reason,
+    /// What tells it from another record that Splynx gives the same id; none: it was not looked at since that is kept, or a person says
+    /// that it is the same.
+    pub born: Option<Birth>,
+    /// How often Splynx has given its id to another record before. See [`RecordKey::before`].
+    pub again: u8,
 }
 
 stored!(Record { state, label, customer, reason } may {
-    remote, hash, refused, failures, amount, open, allocated_in_sage, seen, sent, intent, update_in_flight_until
+    remote, hash, refused, failures, amount, open, allocated_in_sage, seen, sent, intent, update_in_flight_until, born, again
 });
 
 impl Record {
@@ -307,6 +345,12 @@ impl Record {
     pub fn update_lost(mut self, now: u64) -> Self {
         self.state = State::Planned;
         self.update_in_flight_until = Some(now);
+        NEITHER.clone_into(&mut self.hash);
+        self
+    }
+
+    /// It is to be saved again as it is in Splynx, whatever Sage holds.
+    pub fn update_due(mut self) -> Self {
         NEITHER.clone_into(&mut self.hash);
         self
     }
@@ -462,6 +506,45 @@ impl Batch {
 
     /// Stores `new` in place of `old`, with every index, provided that `old` still stands.
     pub fn put(&mut self, key: RecordKey, old: &Stored, new: Record) -> Stored {
+        let before = old.record.as_ref().and_then(|r| r.remote.as_ref());
+        if before != new.remote.as_ref() {
+            if let Some(remote) = &new.remote {
+                self.pair(remote, None, key);
+            }
+            if let Some(parted) = before {
+                self.delete(REMOTE, parted.to_string());
+            }
+        }
+        self.put_alone(key, old, new)
+    }
+
+    /// What stood under a key goes under another one, with its pair, and makes room for `new`, which has none.
+    pub fn make_room(
+        &mut self,
+        key: RecordKey,
+        old: &Stored,
+        new: Record,
+        (to, gone): (RecordKey, Record),
+    ) {
+        if let Some(remote) = &gone.remote {
+            self.pair(remote, Some(key), to);
+        }
+        self.put_alone(key, old, new);
+        self.put_alone(to, &Stored::default(), gone);
+    }
+
+    /// The object in Sage belongs to a record from now on; `before`: to whom it belonged.
+    fn pair(&mut self, remote: &Remote, before: Option<RecordKey>, now: RecordKey) {
+        self.expect.push(Change {
+            table: REMOTE,
+            key: remote.to_string(),
+            value: before.map(|key| key.to_string()),
+        });
+        self.set(REMOTE, remote.to_string(), now.to_string());
+    }
+
+    /// Stores a record with every index but that of the pairs.
+    fn put_alone(&mut self, key: RecordKey, old: &Stored, new: Record) -> Stored {
         let text = stored::to_text(&new);
         if old.text.as_ref() == Some(&text) {
             return old.clone();
@@ -480,21 +563,6 @@ impl Batch {
             before.map_or(&[], |r| &r.reason.depends),
             &new.reason.depends,
         );
-        if let Some(remote) = &new.remote
-            && before.and_then(|r| r.remote.as_ref()) != Some(remote)
-        {
-            self.expect.push(Change {
-                table: REMOTE,
-                key: remote.to_string(),
-                value: None,
-            });
-            self.set(REMOTE, remote.to_string(), key.to_string());
-        }
-        if let Some(parted) = before.and_then(|r| r.remote.as_ref())
-            && new.remote.as_ref() != Some(parted)
-        {
-            self.delete(REMOTE, parted.to_string());
-        }
         Stored {
             text: Some(text),
             record: Some(new),

@@ -34,8 +34,9 @@ pub fn recover(run: &mut Run, kind: Kind) -> Job<()> {
     }
     let suspects: Vec<Suspect> = doubtful
         .iter()
-        .map(|(key, _, intent)| Suspect {
+        .map(|(key, stored, intent)| Suspect {
             key: *key,
+            marked: key.marked(stored.record.as_ref()),
             service: intent.service,
             likeness: &intent.sent,
             is_vouched: false,

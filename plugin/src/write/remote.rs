@@ -80,6 +80,13 @@ pub fn by_pair(source: i64, target: i64) -> Way {
     ))
 }
 
+/// The source and target of an allocation's index key.
+pub fn ends_of(pair: &str) -> Option<(i64, i64)> {
+    let (_, ids) = pair.rsplit_once('/')?;
+    let (source, target) = ids.split_once('|')?;
+    Some((source.parse().ok()?, target.parse().ok()?))
+}
+
 /// Every index key under which an object can be found.
 pub(super) fn index_keys(service: Service, found: &Found) -> Vec<String> {
     let ways = match &found.likeness {

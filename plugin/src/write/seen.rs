@@ -114,7 +114,8 @@ fn unlike(settings: &Settings, write: &Write, before: &Record, now: &Likeness) -
 
 fn is_known(settings: &Settings, write: &Write, before: &Record, now: &DocumentLikeness) -> bool {
     let signs = settings.identity.signs(&now.reference);
-    let is_marked = signs.contains(&Sign::Ours(write.key)) || signs.contains(&Sign::Old(write.key));
+    let marked = write.key.marked(Some(before));
+    let is_marked = signs.contains(&Sign::Ours(marked)) || signs.contains(&Sign::Old(marked));
     let sent = match &write.act {
         Act::Update { fields, .. } => json::text(fields, "DocumentNumber"),
         Act::Create { .. } | Act::Remove { .. } => String::new(),

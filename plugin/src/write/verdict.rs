@@ -21,6 +21,8 @@ pub const POSSIBLE_DUPLICATE: &str = "possible-duplicate";
 /// A record that Sage may have already, as it would be (or was) sent.
 pub struct Suspect<'l> {
     pub key: RecordKey,
+    /// The key in its marks ([`RecordKey::marked`]).
+    pub marked: RecordKey,
     pub service: Service,
     pub likeness: &'l Likeness,
     /// A person has looked at what bears its mark, and wants it sent all the same.
@@ -36,7 +38,7 @@ impl Suspect<'_> {
                 vec![remote::by_pair(allocation.source, allocation.target)]
             }
             Likeness::Document(document) => {
-                let mut ways = ways_of_marks(settings, self.key, self.service);
+                let mut ways = ways_of_marks(settings, self.marked, self.service);
                 // What was sent before an address or a tag was changed bears what was its mark then.
                 let sent = mark::marks_in(&document.reference);
                 ways.extend(sent.iter().map(|mark| remote::by_mark(self.service, mark)));
@@ -63,7 +65,7 @@ pub fn is_vouched(record: &Record) -> bool {
     record.is_retried() && [DIFFERS, POSSIBLE_DUPLICATE].contains(&code)
 }
 
-/// Where a record's document is found by its mark.
+/// Where a record's document is found by its mark, which names this key.
 pub fn ways_of_marks(settings: &Settings, key: RecordKey, service: Service) -> Vec<Way> {
     let marks = settings.identity.marks(key);
     let ways = marks.iter().map(|mark| remote::by_mark(service, mark));
@@ -134,6 +136,7 @@ pub fn judge(
 ) -> Option<Verdict> {
     let Suspect {
         key,
+        marked,
         service,
         likeness,
         is_vouched,
@@ -141,7 +144,7 @@ pub fn judge(
     let mut found: Vec<(Tie, &Found)> = survey
         .on(ways)
         .into_iter()
-        .map(|found| (tie(settings, *key, likeness, found), found))
+        .map(|found| (tie(settings, *marked, likeness, found), found))
         .collect();
     found.sort_by_key(|(tie, found)| (*tie, found.id));
     let is_free = |found: &Found| {
@@ -175,12 +178,12 @@ pub fn judge(
     Some(Verdict::NotOurs(reason(*service, *tie, found, &what)))
 }
 
-fn tie(settings: &Settings, key: RecordKey, likeness: &Likeness, found: &Found) -> Tie {
+fn tie(settings: &Settings, marked: RecordKey, likeness: &Likeness, found: &Found) -> Tie {
     let (Likeness::Document(own), Likeness::Document(there)) = (likeness, &found.likeness) else {
         // A name, or the two ends of an allocation, are like a number: there is one at most.
         return Tie::Number;
     };
-    let marks = settings.identity.marks(key);
+    let marks = settings.identity.marks(marked);
     let sent = mark::marks_in(&own.reference);
     let is_own = |mark: &&String| marks.contains(*mark) || sent.contains(*mark);
     let borne = mark::marks_in(&there.reference);

@@ -262,10 +262,16 @@ impl World {
                 .collect();
             storm::instead(strike, party, &format!("{}?{}", wire.path, query.join("&")))
         });
-        let response = match instead {
+        let mut response = match instead {
             Some(instead) => self.disturbed(party, &wire, instead)?,
             None => self.undisturbed(party, &wire)?,
         };
+        let clock = match party {
+            Party::Splynx => self.splynx.clock(self.now),
+            Party::Sage => self.now,
+        };
+        let date = clock.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        response.headers.push(("date".to_owned(), date));
         let now = millis(self.host_time());
         let line = self.line(party);
         line.bucket

@@ -1,6 +1,6 @@
 //! Getting in: the health check, log-in and tokens, and what a caller is permitted to do.
 
-use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::Splynx;
@@ -14,10 +14,16 @@ use crate::http::{Request, Response};
 impl Splynx {
     /// The server's own time.
     fn local(&self, now: DateTime<Utc>) -> NaiveDateTime {
+        let now = self.clock(now);
         FixedOffset::east_opt(self.behaviour.utc_offset_minutes.saturating_mul(60))
             .map_or(now.naive_utc(), |zone| {
                 now.with_timezone(&zone).naive_local()
             })
+    }
+
+    /// What the server's own clock says.
+    pub fn clock(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        now + TimeDelta::minutes(self.behaviour.clock_minutes.into())
     }
 
     /// How what a caller does is stamped.

@@ -32,6 +32,8 @@ pub struct Behaviour {
     pub rounding: Rounding,
     /// Minutes that the server's clock is east of UTC (South Africa: 120, no summer time).
     pub utc_offset_minutes: i32,
+    /// Minutes that the server's clock is ahead of the true time; negative: behind.
+    pub clock_minutes: i32,
     pub ledger: Rules,
 }
 
@@ -49,6 +51,7 @@ impl Default for Behaviour {
             missing_fields: Vec::new(),
             rounding: Rounding::PerLine,
             utc_offset_minutes: 120,
+            clock_minutes: 0,
             ledger: Rules::default(),
         }
     }

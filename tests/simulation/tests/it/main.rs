@@ -1,6 +1,7 @@
 //! Syncs of whole providers, judged by what the two services hold afterwards.
 
 mod allocations;
+mod births;
 mod busy;
 mod calibration;
 mod citations;
@@ -36,6 +37,7 @@ mod reconciliation;
 mod records;
 mod restored;
 mod same_number;
+mod settings_hold;
 mod takeover;
 mod territories;
 mod vat;

@@ -5,8 +5,8 @@ use std::panic::catch_unwind;
 use splynx_sageone::planted::{Mistake, plant};
 
 use crate::{
-    crashes, cures, customers, documents, doubts, listed, money, ownership, payments, previews,
-    whole,
+    births, crashes, cures, customers, documents, doubts, listed, money, ownership, payments,
+    previews, settings_hold, whole,
 };
 
 /// A test that catches a mistake.
@@ -47,6 +47,10 @@ fn catcher(mistake: Mistake) -> fn() {
         Mistake::UpdateBlind => {
             ownership::what_a_person_changed_in_sage_is_not_overwritten_without_a_persons_word
         }
+        Mistake::IdsBelieved => births::what_comes_back_under_a_known_id_is_held_and_what_sage_has_stays_as_it_is,
+        Mistake::StampsBelieved => births::the_sweep_finds_what_splynx_has_and_no_list_of_changes_tells_of,
+        Mistake::ClocksAgree => births::a_clock_that_is_behind_hides_nothing_and_is_told_once,
+        Mistake::LeftOutByOneJob => settings_hold::partners_to_leave_out_are_left_out_by_every_job_at_once,
         Mistake::NoIntent => crashes::a_tiny_sync_can_die_at_any_place,
         Mistake::TimeOutMeansUnsent
         | Mistake::FailedLookUpMeansAbsent

@@ -1,0 +1,146 @@
+//! Statements that somebody deleted in Splynx: their lines are nowhere to be seen any more, and no other can be added to them. What
+//! waited there is listed anew, in another statement of that title.
+//!
+//! The trap: money that people paired there before is paid, whatever became of the statement.
+
+use serde_json::Value;
+
+use crate::collect::{Map, Set, ToMap, ToSet};
+use crate::json;
+use crate::splynx::writes::{self, PAYMENTS};
+use crate::sync::lines::{Creation, Paid, Sheet};
+use crate::sync::pipeline::is_ours_to_decide;
+use crate::sync::statements::{
+    FROM_SAGE, STATEMENTS, UNPAIRED, enter, entered_news, id_key, save_sheet, sheets,
+};
+use crate::write::ledger::{Job, Run};
+use crate::write::record::{Batch, Kind, Record, RecordKey, State};
+
+/// Looks whether these statements, in which lines wait, are still there. One request where they are.
+pub fn look_for(run: &mut Run, statements: &[String]) -> Job<()> {
+    let rows = writes::find(run, writes::STATEMENTS, "id", statements)?;
+    let listed = rows
+        .iter()
+        .filter_map(|row| json::integer(row, "id"))
+        .to_set();
+    let ids = statements.iter().filter_map(|id| id.parse::<i64>().ok());
+    let unlisted: Vec<i64> = ids.filter(|id| !listed.contains(id)).collect();
+    for id in unlisted {
+        if writes::is_gone(run, writes::STATEMENTS, id)? {
+            list_anew(run, id)?;
+        }
+    }
+    Ok(())
+}
+
+/// Has what waits in a statement that is gone looked at again.
+fn list_anew(run: &mut Run, statement: i64) -> Job<()> {
+    const MOST: u32 = 200;
+    let prefix = format!("{}/", id_key(statement));
+    let mut paired = unknown_payments(run, statement)?;
+    let mut after = String::new();
+    loop {
+        let page = run.cap.scan(UNPAIRED, &prefix, &after, MOST)?;
+        let Some(last) = page.last() else {
+            return Ok(());
+        };
+        after.clone_from(&last.key);
+        let receipts = page
+            .iter()
+            .filter_map(|entry| entry.value.split('/').next()?.parse::<i64>().ok())
+            .to_set();
+        let receipts: Vec<i64> = receipts.into_iter().collect();
+        let sheets = sheets(run, &receipts)?;
+        let keys = receipts.iter().map(|id| RecordKey::new(Kind::Receipt, *id));
+        let mut records = run.records(keys.collect::<Vec<_>>())?;
+        let mut batch = Batch::default();
+        let mut titles = Set::new();
+        for (receipt, before) in sheets {
+            let key = RecordKey::new(Kind::Receipt, receipt);
+            let stored = records.remove(&key).unwrap_or_default();
+            // What may be on its way is looked up first.
+            if before.is_in_doubt() || !is_ours_to_decide(&stored) {
+                continue;
+            }
+            let Some(record) = stored.record.clone() else {
+                continue;
+            };
+            let mut sheet = before.clone();
+            forget(run, &mut batch, (receipt, &record), &mut sheet, &mut paired)?;
+            titles.insert(sheet.title.clone());
+            save_sheet(&mut batch, receipt, &before, &sheet);
+            let record = Record {
+                state: State::Planned,
+                ..record
+            };
+            batch.put(key, &stored, record);
+        }
+        for title in titles {
+            batch.delete(STATEMENTS, title);
+        }
+        run.commit(batch)?;
+    }
+}
+
+/// Takes a receipt's waiting lines out of a statement that is gone; those that people had paired there are paid.
+fn forget(
+    run: &mut Run,
+    batch: &mut Batch,
+    (receipt, record): (i64, &Record),
+    sheet: &mut Sheet,
+    paired: &mut Map<i64, Value>,
+) -> Job<()> {
+    let (date, customer) = (sheet.date, sheet.customer);
+    for line in sheet.lines.iter_mut().filter(|line| line.waits()) {
+        let amount = Some(line.amount);
+        let found = paired
+            .iter()
+            .find(|(_, row)| json::decimal(row, "amount") == amount)
+            .map(|(id, _)| *id);
+        match found {
+            Some(payment) => {
+                paired.remove(&payment);
+                line.paid = Some(Paid {
+                    payment,
+                    customer,
+                    date,
+                });
+                line.closed = true;
+                let of = Creation::Payment;
+                let news = entered_news(receipt, &record.label, record.customer, line, of, payment);
+                enter(run, batch, receipt, line.number, of, payment, news)?;
+            }
+            None => {
+                line.record = None;
+                line.written.clear();
+            }
+        }
+    }
+    sheet.statement = None;
+    Ok(())
+}
+
+/// Payments of a statement that are not known to have come from Sage: people made them there.
+fn unknown_payments(run: &mut Run, statement: i64) -> Job<Map<i64, Value>> {
+    let rows = writes::find(
+        run,
+        PAYMENTS,
+        "payment_statement_id",
+        &[statement.to_string()],
+    )?;
+    let rows = rows
+        .into_iter()
+        .filter_map(|row| Some((json::integer(&row, "id")?, row)));
+    let mut rows = rows.to_map();
+    let keys: Vec<String> = rows.keys().map(|id| id_key(*id)).collect();
+    let known: Set<i64> = run
+        .cap
+        .get(FROM_SAGE, &keys)?
+        .iter()
+        .filter_map(|entry| entry.key.parse().ok())
+        .to_set();
+    for id in known {
+        rows.remove(&id);
+    }
+    Ok(rows)
+}
