@@ -54,9 +54,11 @@ impl Credential {
             (None, "") => Err(key.clone()),
             (None, plain) => Ok(Secret::new(plain)),
         };
+        // Keys and logins are pasted from letters, and have no blanks around them; a password may.
+        let pasted = |key: &String| setting(key).map(|secret| Secret::new(secret.expose().trim()));
         Ok(match spec {
             AuthSpec::Basic { user, password } => Self::Basic {
-                user: setting(user)?,
+                user: pasted(user)?,
                 password: setting(password)?,
             },
             AuthSpec::Bearer { token } => Self::Bearer {
@@ -67,12 +69,12 @@ impl Credential {
                 value: settings.render(value)?,
             },
             AuthSpec::SplynxSignature { key, secret } => Self::SplynxSignature {
-                key: setting(key)?,
-                secret: setting(secret)?,
+                key: pasted(key)?,
+                secret: pasted(secret)?,
             },
             AuthSpec::SplynxToken { key, secret } => Self::SplynxToken {
-                key: setting(key)?,
-                secret: setting(secret)?,
+                key: pasted(key)?,
+                secret: pasted(secret)?,
             },
         })
     }

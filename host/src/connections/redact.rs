@@ -225,7 +225,16 @@ impl Places {
 
 /// A secret as it may stand in a text, besides letters in the other case and escapes.
 fn forms_of(secret: &Secret) -> Vec<String> {
-    let secret = secret.expose();
+    let whole = secret.expose();
+    let mut forms = forms_as_sent(whole);
+    // Keys are sent without the blanks around them.
+    if whole.trim() != whole {
+        forms.extend(forms_as_sent(whole.trim()));
+    }
+    forms
+}
+
+fn forms_as_sent(secret: &str) -> Vec<String> {
     if secret.chars().count() < SHORTEST {
         return Vec::new();
     }

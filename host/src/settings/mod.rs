@@ -143,7 +143,9 @@ impl Settings {
 
     /// A template with its settings filled in; as secret as they are. The error is the key that is not set.
     pub fn render(&self, template: &Template) -> Result<Secret, String> {
-        template.render(|key| self.expose(key)).map(Secret::new)
+        template
+            .render(|key| self.expose(key).map(str::trim))
+            .map(Secret::new)
     }
 
     /// What the guest may know (`run.wit`, `settings`): everything declared, secrets only as `set` or empty, and the mappings

@@ -11,9 +11,11 @@ fn secrets_are_replaced_in_every_encoding_and_ordinary_words_are_not() {
         Secret::new("1234"),
         Secret::new("ABCDEF01-2345"),
         Secret::new("s/ec+ret="),
+        Secret::new(" pasted-key\n"),
     ];
     let redactor = Redactor::new(&secrets);
     for (text, expected) in [
+        ("key: pasted-key.", "key: [redacted]."),
         ("nothing here", "nothing here"),
         (
             "50 % of &amp; and \\ is \\u0041",

@@ -1,6 +1,6 @@
 //! Cells of a table as people read them: with the titles of their columns, and money as it is written in South Africa.
 
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 
 use crate::manifest::Columns;
 
@@ -59,6 +59,8 @@ pub fn amount(text: &str) -> String {
     let Ok(amount) = text.trim().parse::<Decimal>() else {
         return text.to_owned();
     };
+    // A format's own precision cuts.
+    let amount = amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
     let plain = format!("{:.2}", amount.abs());
     let (whole, cents) = plain.split_once('.').unwrap_or((&plain, "00"));
     let mut grouped = String::new();
@@ -84,6 +86,9 @@ mod tests {
             ("0", "0,00"),
             ("-0.00", "0,00"),
             ("999.9", "999,90"),
+            ("998.9956", "999,00"),
+            ("-0.0049", "0,00"),
+            ("-2.345", "\u{2212}2,35"),
             ("1000", "1\u{a0}000,00"),
             ("-1234567.5", "\u{2212}1\u{a0}234\u{a0}567,50"),
             (
