@@ -155,6 +155,7 @@ class Host {
   constructor(script, preview) {
     this.world = new World(script);
     this.preview = preview;
+    this.reads = script.reads ?? {};
     this.stopping = false;
     this.steps = [];
     this.activities = [];
@@ -185,9 +186,15 @@ class Host {
     return [...named].sort(([a], [b]) => byBytes(a, b));
   }
 
+  // The add-on's word alone does not do: only what reads by its method, or is named by the manifest, reads.
+  writes(r) {
+    if (["GET", "HEAD", "OPTIONS"].includes(r.method)) return r.effect === "write";
+    return r.effect === "write" || r.method !== "POST" || !(this.reads[r.connection] ?? []).includes(r.path);
+  }
+
   refusal(r) {
     if (this.stopping) return unanswered("stopped", "a person asked the run to stop");
-    if (r.effect === "write" && this.preview) return unanswered("preview", "nothing is written now: this only looks");
+    if (this.writes(r) && this.preview) return unanswered("preview", "nothing is written now: this only looks");
     return null;
   }
 

@@ -181,6 +181,7 @@ class Host:
     def __init__(self, script, preview):
         self.world = World(script)
         self.preview = preview
+        self.reads = script.get("reads", {})
         self.stopping = False
         self.steps = []
         self.activities = []
@@ -202,10 +203,16 @@ class Host:
     def note(self, name, **call):
         self.steps.append({"number": len(self.steps) + 1, "call": {name: call}})
 
+    def writes(self, asked):
+        """The add-on's word alone does not do: only what reads by its method, or is named by the manifest, reads."""
+        if asked.method in ("GET", "HEAD", "OPTIONS"):
+            return asked.effect == "write"
+        return asked.effect == "write" or asked.method != "POST" or asked.path not in self.reads.get(asked.connection, [])
+
     def refusal(self, asked):
         if self.stopping:
             return unanswered("stopped", "a person asked the run to stop")
-        if asked.effect == "write" and self.preview:
+        if self.writes(asked) and self.preview:
             return unanswered("preview", "nothing is written now: this only looks")
         return None
 

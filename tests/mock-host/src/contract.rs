@@ -41,13 +41,6 @@ pub struct Request {
     pub options: Vec<Pair>,
 }
 
-impl Request {
-    /// Whether it may change the other side. Unknown effects were refused before anyone asks.
-    pub fn is_write(&self) -> bool {
-        self.effect == "write"
-    }
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Response {
     pub status: u16,

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::contract::{Activity, Answer, Change, Entry, Failure, Pair, Request, Row, Unanswered};
 use crate::death::{Death, DeathPoint, Side};
 use crate::memory::MemoryStorage;
-use crate::requests::{self, Rights};
+use crate::requests::{self, Reads, Rights};
 use crate::trace::{Call, Exchange, Step};
 use crate::world::World;
 
@@ -24,6 +24,8 @@ pub struct MockHost<W> {
     pub settings: BTreeMap<String, String>,
     /// The settings that the guest itself may store.
     pub fetched_settings: BTreeSet<String>,
+    /// What the manifest names under `reads`.
+    pub reads: Reads,
     pub context: BTreeMap<String, String>,
     /// What the runs reported, by kind.
     pub reports: BTreeMap<String, Vec<Row>>,
@@ -42,6 +44,7 @@ impl<W: World> MockHost<W> {
             storage: MemoryStorage::default(),
             settings: BTreeMap::new(),
             fetched_settings: BTreeSet::new(),
+            reads: Reads::new(),
             context: BTreeMap::new(),
             reports: BTreeMap::new(),
             trace: Some(Vec::new()),
@@ -158,7 +161,7 @@ impl<W: World> MockHost<W> {
                 "a person asked the run to stop",
             ));
         }
-        requests::check(request, self.rights).err()
+        requests::check(request, self.rights, &self.reads).err()
     }
 
     // --- storage ---

@@ -2,7 +2,12 @@
 //!
 //! As strict as a real host, so that a plugin which passes here is not refused there.
 
+use std::collections::BTreeMap;
+
 use crate::contract::{Request, Unanswered};
+
+/// By connection: the paths to which a POST reads, as the manifest names them.
+pub type Reads = BTreeMap<String, Vec<String>>;
 
 /// What the export that runs may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +57,7 @@ const HOSTS_PREFIXES: [&str; 6] = [
 ];
 
 /// Ok where a host would send the request.
-pub fn check(request: &Request, rights: Rights) -> Result<(), Unanswered> {
+pub fn check(request: &Request, rights: Rights, reads: &Reads) -> Result<(), Unanswered> {
     if matches!(rights, Rights::View | Rights::Migrate) {
         return Err(Unanswered::not_sent(
             "no-http",
@@ -65,7 +70,7 @@ pub fn check(request: &Request, rights: Rights) -> Result<(), Unanswered> {
             request.effect
         )));
     }
-    if request.is_write() && rights != Rights::Write {
+    if writes(request, reads) && rights != Rights::Write {
         return Err(Unanswered::not_sent(
             "preview",
             "nothing is written now: this only looks",
@@ -78,6 +83,11 @@ pub fn check(request: &Request, rights: Rights) -> Result<(), Unanswered> {
     if request.query.iter().any(|(name, _)| name.is_empty()) {
         return Err(invalid("a parameter of the query has no name"));
     }
+    if let Some((name, _)) = request.query.iter().find(|(name, _)| is_override(name)) {
+        return Err(invalid(format!(
+            "the query parameter `{name}` may take the method's place"
+        )));
+    }
     for (name, value) in &request.headers {
         check_header(name, value)?;
     }
@@ -89,6 +99,25 @@ pub fn check(request: &Request, rights: Rights) -> Result<(), Unanswered> {
         Some((name, value)) => Err(invalid(format!("there is no option `{name}` = `{value}`"))),
         None => Ok(()),
     }
+}
+
+/// Whether it may change the other side, whatever it says of itself.
+fn writes(request: &Request, reads: &Reads) -> bool {
+    let named = |path: &String| *path == request.path;
+    request.effect == "write"
+        || match request.method.as_str() {
+            "GET" | "HEAD" | "OPTIONS" => false,
+            "POST" => !reads
+                .get(&request.connection)
+                .is_some_and(|paths| paths.iter().any(named)),
+            _ => true,
+        }
+}
+
+/// Names that services take for the method.
+fn is_override(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace('_', "-");
+    name == "-method" || name.starts_with("x-http-method") || name.starts_with("x-method")
 }
 
 fn check_path(path: &str) -> Result<(), Unanswered> {
@@ -121,7 +150,12 @@ fn check_header(name: &str, value: &str) -> Result<(), Unanswered> {
     if name.is_empty() || !name.bytes().all(token) {
         return Err(invalid(format!("`{shown}` is not a header's name")));
     }
-    let lower = name.to_ascii_lowercase();
+    let lower = name.to_ascii_lowercase().replace('_', "-");
+    if is_override(name) {
+        return Err(invalid(format!(
+            "the header `{shown}` may take the method's place"
+        )));
+    }
     if HOSTS_HEADERS.contains(&lower.as_str())
         || HOSTS_PREFIXES
             .iter()
@@ -164,7 +198,8 @@ mod tests {
     }
 
     fn code(request: &Request, rights: Rights) -> Option<String> {
-        check(request, rights)
+        let reads = BTreeMap::from([("sage".to_owned(), vec!["a".to_owned()])]);
+        check(request, rights, &reads)
             .err()
             .map(|refused| refused.reason.code)
     }
@@ -216,6 +251,8 @@ mod tests {
             ("Host", "x"),
             ("Proxy-Authorization", "x"),
             ("X-Api-Key", "x"),
+            ("X-HTTP-Method-Override", "DELETE"),
+            ("x_method_override", "DELETE"),
             ("x y", "x"),
             ("x-a", "1\r\nhost: e"),
             ("x-a", "ä"),
@@ -257,6 +294,12 @@ mod tests {
         ] {
             assert_eq!(code(&read, rights).as_deref(), reads, "{rights:?}");
             assert_eq!(code(&write, rights).as_deref(), writes, "{rights:?}");
+        }
+        for (method, path) in [("POST", "b"), ("PUT", "a"), ("DELETE", "a")] {
+            let said_to_read = request(method, path);
+            let told = code(&said_to_read, Rights::Preview);
+            assert_eq!(told.as_deref(), Some("preview"), "{method} {path}");
+            assert_eq!(code(&said_to_read, Rights::Write), None, "{method} {path}");
         }
         write.options.push(("retries".to_owned(), "3".to_owned()));
         assert_eq!(

@@ -54,6 +54,9 @@ pub struct Script {
     /// The settings that the guest may store with `set-fetched`.
     #[serde(default)]
     pub fetched_settings: BTreeSet<String>,
+    /// By connection: the paths to which a POST reads, as the manifest names them.
+    #[serde(default)]
+    pub reads: BTreeMap<String, Vec<String>>,
     /// Replaces or adds to what [`Script::host`] fills in.
     #[serde(default)]
     pub context: BTreeMap<String, String>,
@@ -118,6 +121,7 @@ impl Script {
         let mut host = MockHost::new(self.world()?);
         host.storage = self.storage()?;
         host.settings = self.settings.clone();
+        host.reads = self.reads.clone();
         host.fetched_settings = self.fetched_settings.clone();
         let today = self.now.format("%Y-%m-%d").to_string();
         let usual = [

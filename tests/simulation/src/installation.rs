@@ -39,6 +39,10 @@ impl Installation {
         let mut host = MockHost::new(World::new(&PARSED, isp, in_step)).without_trace();
         host.settings = settings(&PARSED, isp);
         host.fetched_settings.insert("sage_company_id".to_owned());
+        let reads = PARSED.connections.iter();
+        host.reads = reads
+            .map(|(name, connection)| (name.clone(), connection.reads.clone()))
+            .collect();
         for (name, value) in [
             ("run", "1"),
             ("trigger", "person"),
