@@ -3,8 +3,10 @@
 //! Each line is checked on its own against both services; good ones are paired, bad ones become rows of the report `rejected` with
 //! the cure. An id that two lines name says nothing certain, so both lines are rejected.
 
+use std::collections::BTreeMap;
+
 use crate::capability::{Failure, Pair, Row as ReportRow};
-use crate::collect::{Map, ToMap, ToSet};
+use crate::collect::{ToMap, ToSet};
 use crate::splynx::{self, Customer};
 use crate::sync::customer_fields;
 use crate::sync::customers;
@@ -15,6 +17,9 @@ use crate::write::record::{Batch, Kind, RecordKey, State};
 
 /// Lines that are checked and paired in one commit.
 const CHUNK: usize = 100;
+
+/// Lines of one file: each that is rejected is a row of a report.
+const MOST_LINES: usize = 100_000;
 
 /// A line of the file that names a pair.
 struct Line {
@@ -31,22 +36,19 @@ struct Rejection(String, &'static str);
 /// Pairs what the option `csv` says; answers what to tell people where lines were rejected.
 ///
 /// # Errors
-/// Where the file has no header that names both ids.
+/// Where the file has no header that names both ids, or more than [`MOST_LINES`].
 pub fn import(run: &mut Run, options: &[Pair]) -> Job<Option<Failure>> {
     let csv = options
         .iter()
         .find(|(name, _)| name == "csv")
         .map_or("", |(_, value)| value);
+    run.progress("Reading the file", 0, 0)?;
     let lines = read(csv).map_err(Halt::Failed)?;
     reload_customers(run)?;
-    let uses = |id: fn(&Line) -> &str| {
-        let mut count: Map<String, usize> = Map::new_vec();
-        for line in &lines {
-            *count.entry(id(line).to_owned()).or_default() += 1;
-        }
-        count
-    };
-    let (splynx_uses, sage_uses) = (uses(|line| &line.splynx), uses(|line| &line.sage));
+    let (splynx_uses, sage_uses) = (
+        uses(&lines, |line| &line.splynx),
+        uses(&lines, |line| &line.sage),
+    );
     let (mut done, total) = (0, lines.len() as u64);
     let mut rejected = 0;
     for chunk in lines.chunks(CHUNK) {
@@ -56,7 +58,8 @@ pub fn import(run: &mut Run, options: &[Pair]) -> Job<Option<Failure>> {
         let mut checked = Vec::new();
         for line in chunk {
             let ids = parse_ids(line).and_then(|ids| {
-                let twice = splynx_uses[&line.splynx] > 1 || sage_uses[&line.sage] > 1;
+                let twice =
+                    splynx_uses[line.splynx.as_str()] > 1 || sage_uses[line.sage.as_str()] > 1;
                 if twice {
                     return Err(Rejection(
                         "An id of this line stands on another line too.".to_owned(),
@@ -90,6 +93,15 @@ pub fn import(run: &mut Run, options: &[Pair]) -> Job<Option<Failure>> {
     }))
 }
 
+/// How many lines name each id.
+fn uses(lines: &[Line], id: fn(&Line) -> &str) -> BTreeMap<&str, usize> {
+    let mut count = BTreeMap::new();
+    for line in lines {
+        *count.entry(id(line)).or_default() += 1;
+    }
+    count
+}
+
 fn parse_ids(line: &Line) -> Result<(i64, i64), Rejection> {
     let id = |text: &str| text.parse::<i64>().ok().filter(|id| *id > 0);
     match (id(&line.splynx), id(&line.sage)) {
@@ -120,6 +132,19 @@ fn pair(run: &mut Run, lines: Vec<(&Line, i64, i64)>) -> Job<Vec<ReportRow>> {
             remote != Some(&pairing::in_sage(*sage))
         })
         .collect();
+    // First what costs no request: a file of ids that nobody knows must not keep Splynx busy for hours.
+    let sage: Vec<i64> = open.iter().map(|(_, _, sage)| *sage).collect();
+    let listed = customers_listed(run, &sage)?;
+    let is_listed = |(_, _, sage): &(&Line, i64, i64)| listed.contains_key(sage);
+    let (open, unknown): (Vec<_>, Vec<_>) = open.into_iter().partition(is_listed);
+    let unknown = unknown.into_iter().map(|(line, _, sage)| {
+        let why = format!("Sage has no customer {sage}.");
+        report_row(line, Rejection(why, "Correct the Sage id."))
+    });
+    let mut report: Vec<ReportRow> = unknown.collect();
+    if open.is_empty() {
+        return Ok(report);
+    }
     let ids: Vec<i64> = open.iter().map(|(_, splynx, _)| *splynx).collect();
     let sage = open.iter().map(|(_, _, sage)| *sage).to_set();
     let people = splynx::by_ids::<Customer>(run, &ids)?
@@ -128,11 +153,9 @@ fn pair(run: &mut Run, lines: Vec<(&Line, i64, i64)>) -> Job<Vec<ReportRow>> {
         .map(|customer| (customer.id, customer))
         .to_map();
     let vat = pairing::vat_numbers(run, people.values())?;
-    let listed = customers_listed(run, &sage.iter().copied().collect::<Vec<_>>())?;
     let paired = pairing::paired(run, &sage)?;
     let known = pairing::rows(run, &ids)?;
     let mut batch = Batch::default();
-    let mut report = Vec::new();
     for (line, splynx, sage) in open {
         let stored = records
             .remove(&RecordKey::new(Kind::Customer, splynx))
@@ -164,12 +187,6 @@ fn pair(run: &mut Run, lines: Vec<(&Line, i64, i64)>) -> Job<Vec<ReportRow>> {
             None => None,
         });
         let rejection = rejection.or_else(|| {
-            if !listed.contains_key(&sage) {
-                return Some(Rejection(
-                    format!("Sage has no customer {sage}."),
-                    "Correct the Sage id.",
-                ));
-            }
             paired.get(&sage).map(|other| {
                 Rejection(
                     format!(
@@ -241,7 +258,7 @@ fn read(csv: &str) -> Result<Vec<Line>, Failure> {
             .map(|field| field.trim().to_owned())
             .unwrap_or_default()
     };
-    Ok(rows
+    let lines: Vec<Line> = rows
         .map(|(number, text, fields)| Line {
             number,
             text,
@@ -250,7 +267,15 @@ fn read(csv: &str) -> Result<Vec<Line>, Failure> {
         })
         // A download lists customers without a pair too.
         .filter(|line| !line.sage.is_empty())
-        .collect())
+        .collect();
+    if lines.len() > MOST_LINES {
+        let message = format!(
+            "The file has {} lines that name a pair, and at most {MOST_LINES} are read at once. Import it in several parts.",
+            lines.len()
+        );
+        return Err(Failure::new("too-many-lines", message));
+    }
+    Ok(lines)
 }
 
 /// Records of a CSV text (RFC 4180): the line that each begins on, its text, its fields. Empty lines are none.

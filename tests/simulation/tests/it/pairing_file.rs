@@ -112,6 +112,34 @@ fn a_file_pairs_its_good_lines_and_reports_the_bad_ones() {
     assert!(open(&mut installation).is_empty());
 }
 
+/// A file of ids that nobody knows asks Splynx for none of them, and is bounded.
+#[test]
+fn a_long_file_of_unknown_ids_ends_soon_and_a_longer_one_is_refused() {
+    let Taken {
+        mut installation, ..
+    } = taken();
+    let file = |lines: i64| {
+        let lines = (0..lines).map(|line| 900_000 + line * 7_919 % 999_983);
+        let lines = lines.map(|id| format!("{id},{}\n", id + 1_000_000));
+        csv(&format!("splynx_id,sage_id\n{}", lines.collect::<String>()))
+    };
+    let lines = 20_000;
+    let began = installation.world().now;
+    let outcome = installation
+        .run_with("import-pairing", &file(lines))
+        .expect("the file is read");
+    assert_eq!(outcome.why.expect("it says so").code, "lines-rejected");
+    let rejected = &installation.host().reports["rejected"];
+    assert_eq!(rejected.len(), usize::try_from(lines).expect("it fits"));
+    let took = installation.world().now - began;
+    assert!(took.num_minutes() < 10, "it asked for each: {took}");
+    let refused = installation
+        .run_with("import-pairing", &file(300_000))
+        .expect_err("too long");
+    assert_eq!(refused.code, "too-many-lines");
+    assert!(refused.message.contains("several parts"), "{refused:?}");
+}
+
 /// F67: an import of pairs that dies at any call and is repeated ends as one that did not.
 #[test]
 fn an_import_of_pairs_that_dies_at_any_call_can_be_repeated() {
