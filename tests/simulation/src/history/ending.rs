@@ -58,7 +58,8 @@ fn no_payment_goes_before_its_invoice(life: &mut Life) -> Verdict {
         else {
             continue;
         };
-        // An invoice that was left out for a while, or that was decided about, was not due to go.
+        // An invoice that was left out for a while, or that was decided about, was not due to go; one that somebody deleted in Sage may have
+        // been made again.
         let id = invoice.to_string();
         let mut told = host
             .storage
@@ -69,7 +70,7 @@ fn no_payment_goes_before_its_invoice(life: &mut Life) -> Verdict {
             matches!(
                 activity.action.as_str(),
                 "skipped" | "owed" | "do-not-send" | "done-by-hand"
-            )
+            ) || activity.message.contains("It is no longer in Sage.")
         });
         is_so(
             "no payment goes before its invoice",
