@@ -5,6 +5,7 @@
 
 use crate::addon::{Query, Rows};
 use crate::capability::{Entry, Row};
+use crate::money;
 use crate::write::ledger::{Job, Run, stored_record};
 use crate::write::record::{Kind, LABELS, RECORDS, RecordKey, Stored, searched};
 
@@ -97,9 +98,7 @@ fn rows_of(records: impl IntoIterator<Item = (RecordKey, Stored)>) -> Vec<Row> {
                     record.state.name().to_owned(),
                     there,
                     record.customer.to_string(),
-                    record
-                        .amount
-                        .map_or_else(String::new, |a| format!("{a:.2}")),
+                    record.amount.map_or_else(String::new, money::plain),
                 ],
                 more: vec![("code".to_owned(), record.reason.code)],
             })

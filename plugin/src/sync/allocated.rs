@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::capability::Entry;
 use crate::collect::{Map, ToMap};
 use crate::json;
-use crate::sage::{Service, newer};
+use crate::sage::{self, Service, newer};
 use crate::sync::arrivals::remote_of;
 use crate::sync::receipts::{Allocated, Receipt};
 use crate::sync::statements::id_key;
@@ -35,8 +35,8 @@ impl Allocation {
             id: json::integer(row, "ID")?,
             source: json::integer(row, "SourceDocumentId")?,
             target: json::integer(row, "AllocatedToDocumentId")?,
-            total: json::decimal(row, "Total")?,
-            discount: json::decimal(row, "Discount").unwrap_or_default(),
+            total: sage::amount(row, "Total")?,
+            discount: sage::amount(row, "Discount").unwrap_or_default(),
         })
     }
 
