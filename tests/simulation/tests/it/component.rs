@@ -26,8 +26,8 @@ pub fn component() -> Option<Plugin> {
     }
     let bytes = std::fs::metadata(&path).map_or(u64::MAX, |file| file.len());
     assert!(
-        bytes < 1 << 20,
-        "the component has {bytes} bytes, and may have a mebibyte"
+        bytes < 3 << 20,
+        "the component has {bytes} bytes, and may have three mebibytes"
     );
     Some(Plugin::load(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
