@@ -32,6 +32,7 @@ fn recorded() -> Value {
         "advance_per_send": 1,
         "settings": host.settings,
         "fetched_settings": host.fetched_settings,
+        "reads": host.reads,
         "context": host.context,
         "http": recording(host.trace()),
     })
