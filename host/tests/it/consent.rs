@@ -231,7 +231,7 @@ impl Draw {
         for job in ["sync", "other"] {
             text.push_str(&format!(
                 "[[jobs]]\nid = \"{job}\"\ntitle = \"{job} {noise}\"\npreview = {}\noptions = [{{ key = \"event\", title = \"Event\", type = \"long-text\" }}]\n\n",
-                noise % 2 == 0
+                noise.is_multiple_of(2)
             ));
         }
         if let Some(Schedule { every, toggles, .. }) = schedule {
