@@ -653,3 +653,57 @@ async fn pages_acts_options_and_reports_are_at_hand_on_the_command_line() {
         assert!(error.contains(says), "{arguments:?}: {error}");
     }
 }
+
+/// `--help` of a command and of all below it, each under its name, without what all commands have in common.
+fn reference(program: &Program, command: &[&str], common: &[String], text: &mut String) {
+    let help = program.text(&[command, &["--help"]].concat());
+    let name = [&["addon-host"], command].concat().join(" ");
+    let lines: Vec<&str> = help
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !common.iter().any(|known| known == line))
+        .collect();
+    let shown = lines.join("\n");
+    text.push_str(&format!("\n## {name}\n\n```\n{}\n```\n", shown.trim_end()));
+    let below = lines.iter().skip_while(|line| **line != "Commands:");
+    for line in below.skip(1).take_while(|line| !line.is_empty()) {
+        let is_name = line.starts_with("  ") && !line.starts_with("   ");
+        match line.split_whitespace().next() {
+            Some(name) if is_name && name != "help" => {
+                reference(program, &[command, &[name]].concat(), common, text);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// `UPDATE_DOCS=1 cargo test -p addon-host --test it -- commands` writes it anew.
+#[test]
+fn the_reference_of_commands_is_what_the_program_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program {
+        data: folder.path(),
+    };
+    let help = program.text(&["--help"]);
+    let (commands, options) = help.split_once("\nOptions:\n").unwrap();
+    let common: Vec<String> = options
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .filter(|line| !line.is_empty())
+        .collect();
+    let mut text = format!(
+        "# Commands\n\nWhat `--help` says of every command of the host. All have these options:\n\n```\n{}\n```\n",
+        options.trim_end()
+    );
+    assert!(commands.contains("Commands:"));
+    reference(&program, &[], &common, &mut text);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/commands.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&file, &text).unwrap();
+    }
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap_or_default(),
+        text,
+        "write it anew: UPDATE_DOCS=1 cargo test -p addon-host --test it -- commands"
+    );
+}

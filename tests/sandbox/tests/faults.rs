@@ -222,3 +222,13 @@ fn each_service_limits_in_its_own_words() {
         );
     }
 }
+
+/// What the README shows can be sent as it stands.
+#[test]
+fn the_plan_of_the_readme_is_one() {
+    let readme = include_str!("../README.md");
+    let shown = readme.split("```json\n").nth(1).expect("a plan");
+    let text = shown.split("```").next().expect("its text");
+    let plan = Plan::from_json(&serde_json::from_str(text).expect("JSON")).expect("a plan");
+    assert_eq!((plan.faults.len(), plan.rates.len()), (2, 1));
+}

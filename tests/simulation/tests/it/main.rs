@@ -35,6 +35,7 @@ mod previews;
 mod reasons;
 mod reconciliation;
 mod records;
+mod references;
 mod restored;
 mod same_number;
 mod settings_hold;

@@ -125,7 +125,7 @@ fn sources() -> Vec<String> {
 }
 
 /// The codes that reasons are made with: texts, or constants of their file or another one.
-fn codes() -> BTreeSet<String> {
+pub fn codes() -> BTreeSet<String> {
     let sources = sources();
     let constant = |name: &str| {
         let declared = format!("const {name}: &str = \"");
