@@ -3,11 +3,11 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use lettre::message::Mailbox;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use url::Url;
 
+use super::mailbox::mailbox;
 use crate::connections::reach::Reach;
 use crate::settings::FieldProblem;
 use crate::store::{AlertChannel, StoreError};
@@ -297,7 +297,7 @@ fn check_mail(mail: &MailTerms, problems: &mut Vec<FieldProblem>) {
         problems.push(problem(
             "server",
             format!("`{}` is no host", mail.server),
-            "A name such as smtp.example.com",
+            "A name such as smtp.example.com, or with its port: smtp.example.com:587",
         ));
     }
     if mail.port == 0 {
@@ -311,7 +311,7 @@ fn check_mail(mail: &MailTerms, problems: &mut Vec<FieldProblem>) {
         let cure = "The password would go over the network for all to read: use starttls or tls";
         problems.push(problem("security", "is none, with a login", cure));
     }
-    if mail.from.parse::<Mailbox>().is_err() {
+    if mailbox(&mail.from).is_none() {
         problems.push(problem(
             "from",
             format!("`{}` is no address", mail.from),
@@ -325,7 +325,7 @@ fn check_mail(mail: &MailTerms, problems: &mut Vec<FieldProblem>) {
             format!("One to {MOST_RECIPIENTS}, one a line"),
         ));
     }
-    for to in mail.to.iter().filter(|to| to.parse::<Mailbox>().is_err()) {
+    for to in mail.to.iter().filter(|to| mailbox(to).is_none()) {
         problems.push(problem(
             "to",
             format!("`{to}` is no address"),
@@ -388,15 +388,6 @@ fn check_address(address: &str, private: bool, problems: &mut Vec<FieldProblem>)
         );
     }
     host.to_string()
-}
-
-/// The addresses in a list with commas, semicolons or lines between them.
-pub fn addresses(text: &str) -> Vec<String> {
-    let parts = text.split([',', ';', '\n']).map(str::trim);
-    parts
-        .filter(|part| !part.is_empty())
-        .map(str::to_owned)
-        .collect()
 }
 
 /// Where a web hook may lead.

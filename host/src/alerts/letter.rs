@@ -15,6 +15,9 @@ use crate::store::StoreError;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Letter {
     pub news: Vec<News>,
+    /// Those recipients who did not get it with the others; empty: it went to nobody yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
 }
 
 /// Where the admin pages are, as people reach them; none: nobody said.
@@ -27,6 +30,21 @@ const LONGEST_SUBJECT: usize = 120;
 const LONGEST_MESSAGE: usize = 600;
 
 impl Letter {
+    pub fn of(news: Vec<News>) -> Self {
+        Self {
+            news,
+            only: Vec::new(),
+        }
+    }
+
+    /// The same, for these recipients alone.
+    pub fn only(self, recipients: Vec<String>) -> Self {
+        Self {
+            only: recipients,
+            ..self
+        }
+    }
+
     /// As the store keeps it.
     pub fn stored(&self) -> String {
         serde_json::to_string(self).expect("records of texts, numbers and times serialise")

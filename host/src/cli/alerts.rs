@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use addon_host::alerts::channel::{self, MailTerms, NewChannel, NewMeans, Security, Terms};
-use addon_host::alerts::{self, Letter};
+use addon_host::alerts::{self, Courier, Letter};
 use addon_host::clock::SystemClock;
 use addon_host::vault::Secret;
 use anyhow::{Context as _, Result, ensure};
@@ -46,8 +46,8 @@ pub enum Alerts {
 #[derive(Args)]
 pub struct Mail {
     name: String,
-    /// The mail server
-    #[arg(long, value_name = "HOST")]
+    /// The mail server; its port may stand behind it
+    #[arg(long, value_name = "HOST[:PORT]")]
     server: String,
     /// How the way to it is protected: starttls, tls, none
     #[arg(long, default_value = "starttls")]
@@ -125,13 +125,14 @@ impl Mail {
                 .with_context(|| format!("{} cannot be read", file.display()))?,
             None => String::new(),
         };
+        let (server, port) = alerts::server_and_port(&self.server);
         Ok(NewChannel {
             name: self.name,
             installation: self.installation,
             means: NewMeans::Mail {
                 terms: MailTerms {
-                    port: self.port.unwrap_or(self.security.usual_port()),
-                    server: self.server,
+                    port: self.port.or(port).unwrap_or(self.security.usual_port()),
+                    server,
                     security: self.security,
                     login: self.login.unwrap_or_default(),
                     from: self.from,
@@ -207,15 +208,22 @@ async fn list(context: &Context) -> Result<ExitCode> {
 async fn test(context: &Context, name: &str) -> Result<ExitCode> {
     let host = context.host().await?;
     let id = host.try_channel(name).await?;
+    let courier = Courier {
+        host: &host,
+        clock: &SystemClock,
+        address: None,
+        sending: alerts::SENDING,
+    };
     // A server may be quicker.
-    alerts::deliver(&host, &SystemClock, None).await?;
+    courier.message(id).await?;
     let message = host.store().alert_message(id).await?;
     let is_sent = message.state == "sent";
     let json = json!({ "channel": name, "state": message.state, "error": message.error });
     context.output.show(json, || match &message.error {
         None if is_sent => format!("Delivered to {name}."),
         None => "Another host delivers it: `alerts sent` tells how that went.".to_owned(),
-        Some(error) => format!("Not delivered: {error}. It is tried again."),
+        Some(error) if is_sent => format!("Delivered to {name}, but not to all: {error}."),
+        Some(error) => format!("Not delivered: {error}."),
     })?;
     Ok(if message.error.is_some() {
         ExitCode::FAILURE

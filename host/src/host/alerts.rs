@@ -33,9 +33,7 @@ impl Host {
     /// Has a message sent that says that messages come; it goes the way of all others.
     /// Answers the message's id.
     pub async fn try_channel(&self, name: &str) -> Result<i64, HostError> {
-        let letter = Letter {
-            news: vec![News::Test],
-        };
+        let letter = Letter::of(vec![News::Test]);
         let now = self.0.services.clock.now();
         let id = self
             .store()

@@ -41,6 +41,15 @@ pub struct AlertTurn {
     pub past: Option<String>,
 }
 
+/// Which messages a host would send.
+#[derive(Debug, Clone, Copy)]
+pub enum DueAlert<'a> {
+    /// Of this channel, the one that has been due longest.
+    Of(&'a str),
+    /// This one.
+    Message(i64),
+}
+
 /// A message that a host has taken in order to send it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TakenAlert {
@@ -117,6 +126,14 @@ impl Store {
         .execute(&mut *writing.transaction)
         .await?;
         check_seals(&mut writing.transaction, channel.sealed.as_deref()).await?;
+        // What could not be sent may have been for the terms.
+        sqlx::query(
+            "UPDATE alert_message SET next_at = $2 WHERE channel = $1 AND state = 'waiting' AND error IS NOT NULL",
+        )
+        .bind(&channel.name)
+        .bind(millis(author.at))
+        .execute(&mut *writing.transaction)
+        .await?;
         let after = terms_of(&mut writing, &channel.name).await?;
         let after = after.map(|(terms, _)| match resealed {
             true => format!("{terms}, with another secret"),
@@ -180,15 +197,37 @@ impl Store {
         Ok(id)
     }
 
-    /// Takes the message that has been due longest.
-    pub async fn take_alert(&self, now: DateTime<Utc>) -> Result<Option<TakenAlert>, StoreError> {
+    /// The channels with messages that are due.
+    pub async fn due_alert_channels(&self, now: DateTime<Utc>) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT channel FROM alert_message WHERE state = 'waiting' AND next_at <= $1 ORDER BY channel",
+        )
+        .bind(millis(now))
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter().map(|row| text(row, "channel")).collect()
+    }
+
+    /// Takes a message, where it is due and nobody else has it.
+    pub async fn take_alert(
+        &self,
+        due: DueAlert<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<TakenAlert>, StoreError> {
+        let (channel_name, id) = match due {
+            DueAlert::Of(channel) => (Some(channel), None),
+            DueAlert::Message(id) => (None, Some(id)),
+        };
         let mut writing = self.write(Subject::Alerts).await?;
         let row = sqlx::query(
             "SELECT m.id, m.letter, m.made_at, m.attempts, c.name, c.installation, c.terms, c.sealed \
              FROM alert_message m JOIN alert_channel c ON c.name = m.channel \
-             WHERE m.state = 'waiting' AND m.next_at <= $1 ORDER BY m.next_at, m.id LIMIT 1",
+             WHERE m.state = 'waiting' AND m.next_at <= $1 AND (m.channel = $2 OR m.id = $3) \
+             ORDER BY m.next_at, m.id LIMIT 1",
         )
         .bind(millis(now))
+        .bind(channel_name)
+        .bind(id)
         .fetch_optional(&mut *writing.transaction)
         .await?;
         let Some(row) = row else { return Ok(None) };
@@ -208,33 +247,67 @@ impl Store {
         Ok(Some(taken))
     }
 
-    pub async fn alert_sent(&self, id: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
+    /// Notes that it was sent; `missed`: whom it did not reach, and will not.
+    pub async fn alert_sent(
+        &self,
+        id: i64,
+        missed: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         let mut writing = self.write(Subject::Alerts).await?;
         sqlx::query(
-            "UPDATE alert_message SET state = 'sent', sent_at = $2, error = NULL WHERE id = $1",
+            "UPDATE alert_message SET state = 'sent', sent_at = $2, error = $3 WHERE id = $1",
         )
         .bind(id)
         .bind(millis(now))
+        .bind(missed)
         .execute(&mut *writing.transaction)
         .await?;
         writing.commit().await
     }
 
-    /// Notes why it was not sent. `again`: when it is tried again; none: it is given up.
+    /// Notes why it was not sent. `again`: when it is tried again; none: it is given up. `rest`: what is still to be sent, where a part of
+    /// it was.
     pub async fn alert_not_sent(
         &self,
         id: i64,
         error: &str,
         again: Option<DateTime<Utc>>,
+        rest: Option<&str>,
     ) -> Result<(), StoreError> {
         let mut writing = self.write(Subject::Alerts).await?;
         sqlx::query(
-            "UPDATE alert_message SET state = $2, error = $3, next_at = COALESCE($4, next_at) WHERE id = $1",
+            "UPDATE alert_message SET state = $2, error = $3, next_at = COALESCE($4, next_at), \
+             letter = COALESCE($5, letter) WHERE id = $1",
         )
         .bind(id)
-        .bind(if again.is_some() { "waiting" } else { "given-up" })
+        .bind(if again.is_some() {
+            "waiting"
+        } else {
+            "given-up"
+        })
         .bind(error)
         .bind(again.map(millis))
+        .bind(rest)
+        .execute(&mut *writing.transaction)
+        .await?;
+        writing.commit().await
+    }
+
+    /// Keeps a channel's messages until it is saved anew; those that are older than `most` by then are tried a last time.
+    pub async fn hold_alerts(
+        &self,
+        channel: &str,
+        error: &str,
+        most: TimeDelta,
+    ) -> Result<(), StoreError> {
+        let mut writing = self.write(Subject::Alerts).await?;
+        sqlx::query(
+            "UPDATE alert_message SET error = $2, next_at = made_at + $3 WHERE channel = $1 AND state = 'waiting'",
+        )
+        .bind(channel)
+        .bind(error)
+        .bind(most.num_milliseconds())
         .execute(&mut *writing.transaction)
         .await?;
         writing.commit().await
@@ -262,11 +335,13 @@ impl Store {
         message(&row)
     }
 
-    /// Channels whose messages could not be sent and are still to be, each with when the oldest of them was made.
+    /// Channels whose messages could not be sent, with none that was sent since: each with when the oldest of those was made that are still
+    /// to be sent, or were given up.
     pub async fn stuck_alert_channels(&self) -> Result<Vec<(String, DateTime<Utc>)>, StoreError> {
         let rows = sqlx::query(
-            "SELECT channel, MIN(made_at) AS since FROM alert_message WHERE state = 'waiting' AND error IS NOT NULL \
-             GROUP BY channel ORDER BY channel",
+            "SELECT m.channel, MIN(m.made_at) AS since FROM alert_message m WHERE (m.state = 'waiting' AND m.error IS NOT NULL) \
+             OR (m.state = 'given-up' AND m.id > COALESCE((SELECT MAX(s.id) FROM alert_message s \
+             WHERE s.channel = m.channel AND s.state = 'sent'), 0)) GROUP BY m.channel ORDER BY m.channel",
         )
         .fetch_all(&self.pool)
         .await?;

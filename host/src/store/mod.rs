@@ -45,7 +45,9 @@ mod trust;
 pub use accounts::{Account, Role, Session};
 pub use activities::{Activity, ActivityFilter, ActivityRow, Order};
 pub use addons::{AddonVersion, NewAddonVersion};
-pub use alerts::{AlertChannel, AlertMessage, AlertTurn, FailingJob, NewlyHeld, TakenAlert};
+pub use alerts::{
+    AlertChannel, AlertMessage, AlertTurn, DueAlert, FailingJob, NewlyHeld, TakenAlert,
+};
 pub use backup::{Backup, read as read_backup};
 pub use connections::ConnectionOverride;
 pub use error::StoreError;

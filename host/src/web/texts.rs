@@ -608,8 +608,7 @@ pub mod alerts {
     pub const SAVED: &str = "The channel is saved. Send a test through it.";
     pub const REMOVED: &str = "The channel is removed.";
     pub const TEST_SENT: &str = "The test was delivered.";
-    pub const TEST_WAITS: &str =
-        "The test was not delivered yet; below stands why, and it is tried again.";
+    pub const TEST_WAITS: &str = "The test was not delivered yet; below stands why.";
     pub const NOT_SAVED: &str = "Nothing was saved: look at what stands at the fields.";
 
     /// The channels.
@@ -628,8 +627,7 @@ pub mod alerts {
     pub const WHEN: &str = "When";
     pub const MESSAGE: &str = "Message";
     pub const STATE: &str = "State";
-    pub const TRIED_AGAIN: &str =
-        "A message that cannot be delivered is tried again for three days.";
+    pub const TRIED_AGAIN: &str = "A message that cannot be delivered is tried again for three days; where the login is refused, not before the channel is saved anew.";
 
     /// The forms.
     pub const MAIL: &str = "Mail";
@@ -642,7 +640,7 @@ pub mod alerts {
     pub const FROM: &str = "From";
     pub const FROM_HELP: &str = "The address that the mail server may send as.";
     pub const SERVER: &str = "Mail server";
-    pub const SERVER_HELP: &str = "Its name, as in smtp.example.com.";
+    pub const SERVER_HELP: &str = "Its name, as in smtp.example.com; its port may stand behind it.";
     pub const PROTECTION: &str = "Protection";
     pub const STARTTLS: &str = "STARTTLS (port 587)";
     pub const TLS: &str = "TLS (port 465)";

@@ -14,8 +14,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::fields::{Choice, Control, Field};
-use crate::alerts::Letter;
 use crate::alerts::channel::{self, MailTerms, NewChannel, NewMeans, Security, Terms};
+use crate::alerts::{Letter, addresses, server_and_port};
 use crate::host::HostError;
 use crate::settings::FieldProblem;
 use crate::store::{AlertMessage, StoreError};
@@ -204,8 +204,9 @@ fn requested(kind: &str, typed: &Typed) -> Option<Result<NewChannel, FieldProble
                     )));
                 }
             };
+            let (server, port) = server_and_port(&text("server"));
             let port = match text("port").as_str() {
-                "" => Security::usual_port(security),
+                "" => port.unwrap_or(Security::usual_port(security)),
                 text => match text.parse() {
                     Ok(port) => port,
                     Err(_) => {
@@ -218,12 +219,12 @@ fn requested(kind: &str, typed: &Typed) -> Option<Result<NewChannel, FieldProble
                 },
             };
             let terms = MailTerms {
-                server: text("server"),
+                server,
                 port,
                 security,
                 login: text("login"),
                 from: text("from"),
-                to: channel::addresses(&text("to")),
+                to: addresses(&text("to")),
                 authority: text("authority"),
             };
             let password = secret("password");

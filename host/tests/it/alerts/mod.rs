@@ -1,5 +1,6 @@
 //! People are told of what needs them: once, by whichever host, also when servers are away for a while, and by nobody else's words than ours.
 
+mod delivery;
 mod post_office;
 mod receiver;
 
@@ -13,7 +14,7 @@ use addon_host::host::{Host, HostConfig, HostError, MasterKeys, Terms};
 use addon_host::installations;
 use addon_host::runs::Limits;
 use addon_host::store::{
-    Activity, Commit, Failure, LeaseAnswer, NewRun, Outcome, RunState, Store, Trigger,
+    Activity, Commit, DueAlert, Failure, LeaseAnswer, NewRun, Outcome, RunState, Store, Trigger,
 };
 use addon_host::vault::{KeySource, Secret};
 use base64::Engine as _;
@@ -464,7 +465,7 @@ async fn what_cannot_be_delivered_is_tried_again_and_a_host_that_dies_meanwhile_
     scene.clock.advance(TimeDelta::minutes(12));
     let taken = scene
         .store()
-        .take_alert(scene.clock.now())
+        .take_alert(DueAlert::Of("mail"), scene.clock.now())
         .await
         .unwrap()
         .unwrap();

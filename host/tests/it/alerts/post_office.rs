@@ -3,12 +3,12 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use mailin::response::{AUTH_OK, INVALID_CREDENTIALS, OK};
+use mailin::response::{AUTH_OK, INVALID_CREDENTIALS, NO_MAILBOX, OK};
 use mailin::{Action, AuthMechanism, Handler, Response, Session, SessionBuilder};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::ServerConfig;
@@ -67,6 +67,7 @@ pub struct PostOffice {
     pub certificate: String,
     delivered: Arc<Mutex<Vec<Delivered>>>,
     closed: Arc<AtomicBool>,
+    logins: Arc<AtomicUsize>,
 }
 
 impl PostOffice {
@@ -85,8 +86,10 @@ impl PostOffice {
             certificate: made.cert.pem(),
             delivered: Arc::default(),
             closed: Arc::default(),
+            logins: Arc::default(),
         };
         let (delivered, closed) = (office.delivered.clone(), office.closed.clone());
+        let (waited, logins) = (Arc::new(AtomicBool::default()), office.logins.clone());
         tokio::spawn(async move {
             while let Ok((stream, peer)) = listener.accept().await {
                 if closed.load(Ordering::Relaxed) {
@@ -95,6 +98,8 @@ impl PostOffice {
                 let counter = Counter {
                     delivered: delivered.clone(),
                     letter: Delivered::default(),
+                    waited: waited.clone(),
+                    logins: logins.clone(),
                 };
                 let serving = serve(stream, peer.ip(), protection, acceptor.clone(), counter);
                 // A conversation that breaks off is the client's affair.
@@ -109,6 +114,11 @@ impl PostOffice {
         self.closed.store(closed, Ordering::Relaxed);
     }
 
+    /// How often somebody tried to log in.
+    pub fn logins(&self) -> usize {
+        self.logins.load(Ordering::Relaxed)
+    }
+
     /// What came since it was asked last.
     pub fn collect(&self) -> Vec<Delivered> {
         std::mem::take(&mut self.delivered.lock().unwrap())
@@ -119,7 +129,13 @@ impl PostOffice {
 struct Counter {
     delivered: Arc<Mutex<Vec<Delivered>>>,
     letter: Delivered,
+    /// A recipient that is put off is taken the next time.
+    waited: Arc<AtomicBool>,
+    logins: Arc<AtomicUsize>,
 }
+
+/// What greylisting says.
+const NOT_YET: (u16, &str) = (451, "Greylisted, come back");
 
 impl Handler for Counter {
     fn mail(&mut self, _: IpAddr, _: &str, from: &str) -> Response {
@@ -128,6 +144,12 @@ impl Handler for Counter {
     }
 
     fn rcpt(&mut self, to: &str) -> Response {
+        if to.starts_with("nosuch@") {
+            return NO_MAILBOX;
+        }
+        if to.starts_with("greylisted@") && !self.waited.swap(true, Ordering::Relaxed) {
+            return Response::custom(NOT_YET.0, NOT_YET.1.to_owned());
+        }
         self.letter.to.push(to.to_owned());
         OK
     }
@@ -143,6 +165,7 @@ impl Handler for Counter {
     }
 
     fn auth_plain(&mut self, _: &str, login: &str, password: &str) -> Response {
+        self.logins.fetch_add(1, Ordering::Relaxed);
         if (login, password) != (LOGIN, PASSWORD) {
             return INVALID_CREDENTIALS;
         }
