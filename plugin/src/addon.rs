@@ -20,12 +20,14 @@ use crate::sync::invoices::Invoices;
 use crate::sync::lists::{self, List};
 use crate::sync::made;
 use crate::sync::mapping::Mapping;
+use crate::sync::orphans;
 use crate::sync::pairing;
 use crate::sync::pairing_file;
 use crate::sync::payments_in::{self, Scope};
 use crate::sync::payments_out::Payments;
 use crate::sync::pipeline::{self, Walked};
 use crate::sync::same_number;
+use crate::sync::sent;
 use crate::sync::sweep;
 use crate::sync::{allocations, calibration};
 use crate::write::ledger::{FIRST_ADDRESS, Halt, Job, META, Run};
@@ -179,7 +181,17 @@ impl Look {
     fn perform(&self, run: &mut Run, of: &dyn Walked) -> Job<()> {
         match self {
             Self::AtChanges => pipeline::sync(run, of),
-            Self::AtAll => sweep::sweep(run, of),
+            Self::AtAll => {
+                sweep::sweep(run, of)?;
+                match of.kind() {
+                    // The pairs of customers are parted on a page of their own.
+                    Kind::Customer => Ok(()),
+                    kind => {
+                        sent::watch(run, kind)?;
+                        orphans::tell(run, of)
+                    }
+                }
+            }
             Self::At(ids) => pipeline::sync_these(run, of, ids),
         }
     }
@@ -213,7 +225,13 @@ fn bring_into_step(run: &mut Run, kind: Kind, look: &Look) -> Job<()> {
             look.perform(run, &Payments { mapping })
         }
         // A direction without import is nothing that a sync need tell.
-        Kind::Receipt => payments_in::import(run, Scope::New).map(|_| ()),
+        Kind::Receipt => {
+            payments_in::import(run, Scope::New)?;
+            if matches!(look, Look::AtAll) {
+                payments_in::watch(run)?;
+            }
+            Ok(())
+        }
         Kind::Allocation => allocations::sync(run),
     }
 }

@@ -27,6 +27,14 @@ pub enum Mistake {
     AdoptedByNumber,
     /// Receipts that we made ourselves are imported like all others.
     Echo,
+    /// A receipt that was listed as a record of its own is no longer doubted about.
+    ListedIsNoDoubt,
+    /// Money looks like other money only if both are of one day.
+    SameDayOnly,
+    /// What was imported once is not looked at again.
+    HalfIsWatched,
+    /// What a person has settled by hand is never looked at again.
+    DoneForEver,
     /// What was sent is not noted, so that it looks changed for ever.
     HashNotKept,
     /// An update sends only the fields that we know.
@@ -54,7 +62,7 @@ pub enum Mistake {
 }
 
 impl Mistake {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 27] = [
         Self::NoIntent,
         Self::TimeOutMeansUnsent,
         Self::FailedLookUpMeansAbsent,
@@ -66,6 +74,10 @@ impl Mistake {
         Self::TotalNotCompared,
         Self::AdoptedByNumber,
         Self::Echo,
+        Self::ListedIsNoDoubt,
+        Self::SameDayOnly,
+        Self::HalfIsWatched,
+        Self::DoneForEver,
         Self::HashNotKept,
         Self::FieldsForgotten,
         Self::NobodyWoken,

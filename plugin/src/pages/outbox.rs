@@ -4,13 +4,15 @@ use crate::addon::{Query, Rows};
 use crate::capability::{Entry, Pair, Row};
 use crate::json;
 use crate::mark::Sign;
+use crate::pages::statements;
 use crate::pages::{refuse, value};
 use crate::sage::{self, Likeness, Service};
 use crate::sync::births;
 use crate::write::ledger::{Job, Run, activity};
 use crate::write::record::{
-    ATTENTION, Batch, Kind, OPEN, Reason, Record, RecordKey, Remote, State,
+    ATTENTION, Batch, GONE_IN_SAGE, Kind, OPEN, Reason, Record, RecordKey, Remote, State,
 };
+use crate::write::verdict::POSSIBLE_DUPLICATE;
 
 /// Everything that is not simply done: what waits for the next run, for a look-up, or for a person.
 pub fn view(run: &mut Run, query: &Query) -> Job<Rows> {
@@ -132,7 +134,7 @@ pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<St
                 reason: Reason::default(),
                 ..record
             }),
-            "retry" => retried(key, record)?,
+            "retry" => retried(run, key, record)?,
             "exclude" => Record {
                 state: State::DoNotSend,
                 reason: Reason::default(),
@@ -160,7 +162,10 @@ pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<St
     .to_owned())
 }
 
-fn retried(key: RecordKey, record: Record) -> Job<Record> {
+fn retried(run: &mut Run, key: RecordKey, record: Record) -> Job<Record> {
+    if record.reason.code == GONE_IN_SAGE {
+        return made_again(run, record);
+    }
     // Customers and documents are saved again as an update of what Sage has, and a receipt was made there: what is tried again is
     // its way into Splynx. Other money is sent once.
     let is_sent_once = matches!(key.kind, Kind::Payment | Kind::Allocation);
@@ -171,9 +176,33 @@ fn retried(key: RecordKey, record: Record) -> Job<Record> {
             record.label
         )));
     }
-    // The reason stays: a retry answers the doubt that a record was held for.
+    // The reason stays: a retry answers what a record was held for.
+    Ok(Record {
+        vouched_for: record.vouched_for || record.reason.code == POSSIBLE_DUPLICATE,
+        state: State::Planned,
+        failures: 0,
+        ..record
+    })
+}
+
+/// What was deleted in Sage is made again like something new: looked for first, and under an intent. It must really be gone.
+fn made_again(run: &mut Run, record: Record) -> Job<Record> {
+    if let Some(remote) = &record.remote
+        && sage::get_one(run, remote.service, remote.id)?.is_some()
+    {
+        return Err(refuse(format!(
+            "Sage has it again, as {} {}. Link the two.",
+            remote.service.title(),
+            remote.id
+        )));
+    }
     Ok(Record {
         state: State::Planned,
+        remote: None,
+        seen: None,
+        sent: Vec::new(),
+        hash: String::new(),
+        refused: String::new(),
         failures: 0,
         ..record
     })
@@ -241,15 +270,11 @@ fn linked(
         }
     };
     let title = service.title();
+    let remote = Remote { service, id };
     let Some(object) = sage::get_one(run, service, id)? else {
         return Err(refuse(format!("Sage has no {title} {id}.")));
     };
-    if let Some(owner) = made_for_another(
-        run,
-        key.marked(Some(&record)),
-        &Remote { service, id },
-        &object,
-    )? {
+    if let Some(owner) = made_for_another(run, key.marked(Some(&record)), &remote, &object)? {
         return Err(refuse(format!(
             "The {title} {id} was made for {owner}, as its reference says. A run joins those two."
         )));
@@ -267,9 +292,12 @@ fn linked(
             old.id
         )));
     }
+    if key.kind == Kind::Payment {
+        statements::give_up(run, &remote)?;
+    }
     Ok(Record {
         state: State::Synced,
-        remote: Some(Remote { service, id }),
+        remote: Some(remote),
         seen: Likeness::of_row(service, &object),
         sent: Vec::new(),
         // Not known: the next look at the record takes it as it is then.

@@ -17,7 +17,7 @@ use crate::sync::lines::Sheet;
 use crate::sync::made;
 use crate::sync::statements::{Work, carry_out, sheets};
 use crate::write::ledger::{Job, Run};
-use crate::write::record::{ATTENTION, Kind, Record, RecordKey, State};
+use crate::write::record::{ATTENTION, Batch, Kind, Record, RecordKey, Remote, State};
 
 /// Before a receipt's id: the list of what it can be paired with.
 pub const OPEN_INVOICES: &str = "open-invoices/";
@@ -169,6 +169,41 @@ pub fn open_invoices(run: &mut Run, source: &str) -> Job<Vec<Pair>> {
         ((invoice.date, invoice.id), (invoice.number, title))
     });
     Ok(by_age.to_map().into_iter().map(|(_, pair)| pair).collect())
+}
+
+/// A person says that a receipt is a payment which Splynx has: it is that payment's from now on, and the next import cancels what waits of
+/// it in a statement.
+pub fn give_up(run: &mut Run, remote: &Remote) -> Job<()> {
+    let owner = run.paired([remote.clone()])?.values().next().copied();
+    let Some(key) = owner.filter(|key| key.kind == Kind::Receipt) else {
+        return Ok(());
+    };
+    made::look_again(run, &[key.id])?;
+    let stored = run.records([key])?.remove(&key).unwrap_or_default();
+    let Some(record) = stored.record.clone() else {
+        return Ok(());
+    };
+    let sheet = sheets(run, &[key.id])?.remove(&key.id).unwrap_or_default();
+    let paid = sheet.lines.iter().find_map(|line| line.paid.as_ref());
+    if let Some(paid) = paid {
+        return Err(refuse(format!(
+            "The receipt has become payment {} in Splynx already. Delete one of the two payments there.",
+            paid.payment
+        )));
+    }
+    if sheet.is_in_doubt() || matches!(record.state, State::Sending | State::Uncertain) {
+        return Err(refuse(
+            "The receipt may be on its way into Splynx; the next run finds out, decide then.",
+        ));
+    }
+    let mut batch = Batch::default();
+    let given_up = Record {
+        state: State::Planned,
+        remote: None,
+        ..record
+    };
+    batch.put(key, &stored, given_up);
+    run.commit(batch)
 }
 
 fn is_open(record: &Record, sheet: &Sheet) -> bool {

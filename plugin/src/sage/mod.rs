@@ -6,8 +6,9 @@ mod client;
 mod types;
 
 pub use client::{
-    LARGEST_BATCH, Reply, by_ids, calculate, companies, current_company, delete_request, get_one,
-    get_one_as, list_all, newer, probe, replies_of, reply_of, save_batch_request, save_request,
+    IDS, LARGEST_BATCH, Reply, by_ids, calculate, companies, current_company, delete_request,
+    get_one, get_one_as, list_all, newer, probe, replies_of, reply_of, save_batch_request,
+    save_request,
 };
 pub use types::{
     AllocationLikeness, CustomerLikeness, DocumentLikeness, Found, Likeness, Service,

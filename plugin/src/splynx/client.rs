@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use super::{CONNECTION, Relation, Resource};
+use super::{CONNECTION, Payment, Relation, Resource};
 use crate::capability::{Effect, Failure, Pair, Request, Response};
 use crate::collect::ToSet;
 use crate::json;
@@ -274,6 +274,42 @@ pub fn relations(run: &mut Run, customer: i64) -> Job<Vec<Relation>> {
         .filter(|row| json::integer(row, "customer_id") == Some(customer))
         .filter_map(Relation::parse)
         .collect())
+}
+
+/// The payments of these customers that are dated within these days, both included.
+pub fn payments_between(
+    run: &mut Run,
+    customers: &[i64],
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Job<Vec<Payment>> {
+    let mut found = Vec::new();
+    for chunk in customers.chunks(IDS) {
+        let mut after = 0;
+        loop {
+            let mut query = one_of("customer_id", chunk);
+            let days = [from.to_string(), to.to_string()];
+            query.extend(between("date", &days[0], &days[1]));
+            query.extend(condition("id", ">", &after.to_string()));
+            query.push(("order[id]".to_owned(), "ASC".to_owned()));
+            query.push(("limit".to_owned(), PAGE.to_string()));
+            let listing = Listing::of::<Payment>();
+            let rows = listing.rows(fetch_list(run, listing.path, query)?)?;
+            let before = after;
+            after = rows.iter().map(|(id, _)| *id).fold(after, i64::max);
+            let is_last = rows.len() < PAGE || after == before;
+            // A search that was ignored lists everything.
+            let is_wanted = |payment: &Payment| {
+                chunk.contains(&payment.customer_id) && (from..=to).contains(&payment.date)
+            };
+            let page = Page::<Payment>::parse(&rows);
+            found.extend(page.records.into_iter().filter(is_wanted));
+            if is_last {
+                break;
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Whether the API key has the permission to list what is at the path (`index`).

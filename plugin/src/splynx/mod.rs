@@ -10,7 +10,7 @@ pub mod writes;
 
 pub use client::{
     Listing, Page, RELATIONS, Row, Window, by_ids, changed, count, list_all, may_list, may_view,
-    relations,
+    payments_between, relations,
 };
 pub use money_in::{Receivable, Standing, StatementRecord};
 pub use types::{

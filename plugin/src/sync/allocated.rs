@@ -4,9 +4,9 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use crate::capability::Entry;
-use crate::collect::{Map, ToMap};
+use crate::collect::{Map, ToMap, ToSet};
 use crate::json;
-use crate::sage::{Service, newer};
+use crate::sage::{IDS, Service, newer};
 use crate::sync::arrivals::remote_of;
 use crate::sync::receipts::{Allocated, Receipt};
 use crate::sync::statements::id_key;
@@ -15,8 +15,6 @@ use crate::write::record::{Batch, Remote};
 
 /// `source/allocation` → `invoice|total|discount`, as Sage listed it.
 pub const TABLE: &str = "allocated";
-/// Ids in one filter: keeps the address below what web servers take.
-pub const IDS: usize = 50;
 /// Rows read from storage at once.
 const PAGE: u32 = 200;
 
@@ -42,6 +40,11 @@ impl Allocation {
 
     pub fn receipt(&self) -> Remote {
         remote_of(self.source)
+    }
+
+    /// The invoice that it settles.
+    pub fn target(&self) -> i64 {
+        self.target
     }
 
     pub fn key(&self) -> String {
@@ -74,7 +77,16 @@ pub fn allocated(run: &mut Run, page: &[Receipt]) -> Job<Map<i64, Allocated>> {
         }
         known.insert(receipt.id, allocated);
     }
-    for ids in doubtful.chunks(IDS) {
+    read_again(run, &doubtful)?;
+    for id in doubtful {
+        known.insert(id, stored_allocations(run, id)?);
+    }
+    Ok(known)
+}
+
+/// Reads what these receipts are allocated to from Sage's list.
+pub fn read_again(run: &mut Run, receipts: &[i64]) -> Job<()> {
+    for ids in receipts.chunks(IDS) {
         let rows = list(run, Service::Allocation, &one_of("SourceDocumentId", ids))?;
         let now = rows
             .iter()
@@ -83,28 +95,30 @@ pub fn allocated(run: &mut Run, page: &[Receipt]) -> Job<Map<i64, Allocated>> {
             .to_map();
         let mut batch = Batch::default();
         for id in ids {
-            let prefix = format!("{}/", id_key(*id));
-            for entry in run.cap.scan(TABLE, &prefix, "", PAGE)? {
-                if !now.contains_key(&entry.key) {
-                    batch.delete(TABLE, entry.key);
+            for entry in stored_rows(run, &format!("{}/", id_key(*id)))? {
+                match now.get(&entry.key) {
+                    None => batch.delete(TABLE, entry.key),
+                    Some(value) if *value == entry.value => {}
+                    Some(value) => batch.set(TABLE, entry.key, value.clone()),
                 }
             }
         }
+        let keys: Vec<String> = now.keys().cloned().collect();
+        let known = run.cap.get(TABLE, &keys)?.into_iter();
+        let known = known.map(|entry| entry.key).to_set();
         for (key, value) in now {
-            batch.set(TABLE, key, value);
+            if !known.contains(&key) {
+                batch.set(TABLE, key, value);
+            }
         }
         run.commit(batch)?;
-        for id in ids {
-            known.insert(*id, stored_allocations(run, *id)?);
-        }
     }
-    Ok(known)
+    Ok(())
 }
 
 fn stored_allocations(run: &mut Run, receipt: i64) -> Job<Allocated> {
     let mut allocated = Allocated::new();
-    let prefix = format!("{}/", id_key(receipt));
-    for entry in run.cap.scan(TABLE, &prefix, "", PAGE)? {
+    for entry in stored_rows(run, &format!("{}/", id_key(receipt)))? {
         if let Some((target, total, discount)) = Allocation::stored(&entry) {
             let share = allocated.entry(target).or_default();
             share.total += total;
@@ -112,6 +126,20 @@ fn stored_allocations(run: &mut Run, receipt: i64) -> Job<Allocated> {
         }
     }
     Ok(allocated)
+}
+
+/// All of a receipt's: one may settle more invoices than a page of storage holds.
+fn stored_rows(run: &mut Run, prefix: &str) -> Job<Vec<Entry>> {
+    let mut all: Vec<Entry> = Vec::new();
+    loop {
+        let after = all.last().map_or("", |entry| entry.key.as_str());
+        let page = run.cap.scan(TABLE, prefix, after, PAGE)?;
+        let is_last = page.len() < PAGE as usize;
+        all.extend(page);
+        if is_last {
+            return Ok(all);
+        }
+    }
 }
 
 /// A filter for rows in which a field has one of these ids (Sage API 1.7: numbers can be relied on).

@@ -7,14 +7,17 @@ use serde_json::Value;
 
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::json;
+use crate::mark::{LineKey, Place};
 use crate::planted::{Mistake, is_planted};
 use crate::sage::Service;
-use crate::splynx::{self, Receivable};
+use crate::splynx::{self, Payment, Receivable};
 use crate::sync::allocated::allocated;
 use crate::sync::births;
 use crate::sync::customers;
 use crate::sync::echoes;
+use crate::sync::imported::{self, Payments};
 use crate::sync::lines::Sheet;
+use crate::sync::lookalikes;
 use crate::sync::made;
 use crate::sync::receipts::{self, Allocated, Known, Receipt};
 use crate::sync::statements::{REFUSED, Work, carry_out, sheets};
@@ -24,53 +27,64 @@ use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, Remote, State
 /// Judges receipts as Sage has them now, and some that it no longer has; carries the judgement out.
 pub fn handle(run: &mut Run, rows: Vec<Value>, gone: Vec<i64>) -> Job<()> {
     let page = understood(run, rows)?;
-    let mut page = from_sage(run, page)?;
+    let (mut page, linked) = from_sage(run, page)?;
     let allocated = allocated(run, &page)?;
-    let ids: Vec<i64> = page.iter().map(|r| r.id).chain(gone).collect();
+    let away = gone.into_iter().chain(linked.iter().copied());
+    let ids: Vec<i64> = page.iter().map(|r| r.id).chain(away).collect();
     let settled = settled(run, &ids, &page, &allocated)?;
     page.retain(|receipt| !settled.contains(&receipt.id));
     let ids: Vec<i64> = ids.into_iter().filter(|id| !settled.contains(id)).collect();
     made::look_again(run, &ids)?;
-    let facts = Facts::gather(run, &page, &allocated)?;
     let mut records = run.records(ids.iter().map(|id| RecordKey::new(Kind::Receipt, *id)))?;
     let mut sheets = sheets(run, &ids)?;
     if !page.is_empty() {
         made::catch_up(run)?;
     }
+    let known = known(run, &page, &sheets)?;
+    let all = sheets.values().chain(known.values());
+    let facts = Facts::gather(run, &page, &allocated, all)?;
     let mut works = Vec::new();
     let mut batch = Batch::default();
     for id in ids {
         let key = RecordKey::new(Kind::Receipt, id);
         let stored = records.remove(&key).unwrap_or_default();
         let saved = sheets.remove(&id);
-        let receipt = page.iter().find(|receipt| receipt.id == id);
-        if receipt.is_some() && is_decided(&stored) {
+        let Some(receipt) = page.iter().find(|receipt| receipt.id == id) else {
+            let why = linked.contains(&id).then(is_a_payment);
+            let saved = saved.unwrap_or_default();
+            works.extend(facts.gone_from_sage(id, stored, saved, why));
+            continue;
+        };
+        if is_decided(&stored) {
             continue;
         }
-        match (receipt, saved) {
-            (Some(receipt), saved) => {
-                let known = match saved.clone() {
-                    Some(sheet) => made::brought_up_to_date(run, id, sheet)?,
-                    None => made::adopt(run, id)?,
-                };
-                let record = facts.record(receipt, &allocated[&id], stored.record.as_ref());
-                match facts.left_out(run, receipt, &known) {
-                    Some(reason) => skip(run, &mut batch, key, &stored, record, reason),
-                    None => {
-                        works.push(facts.work(
-                            run,
-                            (receipt, &allocated[&id]),
-                            (stored, record),
-                            (saved, known),
-                        ));
-                    }
-                }
-            }
-            (None, saved) => works.extend(gone_from_sage(id, stored, saved.unwrap_or_default())),
+        let record = facts.record(receipt, &allocated[&id], stored.record.as_ref());
+        match facts.left_out(run, receipt, &known[&id]) {
+            Some(reason) => skip(run, &mut batch, key, &stored, record, reason),
+            None => works.push(facts.work(
+                run,
+                (receipt, &allocated[&id]),
+                (stored, record),
+                (saved, known[&id].clone()),
+            )),
         }
     }
     run.commit(batch)?;
+    lookalikes::of_receipts(run, &mut works)?;
     carry_out(run, works)
+}
+
+/// The lines of these receipts, with what else Splynx holds of them.
+fn known(run: &mut Run, page: &[Receipt], sheets: &Map<i64, Sheet>) -> Job<Map<i64, Sheet>> {
+    let mut known = Map::new_vec();
+    for Receipt { id, .. } in page {
+        let sheet = match sheets.get(id) {
+            Some(sheet) => made::brought_up_to_date(run, *id, sheet.clone())?,
+            None => made::adopt(run, *id)?,
+        };
+        known.insert(*id, sheet);
+    }
+    Ok(known)
 }
 
 /// The rows as receipts; one that cannot be read is held.
@@ -87,20 +101,29 @@ fn understood(run: &mut Run, rows: Vec<Value>) -> Job<Vec<Receipt>> {
     Ok(page)
 }
 
-/// Those that were made in Sage: the others were made of payments, or are a payment's pair.
-fn from_sage(run: &mut Run, mut page: Vec<Receipt>) -> Job<Vec<Receipt>> {
+/// Those that were made in Sage: the others were made of payments, or are a payment's pair. Among these, the ones that were receipts to be
+/// imported until a person linked them.
+fn from_sage(run: &mut Run, mut page: Vec<Receipt>) -> Job<(Vec<Receipt>, Set<i64>)> {
     if is_planted(Mistake::Echo) {
-        return Ok(page);
+        return Ok((page, Set::new()));
     }
     let made = echoes::made_of_payments(run, &page)?;
     page.retain(|receipt| !made.contains(&receipt.id));
     let remotes: Vec<Remote> = page.iter().map(|receipt| remote_of(receipt.id)).collect();
     let paired = run.paired(remotes.iter().cloned())?;
-    page.retain(|receipt| {
+    let (page, others): (Vec<_>, Vec<_>) = page.into_iter().partition(|receipt| {
         let key = paired.get(&remote_of(receipt.id).to_string());
         key.is_none_or(|key| key.kind == Kind::Receipt)
     });
-    Ok(page)
+    let others = others
+        .iter()
+        .map(|receipt| RecordKey::new(Kind::Receipt, receipt.id));
+    let linked = run.records(others)?.into_iter().filter(|(_, stored)| {
+        let record = stored.record.as_ref();
+        record.is_some_and(|record| record.state == State::Planned)
+    });
+    let linked = linked.map(|(key, _)| key.id).to_set();
+    Ok((page, linked))
 }
 
 /// The receipts about which nothing is to be decided: a person or a look-up has the say, or nothing has changed since all was done.
@@ -117,7 +140,7 @@ fn settled(
     };
     let settled = records.into_iter().filter(|(key, stored)| {
         stored.record.as_ref().is_some_and(|record| {
-            !is_ours_to_decide(record.state) || (is_done(record) && unchanged(key.id, &record.hash))
+            !record.is_ours_to_decide() || (is_done(record) && unchanged(key.id, &record.hash))
         })
     });
     Ok(settled.map(|(key, _)| key.id).to_set())
@@ -132,22 +155,12 @@ fn is_done(record: &Record) -> bool {
     }
 }
 
-/// What waits of a receipt that Sage no longer has is cancelled.
-fn gone_from_sage(id: i64, stored: Stored, saved: Sheet) -> Option<Work> {
-    let record = Record {
-        hash: String::new(),
-        ..stored.record.clone()?
-    };
-    let mut sheet = saved.clone();
-    sheet.redistribute(None);
-    Some(Work::new(id, stored, record, saved, sheet, Vec::new()))
-}
-
-/// Whether neither a person nor a look-up has the say about a receipt.
-pub fn is_ours_to_decide(state: State) -> bool {
-    !matches!(
-        state,
-        State::Sending | State::Uncertain | State::DoNotSend | State::DoneByHand
+/// Why a receipt that a person has linked with a payment of Splynx is no payment to be made.
+fn is_a_payment() -> Reason {
+    Reason::new(
+        "linked",
+        "A person has linked it with a payment that Splynx has.",
+        "",
     )
 }
 
@@ -198,7 +211,7 @@ fn hold_unreadable(run: &mut Run, batch: &mut Batch, row: &Value) -> Job<()> {
     if stored
         .record
         .as_ref()
-        .is_some_and(|record| !is_ours_to_decide(record.state))
+        .is_some_and(|record| !record.is_ours_to_decide())
         || run
             .paired([remote_of(id)])?
             .values()
@@ -235,10 +248,18 @@ struct Facts {
     customers: Map<i64, (i64, Option<Record>)>,
     /// By Sage's invoice id.
     invoices: Map<i64, Receivable>,
+    /// What was made of these receipts.
+    payments: Payments,
 }
 
 impl Facts {
-    fn gather(run: &mut Run, page: &[Receipt], allocated: &Map<i64, Allocated>) -> Job<Self> {
+    fn gather<'s>(
+        run: &mut Run,
+        page: &[Receipt],
+        allocated: &Map<i64, Allocated>,
+        sheets: impl Iterator<Item = &'s Sheet>,
+    ) -> Job<Self> {
+        let payments = imported::of_sheets(run, sheets)?;
         let remote = |service: Service| move |id: i64| Remote { service, id };
         let remotes = page.iter().map(|receipt| receipt.customer).to_set();
         let remotes: Vec<Remote> = remotes.into_iter().map(remote(Service::Customer)).collect();
@@ -274,6 +295,7 @@ impl Facts {
         Ok(Self {
             invoices: invoices.to_map(),
             customers,
+            payments,
         })
     }
 
@@ -307,8 +329,34 @@ impl Facts {
             hash: receipt.hash(allocated),
             amount: Some(receipt.total),
             reason: old.map(|old| old.reason.clone()).unwrap_or_default(),
+            vouched_for: old.is_some_and(|old| old.vouched_for),
             ..Record::default()
         }
+    }
+
+    /// What waits of a receipt that Sage no longer has, or that is a payment already, is cancelled.
+    fn gone_from_sage(
+        &self,
+        id: i64,
+        stored: Stored,
+        saved: Sheet,
+        why: Option<Reason>,
+    ) -> Option<Work> {
+        let record = Record {
+            hash: String::new(),
+            ..stored.record.clone()?
+        };
+        let mut sheet = saved.clone();
+        imported::forget_deleted(&mut sheet, &self.payments);
+        sheet.redistribute(None);
+        Some(Work::new(
+            id,
+            stored,
+            record,
+            saved,
+            sheet,
+            Vec::from_iter(why),
+        ))
     }
 
     /// `saved`, `known`: its lines as they are stored, and with what else was found of them.
@@ -320,6 +368,7 @@ impl Facts {
         (saved, known): (Option<Sheet>, Sheet),
     ) -> Work {
         let mut sheet = known;
+        imported::take_amounts(&mut sheet, receipt, &self.payments);
         sheet.redistribute(Some((receipt, allocated)));
         if sheet.statement.is_none() {
             sheet.title = receipt.statement_title(run.settings.statements_by);
@@ -329,7 +378,16 @@ impl Facts {
             invoices: &self.invoices,
         };
         let waits = receipts::plan(&mut sheet, allocated, &facts, &run.settings);
+        let is_ours = |payment: &Payment, line: u32| {
+            let place = Place {
+                receipt: receipt.id,
+                line,
+            };
+            let key = run.settings.identity.line_of(&payment.receipt_number);
+            matches!(key, Some(LineKey::Ours(own) | LineKey::Old(own)) if own == place)
+        };
+        let differs = imported::compare(&mut sheet, allocated, &self.payments, &facts, is_ours);
         let saved = saved.unwrap_or_default();
-        Work::new(receipt.id, stored, record, saved, sheet, waits)
+        Work::new(receipt.id, stored, record, saved, sheet, waits).differs(differs)
     }
 }

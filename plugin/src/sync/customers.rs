@@ -157,6 +157,17 @@ impl Entity for Customers {
             customer: customer.id,
             amount: None,
             open: None,
+            invoice: None,
+            content: format!(
+                "name {}|e-mail {}|billing e-mail {}|telephone {}|address {} {} {}",
+                customer.name,
+                customer.email,
+                customer.billing_email,
+                customer.phone,
+                customer.street,
+                customer.zip_code,
+                customer.city
+            ),
         }
     }
 }

@@ -84,6 +84,19 @@ pub fn describe(document: &Document) -> Description {
         customer: document.customer_id,
         amount: Some(document.total),
         open: document.open,
+        invoice: None,
+        content: format!(
+            "total {}|date {}|customer {}|number {}|status {}|lines {}",
+            document.total.normalize(),
+            document.date,
+            document.customer_id,
+            document.number,
+            match document.status {
+                DocumentStatus::Live => "live",
+                DocumentStatus::Deleted => "deleted",
+            },
+            content_hash(document)
+        ),
     }
 }
 

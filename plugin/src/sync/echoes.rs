@@ -48,6 +48,36 @@ pub fn among(
     Ok(found)
 }
 
+/// Which of these payments, by the lines that statement records name them for, came from Sage. The day proves nothing here: people pair a
+/// record with a payment of any.
+pub fn named(run: &mut Run, named: &Map<i64, LineKey>) -> Job<Set<i64>> {
+    let mut found = Set::new();
+    let mut doubtful = Map::new_vec();
+    for (payment, key) in named {
+        match key {
+            LineKey::Ours(_) | LineKey::Anothers => {
+                found.insert(*payment);
+            }
+            LineKey::Old(place) => {
+                doubtful.insert(*payment, place.receipt);
+            }
+        }
+    }
+    let ids: Vec<i64> = doubtful.keys().copied().collect();
+    let payments = splynx::by_ids::<Payment>(run, &ids)?.records;
+    let owners = payments
+        .iter()
+        .map(|payment| RecordKey::new(Kind::Customer, payment.customer_id));
+    let customers = run.records(owners.collect::<Vec<_>>())?;
+    let receipts = receipts(run, doubtful.values().copied().to_set())?;
+    found.extend(payments.iter().filter_map(|payment| {
+        let receipt = receipts.get(&doubtful[&payment.id])?;
+        let customer = customer_in_sage(&customers, payment.customer_id).ok();
+        is_money_of(payment, receipt, customer).then_some(payment.id)
+    }));
+    Ok(found)
+}
+
 /// Receipts as Sage has them now.
 fn receipts(run: &mut Run, ids: Set<i64>) -> Job<Map<i64, Receipt>> {
     let ids: Vec<i64> = ids.into_iter().collect();
@@ -59,9 +89,11 @@ fn receipts(run: &mut Run, ids: Set<i64>) -> Job<Map<i64, Receipt>> {
 /// Whether a payment with an old key can have been made of that receipt. `customer`: the payment's, in Sage; none: it has no pair, and says
 /// nothing against it.
 pub fn is_part_of(payment: &Payment, receipt: &Receipt, customer: Option<i64>) -> bool {
-    payment.date == receipt.date
-        && payment.amount <= receipt.total
-        && customer.is_none_or(|customer| customer == receipt.customer)
+    payment.date == receipt.date && is_money_of(payment, receipt, customer)
+}
+
+fn is_money_of(payment: &Payment, receipt: &Receipt, customer: Option<i64>) -> bool {
+    payment.amount <= receipt.total && customer.is_none_or(|customer| customer == receipt.customer)
 }
 
 /// Which of these receipts were made of payments. A mark of ours says so, unless its payment is paired with another receipt: then people have

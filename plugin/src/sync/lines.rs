@@ -13,6 +13,9 @@ use crate::json;
 use crate::stored::{stored, stored_names};
 use crate::sync::receipts::{Allocated, Receipt};
 
+/// The status of a statement record whose money is no more.
+pub const CANCELLED: &str = "canceled";
+
 /// What we keep of a receipt beside its record.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sheet {
@@ -61,12 +64,14 @@ pub struct Line {
     pub paid_again: Option<i64>,
     /// Its record says so as well.
     pub closed: bool,
+    /// Splynx was asked to cancel its record: that status is no person's decision, and the line carries no money any more.
+    pub cancelling: bool,
     /// A request that may have been acted on.
     pub flight: Option<Flight>,
     pub plan: Plan,
 }
 
-stored!(Line { number, amount, target, by_hand, record, written, paid, closed, flight } may { paid_again } not { plan });
+stored!(Line { number, amount, target, by_hand, record, written, paid, closed, flight } may { paid_again, cancelling } not { plan });
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct ByHand {
@@ -101,13 +106,13 @@ pub struct Paid {
     /// Sage's customer then: what a later edit of the receipt is compared with; 0: not known, because it was found in Splynx.
     pub customer: i64,
     pub date: NaiveDate,
+    /// The Splynx invoice that it was made for.
+    pub invoice: Option<i64>,
+    /// What Splynx said of it when it was last compared with the receipt ([`crate::sync::imported::content`]).
+    pub seen: String,
 }
 
-stored!(Paid {
-    payment,
-    customer,
-    date
-});
+stored!(Paid { payment, customer, date } may { invoice, seen });
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Creation {
@@ -178,6 +183,12 @@ impl Line {
         self.paid.is_none()
     }
 
+    /// The next run through it makes a payment of it that nobody chose by hand.
+    pub fn is_to_be_paid(&self) -> bool {
+        let pays = matches!(self.plan.fate, Fate::Pay { .. });
+        pays && self.paid.is_none() && self.flight.is_none() && self.by_hand.is_none()
+    }
+
     pub fn next_step(&self, date: NaiveDate) -> Option<Step> {
         if self.flight.is_some() {
             return None;
@@ -207,7 +218,8 @@ impl Line {
 
 impl Sheet {
     pub fn waiting(&self) -> Decimal {
-        let waiting = self.lines.iter().filter(|line| line.waits());
+        let waiting = self.lines.iter();
+        let waiting = waiting.filter(|line| line.waits() && !line.cancelling);
         waiting.map(|line| line.amount).sum()
     }
 
@@ -230,6 +242,14 @@ impl Sheet {
         self.lines.last_mut().expect("it was just pushed")
     }
 
+    /// A record that is found cancelled by our own word has no line any more; answers whether it was so.
+    pub fn end_if_cancelled(&mut self, number: u32, status: &str) -> bool {
+        let before = self.lines.len();
+        self.lines
+            .retain(|line| line.number != number || !line.cancelling || status != CANCELLED);
+        self.lines.len() < before
+    }
+
     /// Distributes the receipt's money anew over lines, as Sage has it now; none: the receipt is gone.
     pub fn redistribute(&mut self, receipt: Option<(&Receipt, &Allocated)>) {
         let mut shares: Vec<(Option<i64>, Decimal)> = Vec::new();
@@ -247,8 +267,11 @@ impl Sheet {
         self.overpaid = take_fixed(&mut shares, &self.lines);
         shares.retain(|(_, amount)| *amount > Decimal::ZERO);
 
-        let (mut lines, mut free): (Vec<Line>, Vec<Line>) =
+        let (mut lines, free): (Vec<Line>, Vec<Line>) =
             self.lines.drain(..).partition(Line::is_fixed);
+        // What may be cancelled at any moment takes up no money again.
+        let (ending, mut free): (Vec<Line>, Vec<Line>) =
+            free.into_iter().partition(|line| line.cancelling);
         // A waiting line goes on for the same invoice, else for whatever has no line yet.
         let mut homeless = Vec::new();
         for (target, amount) in shares {
@@ -272,7 +295,8 @@ impl Sheet {
                 None => new.push((target, amount)),
             }
         }
-        let obsolete = free.filter(|line| line.record.is_some()).map(|mut line| {
+        let obsolete = free.filter(|line| line.record.is_some()).chain(ending);
+        let obsolete = obsolete.map(|mut line| {
             line.plan.fate = Fate::Cancel;
             line
         });
@@ -291,7 +315,7 @@ impl Sheet {
         let waiting: Vec<u32> = self
             .lines
             .iter()
-            .filter(|line| line.waits())
+            .filter(|line| line.waits() && !line.cancelling)
             .map(|line| line.number)
             .collect();
         for number in waiting {

@@ -104,6 +104,7 @@ fn forget(
                     payment,
                     customer,
                     date,
+                    ..Paid::default()
                 });
                 line.closed = true;
                 let of = Creation::Payment;
@@ -112,6 +113,7 @@ fn forget(
             }
             None => {
                 line.record = None;
+                line.cancelling = false;
                 line.written.clear();
             }
         }

@@ -5,18 +5,19 @@
 //! is overlooked here would be made twice.
 
 use crate::capability::Entry;
-use crate::collect::{Map, Set, ToMap, ToSet};
+use crate::collect::{Map, Set, ToMap};
 use crate::json;
 use crate::mark::{LineKey, Place};
 use crate::splynx::writes::{self, PAYMENTS};
 use crate::splynx::{self, Payment, Resource, StatementRecord, Window};
 use crate::sync::echoes;
-use crate::sync::lines::{Creation, Paid, Sheet};
+use crate::sync::imported;
+use crate::sync::lines::{CANCELLED, Creation, Paid, Sheet};
 use crate::sync::lost_statements;
 use crate::sync::statements::{
     FROM_SAGE, UNPAIRED, enter, enter_again, entered_news, id_key, save_sheet, sheets,
 };
-use crate::write::ledger::{Job, META, Run, activity};
+use crate::write::ledger::{Halt, Job, META, Run, activity};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
 
 /// Key of a line as we keep it, `/record` or `/payment` → what was found in Splynx before this state knew of it.
@@ -51,6 +52,26 @@ pub fn catch_up(run: &mut Run) -> Job<()> {
     Ok(())
 }
 
+/// Looks through the statement records made since, before payments go to Sage: people may have paired one that this state, being that of
+/// an earlier day, knows nothing of, and the payment's money is in Sage already.
+pub fn before_payments_go(run: &mut Run) -> Job<()> {
+    if run.knows_statements {
+        return Ok(());
+    }
+    run.knows_statements = true;
+    let known = run.meta(last_seen(false))?;
+    let above = known.and_then(|id| id.parse().ok()).unwrap_or(0);
+    match look_through(run, false, above) {
+        // Who has never imported need not let us read statements.
+        Err(Halt::Failed(why))
+            if why.code == "forbidden" && !run.settings.direction.from_sage() =>
+        {
+            Ok(())
+        }
+        looked => looked,
+    }
+}
+
 /// Notes which payments or statement records above an id are ours, and how far that was.
 fn look_through(run: &mut Run, payments: bool, above: i64) -> Job<()> {
     let window = Window {
@@ -68,6 +89,7 @@ fn look_through(run: &mut Run, payments: bool, above: i64) -> Job<()> {
         } else {
             let page = splynx::changed::<StatementRecord>(run, &window, above)?;
             after = page.last;
+            note_named(run, &mut batch, &page.records)?;
             // Somebody may have copied one by hand, with its key.
             let mut records = Map::new_vec();
             for record in page.records {
@@ -117,6 +139,27 @@ fn note_payments(run: &mut Run, batch: &mut Batch, payments: &[Payment]) -> Job<
         if run.cap.get(MADE, std::slice::from_ref(&key))?.is_empty() && noted.insert(key.clone()) {
             batch.set(MADE, key, payment.id.to_string());
         }
+    }
+    Ok(())
+}
+
+/// Notes which payments are named by records of receipts' lines: people have paired the two.
+fn note_named(run: &mut Run, batch: &mut Batch, records: &[StatementRecord]) -> Job<()> {
+    let identity = run.settings.identity.clone();
+    let named = records
+        .iter()
+        .filter_map(|record| Some((record.payment?, identity.line_of(&record.key)?)));
+    let echoes = echoes::named(run, &named.to_map())?;
+    for record in records {
+        let Some(payment) = record.payment.filter(|id| echoes.contains(id)) else {
+            continue;
+        };
+        let text = match identity.line_of(&record.key) {
+            Some(LineKey::Ours(place) | LineKey::Old(place)) => identity.kept_line(place),
+            Some(LineKey::Anothers) => record.key.clone(),
+            None => continue,
+        };
+        batch.set(FROM_SAGE, id_key(payment), text);
     }
     Ok(())
 }
@@ -172,7 +215,7 @@ pub fn adopt(run: &mut Run, receipt: i64) -> Job<Sheet> {
         let record = splynx::by_ids::<StatementRecord>(run, &Vec::from_iter(record))?;
         let payment = splynx::by_ids::<Payment>(run, &Vec::from_iter(payment))?;
         let (record, payment) = (record.records.first(), payment.records.first());
-        if payment.is_none() && record.is_none_or(|record| record.status == "canceled") {
+        if payment.is_none() && record.is_none_or(|record| record.status == CANCELLED) {
             sheet.last_number = number;
             continue;
         }
@@ -185,6 +228,11 @@ pub fn adopt(run: &mut Run, receipt: i64) -> Job<Sheet> {
         let invoice = payment
             .and_then(|payment| payment.invoice_id)
             .or(record.and_then(|record| record.invoice));
+        // Splynx itself writes invoices into payments that were sent without one.
+        let named = match record {
+            Some(record) => record.invoice,
+            None => payment.and_then(|payment| payment.invoice_id),
+        };
         let target = in_sage(run, invoice)?;
         sheet.last_number = number - 1;
         let line = sheet.add_line(target, amount);
@@ -195,6 +243,7 @@ pub fn adopt(run: &mut Run, receipt: i64) -> Job<Sheet> {
             .or(record.and_then(|record| record.payment))
             .map(|payment| Paid {
                 payment,
+                invoice: named,
                 ..Paid::default()
             });
         let paid = line.paid.as_ref().map(|paid| paid.payment);
@@ -224,27 +273,19 @@ fn in_sage(run: &mut Run, invoice: Option<i64>) -> Job<Option<i64>> {
 /// Payments that were made from receipts and that Splynx no longer has: the receipts' money is no longer in Splynx, and a person has to
 /// say what is to become of it.
 pub fn owe_deleted_payments(run: &mut Run, batch: &mut Batch, payments: Vec<i64>) -> Job<()> {
-    let keys: Vec<String> = payments.into_iter().map(id_key).collect();
-    let entries = run.cap.get(FROM_SAGE, &keys)?.into_iter();
-    let identity = &run.settings.identity;
-    let receipts = entries.filter_map(|entry| match identity.line_of(&entry.value)? {
-        LineKey::Ours(place) | LineKey::Old(place) => {
-            Some(RecordKey::new(Kind::Receipt, place.receipt))
-        }
-        LineKey::Anothers => None,
-    });
-    let receipts = receipts.to_set();
-    for (key, stored) in run.records(receipts)? {
+    let receipts = imported::receipts_of(run, &payments)?;
+    let receipts = receipts
+        .into_iter()
+        .map(|(payment, receipt)| (RecordKey::new(Kind::Receipt, receipt), payment));
+    let receipts = receipts.to_map();
+    for (key, stored) in run.records(receipts.keys().copied())? {
+        let payment = receipts[&key];
         let Some(record) = stored.record.clone().filter(|r| r.state == State::Synced) else {
             continue;
         };
         let record = Record {
             state: State::Owed,
-            reason: Reason::new(
-                "payment-deleted",
-                "Its payment was deleted in Splynx, and the receipt is still in Sage.",
-                "Enter the payment in Splynx again, or delete the receipt in Sage; then mark this as done.",
-            ),
+            reason: imported::deleted(&payment.to_string()),
             ..record
         };
         batch
@@ -339,6 +380,10 @@ fn note_pairs(run: &mut Run, decided: Map<String, StatementRecord>) -> Job<()> {
         let (date, customer) = (sheet.date, sheet.customer);
         let mut reason = None;
         for (number, found) in pairs {
+            // The answer to our own word was lost.
+            if found.payment.is_none() && sheet.end_if_cancelled(number, &found.status) {
+                continue;
+            }
             let Some(line) = sheet.line_mut(number) else {
                 continue;
             };
@@ -353,6 +398,7 @@ fn note_pairs(run: &mut Run, decided: Map<String, StatementRecord>) -> Job<()> {
                         payment,
                         customer,
                         date,
+                        ..Paid::default()
                     });
                     line.closed = true;
                     line.flight = None;
@@ -495,6 +541,7 @@ fn settle_doubts(run: &mut Run, keys: Vec<RecordKey>) -> Job<()> {
                         payment,
                         customer,
                         date,
+                        ..Paid::default()
                     });
                 }
                 (None, _) if began < flight.until + run.settings.settle => continue,

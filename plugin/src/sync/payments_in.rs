@@ -7,19 +7,23 @@
 use serde_json::Value;
 
 use crate::capability::{Entry, Failure};
-use crate::collect::{Set, ToMap, ToSet};
+use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::json;
-use crate::sage::{Service, get_one, newer};
+use crate::planted::{Mistake, is_planted};
+use crate::sage::{IDS, Service, get_one, newer};
+use crate::splynx::Payment;
 use crate::stored::{self, stored};
-use crate::sync::allocated::{self, Allocation, IDS, list, one_of};
-use crate::sync::arrivals::{handle, is_ours_to_decide};
+use crate::sync::allocated::{self, Allocation, list, one_of};
+use crate::sync::arrivals::handle;
 use crate::sync::calibration::Calibration;
+use crate::sync::imported::{self, Payments};
 use crate::sync::lines::Sheet;
 use crate::sync::made;
-use crate::sync::receipts::PAIRING;
-use crate::sync::statements::{LINES, id_key};
+use crate::sync::receipts::{PAIRING, Receipt};
+use crate::sync::statements::{LINES, id_key, save_sheet, sheets};
 use crate::write::ledger::{Halt, Job, META, Run, cursor_key};
 use crate::write::record::{Batch, Kind, REMOTE, Record, RecordKey, Remote, State, WAITING};
+use crate::write::since_done;
 
 /// Rows read from storage at once.
 const PAGE: u32 = 200;
@@ -146,10 +150,136 @@ fn wake_the_paired(run: &mut Run) -> Job<()> {
     }
 }
 
+/// Has receipts looked at whose payments people have edited in Splynx, and lists those again that a person had settled.
+pub fn look_at_edited(run: &mut Run, payments: &[&Payment]) -> Job<()> {
+    let edited = imported::edited(run, payments)?;
+    if edited.is_empty() {
+        return Ok(());
+    }
+    let payments = payments
+        .iter()
+        .map(|payment| (payment.id, (*payment).clone()));
+    tell_of_edited(run, &edited, &payments.to_map(), false)?;
+    plan_again(run, Batch::default(), edited)
+}
+
+/// Lists receipts again that a person had settled and whose payments were edited since; `all` as of [`imported::note`].
+fn tell_of_edited(
+    run: &mut Run,
+    edited: &Set<RecordKey>,
+    payments: &Payments,
+    all: bool,
+) -> Job<()> {
+    let mut batch = Batch::default();
+    for (key, stored) in run.records(edited.iter().copied())? {
+        let Some(record) = stored.record.clone().filter(Record::is_a_persons) else {
+            continue;
+        };
+        for (_, before) in sheets(run, &[key.id])? {
+            let mut sheet = before.clone();
+            imported::note(&mut sheet, payments, all);
+            save_sheet(&mut batch, key.id, &before, &sheet);
+        }
+        if record.state != State::DoNotSend {
+            let what = "what was made of it was edited or deleted in Splynx";
+            since_done::list_again(run, &mut batch, key, &stored, record, what)?;
+        }
+    }
+    run.commit(batch)
+}
+
+/// How many receipts are looked at in a day though nothing says that they were changed, two requests for a hundred.
+const WATCHED: usize = 5_000;
+
+/// Looks at receipts that were imported, or wait to be, beside what was made of them, and goes round, so many a day: what was deleted in
+/// Sage, or allocated otherwise, leaves no trace in its lists.
+pub fn watch(run: &mut Run) -> Job<()> {
+    const PLACE: &str = "watched/receipt";
+    const AT_ONCE: u32 = 100;
+    if !run.settings.direction.from_sage()
+        || run.settings.imported_method.is_none()
+        || is_planted(Mistake::HalfIsWatched)
+    {
+        return Ok(());
+    }
+    let mut after = run.meta(PLACE)?.unwrap_or_default();
+    let mut seen = 0;
+    while seen < WATCHED {
+        run.progress("Receipts: still as they were?", seen as u64, 0)?;
+        let page = run.cap.scan(LINES, "", &after, AT_ONCE)?;
+        let Some(last) = page.last() else {
+            after.clear();
+            break;
+        };
+        after.clone_from(&last.key);
+        seen += page.len();
+        let sheets = page.iter().filter_map(|entry| {
+            let sheet: Sheet = stored::from_text(&entry.value)?;
+            // Of a total of 0 are those whose receipt is known to be gone.
+            let is_there = !sheet.total.is_zero();
+            Some((entry.key.parse().ok()?, sheet)).filter(|_| is_there)
+        });
+        look_at_again(run, sheets.to_map())?;
+    }
+    let mut batch = Batch::default();
+    batch.set(META, PLACE, after);
+    run.commit(batch)
+}
+
+fn look_at_again(run: &mut Run, sheets: Map<i64, Sheet>) -> Job<()> {
+    let ids: Vec<i64> = sheets.keys().copied().collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let payments = imported::of_sheets(run, sheets.values())?;
+    let edited = sheets
+        .iter()
+        .filter(|(_, sheet)| imported::is_edited(sheet, &payments));
+    let edited = edited.map(|(id, _)| RecordKey::new(Kind::Receipt, *id));
+    let edited = edited.to_set();
+    tell_of_edited(run, &edited, &payments, true)?;
+    plan_again(run, Batch::default(), edited)?;
+    let rows = list(run, Service::CustomerReceipt, &one_of("ID", &ids))?;
+    let gone = missing(run, ids.iter().copied().to_set(), &rows)?;
+    allocated::read_again(run, &ids)?;
+    tell_of_settled(run, &rows, &gone)?;
+    handle(run, rows, gone)
+}
+
+/// Lists receipts again that a person had settled and that were changed or deleted in Sage since.
+fn tell_of_settled(run: &mut Run, rows: &[Value], gone: &[i64]) -> Job<()> {
+    let receipts: Vec<Receipt> = rows.iter().filter_map(Receipt::parse).collect();
+    let allocated = allocated::allocated(run, &receipts)?;
+    let ids = receipts.iter().map(|receipt| receipt.id);
+    let keys = ids.chain(gone.iter().copied());
+    let records = run.records(keys.map(|id| RecordKey::new(Kind::Receipt, id)).to_set())?;
+    let mut batch = Batch::default();
+    for (key, stored) in records {
+        let Some(record) = stored.record.clone().filter(Record::is_a_persons) else {
+            continue;
+        };
+        if record.state == State::DoNotSend {
+            continue;
+        }
+        let receipt = receipts.iter().find(|receipt| receipt.id == key.id);
+        let hash = receipt.map_or_else(String::new, |r| r.hash(&allocated[&r.id]));
+        if record.hash == hash {
+            continue;
+        }
+        let what = match receipt {
+            Some(_) => "its amount, customer, date or invoices were changed in Sage",
+            None => "it was deleted in Sage",
+        };
+        let record = Record { hash, ..record };
+        since_done::list_again(run, &mut batch, key, &stored, record, what)?;
+    }
+    run.commit(batch)
+}
+
 /// Plans receipts again that are known and whose state is ours to change; commits the batch.
 fn plan_again(run: &mut Run, mut batch: Batch, keys: Set<RecordKey>) -> Job<()> {
     for (key, stored) in run.records(keys)? {
-        let Some(record) = stored.record.clone().filter(|r| is_ours_to_decide(r.state)) else {
+        let Some(record) = stored.record.clone().filter(Record::is_ours_to_decide) else {
             continue;
         };
         // The reason stays, so that people are not told the same thing twice.

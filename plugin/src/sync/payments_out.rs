@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use serde_json::json;
 
-use crate::collect::{Map, Set, ToMap};
+use crate::collect::{Map, Set};
 use crate::json;
 use crate::sage::{DocumentLikeness, Likeness, Service, reference};
 use crate::settings::{Direction, Settings};
@@ -14,15 +14,18 @@ use crate::sync::customers::{self, cut};
 use crate::sync::documents::{changed_after_sync, customer_in_sage, pair_of};
 use crate::sync::echoes;
 use crate::sync::lists::List;
+use crate::sync::lookalikes::{self, Outgoing};
+use crate::sync::made;
 use crate::sync::mapping::Mapping;
-use crate::sync::pipeline::{Aside, Decision, Description, Entity, possible_duplicate};
+use crate::sync::payments_in;
+use crate::sync::pipeline::{Aside, Decision, Description, Entity};
 use crate::sync::renewal::renew;
 use crate::sync::statements::{CAME_FROM_SAGE, came_from_sage};
 use crate::write::ledger::{Job, Run};
 use crate::write::protocol::{Act, Expected};
-use crate::write::record::{Kind, Reason, Record, RecordKey, Stored};
+use crate::write::record::{Kind, Reason, Record, RecordKey, State, Stored};
 use crate::write::remote::{self, Question, Survey, Way};
-use crate::write::verdict::{self, Money, Suspect};
+use crate::write::verdict::{self, Suspect, Verdict};
 
 const SERVICE: Service = Service::CustomerReceipt;
 const DESCRIPTION_LENGTH: usize = 100;
@@ -36,7 +39,8 @@ pub struct Facts {
     invoices: Map<RecordKey, Stored>,
     /// What Sage has that could be theirs.
     survey: Survey,
-    money: Money,
+    /// Why a payment may be in Sage already.
+    doubts: Map<i64, Reason>,
     /// Payments whose money came from Sage, by whatever sign.
     from_sage: Set<i64>,
 }
@@ -68,17 +72,10 @@ impl Entity for Payments {
             .iter()
             .any(|(_, stored)| stored.record.is_none() || stored.is_judged_again())
         {
+            made::before_payments_go(run)?;
             remote::catch_up(run, SERVICE)?;
         }
         let settings = run.settings.clone();
-        let money = fresh
-            .iter()
-            .filter_map(|(payment, _)| {
-                let customer = customer_in_sage(&customers, payment.customer_id).ok()?;
-                let way = remote::by_money(SERVICE, customer, payment.date, payment.amount);
-                Some((key_of(payment), (SERVICE, way)))
-            })
-            .to_map();
         let questions: Vec<Question> = fresh
             .iter()
             .map(|(payment, stored)| {
@@ -86,7 +83,6 @@ impl Entity for Payments {
                 let mut ways =
                     verdict::ways_of_marks(&settings, key.marked(stored.record.as_ref()), SERVICE);
                 ways.extend(way_of_number(payment));
-                ways.extend(money.get(&key).map(|(_, way)| way.clone()));
                 Question {
                     service: SERVICE,
                     ways,
@@ -95,15 +91,25 @@ impl Entity for Payments {
             })
             .collect();
         let survey = remote::survey(run, &questions)?;
-        let fresh: Vec<&Payment> = fresh.iter().map(|(payment, _)| payment).collect();
-        let from_sage = echoes::among(run, &fresh, &customers)?;
-        Ok(Facts {
+        let payments: Vec<&Payment> = fresh.iter().map(|(payment, _)| payment).collect();
+        let from_sage = echoes::among(run, &payments, &customers)?;
+        if settings.direction.from_sage() {
+            let imported = payments.into_iter().filter(|p| from_sage.contains(&p.id));
+            payments_in::look_at_edited(run, &imported.collect::<Vec<_>>())?;
+        }
+        let mut facts = Facts {
             customers,
             invoices,
             survey,
-            money,
+            doubts: Map::new_vec(),
             from_sage,
-        })
+        };
+        let outgoing: Vec<Outgoing> = fresh
+            .iter()
+            .filter_map(|(payment, stored)| self.outgoing(run, &facts, payment, stored))
+            .collect();
+        facts.doubts = lookalikes::of_payments(run, &outgoing)?;
+        Ok(facts)
     }
 
     fn decide(
@@ -121,29 +127,20 @@ impl Entity for Payments {
                 Decision::of_sent(record, &hash)
             };
         }
-        let key = key_of(payment);
-        let marked = key.marked(record);
-        let mark = run.settings.identity.mark(marked);
+        let mark = run.settings.identity.mark(key_of(payment).marked(record));
         let (object, likeness) =
             match plan(&run.settings, &self.mapping.borrow(), facts, payment, &mark) {
                 Ok(plan) => plan,
                 Err(aside) => return Decision::SetAside(aside),
             };
-        let suspect = Suspect {
-            key,
-            marked,
-            service: SERVICE,
-            likeness: &likeness,
-            is_vouched: record.is_some_and(verdict::is_vouched),
-        };
-        let mut ways = suspect.ways(&run.settings);
-        ways.extend(way_of_number(payment));
-        if let Some(verdict) = verdict::judge(&run.settings, &suspect, &facts.survey, &ways) {
+        if let Some(verdict) = facts.verdict(&run.settings, payment, &likeness, record) {
             return Decision::Found { verdict, hash };
         }
-        let lookalikes = verdict::lookalikes(&run.settings, &facts.survey, &facts.money, key);
-        if let Some(doubt) = possible_duplicate(record, SERVICE, &lookalikes) {
-            return doubt;
+        if let Some(doubt) = facts.doubts.get(&payment.id) {
+            return Decision::hold(doubt.clone());
+        }
+        if record.is_some_and(|record| lookalikes::waits_for_word(record, payment)) {
+            return Decision::Keep;
         }
         Decision::Write {
             service: SERVICE,
@@ -180,7 +177,77 @@ impl Entity for Payments {
             customer: payment.customer_id,
             amount: Some(payment.amount),
             open: payment.open,
+            invoice: payment.invoice_id,
+            content: format!(
+                "amount {}|date {}|customer {}|number {}|method {}|invoice {}",
+                payment.amount.normalize(),
+                payment.date,
+                payment.customer_id,
+                payment.receipt_number,
+                payment.method_id,
+                payment.invoice_id.unwrap_or_default()
+            ),
         }
+    }
+}
+
+impl Payments {
+    /// The payment, where it would go to Sage now, and no person has said that it is to.
+    fn outgoing<'p>(
+        &self,
+        run: &Run,
+        facts: &Facts,
+        payment: &'p Payment,
+        stored: &Stored,
+    ) -> Option<Outgoing<'p>> {
+        let record = stored.record.as_ref();
+        let is_decided = record.is_some_and(|record| {
+            record.vouched_for
+                || lookalikes::waits_for_word(record, payment)
+                || (record.state == State::Held && record.refused == content_hash(payment))
+        });
+        let settings = &run.settings;
+        let mark = settings.identity.mark(key_of(payment).marked(record));
+        let mapping = self.mapping.borrow();
+        let (_, likeness) = plan(settings, &mapping, facts, payment, &mark).ok()?;
+        let verdict = facts.verdict(settings, payment, &likeness, record);
+        if is_decided || verdict.is_some() {
+            return None;
+        }
+        let invoice = payment
+            .invoice_id
+            .map(|id| RecordKey::new(Kind::Invoice, id));
+        let invoice = invoice.and_then(|key| facts.invoices.get(&key)?.record.as_ref());
+        let invoice = invoice.and_then(|record| record.remote.as_ref());
+        Some(Outgoing {
+            payment,
+            customer: customer_in_sage(&facts.customers, payment.customer_id).ok()?,
+            invoice: invoice
+                .filter(|remote| remote.service == Service::TaxInvoice)
+                .map(|remote| remote.id),
+        })
+    }
+}
+
+impl Facts {
+    /// On what Sage has under the payment's key or number.
+    fn verdict(
+        &self,
+        settings: &Settings,
+        payment: &Payment,
+        likeness: &Likeness,
+        record: Option<&Record>,
+    ) -> Option<Verdict> {
+        let suspect = Suspect {
+            key: key_of(payment),
+            marked: key_of(payment).marked(record),
+            service: SERVICE,
+            likeness,
+            is_vouched: record.is_some_and(verdict::is_vouched),
+        };
+        let mut ways = suspect.ways(settings);
+        ways.extend(way_of_number(payment));
+        verdict::judge(settings, &suspect, &self.survey, &ways)
     }
 }
 

@@ -5,7 +5,7 @@
 use chrono::{Days, NaiveDate};
 
 use crate::capability::Failure;
-use crate::collect::{Map, ToMap, ToSet};
+use crate::collect::{Map, ToSet};
 use crate::planted::{Mistake, is_planted};
 use crate::preview::MADE_ABOVE;
 use crate::sage::Service;
@@ -16,9 +16,10 @@ use crate::sync::made;
 use crate::write::birth::Birth;
 use crate::write::ledger::{Halt, Job, META, Run, activity, cursor_key};
 use crate::write::protocol::{self, Act, Write};
-use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
+use crate::write::record::{Batch, GONE_IN_SAGE, Kind, Reason, Record, RecordKey, State, Stored};
 use crate::write::recovery;
 use crate::write::remote;
+use crate::write::since_done;
 use crate::write::verdict::{self, Verdict};
 
 /// Change stamps have the precision of a day and the server's time zone: what changed since the day before the last scan began is
@@ -70,7 +71,10 @@ impl Decision {
 
     /// On a document or receipt that Sage has already, and that needs no sending.
     pub fn of_sent(record: &Record, hash: &str) -> Self {
-        let total_differs = matches!(record.reason.code.as_str(), "total-differs" | "vat-differs");
+        let is_a_persons_to_mend = matches!(
+            record.reason.code.as_str(),
+            "total-differs" | "vat-differs" | GONE_IN_SAGE
+        );
         if let (true, Some(remote)) = (record.hash.is_empty(), &record.remote) {
             // A person linked it: what it says now is what was meant.
             Self::Found {
@@ -81,7 +85,7 @@ impl Decision {
                 },
                 hash: hash.to_owned(),
             }
-        } else if record.state == State::Held && total_differs {
+        } else if record.state == State::Held && is_a_persons_to_mend {
             Self::Keep
         } else {
             Self::InStep
@@ -96,8 +100,7 @@ pub fn possible_duplicate(
     service: Service,
     lookalikes: &[i64],
 ) -> Option<Decision> {
-    let vouched_for =
-        record.is_some_and(|r| r.is_retried() && r.reason.code == verdict::POSSIBLE_DUPLICATE);
+    let vouched_for = record.is_some_and(|record| record.vouched_for);
     let found = lookalikes.first().filter(|_| !vouched_for)?;
     let what = service.title();
     Some(Decision::hold(Reason::new(
@@ -157,6 +160,10 @@ pub struct Description {
     pub amount: Option<rust_decimal::Decimal>,
     /// What of the amount is not settled yet; when it moves, the customer's allocations are looked at.
     pub open: Option<rust_decimal::Decimal>,
+    /// The invoice that a payment was entered for; when it is another one, the customer's allocations are looked at.
+    pub invoice: Option<i64>,
+    /// Everything that people would have to see to, in parts: `amount 115.00|date 2026-02-04`.
+    pub content: String,
 }
 
 /// How far the changed records of a kind were read.
@@ -230,7 +237,16 @@ impl<E: Entity> Walked for E {
         let mut births = births::births(E::KIND, &rows);
         let sources = Page::<E::Source>::parse(&rows);
         hold_unreadable(run, E::KIND, sources.unreadable)?;
-        let mut open = ours_to_decide(run, E::KIND, &rows)?;
+        let (mut open, mut settled) = known(run, E::KIND, &rows)?;
+        let mut batch = Batch::default();
+        for source in &sources.records {
+            if let Some(stored) = settled.remove(&source.id()) {
+                let key = RecordKey::new(E::KIND, source.id());
+                let content = self.describe(run, source).content;
+                since_done::compare(run, &mut batch, key, &stored, &content)?;
+            }
+        }
+        run.commit(batch)?;
         let page: Vec<(E::Source, Stored)> = sources
             .records
             .into_iter()
@@ -332,6 +348,10 @@ fn forget_the_gone(run: &mut Run, gone: Vec<RecordKey>) -> Job<()> {
         let Some(record) = stored.record.clone() else {
             continue;
         };
+        if record.is_a_persons() {
+            since_done::gone(run, &mut batch, key, &stored)?;
+            continue;
+        }
         if key.kind != Kind::Customer {
             // What it settled, or what settled it, need not tell: an invoice that was paid and is open again looks untouched.
             batch.look_at_allocations(record.customer);
@@ -342,6 +362,10 @@ fn forget_the_gone(run: &mut Run, gone: Vec<RecordKey>) -> Job<()> {
             Aside::Skip(Reason::new("deleted", "It was deleted in Splynx.", ""))
         };
         let decision = Decision::SetAside(aside);
+        let record = Record {
+            looked_like: since_done::GONE.to_owned(),
+            ..record
+        };
         settle(run, &mut batch, key, &stored, record, decision)?;
     }
     run.commit(batch)
@@ -421,18 +445,20 @@ fn changed_records(run: &mut Run, of: &dyn Walked) -> Job<()> {
     }
 }
 
-/// The records of these rows that are not settled otherwise; one that we do not know yet is empty.
-fn ours_to_decide(run: &mut Run, kind: Kind, rows: &[Row]) -> Job<Map<i64, Stored>> {
-    let keys: Vec<RecordKey> = rows
-        .iter()
-        .map(|(id, _)| RecordKey::new(kind, *id))
-        .collect();
-    let records = run.records(keys)?;
-    Ok(records
-        .into_iter()
-        .filter(|(_, stored)| is_ours_to_decide(stored))
-        .map(|(key, stored)| (key.id, stored))
-        .to_map())
+/// The records of these rows that are ours to decide, where one that we do not know yet is empty; and those that a person has settled.
+fn known(run: &mut Run, kind: Kind, rows: &[Row]) -> Job<(Map<i64, Stored>, Map<i64, Stored>)> {
+    let keys = rows.iter().map(|(id, _)| RecordKey::new(kind, *id));
+    let records = run.records(keys.collect::<Vec<_>>())?;
+    let mut open = Map::new_vec();
+    let mut settled = Map::new_vec();
+    for (key, stored) in records {
+        if is_ours_to_decide(&stored) {
+            open.insert(key.id, stored);
+        } else {
+            settled.insert(key.id, stored);
+        }
+    }
+    Ok((open, settled))
 }
 
 /// What was decided of one record.
@@ -463,9 +489,11 @@ fn carry_out(run: &mut Run, judged: Vec<Judged>) -> Job<()> {
             customer,
             amount,
             open,
+            invoice,
+            content,
         } = description;
         let before = stored.record.clone().unwrap_or_default();
-        if open != before.open {
+        if open != before.open || invoice != before.invoice {
             batch.look_at_allocations(customer);
         }
         let refused = was_refused(&before, &decision);
@@ -475,6 +503,8 @@ fn carry_out(run: &mut Run, judged: Vec<Judged>) -> Job<()> {
             customer,
             amount,
             open,
+            invoice,
+            looked_like: content,
             intent: None,
             reason: Reason::default(),
             born,
@@ -509,10 +539,8 @@ fn was_refused(before: &Record, decision: &Decision) -> bool {
 
 /// Uncertain records wait for their look-up; what a person has settled stays settled.
 pub fn is_ours_to_decide(stored: &Stored) -> bool {
-    !matches!(
-        stored.record.as_ref().map(|record| record.state),
-        Some(State::Sending | State::Uncertain | State::DoNotSend | State::DoneByHand)
-    )
+    let record = stored.record.as_ref();
+    record.is_none_or(Record::is_ours_to_decide)
 }
 
 /// What Splynx says of these is not understood; everything else goes on.

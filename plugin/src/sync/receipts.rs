@@ -243,10 +243,10 @@ impl Wait {
     }
 }
 
-/// Where a receipt stands once nothing more can be done for it, from the reasons why lines wait.
-pub fn standing(sheet: &Sheet, waits: Vec<Reason>) -> (State, Reason) {
+/// Where a receipt stands once nothing more can be done for it: from why its payments differ from it, and why lines wait.
+pub fn standing(sheet: &Sheet, differs: Option<Reason>, waits: Vec<Reason>) -> (State, Reason) {
     let depends: Vec<String> = waits.iter().flat_map(|wait| wait.depends.clone()).collect();
-    let (state, mut reason) = match owed(sheet) {
+    let (state, mut reason) = match owed(sheet).or(differs) {
         Some(owed) => (State::Owed, owed),
         None => match waits.into_iter().next() {
             Some(wait) => (State::Held, wait),

@@ -14,7 +14,8 @@ use crate::settings::Settings;
 use crate::splynx::writes::{self, Reply};
 use crate::splynx::{self, Resource, StatementRecord};
 use crate::stored;
-use crate::sync::lines::{Creation, Fate, Flight, Line, Paid, Sheet, Step};
+use crate::sync::imported;
+use crate::sync::lines::{CANCELLED, Creation, Fate, Flight, Line, Paid, Plan, Sheet, Step};
 use crate::sync::made::decided_otherwise;
 use crate::sync::receipts::standing;
 use crate::write::ledger::{Halt, Job, Run, activity};
@@ -53,6 +54,8 @@ pub struct Work {
     /// The reason that people were told last.
     told: Option<String>,
     waits: Vec<Reason>,
+    /// Why its payments are not as the receipt says.
+    differs: Option<Reason>,
     trouble: Option<Trouble>,
 }
 
@@ -83,8 +86,24 @@ impl Work {
             saved,
             told,
             waits,
+            differs: None,
             trouble: None,
         }
+    }
+
+    /// What was made of it is by now something else.
+    pub fn differs(self, differs: Option<Reason>) -> Self {
+        Self { differs, ..self }
+    }
+
+    /// Whether a person has said that it is not what it looks like in Splynx.
+    pub fn is_vouched_for(&self) -> bool {
+        self.record.vouched_for
+    }
+
+    /// One more reason why some of its money waits.
+    pub fn waits_for(&mut self, reason: Option<Reason>) {
+        self.waits.splice(0..0, reason);
     }
 
     fn key(&self) -> RecordKey {
@@ -124,11 +143,14 @@ impl Work {
                 Some(Trouble::Refused(reason)) => (State::Held, reason),
                 Some(Trouble::Later) => (State::Planned, self.record.reason.clone()),
                 None if unfinished => (State::Planned, self.record.reason.clone()),
-                None if self.sheet.total.is_zero() && self.sheet.overpaid.is_zero() => (
-                    State::Skipped,
-                    Reason::new("deleted", "It was deleted in Sage.", ""),
-                ),
-                None => standing(&self.sheet, std::mem::take(&mut self.waits)),
+                None if self.sheet.total.is_zero() && self.sheet.overpaid.is_zero() => {
+                    let deleted = || Reason::new("deleted", "It was deleted in Sage.", "");
+                    (State::Skipped, self.waits.pop().unwrap_or_else(deleted))
+                }
+                None => {
+                    let waits = std::mem::take(&mut self.waits);
+                    standing(&self.sheet, self.differs.take(), waits)
+                }
             }
         };
         self.record.state = state;
@@ -401,8 +423,9 @@ fn send(run: &mut Run, works: &mut [Work], steps: &[(usize, u32, Step)]) -> Job<
     for (place, number, step) in steps {
         let work = &mut works[*place];
         requests.push(request(&run.settings, work, *number, *step));
-        if let (Some(of), Some(line)) = (step.creates(), work.sheet.line_mut(*number)) {
-            line.flight = Some(Flight { of, until: now });
+        if let Some(line) = work.sheet.line_mut(*number) {
+            line.flight = step.creates().map(|of| Flight { of, until: now });
+            line.cancelling |= *step == Step::Cancel;
         }
     }
     let mut batch = Batch::default();
@@ -496,7 +519,7 @@ fn request(settings: &Settings, work: &Work, number: u32, step: Step) -> Request
             "invoice_id": line.plan.invoice,
             "amount": json::number(line.amount),
         })),
-        (Step::Cancel, _) => change(&json!({"status": "canceled"})),
+        (Step::Cancel, _) => change(&json!({"status": CANCELLED})),
         (Step::Amend, _) => change(&json!({
             "amount": json::number(line.amount),
             "payment_date": sheet.date.to_string(),
@@ -543,10 +566,18 @@ fn done(
         Step::Close => line.closed = true,
         Step::Cancel => work.sheet.lines.retain(|line| line.number != number),
         Step::Pay => {
+            let Plan {
+                customer: payer,
+                invoice,
+                ..
+            } = line.plan;
+            let payer = payer.unwrap_or_default();
             line.paid = Some(Paid {
                 payment: id,
                 customer,
                 date,
+                invoice,
+                seen: imported::content_of(line.amount, date, payer, invoice),
             });
         }
     }

@@ -12,7 +12,7 @@ use crate::splynx::{Row, Window};
 use crate::sync::births;
 use crate::sync::pipeline::{Walked, is_ours_to_decide, look_at, prepare, was_scanned};
 use crate::write::ledger::{Job, META, Run};
-use crate::write::record::{Batch, Kind, RecordKey, State, Stored};
+use crate::write::record::{Batch, Kind, Record, RecordKey, State, Stored};
 use crate::write::recovery;
 
 /// Known records of a kind that are counted in one sweep.
@@ -57,7 +57,7 @@ fn read(run: &mut Run, of: &dyn Walked) -> Job<()> {
     let next = page.last().map(|(last, _)| last.to_string());
     let ids: Vec<i64> = page
         .iter()
-        .filter(|(key, stored)| !key.is_parted() && is_ours_to_decide(stored))
+        .filter(|(key, stored)| !key.is_parted() && is_watched(stored))
         .map(|(key, _)| key.id)
         .collect();
     run.progress(&format!("{}: still there?", kind.title()), 0, 0)?;
@@ -97,6 +97,12 @@ fn count(run: &mut Run, of: &dyn Walked) -> Job<()> {
         set_place(run, WHAT, kind, low.to_string())?;
     }
     Ok(())
+}
+
+/// What a person has settled is looked at as well: it may have changed since.
+fn is_watched(stored: &Stored) -> bool {
+    let record = stored.record.as_ref();
+    is_ours_to_decide(stored) || record.is_some_and(Record::is_a_persons)
 }
 
 /// Whether a version has stored it that kept no births.
@@ -201,7 +207,7 @@ impl Sweep<'_> {
         }
         let gone: Vec<i64> = known
             .iter()
-            .filter(|(key, stored)| unlisted.contains(&key.id) && is_ours_to_decide(stored))
+            .filter(|(key, stored)| unlisted.contains(&key.id) && is_watched(stored))
             .map(|(key, _)| key.id)
             .collect();
         look_at(run, self.of, &gone)

@@ -86,6 +86,8 @@ pub struct Run<'a> {
     pub renewed: Vec<&'static str>,
     /// Sage has just stored other VAT than its tax type's rate makes: nothing more is sent by that before it was looked at.
     pub doubts_tax: bool,
+    /// Whether this run has read what Splynx's statements say of payments ([`crate::sync::made::before_payments_go`]).
+    pub knows_statements: bool,
     /// Why some of what matters less stays planned, while the rest went on.
     pub put_off: Option<Failure>,
     /// The customers that this run has looked at ([`crate::sync::customers::look_after`]).
@@ -118,6 +120,7 @@ impl<'a> Run<'a> {
             caught_up: Vec::new(),
             renewed: Vec::new(),
             doubts_tax: false,
+            knows_statements: false,
             put_off: None,
             seen_customers: BTreeSet::new(),
             clocks: Clocks::default(),

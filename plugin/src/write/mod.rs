@@ -9,6 +9,7 @@
 //! - [`seen`]: whether somebody changed it there since we saw it last
 //! - [`protocol`]: intent, request, answer
 //! - [`exchange`]: documents that exchange their numbers
+//! - [`since_done`]: what was changed after a person had settled it
 //! - [`recovery`]: what a run does with what an earlier one left in doubt
 
 pub mod birth;
@@ -20,5 +21,6 @@ pub mod record;
 pub mod recovery;
 pub mod remote;
 pub mod seen;
+pub mod since_done;
 pub mod vat;
 pub mod verdict;

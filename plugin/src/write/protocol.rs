@@ -14,7 +14,9 @@ use crate::planted::{Mistake, is_planted};
 use crate::sage::{self, Found, Likeness, Reply, Service};
 use crate::write::exchange::{self, Way};
 use crate::write::ledger::{Halt, Job, Run, activity};
-use crate::write::record::{Batch, Intent, Kind, Reason, Record, RecordKey, Remote, State, Stored};
+use crate::write::record::{
+    Batch, Intent, Kind, Reason, Record, RecordKey, Remote, State, Stored, gone_in_sage,
+};
 use crate::write::remote;
 use crate::write::seen;
 use crate::write::vat::Vat;
@@ -364,11 +366,7 @@ fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reason>> {
     };
     // Sage resets what a Save leaves out, so the object is read at once before and edited as it is.
     let Some(mut object) = sage::get_one_as(run, write.service, id, priority(write))? else {
-        return Ok(Err(Reason::new(
-            "gone-in-sage",
-            "It is no longer in Sage.",
-            "\"Link\" it in the outbox to the right one in Sage; or press \"Never send\" there.",
-        )));
+        return Ok(Err(gone_in_sage()));
     };
     if let Some(reason) = seen::changed_since(&run.settings, write, &object) {
         return Ok(Err(reason));

@@ -323,6 +323,12 @@ pub struct Record {
     /// Seconds since the Unix epoch: an update whose answer was lost may have been in flight until then. The last one to arrive wins,
     /// so nothing newer is sent before it must have arrived.
     pub update_in_flight_until: Option<u64>,
+    /// A person has said that it is not what it looks like on the other side.
+    pub vouched_for: bool,
+    /// What Splynx said of it when it was last looked at: `amount 115.00|date 2026-02-04`.
+    pub looked_like: String,
+    /// The invoice that a payment was entered for.
+    pub invoice: Option<i64>,
     pub reason: Reason,
     /// What tells it from another record that Splynx gives the same id; none: it was not looked at since that is kept, or a person says
     /// that it is the same.
@@ -332,10 +338,40 @@ pub struct Record {
 }
 
 stored!(Record { state, label, customer, reason } may {
-    remote, hash, refused, failures, amount, open, allocated_in_sage, seen, sent, intent, update_in_flight_until, born, again
+    remote, hash, refused, failures, amount, open, allocated_in_sage, seen, sent, intent, update_in_flight_until, born, again,
+    vouched_for, looked_like, invoice
 });
 
+/// Listed again: a person had settled it by hand, and it was changed afterwards.
+pub const CHANGED_SINCE_DONE: &str = "changed-since-done";
+
+/// Held because somebody has deleted in Sage what it became there.
+pub const GONE_IN_SAGE: &str = "gone-in-sage";
+
+/// Why it is held, and that a person's word makes it again.
+pub fn gone_in_sage() -> Reason {
+    Reason::new(
+        GONE_IN_SAGE,
+        "It is no longer in Sage.",
+        "Press \"Retry\": that makes it again in Sage. Or \"Link\" it in the outbox to the right one there; or press \"Never send\".",
+    )
+}
+
 impl Record {
+    /// Nothing is done for it before a person says so.
+    pub fn is_a_persons(&self) -> bool {
+        match self.state {
+            State::DoNotSend | State::DoneByHand => true,
+            State::Owed => self.reason.code == CHANGED_SINCE_DONE,
+            _ => false,
+        }
+    }
+
+    /// Neither a person nor a look-up has the say about it.
+    pub fn is_ours_to_decide(&self) -> bool {
+        !matches!(self.state, State::Sending | State::Uncertain) && !self.is_a_persons()
+    }
+
     /// A person has said that it is to be tried again; what was planned for another cause has no reason.
     pub fn is_retried(&self) -> bool {
         self.state == State::Planned && !self.reason.code.is_empty()

@@ -44,7 +44,12 @@ impl Way {
 
 /// The way to the objects that bear a mark: copies bear it as well.
 pub fn by_mark(service: Service, mark: &str) -> Way {
-    Way::Several(format!("{}/mark/{mark}|", service.name()))
+    Way::Several(format!("{}{mark}|", marked(service)))
+}
+
+/// Before the marks in the keys of what bears one.
+pub fn marked(service: Service) -> String {
+    format!("{}/mark/", service.name())
 }
 
 /// The way to a customer by its name, or to a document by its number.
@@ -66,10 +71,15 @@ pub fn by_money(
     total: rust_decimal::Decimal,
 ) -> Way {
     Way::Several(format!(
-        "{}/money/{customer}|{date}|{}|",
-        service.name(),
+        "{}{date}|{}|",
+        money_of(service, customer),
         total.normalize()
     ))
+}
+
+/// Before the dates in the keys of a customer's money.
+pub fn money_of(service: Service, customer: i64) -> String {
+    format!("{}/money/{customer}|", service.name())
 }
 
 /// The way to an allocation: a source settles an invoice once.
@@ -322,7 +332,7 @@ fn as_now(run: &mut Run, listed: Vec<(Service, Found)>) -> Job<Map<(Service, i64
     Ok(now)
 }
 
-pub(super) fn parse_entry(entry: crate::capability::Entry) -> Job<(String, Found)> {
+pub fn parse_entry(entry: crate::capability::Entry) -> Job<(String, Found)> {
     stored::from_text(&entry.value)
         .map(|found| (entry.key, found))
         .ok_or_else(|| {

@@ -68,11 +68,16 @@ const EXPLAINS: &[(&str, &[&str])] = &[
             "partner-ignored",
             "unreadable",
             "fix-item-tax",
+            "changed-since-done",
         ],
     ),
     (
         "only in Sage",
-        &["deleted-after-sync", "changed-after-sync"],
+        &[
+            "deleted-after-sync",
+            "changed-after-sync",
+            "changed-since-done",
+        ],
     ),
     (
         "amount",
@@ -97,6 +102,7 @@ const EXPLAINS: &[(&str, &[&str])] = &[
             "fix-item-tax",
             "lines-differ",
             "unreadable",
+            "changed-since-done",
         ],
     ),
     (
@@ -110,6 +116,10 @@ const EXPLAINS: &[(&str, &[&str])] = &[
             "partner-ignored",
             "payment-deleted",
             "paid-twice",
+            "payment-differs",
+            "possible-duplicate",
+            "linked",
+            "changed-since-done",
             "decided-in-splynx",
             "refused",
             "discount",
@@ -123,6 +133,7 @@ const EXPLAINS: &[(&str, &[&str])] = &[
         &[
             "deleted",
             "deleted-after-import",
+            "changed-since-done",
             "deleted-in-sage",
             "receipt-deleted",
             "changed-in-sage",

@@ -5,8 +5,8 @@ use std::panic::catch_unwind;
 use splynx_sageone::planted::{Mistake, plant};
 
 use crate::{
-    births, crashes, cures, customers, documents, doubts, listed, money, ownership, payments,
-    previews, settings_hold, whole,
+    births, crashes, cures, customers, documents, doubts, listed, lookalikes, money, ownership,
+    payments, previews, settings_hold, watch, whole,
 };
 
 /// A test that catches a mistake.
@@ -25,6 +25,14 @@ fn catcher(mistake: Mistake) -> fn() {
         Mistake::Echo => {
             payments::what_may_be_in_sage_already_waits_and_what_came_from_there_never_returns
         }
+        Mistake::ListedIsNoDoubt => {
+            lookalikes::a_possible_duplicate_stays_one_when_its_receipt_was_listed
+        }
+        Mistake::SameDayOnly => lookalikes::money_of_nearby_days_waits_for_a_word_on_both_sides,
+        Mistake::HalfIsWatched => {
+            watch::a_receipt_that_is_deleted_or_moved_in_sage_is_found_within_a_day
+        }
+        Mistake::DoneForEver => watch::what_changes_after_it_was_done_by_hand_is_listed_again,
         Mistake::HashNotKept => {
             documents::changes::a_changed_invoice_updates_its_document_and_keeps_what_sages_users_wrote
         }
