@@ -390,6 +390,7 @@ pub fn act(
     let mut run = Run::new(cap)?;
     match page {
         "outbox" => pages::outbox::act(&mut run, act, rows, values).map_err(Halt::into_failure),
+        "records" => pages::outbox::take_back(&mut run, rows).map_err(Halt::into_failure),
         "pairing" => pages::pairing::act(&mut run, act, rows, values).map_err(Halt::into_failure),
         "statements" => {
             pages::statements::act(&mut run, act, rows, values).map_err(Halt::into_failure)

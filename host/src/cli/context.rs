@@ -74,6 +74,10 @@ impl Context {
         Ok(host)
     }
 
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
     fn keep(&self, store: &Store) {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         opened.push(store.clone());

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use addon_host::installations;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Subcommand;
 use serde_json::json;
 
@@ -20,8 +20,13 @@ pub enum Installation {
     },
     /// Lists the installations
     List,
-    /// Removes an installation with its settings, state, runs and log
-    Remove { name: String },
+    /// Removes an installation with its settings, secrets, pairs, runs and log
+    Remove {
+        name: String,
+        /// What it knows is lost for good; `addon-host backup FILE` keeps a copy
+        #[arg(long)]
+        forget_everything: bool,
+    },
 }
 
 impl Installation {
@@ -58,7 +63,17 @@ impl Installation {
                     )
                 })?;
             }
-            Self::Remove { name } => {
+            Self::Remove {
+                name,
+                forget_everything,
+            } => {
+                let installation = store.installation(&name).await?;
+                ensure!(
+                    forget_everything,
+                    "{name} holds {} KB of settings, secrets, pairs with the other side, and its log; without the pairs every record is looked for anew. \
+                     `addon-host backup FILE` keeps a copy. To remove it: addon-host installation remove {name} --forget-everything",
+                    installation.stored_bytes.div_ceil(1000)
+                );
                 store.remove_installation(&name, &context.author()).await?;
                 context
                     .output

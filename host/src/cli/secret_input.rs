@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Read};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 
 /// Longer than any secret.
 const MOST_STDIN_BYTES: u64 = 64 << 10;
@@ -10,7 +10,8 @@ const MOST_STDIN_BYTES: u64 = 64 << 10;
 /// One secret, without the end of its line.
 pub fn read() -> Result<String> {
     if std::io::stdin().is_terminal() {
-        eprintln!("Type the value, then Enter and Ctrl-D (it shows as you type):");
+        let typed = rpassword::prompt_password("Type the value, then Enter (it does not show): ");
+        return given(typed.context("the terminal cannot be read")?);
     }
     let mut text = String::new();
     let read = std::io::stdin()
@@ -21,5 +22,14 @@ pub fn read() -> Result<String> {
         .strip_suffix('\n')
         .map(|text| text.strip_suffix('\r').unwrap_or(text))
         .unwrap_or(&text);
-    Ok(text.to_owned())
+    given(text.to_owned())
+}
+
+/// A pipe that brought nothing, as from a command that failed, must remove no secret.
+fn given(text: String) -> Result<String> {
+    ensure!(
+        !text.is_empty(),
+        "nothing came on standard input, and nothing was changed"
+    );
+    Ok(text)
 }

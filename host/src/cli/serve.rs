@@ -75,6 +75,11 @@ impl Serve {
         let account = first_account(&store, clock.now()).await?;
         // Before anybody is told that there is a server to stop.
         let interrupted = interruption()?;
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            data = %context.data_dir().display(),
+            "begins to serve"
+        );
         let mut terminal = std::io::stdout();
         writeln!(terminal, "admin page: {}", server.admin_page()?)?;
         if let Some(page) = server.metrics_page()? {
@@ -100,6 +105,7 @@ impl Serve {
             service_manager::stopping();
         };
         server.run(stop).await?;
+        tracing::info!("has stopped");
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -29,7 +29,12 @@ enum Change {
         changes: Vec<(String, String)>,
     },
     /// Sets a secret to what standard input holds, without the last line break
-    SetSecret { key: String },
+    SetSecret {
+        key: String,
+        /// Removes it instead
+        #[arg(long)]
+        remove: bool,
+    },
     /// Shows who changed what, the newest first; of secrets only that they were changed
     Changes {
         /// Most changes
@@ -41,7 +46,7 @@ enum Change {
 /// What is to be set.
 enum Wanted {
     Plain(Vec<(String, String)>),
-    Secret(String),
+    Secret { key: String, remove: bool },
 }
 
 impl Settings {
@@ -50,7 +55,7 @@ impl Settings {
         let command = match self.command {
             Some(Change::Changes { limit }) => return changes(context, name, limit).await,
             Some(Change::Set { changes }) => Some(Wanted::Plain(changes)),
-            Some(Change::SetSecret { key }) => Some(Wanted::Secret(key)),
+            Some(Change::SetSecret { key, remove }) => Some(Wanted::Secret { key, remove }),
             None => None,
         };
         let Some(command) = command else {
@@ -74,14 +79,18 @@ impl Settings {
                 }
                 changes
             }
-            Wanted::Secret(key) => {
+            Wanted::Secret { key, remove } => {
                 if !is_secret(&manifest, &key) {
                     bail!(
                         "{key} is not a secret of {}: addon-host settings {name} set {key}=VALUE",
                         manifest.addon.id
                     );
                 }
-                let value = secret_input::read()?;
+                let value = if remove {
+                    String::new()
+                } else {
+                    secret_input::read()?
+                };
                 vec![(key, value)]
             }
         };

@@ -104,6 +104,8 @@ pub struct ActivitySpec {
     pub local: String,
     /// `remote-id`.
     pub remote: String,
+    /// Entities that come from the other side: their `local-id` is what the others' `remote-id` is.
+    pub turned: Vec<String>,
 }
 
 /// A service that the add-on talks to, and on what terms.
@@ -277,6 +279,8 @@ pub struct JobSpec {
     pub help: String,
     /// Whether it can run as a preview.
     pub preview: bool,
+    /// Whether people start it so often that it has a button on the first page.
+    pub home: bool,
     /// What a person can give with a run.
     pub options: Vec<InputSpec>,
 }
@@ -380,6 +384,44 @@ pub struct PageSpec {
     pub filters: Vec<FilterSpec>,
     pub acts: Vec<ActSpec>,
     pub chart: Option<ChartSpec>,
+    pub tab: PageTab,
+    /// Which of its rows need a person.
+    pub needs: Option<NeedsSpec>,
+}
+
+/// What a page belongs to, among the tabs of an installation.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PageTab {
+    /// What people have to do.
+    ToDo,
+    #[default]
+    Records,
+    /// Whether both sides agree.
+    Compare,
+    /// How it is set up.
+    Setup,
+}
+
+impl PageTab {
+    /// As the manifest writes them.
+    pub const ALL: [(&str, Self); 4] = [
+        ("to-do", Self::ToDo),
+        ("records", Self::Records),
+        ("compare", Self::Compare),
+        ("set-up", Self::Setup),
+    ];
+}
+
+/// Rows of a page that need a person: all of them, or those with one of a few values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeedsSpec {
+    /// The column of these values; none: every row needs a person.
+    pub column: Option<String>,
+    pub values: Vec<String>,
+    /// The column that says what is the matter.
+    pub reason: Option<String>,
+    /// The column that says what to do about it.
+    pub cure: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

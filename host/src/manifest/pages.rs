@@ -7,13 +7,15 @@ use super::parse::{check_id, check_name, check_unique, refer_job, suggestion};
 use super::reader::Table;
 use super::settings::options;
 use super::{
-    ActRows, ActSpec, ChartSpec, Columns, FilterSpec, JobSpec, PageContent, PageSpec, ReportSpec,
+    ActRows, ActSpec, ChartSpec, Columns, FilterSpec, JobSpec, NeedsSpec, PageContent, PageSpec,
+    PageTab, ReportSpec,
 };
 
 pub(super) fn pages(root: &Table<'_>, jobs: &[JobSpec], reports: &[ReportSpec]) -> Vec<PageSpec> {
     let mut seen = BTreeSet::new();
     let read = |table: Table<'_>| {
         let (id, title) = named(&table, &mut seen);
+        let tab = tab(&table);
         let page = match table.maybe_text("job") {
             Some(job) => {
                 let shown = table.some_texts("reports");
@@ -33,6 +35,8 @@ pub(super) fn pages(root: &Table<'_>, jobs: &[JobSpec], reports: &[ReportSpec]) 
                     filters: Vec::new(),
                     acts: Vec::new(),
                     chart: None,
+                    tab,
+                    needs: None,
                 }
             }
             None => {
@@ -45,6 +49,8 @@ pub(super) fn pages(root: &Table<'_>, jobs: &[JobSpec], reports: &[ReportSpec]) 
                     filters: filters(&table, check_name),
                     acts: acts(&table),
                     chart: chart(&table, &columns),
+                    tab,
+                    needs: needs(&table, &columns),
                     columns,
                 }
             }
@@ -92,6 +98,43 @@ fn columns(table: &Table<'_>) -> Columns {
         refer_column(table, "money", title, &columns);
     }
     columns
+}
+
+fn tab(table: &Table<'_>) -> PageTab {
+    let Some(named) = table.maybe_text("tab") else {
+        return PageTab::default();
+    };
+    let found = PageTab::ALL.into_iter().find(|(name, _)| *name == named);
+    found.map_or_else(
+        || {
+            let known = PageTab::ALL.into_iter().map(|(name, _)| name);
+            let message = format!("there is no tab `{named}`");
+            table.problem("tab", message, suggestion(&named, known));
+            PageTab::default()
+        },
+        |(_, tab)| tab,
+    )
+}
+
+fn needs(table: &Table<'_>, columns: &Columns) -> Option<NeedsSpec> {
+    let table = table.maybe_table("needs")?;
+    let column = |key| {
+        let title = table.maybe_text(key)?;
+        refer_column(&table, key, &title, columns);
+        Some(title)
+    };
+    let named = column("column");
+    let needs = NeedsSpec {
+        values: match &named {
+            Some(_) => table.some_texts("values"),
+            None => Vec::new(),
+        },
+        column: named,
+        reason: column("reason"),
+        cure: column("cure"),
+    };
+    table.done();
+    Some(needs)
 }
 
 fn chart(table: &Table<'_>, columns: &Columns) -> Option<ChartSpec> {

@@ -77,6 +77,7 @@ fn activity(table: Table<'_>) -> ActivitySpec {
     let activity = ActivitySpec {
         local: table.text("local"),
         remote: table.text("remote"),
+        turned: table.texts("turned"),
     };
     table.done();
     activity
@@ -144,6 +145,7 @@ fn jobs(root: &Table<'_>) -> Vec<JobSpec> {
             title: table.text("title"),
             help: table.maybe_text("help").unwrap_or_default(),
             preview: table.flag("preview", false),
+            home: table.flag("home", false),
             options: inputs::inputs(&table, "options"),
         };
         check_id(&table, "id", &job.id);

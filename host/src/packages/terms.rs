@@ -69,6 +69,7 @@ pub fn terms(manifest: &Manifest) -> Terms {
         title: _,
         help: _,
         preview: _,
+        home: _,
         options: _,
     } in jobs
     {}

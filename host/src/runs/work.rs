@@ -315,7 +315,20 @@ impl Work {
             None => Ok(()),
         };
         store.finish_run(self.run, outcome, now).await?;
+        self.note_end(outcome);
         released
+    }
+
+    /// For whoever reads the host's own log.
+    fn note_end(&self, outcome: &Outcome) {
+        let (installation, run) = (self.installation.name.as_str(), self.run);
+        let state = outcome.state.as_str();
+        let why = outcome.why.as_ref().map_or("", |why| why.message.as_str());
+        if outcome.state == RunState::Failed {
+            tracing::warn!(installation, run, why, "failed");
+        } else {
+            tracing::info!(installation, run, why, "{state}");
+        }
     }
 
     async fn work(self: Arc<Self>) -> Outcome {

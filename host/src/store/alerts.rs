@@ -354,7 +354,7 @@ impl Store {
     pub async fn failing_jobs(&self) -> Result<Vec<FailingJob>, StoreError> {
         let rows = sqlx::query(
             "SELECT r.installation, r.job, COUNT(*) AS times, MIN(r.ended_at) AS since, MAX(r.id) AS run FROM run r \
-             WHERE r.preview = 0 AND r.state = 'failed' AND r.id > COALESCE((SELECT MAX(g.id) FROM run g \
+             WHERE r.preview = 0 AND r.state = 'failed' AND r.job NOT LIKE '%/%' AND r.id > COALESCE((SELECT MAX(g.id) FROM run g \
              WHERE g.installation = r.installation AND g.job = r.job AND g.preview = 0 AND g.state IN ('finished', 'paused')), 0) \
              GROUP BY r.installation, r.job ORDER BY r.installation, r.job",
         )

@@ -30,6 +30,8 @@ pub struct Section {
     pub name: String,
     pub addon: String,
     pub tabs: Vec<Tab>,
+    /// The pages of the tab that is shown; empty where it has one page only.
+    pub pages: Vec<Tab>,
 }
 
 pub struct Tab {

@@ -11,6 +11,8 @@ pub fn viewing() -> Router<App> {
     Router::new()
         .route("/installations", get(pages::installations::show))
         .route("/installations/{name}", get(pages::overview::show))
+        .route("/installations/{name}/todo", get(pages::todo::show))
+        .route("/installations/{name}/jobs", get(pages::jobs::show))
         .route(
             "/installations/{name}/jobs/{job}/form",
             get(pages::job::show),

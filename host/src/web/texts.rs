@@ -153,6 +153,7 @@ pub mod subject {
 pub mod traffic {
     use std::fmt::Display;
 
+    pub const TITLE: &str = "Requests and limits";
     pub const STOPPED: &str = "stopped";
     pub const REFUSED: &str = "The credentials were refused. Nothing is sent until they are entered anew in the settings.";
     pub const OF_THE_DAY: &str = "Requests of the day";
@@ -188,12 +189,73 @@ pub mod waiting {
     pub const MORE: &str = "and more";
 }
 
+/// Tabs that have no page of their own.
+pub mod tabs {
+    pub const RECORDS: &str = "Records";
+    pub const COMPARE: &str = "Compare";
+}
+
 pub mod overview {
-    pub const TITLE: &str = "Overview";
+    pub const TITLE: &str = "Home";
     pub const STATE: &str = "State";
     pub const WORKING: &str = "Working";
-    pub const JOBS: &str = "Jobs";
     pub const ALL_RUNS: &str = "All runs";
+}
+
+/// Is all well?
+pub mod verdict {
+    pub const TITLE: &str = "Is all well?";
+    pub const NOT_SET_UP: &str = "Not set up yet";
+    pub const IN_THE_WAY: &str = "Something is in the way of the next run";
+    /// Before the time.
+    pub const IN_STEP: &str = "In step since";
+    pub const NEVER_RUN: &str = "Ready. Nothing has run yet.";
+
+    pub fn stopped(connection: &str) -> String {
+        format!("Stopped: {connection}")
+    }
+
+    /// Before the time.
+    pub fn failed(job: &str) -> String {
+        format!("The last run failed: {job},")
+    }
+
+    pub fn working(job: &str) -> String {
+        format!("At work: {job}")
+    }
+
+    pub fn needs(count: usize) -> String {
+        match count {
+            1 => "1 thing needs you".to_owned(),
+            count => format!("{count} things need you"),
+        }
+    }
+}
+
+/// What people have to do.
+pub mod todo {
+    pub const TITLE: &str = "To do";
+    /// The page that has all of it, beside those of the add-on.
+    pub const ALL: &str = "Everything";
+    pub const NOTHING: &str = "Nothing needs you.";
+    pub const FOR_EXAMPLE: &str = "For example:";
+    pub const MORE: &str = "There are more than were counted here.";
+
+    pub fn records(count: &usize) -> String {
+        match count {
+            1 => "1 record".to_owned(),
+            count => format!("{count} records"),
+        }
+    }
+
+    pub fn unknown(page: &str) -> String {
+        format!("{page} did not answer: what waits there is not known.")
+    }
+}
+
+/// All that can be run.
+pub mod jobs {
+    pub const TITLE: &str = "Jobs";
 }
 
 /// The last check of what is in place.
@@ -247,6 +309,7 @@ pub mod setup {
 
     pub const CHECK_UNDER_WAY: &str = "The check is still under way.";
     pub const SAVE: &str = "Save and check";
+    pub const GO_ON: &str = "Save and go on";
     pub const NOT_YOURS: &str = "Settings are changed by those who administer this host.";
     pub const ALL_MAPPED: &str = "Every row is mapped.";
     pub const NOT_CHECKED: &str = "It was not checked yet what is missing.";
@@ -435,6 +498,10 @@ pub mod run {
     pub const STARTED: &str = "Started";
     pub const ENDED: &str = "Ended";
     pub const GOES_ON: &str = "Goes on";
+    /// Of a preview, before its counts.
+    pub const WOULD: &str = "The run would do this";
+    pub const NOTHING_WRITTEN: &str = "Nothing was written.";
+    pub const DO_IT: &str = "Do it now";
     /// Before the time.
     pub const NOT_BEFORE: &str = "Not before";
     pub const ACTIVITY: &str = "What happened to each record";

@@ -658,13 +658,16 @@ async fn pages_acts_options_and_reports_are_at_hand_on_the_command_line() {
 fn reference(program: &Program, command: &[&str], common: &[String], text: &mut String) {
     let help = program.text(&[command, &["--help"]].concat());
     let name = [&["addon-host"], command].concat().join(" ");
-    let lines: Vec<&str> = help
+    let mut lines: Vec<&str> = help
         .lines()
         .map(str::trim_end)
         .filter(|line| !common.iter().any(|known| known == line))
         .collect();
+    lines.dedup_by(|line, before| line.is_empty() && before.is_empty());
     let shown = lines.join("\n");
-    text.push_str(&format!("\n## {name}\n\n```\n{}\n```\n", shown.trim_end()));
+    // Most have no options but those that all have.
+    let shown = shown.trim_end().trim_end_matches("Options:").trim_end();
+    text.push_str(&format!("\n## {name}\n\n```\n{shown}\n```\n"));
     let below = lines.iter().skip_while(|line| **line != "Commands:");
     for line in below.skip(1).take_while(|line| !line.is_empty()) {
         let is_name = line.starts_with("  ") && !line.starts_with("   ");

@@ -6,9 +6,14 @@ pub mod records;
 pub mod statements;
 pub mod vat;
 
+use rust_decimal::Decimal;
+
 use crate::addon::{Query, Rows};
 use crate::capability::{Entry, Failure, Pair, Row};
+use crate::collect::{Map, Set, ToMap, ToSet};
+use crate::money;
 use crate::write::ledger::{Halt, Job, Run};
+use crate::write::record::{Kind, RecordKey};
 
 /// Entries that are looked through for one page of a rare filter; the next page goes on from there.
 const MOST_SCANNED: usize = 1_500;
@@ -28,29 +33,49 @@ fn value<'v>(values: &'v [Pair], name: &str) -> &'v str {
         .map_or("", |(_, value)| value.trim())
 }
 
-/// What rows of a page are asked for. `columns`: what can be filtered by, with its place among the cells.
-fn filter(query: &Query, columns: &[(&str, usize)]) -> Job<impl Fn(&[String]) -> bool + use<>> {
+/// Where a row has what can be filtered by.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Cell(usize),
+    /// Among what comes with a row besides its cells.
+    More(&'static str),
+}
+
+use Place::{Cell, More};
+
+impl Place {
+    fn value(self, row: &Row) -> &str {
+        match self {
+            Cell(at) => row.cells.get(at).map_or("", String::as_str),
+            More(name) => value(&row.more, name),
+        }
+    }
+}
+
+/// What rows of a page are asked for. `places`: what can be filtered by, and where a row has it.
+fn filter(query: &Query, places: &[(&str, Place)]) -> Job<impl Fn(&Row) -> bool + use<>> {
     let mut wanted = Vec::new();
     for (name, value) in &query.filters {
-        let column = columns.iter().find(|(column, _)| column == name);
-        let Some((_, column)) = column else {
-            let known: Vec<&str> = columns.iter().map(|(column, _)| *column).collect();
+        let place = places.iter().find(|(known, _)| known == name);
+        let Some((_, place)) = place else {
+            let known: Vec<&str> = places.iter().map(|(known, _)| *known).collect();
             return Err(Halt::Failed(Failure::new(
                 "unknown-filter",
                 format!("There is no filter {name:?}; use {}.", known.join(", ")),
             )));
         };
         if !value.is_empty() {
-            wanted.push((*column, value.clone()));
+            wanted.push((*place, value.clone()));
         }
     }
     let search = query.search.trim().to_lowercase();
-    Ok(move |cells: &[String]| {
+    Ok(move |row: &Row| {
         wanted
             .iter()
-            .all(|(column, value)| cells[*column] == *value)
+            .all(|(place, value)| place.value(row) == value)
             && (search.is_empty()
-                || cells
+                || row
+                    .cells
                     .iter()
                     .any(|cell| cell.to_lowercase().contains(&search)))
     })
@@ -65,12 +90,38 @@ fn of_kind(query: &Query) -> String {
     }
 }
 
+/// The customers' names by their Splynx ids, as far as they are known.
+fn names(run: &mut Run, customers: impl Iterator<Item = i64>) -> Job<Map<i64, String>> {
+    let keys: Set<RecordKey> = customers
+        .filter(|id| *id > 0)
+        .map(|id| RecordKey::new(Kind::Customer, id))
+        .to_set();
+    let known = run.records(keys)?.into_iter();
+    Ok(known
+        .filter_map(|(key, stored)| Some((key.id, stored.record?.label)))
+        .to_map())
+}
+
+/// A customer for people: the name, or the id where the name is not known.
+fn named(names: &Map<i64, String>, customer: i64) -> String {
+    match names.get(&customer) {
+        Some(name) if !name.is_empty() => name.clone(),
+        _ if customer > 0 => customer.to_string(),
+        _ => String::new(),
+    }
+}
+
+/// An amount as a cell; empty where there is none.
+fn money_cell(amount: Option<Decimal>) -> String {
+    amount.map_or_else(String::new, |amount| format!("{:.2}", money::cents(amount)))
+}
+
 /// A page of a table's rows that are asked for, in the order of their keys.
 fn page(
     run: &mut Run,
     query: &Query,
     (table, prefix): (&str, &str),
-    shows: &dyn Fn(&[String]) -> bool,
+    shows: &dyn Fn(&Row) -> bool,
     rows_of: fn(&mut Run, &[Entry]) -> Job<Vec<Row>>,
 ) -> Job<Rows> {
     let limit = query.limit.clamp(1, 500) as usize;
@@ -92,8 +143,7 @@ fn page(
             let piece: Vec<Entry> = entries.by_ref().take(limit - page.rows.len()).collect();
             scanned += piece.len();
             let rows = rows_of(run, &piece)?;
-            page.rows
-                .extend(rows.into_iter().filter(|row| shows(&row.cells)));
+            page.rows.extend(rows.into_iter().filter(shows));
             if let Some(last) = piece.into_iter().next_back() {
                 after = last.key;
             }

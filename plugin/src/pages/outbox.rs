@@ -5,7 +5,7 @@ use crate::capability::{Entry, Pair, Row};
 use crate::json;
 use crate::mark::Sign;
 use crate::pages::statements;
-use crate::pages::{refuse, value};
+use crate::pages::{Cell, More, refuse, value};
 use crate::sage::{self, Likeness, Service};
 use crate::sync::births;
 use crate::write::ledger::{Job, Run, activity};
@@ -16,7 +16,12 @@ use crate::write::verdict::POSSIBLE_DUPLICATE;
 
 /// Everything that is not simply done: what waits for the next run, for a look-up, or for a person.
 pub fn view(run: &mut Run, query: &Query) -> Job<Rows> {
-    let shows = super::filter(query, &[("kind", 0), ("state", 2)])?;
+    let places = [
+        ("kind", Cell(0)),
+        ("state", Cell(2)),
+        ("code", More("code")),
+    ];
+    let shows = super::filter(query, &places)?;
     let prefix = super::of_kind(query);
     // One page runs over two tables; its place names the table and the key.
     let (begun, after) = match query.after.split_once(':') {
@@ -60,6 +65,10 @@ fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<Row>> {
         .iter()
         .filter_map(|entry| RecordKey::parse(&entry.key));
     let records = run.records(keys)?;
+    let customers = records
+        .values()
+        .filter_map(|stored| Some(stored.record.as_ref()?.customer));
+    let names = super::names(run, customers)?;
     Ok(records
         .into_iter()
         .filter_map(|(key, stored)| {
@@ -72,6 +81,8 @@ fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<Row>> {
                     record.state.name().to_owned(),
                     record.reason.message,
                     record.reason.cure,
+                    super::named(&names, record.customer),
+                    super::money_cell(record.amount),
                 ],
                 more: vec![
                     ("code".to_owned(), record.reason.code),
@@ -160,6 +171,25 @@ pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<St
         _ => "It is linked.",
     }
     .to_owned())
+}
+
+/// Takes back what people decided for good: never to send records, or that they were done by hand. The next run looks at them again.
+pub fn take_back(run: &mut Run, rows: &[String]) -> Job<String> {
+    let keys: Vec<RecordKey> = rows
+        .iter()
+        .filter_map(|row| RecordKey::parse(row))
+        .collect();
+    for (key, stored) in run.records(keys)? {
+        let state = stored.record.as_ref().map(|record| record.state);
+        if !matches!(state, Some(State::DoNotSend | State::DoneByHand)) {
+            return Err(refuse(format!(
+                "Nobody set {} {} aside: there is nothing to take back.",
+                key.kind.name(),
+                stored.record.map(|record| record.label).unwrap_or_default()
+            )));
+        }
+    }
+    act(run, "retry", rows, &[])
 }
 
 fn retried(run: &mut Run, key: RecordKey, record: Record) -> Job<Record> {

@@ -14,7 +14,7 @@ use crate::write::record::{Batch, Kind, RecordKey, State, Stored};
 
 /// Columns: Splynx id, name, e-mail, state, Sage id, Sage name, why. Filter: state. The ids are what `import-pairing` takes.
 pub fn view(run: &mut Run, query: &Query) -> Job<Rows> {
-    let shows = super::filter(query, &[("state", 3)])?;
+    let shows = super::filter(query, &[("state", super::Cell(3))])?;
     super::page(run, query, (PAIRING, ""), &shows, rows)
 }
 

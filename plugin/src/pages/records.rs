@@ -5,15 +5,22 @@
 
 use crate::addon::{Query, Rows};
 use crate::capability::{Entry, Row};
+use crate::pages::{Cell, More};
 use crate::write::ledger::{Job, Run, stored_record};
 use crate::write::record::{Kind, LABELS, RECORDS, RecordKey, Stored, searched};
 
 /// In front of a place among the labels; no record's key begins like that.
 const AMONG_LABELS: &str = "label:";
 
-/// Columns: kind, Splynx id, number or name, state, Sage id, customer, amount. Filters: kind, state, customer.
+/// Columns: kind, Splynx id, number or name, state, Sage id, customer, amount, reason. Filters: kind, state, customer (its id), code.
 pub fn view(run: &mut Run, query: &Query) -> Job<Rows> {
-    let shows = super::filter(query, &[("kind", 0), ("state", 3), ("customer", 5)])?;
+    let places = [
+        ("kind", Cell(0)),
+        ("state", Cell(3)),
+        ("customer", More("customer-id")),
+        ("code", More("code")),
+    ];
+    let shows = super::filter(query, &places)?;
     let wanted = query.search.trim().to_lowercase();
     let mut page = Rows::default();
     let mut query = query.clone();
@@ -32,9 +39,9 @@ pub fn view(run: &mut Run, query: &Query) -> Job<Rows> {
                 .iter()
                 .filter_map(|entry| RecordKey::parse(entry.key.rsplit_once('|')?.1)),
         );
-        let rows = rows_of(run.records(keys)?);
-        page.rows
-            .extend(rows.into_iter().filter(|row| shows(&row.cells)));
+        let found = run.records(keys)?.into_iter().collect();
+        let rows = rows_of(run, found)?;
+        page.rows.extend(rows.into_iter().filter(&shows));
         if let Some(next) = next {
             page.next = next;
             return Ok(page);
@@ -42,7 +49,7 @@ pub fn view(run: &mut Run, query: &Query) -> Job<Rows> {
         query.after = String::new();
         query.limit = limit.saturating_sub(page.rows.len() as u32);
     }
-    let is_new = |cells: &[String]| shows(cells) && (wanted.is_empty() || !begins(cells, &wanted));
+    let is_new = |row: &Row| shows(row) && (wanted.is_empty() || !begins(&row.cells, &wanted));
     let prefix = super::of_kind(&query);
     let rest = super::page(run, &query, (RECORDS, &prefix), &is_new, rows)?;
     page.rows.extend(rest.rows);
@@ -72,13 +79,17 @@ fn begins(cells: &[String], wanted: &str) -> bool {
                 .any(|label| label.starts_with(wanted)))
 }
 
-fn rows(_: &mut Run, entries: &[Entry]) -> Job<Vec<Row>> {
+fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<Row>> {
     let parsed: Job<Vec<_>> = entries.iter().cloned().map(stored_record).collect();
-    Ok(rows_of(parsed?))
+    rows_of(run, parsed?)
 }
 
-fn rows_of(records: impl IntoIterator<Item = (RecordKey, Stored)>) -> Vec<Row> {
-    records
+fn rows_of(run: &mut Run, records: Vec<(RecordKey, Stored)>) -> Job<Vec<Row>> {
+    let customers = records
+        .iter()
+        .filter_map(|(_, stored)| Some(stored.record.as_ref()?.customer));
+    let names = super::names(run, customers)?;
+    Ok(records
         .into_iter()
         .filter_map(|(key, stored)| {
             let record = stored.record?;
@@ -96,13 +107,16 @@ fn rows_of(records: impl IntoIterator<Item = (RecordKey, Stored)>) -> Vec<Row> {
                     record.label,
                     record.state.name().to_owned(),
                     there,
-                    record.customer.to_string(),
-                    record
-                        .amount
-                        .map_or_else(String::new, |a| format!("{a:.2}")),
+                    super::named(&names, record.customer),
+                    super::money_cell(record.amount),
+                    record.reason.message,
                 ],
-                more: vec![("code".to_owned(), record.reason.code)],
+                more: vec![
+                    ("code".to_owned(), record.reason.code),
+                    ("local-id".to_owned(), key.id.to_string()),
+                    ("customer-id".to_owned(), record.customer.to_string()),
+                ],
             })
         })
-        .collect()
+        .collect())
 }

@@ -411,11 +411,11 @@ pub fn activity(key: RecordKey, record: &Record, action: &str) -> Activity {
         entity: key.kind.name().to_owned(),
         action: action.to_owned(),
         local_id: key.id.to_string(),
-        remote_id: record
-            .remote
-            .as_ref()
-            .map(|remote| remote.id.to_string())
-            .unwrap_or_default(),
+        // A receipt is Sage's own: what it becomes in Splynx is told with that.
+        remote_id: match (&record.remote, key.kind) {
+            (Some(remote), kind) if kind != Kind::Receipt => remote.id.to_string(),
+            _ => String::new(),
+        },
         customer_id: record.customer.to_string(),
         label: record.label.clone(),
         code: record.reason.code.clone(),

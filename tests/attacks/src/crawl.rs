@@ -92,10 +92,17 @@ impl<B: Browser> Crawl<B> {
     /// Presses each act of an installation's pages with the first row: some ask back, some are done, some are refused.
     pub fn press_acts(&mut self, installation: &str) {
         self.visit(&format!("/installations/{installation}"));
-        for path in std::mem::take(&mut self.waiting) {
-            if path.contains("/pages/") {
-                self.visit(&path);
-            }
+        // Each tab leads to its pages.
+        let (pages, tabs): (Vec<String>, Vec<String>) = std::mem::take(&mut self.waiting)
+            .into_iter()
+            .partition(|path| path.contains("/pages/"));
+        for path in tabs {
+            self.visit(&path);
+        }
+        let more = std::mem::take(&mut self.waiting);
+        let more = more.into_iter().filter(|path| path.contains("/pages/"));
+        for path in pages.into_iter().chain(more) {
+            self.visit(&path);
         }
         for form in std::mem::take(&mut self.forms) {
             if !form.action.ends_with("/act") {

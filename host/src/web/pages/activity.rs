@@ -60,22 +60,23 @@ const TABS: [(&str, &str, &[&str]); 5] = [
 ];
 
 /// What happens to records, and the states that they come to.
-const ACTIONS: [&str; 15] = [
+const ACTIONS: [&str; 16] = [
     "created",
     "updated",
+    "removed",
     "paired",
+    "unpaired",
     "imported",
+    "listed",
+    "loaded",
     "synced",
     "skipped",
     "held",
-    "failed",
     "uncertain",
     "owed",
     "planned",
     "do-not-send",
     "done-by-hand",
-    "deleted",
-    "loaded",
 ];
 
 /// What people can leave out of the table.
@@ -419,13 +420,19 @@ fn line(app: &App, subject: &Subject, row: ActivityRow) -> Line {
         .iter()
         .filter(|(name, _)| name != AMOUNT && name != CURRENCY)
         .map(|(name, value)| format!("{name}: {value}"));
+    let sides = subject.situation.manifest.activity.as_ref();
+    let is_turned = sides.is_some_and(|sides| sides.turned.contains(&activity.entity));
+    let (local_id, remote_id) = match is_turned {
+        true => (activity.remote_id, activity.local_id),
+        false => (activity.local_id, activity.remote_id),
+    };
     Line {
         at: subject.moment(row.at),
         entity: activity.entity,
         action: activity.action,
         label: activity.label,
-        local_id: activity.local_id,
-        remote_id: activity.remote_id,
+        local_id,
+        remote_id,
         amount: amount.trim().to_owned(),
         message: activity.message,
         code: activity.code,

@@ -44,12 +44,26 @@ impl From<Saved> for Feedback {
     }
 }
 
-/// Saves the changes that a form on that page asked for.
+/// Where a form leads that was saved.
+pub struct Route<'p> {
+    /// The page of the form, or the one after it.
+    pub to: Place<'p>,
+    /// Whether the installation is checked, too, where nothing was changed: other things may have been.
+    pub checks: bool,
+}
+
+impl<'p> From<Place<'p>> for Route<'p> {
+    fn from(to: Place<'p>) -> Self {
+        Self { to, checks: false }
+    }
+}
+
+/// Saves the changes that a form asked for.
 pub async fn submit(
     app: &App,
     visitor: &Visitor,
     subject: &Subject,
-    place: Place<'_>,
+    route: Route<'_>,
     changes: Vec<(String, String)>,
 ) -> Result<Submitted, Failure> {
     let count = changes.len();
@@ -75,7 +89,12 @@ pub async fn submit(
             return Ok(Submitted::Refused(status, feedback));
         }
     }
-    let href = subject.href(app, place);
+    if count == 0 && route.checks {
+        let (host, name) = (app.host.clone(), subject.name().to_owned());
+        let checking = async move { host.check(&name).await };
+        findings::record(app, subject.name(), checking).await?;
+    }
+    let href = subject.href(app, route.to);
     let sign = if href.contains('?') { '&' } else { '?' };
     let address = format!("{href}{sign}saved={count}");
     Ok(Submitted::Saved(Redirect::to(&address).into_response()))

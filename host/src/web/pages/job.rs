@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::fields::{Control, Field};
 use super::inputs::{given, inputs, offers, unplaced};
-use super::overview;
+use super::jobs;
 use super::subject::{Place, Subject};
 use crate::host::{HostError, RunRequest};
 use crate::settings::FieldProblem;
@@ -86,7 +86,7 @@ pub async fn start(
     };
     let Failure { status, message } = error.into();
     if !has_form {
-        return overview::draw(&app, &visitor, &name, status, Some(message)).await;
+        return Ok(jobs::draw(&app, &visitor, &subject, status, Some(message)));
     }
     // What belongs to a field is told there.
     let problem = problems.is_empty().then_some(message);
@@ -110,15 +110,15 @@ async fn draw(
     let spec = manifest
         .job(job)
         .ok_or_else(|| Failure::not_found(texts::failure::NO_JOB))?;
-    let back = subject.href(app, Place::Overview);
+    let back = subject.href(app, Place::Jobs);
     let offers = offers(app, visitor, subject.name(), &spec.options, None).await;
     Ok(page_with(
         status,
         &JobPage {
-            frame: subject.frame(app, visitor, Place::Overview, &spec.title),
+            frame: subject.frame(app, visitor, Place::Jobs, &spec.title),
             title: spec.title.clone(),
             help: spec.help.clone(),
-            href: format!("{back}/jobs/{job}"),
+            href: format!("{back}/{job}"),
             back,
             preview: spec.preview,
             problem: feedback

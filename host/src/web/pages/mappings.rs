@@ -97,7 +97,7 @@ pub async fn save(
         .map(|(key, value)| (key, value.trim().to_owned()))
         .filter(|(key, value)| key.contains('.') && value != settings.get(key))
         .collect();
-    match submit(&app, &visitor, &subject, Place::Mappings, changes).await? {
+    match submit(&app, &visitor, &subject, Place::Mappings.into(), changes).await? {
         Submitted::Saved(redirect) => Ok(redirect),
         Submitted::Refused(status, feedback) => {
             draw(&app, &visitor, &subject, status, feedback).await

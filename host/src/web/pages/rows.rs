@@ -41,6 +41,8 @@ struct RowsPage {
     /// None: the page has no search.
     search: Option<String>,
     filters: Vec<FilterPart>,
+    /// By what the page is narrowed besides, for a link that led here.
+    undeclared: Vec<(String, String)>,
     narrowed: bool,
     chart: Option<Chart>,
     columns: Vec<Column>,
@@ -265,6 +267,12 @@ pub async fn draw(
             .iter()
             .map(|spec| filter(spec, wish.filter(&spec.key)))
             .collect(),
+        undeclared: wish
+            .filters
+            .iter()
+            .filter(|(key, _)| spec.filters.iter().all(|filter| filter.key != *key))
+            .map(|(key, value)| (format!("{FILTER}{key}"), value.clone()))
+            .collect(),
         narrowed: wish.is_narrow(),
         chart: chart.and_then(|chart| Chart::draw(chart, &spec.columns.titles, &rows)),
         columns: headings(&spec.columns),
@@ -327,7 +335,7 @@ fn line(spec: &PageSpec, row: ReportRow, log: &str) -> Line {
     let customer = row
         .more
         .iter()
-        .find(|(name, value)| name == CUSTOMER && !value.is_empty());
+        .find(|(name, value)| name == CUSTOMER && !matches!(value.as_str(), "" | "0"));
     Line {
         activity: customer.map(|(_, id)| Filter::of_customer(id).address(log)),
         id: row.id,

@@ -16,7 +16,7 @@ use super::run_line::{self, RunLine};
 use super::subject::{Place, Subject};
 use super::traffic::{self, TrafficPart};
 use crate::exports::{Export, Format, ReportExport};
-use crate::store::{LogRow, Run, RunId, RunState};
+use crate::store::{LogRow, Role, Run, RunId, RunState};
 use crate::web::App;
 use crate::web::download;
 use crate::web::failure::Failure;
@@ -26,6 +26,9 @@ use crate::web::texts;
 
 /// Rows of a report, and lines of the log, on one page.
 const PAGE: u32 = 200;
+
+/// Characters that the list of runs keeps of an option.
+const KEPT_OPTION: usize = 200;
 
 /// Tells the script that there is nothing left to watch.
 const OVER: HeaderName = HeaderName::from_static("x-over");
@@ -51,6 +54,8 @@ struct RunPage {
     log: Vec<LogPart>,
     more_log: Option<String>,
     activity: String,
+    /// Of a preview: where its job is started in earnest, with the same options.
+    do_it: Option<String>,
     zone: &'static str,
 }
 
@@ -159,9 +164,19 @@ pub async fn show(
             .map(|last| format!("{href}?log={}#log", last.number)),
         log: log.into_iter().map(|row| log_part(&subject, row)).collect(),
         activity: Filter::of_run(run.id).address(&subject.href(&app, Place::Activity)),
+        do_it: (run.preview && run.state == RunState::Finished)
+            .then(|| startable(&subject, &run))
+            .filter(|is_startable| *is_startable && visitor.role >= Role::Operate)
+            .map(|_| format!("{}/{}", subject.href(&app, Place::Jobs), run.job)),
         zone: subject.zone.name(),
         href,
     }))
+}
+
+/// Whether a run can be begun anew from what is kept of it: of long options only the beginning is.
+fn startable(subject: &Subject, run: &Run) -> bool {
+    let whole = |(_, value): &(String, String)| value.chars().count() < KEPT_OPTION;
+    subject.situation.manifest.job(&run.job).is_some() && run.options.iter().all(whole)
 }
 
 /// `GET /runs/{run}/live`: only what changes.

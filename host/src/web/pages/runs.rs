@@ -1,4 +1,4 @@
-//! The runs of an installation, the newest first.
+//! The runs of an installation, the newest first, and how its connections stand with their limits.
 
 use askama::Template;
 use axum::Extension;
@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::run_line::RunLine;
 use super::subject::{Place, Subject};
+use super::traffic::{self, TrafficPart};
 use crate::web::App;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, page};
@@ -21,6 +22,7 @@ const PAGE: u32 = 50;
 #[template(path = "runs.html")]
 struct RunsPage {
     frame: Frame,
+    traffic: Vec<TrafficPart>,
     runs: Vec<RunLine>,
     newest: Option<String>,
     older: Option<String>,
@@ -46,6 +48,10 @@ pub async fn show(
     let href = subject.href(&app, Place::Runs);
     Ok(page(&RunsPage {
         frame: subject.frame(&app, &visitor, Place::Runs, texts::runs::TITLE),
+        traffic: match before {
+            None => traffic::load(&app, &subject).await,
+            Some(_) => Vec::new(),
+        },
         runs: found
             .iter()
             .map(|run| RunLine::new(&app, &subject, run))

@@ -61,7 +61,7 @@ pub async fn save(
         &subject.situation.settings,
         &form,
     );
-    match submit(&app, &visitor, &subject, Place::Settings, changes).await? {
+    match submit(&app, &visitor, &subject, Place::Settings.into(), changes).await? {
         Submitted::Saved(redirect) => Ok(redirect),
         Submitted::Refused(status, feedback) => {
             draw(&app, &visitor, &subject, status, feedback).await

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::check_part::{CheckPart, Found};
 use super::fields::{self, Control, Field};
-use super::form::{Feedback, Submitted, submit};
+use super::form::{Feedback, Route, Submitted, submit};
 use super::run_line::RunLine;
 use super::subject::{Place, Subject};
 use crate::host;
@@ -25,6 +25,9 @@ use crate::web::failure::Failure;
 use crate::web::frame::{Frame, page_with};
 use crate::web::login::session::Visitor;
 use crate::web::texts;
+
+/// The button that saves and leads to the next step.
+const GO_ON: &str = "go-on";
 
 #[derive(Template)]
 #[template(path = "setup.html")]
@@ -40,6 +43,8 @@ struct SetupPage {
     help: String,
     state: Progress,
     saved: Option<usize>,
+    /// Key and title of fields with a complaint.
+    wrong: Vec<(String, String)>,
     problem: Option<String>,
     part: Part,
     check: CheckPart,
@@ -109,6 +114,23 @@ enum Part {
     },
 }
 
+impl Part {
+    fn is_form(&self) -> bool {
+        matches!(self, Self::Fields(_))
+    }
+
+    /// Key and title of fields with a complaint.
+    fn wrong(&self) -> Vec<(String, String)> {
+        let Self::Fields(fields) = self else {
+            return Vec::new();
+        };
+        let wrong = fields.iter().filter(|field| field.error.is_some());
+        wrong
+            .map(|field| (field.key.clone(), field.title.clone()))
+            .collect()
+    }
+}
+
 /// A step of the guide with all that its state follows from.
 struct Step<'s> {
     spec: &'s GuideStep,
@@ -155,7 +177,12 @@ pub async fn save(
     let subject = Subject::load(&app, &name).await?;
     let (manifest, settings) = (&subject.situation.manifest, &subject.situation.settings);
     let changes = fields::requested(manifest, settings, &form);
-    match submit(&app, &visitor, &subject, Place::Setup(Some(step)), changes).await? {
+    let goes_on = form.iter().any(|(name, _)| name == GO_ON);
+    let route = Route {
+        to: Place::Setup(Some(if goes_on { step + 1 } else { step })),
+        checks: !goes_on,
+    };
+    match submit(&app, &visitor, &subject, route, changes).await? {
         Submitted::Saved(redirect) => Ok(redirect),
         Submitted::Refused(status, feedback) => {
             draw(&app, &visitor, &subject, Some(step), status, feedback).await
@@ -201,6 +228,7 @@ async fn draw(
         state: step.state,
         current: index == at,
     };
+    let part = part(app, visitor, subject, step.spec, &feedback, &check).await?;
     let template = SetupPage {
         frame: subject.frame(app, visitor, Place::Setup(None), texts::setup::TITLE),
         href: format!("{}/{}", subject.href(app, Place::Setup(None)), at + 1),
@@ -214,7 +242,8 @@ async fn draw(
         help: step.spec.help.clone(),
         state: step.state,
         saved: feedback.saved,
-        part: part(app, visitor, subject, step.spec, &feedback, &check).await?,
+        wrong: part.wrong(),
+        part,
         problem: feedback.problem,
         check,
         readiness: subject.href(app, Place::Readiness),

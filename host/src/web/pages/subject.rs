@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use crate::manifest::{JobSpec, SettingKind};
+use crate::manifest::{JobSpec, PageTab, SettingKind};
 use crate::runs::time_zone;
 use crate::scheduler::{Situation, SituationError, Verdict, agenda};
 use crate::store::Trigger;
@@ -24,6 +24,10 @@ pub struct Subject {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Place<'a> {
     Overview,
+    /// What people have to do.
+    ToDo,
+    /// All that can be run.
+    Jobs,
     /// A step of the guide, from one; none: the first that is not done.
     Setup(Option<usize>),
     Readiness,
@@ -35,6 +39,17 @@ pub enum Place<'a> {
     Page(&'a str),
     Activity,
     Runs,
+}
+
+impl Place<'_> {
+    /// Whether its link is the one of the page that is shown.
+    fn is_about(self, current: Place<'_>) -> bool {
+        self == current
+            || matches!(
+                (self, current),
+                (Place::Setup(_), Place::Setup(_)) | (Place::Settings, Place::Changes)
+            )
+    }
 }
 
 /// What a setting that the add-on fetched says about what it is connected to.
@@ -67,6 +82,8 @@ impl Subject {
     pub fn href(&self, app: &App, place: Place<'_>) -> String {
         let rest = match place {
             Place::Overview => String::new(),
+            Place::ToDo => "/todo".to_owned(),
+            Place::Jobs => "/jobs".to_owned(),
             Place::Setup(None) => "/setup".to_owned(),
             Place::Setup(Some(step)) => format!("/setup?step={step}"),
             Place::Readiness => "/readiness".to_owned(),
@@ -82,34 +99,28 @@ impl Subject {
 
     pub fn frame(&self, app: &App, visitor: &Visitor, current: Place<'_>, title: &str) -> Frame {
         let manifest = &self.situation.manifest;
-        let tab = |place: Place<'_>, title: &str| Tab {
+        let tab = |place: Place<'_>, title: &str, is_current: bool| Tab {
             title: title.to_owned(),
             href: self.href(app, place),
-            current: place == current,
+            current: is_current,
         };
-        let mut tabs = vec![tab(Place::Overview, texts::overview::TITLE)];
-        if !manifest.guide.is_empty() {
-            tabs.push(tab(Place::Setup(None), texts::setup::TITLE));
-        }
-        tabs.push(tab(Place::Readiness, texts::readiness::TITLE));
-        tabs.push(tab(Place::Settings, texts::settings::TITLE));
-        if !manifest.mappings.is_empty() {
-            tabs.push(tab(Place::Mappings, texts::mappings::TITLE));
-        }
-        tabs.extend(
-            manifest
-                .pages
-                .iter()
-                .map(|page| tab(Place::Page(&page.id), &page.title)),
-        );
-        tabs.extend([
-            tab(Place::Activity, texts::activity::TITLE),
-            tab(Place::Runs, texts::runs::TITLE),
-        ]);
+        let groups = self.groups();
+        let tabs = groups.iter().filter_map(|(title, places)| {
+            let is_current = places.iter().any(|(place, _)| place.is_about(current));
+            let (first, _) = places.first()?;
+            Some(tab(*first, title, is_current))
+        });
+        let shown = groups.iter().find(|(_, places)| {
+            places.len() > 1 && places.iter().any(|(place, _)| place.is_about(current))
+        });
+        let pages = shown.into_iter().flat_map(|(_, places)| places);
         let section = Section {
             name: self.name().to_owned(),
             addon: manifest.addon.title.clone(),
-            tabs,
+            tabs: tabs.collect(),
+            pages: pages
+                .map(|(place, title)| tab(*place, title, place.is_about(current)))
+                .collect(),
         };
         let mut frame = Frame::new(
             app.base.as_str(),
@@ -118,6 +129,55 @@ impl Subject {
         );
         frame.section = Some(section);
         frame
+    }
+
+    /// The tabs, each with its pages and their titles. A tab without pages is not shown.
+    fn groups(&self) -> Vec<(&'static str, Vec<(Place<'_>, &str)>)> {
+        let manifest = &self.situation.manifest;
+        let of = |tab: PageTab| {
+            let pages = manifest.pages.iter().filter(move |page| page.tab == tab);
+            pages.map(|page| (Place::Page(&page.id), page.title.as_str()))
+        };
+        let one = |place, title| vec![(place, title)];
+        let mut set_up = Vec::new();
+        if !manifest.guide.is_empty() {
+            set_up.push((Place::Setup(None), texts::setup::STEPS));
+        }
+        set_up.extend([
+            (Place::Readiness, texts::readiness::TITLE),
+            (Place::Settings, texts::settings::TITLE),
+        ]);
+        if !manifest.mappings.is_empty() {
+            set_up.push((Place::Mappings, texts::mappings::TITLE));
+        }
+        set_up.extend(of(PageTab::Setup));
+        vec![
+            (
+                texts::overview::TITLE,
+                one(Place::Overview, texts::overview::TITLE),
+            ),
+            (
+                texts::todo::TITLE,
+                one(Place::ToDo, texts::todo::ALL)
+                    .into_iter()
+                    .chain(of(PageTab::ToDo))
+                    .collect(),
+            ),
+            (texts::tabs::RECORDS, of(PageTab::Records).collect()),
+            (
+                texts::activity::TITLE,
+                one(Place::Activity, texts::activity::TITLE),
+            ),
+            (texts::tabs::COMPARE, of(PageTab::Compare).collect()),
+            (texts::setup::TITLE, set_up),
+            (
+                texts::runs::TITLE,
+                vec![
+                    (Place::Runs, texts::runs::TITLE),
+                    (Place::Jobs, texts::jobs::TITLE),
+                ],
+            ),
+        ]
     }
 
     pub fn moment(&self, at: DateTime<Utc>) -> Moment {

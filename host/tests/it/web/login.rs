@@ -17,6 +17,8 @@ async fn nobody_gets_in_without_the_password_and_guessing_becomes_slow() {
     for path in [
         "/installations".to_owned(),
         "/installations/isp".to_owned(),
+        "/installations/isp/todo".to_owned(),
+        "/installations/isp/jobs".to_owned(),
         "/installations/isp/settings".to_owned(),
         "/installations/isp/mappings".to_owned(),
         "/installations/isp/activity".to_owned(),

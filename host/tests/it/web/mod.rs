@@ -5,6 +5,7 @@ mod addons;
 mod alerts;
 mod attacks;
 mod by_service;
+mod home;
 mod login;
 mod looking;
 mod people;

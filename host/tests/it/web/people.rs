@@ -11,7 +11,7 @@ use super::site::{Browser, PASSWORD, Page, Site};
 use crate::fixtures::{Database, at, by, on_both_databases};
 
 /// All that there is behind the log-in: what it needs, how it is asked for, and an address that it answers to.
-const ROUTES: [(Role, &str, &str, &str); 41] = [
+const ROUTES: [(Role, &str, &str, &str); 43] = [
     (Role::View, "GET", "/installations", "/installations"),
     (
         Role::View,
@@ -54,6 +54,18 @@ const ROUTES: [(Role, &str, &str, &str); 41] = [
         "GET",
         "/installations/{name}/mappings",
         "/installations/isp/mappings",
+    ),
+    (
+        Role::View,
+        "GET",
+        "/installations/{name}/todo",
+        "/installations/isp/todo",
+    ),
+    (
+        Role::View,
+        "GET",
+        "/installations/{name}/jobs",
+        "/installations/isp/jobs",
     ),
     (
         Role::View,

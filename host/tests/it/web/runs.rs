@@ -17,13 +17,13 @@ async fn a_job_is_started_watched_and_stopped_and_an_installation_works_on_one_a
         "not connected",
         "automatic runs are switched off",
     ]);
-    let page = ann.get("/installations/isp").await;
-    page.shows(&[
-        "Preview: Finish",
-        "Run: Work on",
+    ann.get("/installations/isp").await.shows(&[
+        "Ready. Nothing has run yet.",
         "No job has run yet",
         "It was never checked",
     ]);
+    let page = ann.get("/installations/isp/jobs").await;
+    page.shows(&["Preview: Finish", "Run: Work on"]);
     assert!(!page.has("Preview: Work on"));
 
     let page = ann.post("/installations/isp/check", &[]).await;

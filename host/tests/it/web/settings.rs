@@ -39,7 +39,7 @@ async fn settings_are_saved_whole_or_not_at_all_and_secrets_never_come_back() {
     let page = ann.post(settings, &wrong).await;
     assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
     page.shows(&[
-        r##"<a href="#f-every">Minutes</a>"##,
+        r##"<a href="#f-every" autofocus>Minutes</a>"##,
         "Minutes 3 is out of range. At least 5.",
         "`Mars` is not a time zone",
         r#"value="3""#,

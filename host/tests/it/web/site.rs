@@ -32,6 +32,7 @@ state = 1
 [activity]
 local = "Splynx id"
 remote = "Sage id"
+turned = ["receipt"]
 
 [[settings]]
 key = "name"

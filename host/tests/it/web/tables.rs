@@ -509,7 +509,7 @@ async fn a_job_asks_for_its_options_and_the_add_on_gets_them_in_their_normal_for
         "/installations/isp/jobs/pair/form",
         "/installations/isp/jobs/pair",
     );
-    ann.get("/installations/isp")
+    ann.get("/installations/isp/jobs")
         .await
         .shows(&[&format!(r#"href="{form}""#)]);
     ann.get(form).await.shows(&[

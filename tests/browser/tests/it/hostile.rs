@@ -36,7 +36,7 @@ async fn no_text_of_a_service_runs_as_a_script() {
     let office = Office::open(stage);
     let browser = office.bookkeeper().await;
     // What a script puts into the page while a run goes on.
-    browser.visit("installations/isp").await;
+    browser.visit("installations/isp/jobs").await;
     browser.press("Run: Load Sage customers").await;
     ends(&browser, "finished").await;
     browser.check_console().await;

@@ -30,6 +30,8 @@ async fn somebody_logs_in_changes_a_setting_and_runs_a_job_by_the_keyboard_alone
     browser.check_focus().await;
     browser.keys(ENTER).await;
     browser.sees("Readiness").await;
+    browser.tab_to("Set-up").await;
+    browser.keys(ENTER).await;
     browser.tab_to("Settings").await;
     browser.keys(ENTER).await;
     browser.sees("API domain").await;
@@ -39,7 +41,7 @@ async fn somebody_logs_in_changes_a_setting_and_runs_a_job_by_the_keyboard_alone
     browser.keys(ENTER).await;
     browser.sees("One setting was saved").await;
 
-    browser.visit("installations/isp").await;
+    browser.visit("installations/isp/jobs").await;
     browser.tab_to("Run: Import mapping settings").await;
     browser.check_focus().await;
     browser.keys(ENTER).await;

@@ -22,6 +22,8 @@ async fn every_page_is_quiet_narrow_enough_and_usable_by_everybody() {
     let browser = office.bookkeeper().await;
     let own = [
         "",
+        "/todo",
+        "/jobs",
         "/setup",
         "/readiness",
         "/settings",

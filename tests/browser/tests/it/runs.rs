@@ -20,7 +20,7 @@ async fn a_preview_lists_what_the_run_then_does_and_a_stop_leaves_nothing_half()
     stage.host(&["run", "isp", "import-mapping"]).ok();
     let office = Office::open(stage);
     let browser = office.bookkeeper().await;
-    browser.visit("installations/isp").await;
+    browser.visit("installations/isp/jobs").await;
     browser.press("Preview: Export customers to Sage").await;
     ends(&browser, "finished").await;
     browser.sees("Plan").await;
@@ -30,7 +30,7 @@ async fn a_preview_lists_what_the_run_then_does_and_a_stop_leaves_nothing_half()
 
     // Slow enough to be watched.
     pace(&office, 120, 1);
-    browser.visit("installations/isp").await;
+    browser.visit("installations/isp/jobs").await;
     browser.press("Run: Export customers to Sage").await;
     browser.sees("What is in flight is finished first").await;
     browser.inspect("run-live").await;
@@ -46,7 +46,7 @@ async fn a_preview_lists_what_the_run_then_does_and_a_stop_leaves_nothing_half()
     ends(&browser, "stopped").await;
     browser.inspect("run-stopped").await;
     pace(&office, 6000, 1000);
-    browser.visit("installations/isp").await;
+    browser.visit("installations/isp/jobs").await;
     browser.press("Run: Export customers to Sage").await;
     ends(&browser, "finished").await;
     browser.close().await;
@@ -64,14 +64,14 @@ async fn without_scripts_every_page_works_and_a_run_is_still_followed_to_its_end
     let office = Office::open(stage);
     let browser = browser::Browser::without_scripts(&office.serve.at("")).await;
     crate::office::log_in(&browser).await;
-    browser.visit("installations/isp").await;
+    browser.visit("installations/isp/jobs").await;
     browser.press("Run: Import mapping settings").await;
     ends(&browser, "finished").await;
     browser.visit("installations/isp/settings").await;
     browser.set("sync_every_minutes", "30").await;
     browser.press("Save settings").await;
     browser.sees("One setting was saved").await;
-    browser.visit("installations/isp").await;
+    browser.visit("installations/isp/jobs").await;
     browser.press("Run: Export customers to Sage").await;
     ends(&browser, "finished").await;
     browser.visit("installations/isp/pages/records").await;

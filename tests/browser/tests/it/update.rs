@@ -27,7 +27,7 @@ async fn an_update_shows_what_it_asks_for_and_is_taken_back_again() {
     browser.inspect("add-on-offer").await;
     browser.press("Agree and update").await;
     browser.sees("0.2.0 is installed").await;
-    browser.visit("installations/isp").await;
+    browser.visit("installations/isp/jobs").await;
     browser.press("Run: Import mapping settings").await;
     ends(&browser, "finished").await;
     browser.visit("addons").await;

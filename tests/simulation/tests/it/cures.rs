@@ -336,3 +336,68 @@ fn a_partner_that_is_left_out_later_takes_its_customers_documents_along() {
         .expect_err("its pairs belong to the first company");
     assert_eq!(failure.code, "other-company");
 }
+
+/// A page for deciding says whom and how much it is about, can be narrowed to one cause, and what was set aside can be taken back.
+#[test]
+fn the_outbox_names_customers_and_amounts_and_what_was_set_aside_can_be_taken_back() {
+    let isp = Isp::seeded(Size::Small, 1);
+    let mut installation = Installation::new(&isp, false);
+    let (item, mapped) = isp
+        .setup()
+        .into_iter()
+        .find(|(key, _)| key.starts_with("item."))
+        .expect("a mapped category");
+    installation.set(&item, "");
+    installation.run_through("sync");
+    let unmapped = installation.whole_page("outbox", &[("code", "mapping-missing")]);
+    assert!(!unmapped.is_empty());
+    for row in &unmapped {
+        let more = |name: &str| {
+            row.more
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.as_str())
+        };
+        assert_eq!(more("code"), Some("mapping-missing"), "{row:?}");
+        let id: i64 = more("customer-id")
+            .and_then(|id| id.parse().ok())
+            .expect("an id");
+        let customer = isp
+            .customers
+            .iter()
+            .find(|customer| customer.id == id)
+            .expect("a customer");
+        assert_eq!(row.cells[5], customer.name.trim(), "{row:?}");
+        assert!(
+            row.cells[6].parse::<rust_decimal::Decimal>().is_ok(),
+            "{row:?}"
+        );
+    }
+    let all = installation.whole_page("outbox", &[]);
+    assert!(all.len() > unmapped.len());
+
+    let row = unmapped[0].id.as_str();
+    installation
+        .decide("exclude", &[row], "")
+        .expect("it is held");
+    installation.set(&item, &mapped);
+    installation.run_through("sync");
+    let known = |installation: &mut Installation| {
+        let rows = installation.whole_page("records", &[]);
+        let found = rows.into_iter().find(|found| found.id == row);
+        found.expect("the record").cells[3].clone()
+    };
+    assert_eq!(known(&mut installation), "do-not-send");
+    installation
+        .act("records", "take-back", &[row], &[])
+        .expect("it was set aside");
+    let again = installation.act("records", "take-back", &[row], &[]);
+    assert!(
+        again
+            .expect_err("it is planned")
+            .message
+            .contains("nothing to take back")
+    );
+    installation.run_through("sync");
+    assert_eq!(known(&mut installation), "synced");
+}

@@ -1,0 +1,195 @@
+//! What people have to do: the rows that need somebody, grouped by what is the matter, each group with its number, its money, its cure and
+//! the way to its rows; and what the last check found in the way.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use rust_decimal::Decimal;
+
+use super::cells;
+use super::check_part::{CheckPart, Found};
+use super::subject::{Place, Subject};
+use crate::host::Query;
+use crate::manifest::{NeedsSpec, PageSpec};
+use crate::store::ReportRow;
+use crate::web::App;
+use crate::web::failure::Failure;
+use crate::web::frame::{Frame, page};
+use crate::web::login::session::Visitor;
+use crate::web::texts;
+
+/// Rows of a page that are counted: beyond it, counting is not worth a person's wait.
+const MOST: u32 = 500;
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Name of the value that says what is the matter, for programs.
+const CODE: &str = "code";
+
+/// Rows with one cause.
+pub struct Group {
+    /// What is the matter, as the first of them says it.
+    pub reason: String,
+    /// Whether the others say the same, to the letter.
+    pub is_same: bool,
+    pub cure: String,
+    /// The page where they are.
+    pub page: String,
+    pub href: String,
+    pub count: usize,
+    /// Of the rows that have an amount; empty: none has.
+    pub sum: String,
+    code: String,
+    total: Option<Decimal>,
+}
+
+/// Everything that needs somebody.
+#[derive(Default)]
+pub struct ToDo {
+    pub groups: Vec<Group>,
+    /// There are more rows than were counted.
+    pub more: bool,
+    /// A page did not answer in time: what waits there is not known.
+    pub unknown: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "todo.html")]
+struct ToDoPage {
+    frame: Frame,
+    todo: ToDo,
+    /// What the last check found in the way.
+    wrong: Vec<Found>,
+    readiness: String,
+}
+
+/// `GET /installations/{name}/todo`
+pub async fn show(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+) -> Result<Response, Failure> {
+    let subject = Subject::load(&app, &name).await?;
+    let mut check = CheckPart::load(&app, &subject).await?;
+    check
+        .findings
+        .retain(|found| found.finding.severity == "error");
+    Ok(page(&ToDoPage {
+        frame: subject.frame(&app, &visitor, Place::ToDo, texts::todo::TITLE),
+        todo: ToDo::load(&app, &subject).await,
+        wrong: check.findings,
+        readiness: subject.href(&app, Place::Readiness),
+    }))
+}
+
+impl ToDo {
+    /// From the pages of the add-on that say which of their rows need somebody. A row that stands on several counts where it stands first.
+    pub async fn load(app: &App, subject: &Subject) -> Self {
+        let mut all = Self::default();
+        let mut seen = BTreeSet::new();
+        for spec in &subject.situation.manifest.pages {
+            let Some(needs) = &spec.needs else { continue };
+            let query = Query {
+                limit: MOST,
+                ..Query::default()
+            };
+            let asking = app.host.view(subject.name(), &spec.id, query);
+            let Ok(Ok(rows)) = tokio::time::timeout(PATIENCE, asking).await else {
+                all.unknown.push(spec.title.clone());
+                continue;
+            };
+            all.more |= !rows.next.is_empty();
+            let wanted = rows.rows.into_iter().filter(|row| wants(spec, needs, row));
+            let href = subject.href(app, Place::Page(&spec.id));
+            for row in wanted.filter(|row| seen.insert(row.id.clone())) {
+                all.add(spec, needs, &href, &row);
+            }
+        }
+        for group in &mut all.groups {
+            group.sum = group
+                .total
+                .map_or_else(String::new, |total| cells::amount(&total.to_string()));
+        }
+        all.groups
+            .sort_by_key(|group| std::cmp::Reverse(group.count));
+        all
+    }
+
+    /// How many rows there are.
+    pub fn count(&self) -> usize {
+        self.groups.iter().map(|group| group.count).sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    fn add(&mut self, spec: &PageSpec, needs: &NeedsSpec, page: &str, row: &ReportRow) {
+        let code = row.more.iter().find(|(name, _)| name == CODE);
+        let code = code.map_or("", |(_, code)| code.as_str());
+        let named = |title: &Option<String>| {
+            let title = title.as_deref()?;
+            Some(cell(spec, row, title)?.to_owned())
+        };
+        let reason = named(&needs.reason).unwrap_or_else(|| spec.title.clone());
+        let money = spec.columns.money.first();
+        let amount = money.and_then(|title| cell(spec, row, title)?.parse::<Decimal>().ok());
+        let known = self
+            .groups
+            .iter_mut()
+            .find(|group| group.page == spec.title && group.code == code);
+        match known {
+            Some(group) => {
+                group.count += 1;
+                group.is_same &= group.reason == reason;
+                group.total = match (group.total, amount) {
+                    (Some(total), Some(amount)) => total.checked_add(amount),
+                    (total, amount) => total.or(amount),
+                };
+            }
+            None => self.groups.push(Group {
+                is_same: true,
+                cure: named(&needs.cure).unwrap_or_default(),
+                page: spec.title.clone(),
+                href: href(spec, needs, page, code),
+                count: 1,
+                sum: String::new(),
+                code: code.to_owned(),
+                total: amount,
+                reason,
+            }),
+        }
+    }
+}
+
+fn cell<'r>(spec: &PageSpec, row: &'r ReportRow, title: &str) -> Option<&'r str> {
+    let titles = &spec.columns.titles;
+    let at = titles.iter().position(|known| known == title)?;
+    row.cells.get(at).map(String::as_str)
+}
+
+fn wants(spec: &PageSpec, needs: &NeedsSpec, row: &ReportRow) -> bool {
+    let Some(column) = &needs.column else {
+        return true;
+    };
+    let value = cell(spec, row, column);
+    value.is_some_and(|value| needs.values.iter().any(|wanted| wanted == value))
+}
+
+/// The rows of a group: the page narrowed to their code, where it can be; it can where it takes that of a row that names one.
+fn href(spec: &PageSpec, needs: &NeedsSpec, page: &str, code: &str) -> String {
+    let narrowed = |key: &str, value: &str| {
+        super::rows::address(page, vec![(format!("filter.{key}"), value.to_owned())])
+    };
+    match (&needs.column, needs.values.as_slice()) {
+        (Some(_), _) if !code.is_empty() => narrowed(CODE, code),
+        (Some(column), [value]) => {
+            let key = spec.filters.iter().find(|filter| &filter.title == column);
+            key.map_or_else(|| page.to_owned(), |filter| narrowed(&filter.key, value))
+        }
+        _ => page.to_owned(),
+    }
+}
