@@ -224,3 +224,30 @@ fn systemd_is_told_when_the_host_is_up_that_it_is_well_and_that_it_stops() {
         assert!(line["level"].is_string());
     }
 }
+
+/// What a release says it is made of: every crate that is linked into the program, with its checksum, and nothing that only tests need.
+#[test]
+fn the_bill_of_materials_names_what_the_program_is_made_of() {
+    if !has("python3") {
+        println!("passed over: there is no python3");
+        return;
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/bill-of-materials");
+    let told = ok(Command::new(script).arg("addon-host"));
+    let bill: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let components = bill["components"].as_array().unwrap();
+    let names: Vec<&str> = components
+        .iter()
+        .map(|one| one["name"].as_str().unwrap())
+        .collect();
+    for linked in ["wasmtime", "tokio", "reqwest", "sqlx", "rustls"] {
+        assert!(names.contains(&linked), "{linked} is missing");
+    }
+    for other in ["fantoccini", "askama_derive", "sandbox"] {
+        assert!(!names.contains(&other), "{other} is not in the program");
+    }
+    for one in components {
+        let checksum = one["hashes"][0]["content"].as_str();
+        assert_eq!(checksum.map(str::len), Some(64), "{one}");
+    }
+}

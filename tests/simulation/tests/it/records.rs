@@ -113,6 +113,10 @@ pub fn whatever_is_typed_of_a_record_finds_it() {
             );
         }
     }
-    let renamed = ids(&search(&mut installation, "quobo", 10));
-    assert_eq!(renamed, [format!("customer/{customer:012}")]);
+    // First the customer, then all that is the customer's.
+    let renamed = search(&mut installation, "quobo", 10);
+    assert_eq!(renamed[0].id, format!("customer/{customer:012}"));
+    assert!(renamed.len() > 1);
+    let own = ("customer-id".to_owned(), customer.to_string());
+    assert!(renamed.iter().all(|row| row.more.contains(&own)));
 }
