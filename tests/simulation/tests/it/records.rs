@@ -114,7 +114,7 @@ pub fn whatever_is_typed_of_a_record_finds_it() {
         }
     }
     // First the customer, then all that is the customer's.
-    let renamed = search(&mut installation, "quobo", 10);
+    let renamed = search(&mut installation, "quobo", 10).concat();
     assert_eq!(renamed[0].id, format!("customer/{customer:012}"));
     assert!(renamed.len() > 1);
     let own = ("customer-id".to_owned(), customer.to_string());
