@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use crate::capability::{Capabilities, Failure, Pair, Row};
 use crate::check;
 use crate::clocks;
+use crate::collect::Map;
 use crate::json;
 use crate::pages;
 use crate::preview::Preview;
@@ -14,7 +15,7 @@ use crate::settings::SPLYNX_ADDRESS;
 use crate::splynx::{CreditNote, Invoice};
 use crate::sync::asked::Asked;
 use crate::sync::credit_notes::CreditNotes;
-use crate::sync::customers::{self, Customers};
+use crate::sync::customers::Customers;
 use crate::sync::documents::Office;
 use crate::sync::invoices::Invoices;
 use crate::sync::lists::{self, List};
@@ -29,6 +30,7 @@ use crate::sync::pipeline::{self, Walked};
 use crate::sync::same_number;
 use crate::sync::sent;
 use crate::sync::sweep;
+use crate::sync::vat_numbers;
 use crate::sync::{allocations, calibration};
 use crate::write::ledger::{FIRST_ADDRESS, Halt, Job, META, Run};
 use crate::write::record::{Batch, Kind};
@@ -37,6 +39,9 @@ pub use crate::check::{Finding, check};
 
 /// The version of the stored state that this code reads and writes.
 pub const STATE_VERSION: u32 = 1;
+
+/// VAT numbers that a sweep reads again.
+const VAT_NUMBERS: u32 = 200;
 
 /// How a job ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,10 +79,14 @@ fn run(cap: &mut dyn Capabilities, job: &str, options: &[Pair]) -> Result<Outcom
         Ok(why)
     });
     let (state, resume_at, why) = match ended {
-        Ok(why) => ("finished", None, why.or(run.put_off.take())),
+        Ok(why) => (
+            "finished",
+            None,
+            why.or(run.put_off.take()).or_else(|| as_one(run.notes)),
+        ),
         Err(Halt::Stopped) => ("stopped", None, None),
         Err(Halt::Paused(why)) => ("paused", why.retry_at, Some(why)),
-        Err(Halt::Failed(failure)) => return Err(failure),
+        Err(Halt::Failed(failure)) => return Err(with_what_was_done(failure, &run.counts)),
     };
     Ok(Outcome {
         state,
@@ -85,6 +94,58 @@ fn run(cap: &mut dyn Capabilities, job: &str, options: &[Pair]) -> Result<Outcom
         why,
         counts: run.counts.into_iter().collect(),
     })
+}
+
+/// A run that fails may have done much before, or beside it.
+fn with_what_was_done(mut failure: Failure, counts: &Map<String, u64>) -> Failure {
+    let done: Vec<String> = counts
+        .iter()
+        .map(|(what, count)| format!("{count} {what}"))
+        .collect();
+    if !done.is_empty() {
+        failure.message = format!("{} Done in this run: {}.", failure.message, done.join(", "));
+    }
+    failure
+}
+
+/// Several failures told as one, each text once; none where there are none.
+fn as_one(failures: Vec<Failure>) -> Option<Failure> {
+    let mut failures = failures.into_iter();
+    let mut first = failures.next()?;
+    for failure in failures {
+        if !first.message.contains(&failure.message) {
+            first.message = format!("{} {}", first.message, failure.message);
+        }
+    }
+    Some(first)
+}
+
+/// The kinds of record that a job brings into step one after the other. What a service says of one path stops the kind that needs it,
+/// and no other.
+#[derive(Default)]
+struct Kinds {
+    failed: Vec<(Kind, Failure)>,
+}
+
+impl Kinds {
+    fn next(&mut self, kind: Kind, ended: Job<()>) -> Job<()> {
+        match ended {
+            Err(Halt::Failed(why)) if why.path().is_some() => {
+                self.failed.push((kind, why));
+                Ok(())
+            }
+            ended => ended,
+        }
+    }
+
+    fn has_failed(&self, kind: Kind) -> bool {
+        self.failed.iter().any(|(failed, _)| *failed == kind)
+    }
+
+    fn end(self) -> Job<()> {
+        let failures = self.failed.into_iter().map(|(_, why)| why).collect();
+        as_one(failures).map_or(Ok(()), |why| Err(Halt::Failed(why)))
+    }
 }
 
 /// Does the job; answers what a finished one wants people to know.
@@ -101,18 +162,15 @@ fn perform(run: &mut Run, job: &str, options: &[Pair]) -> Job<Option<Failure>> {
         }
         "export-customers" => export(run, Kind::Customer)?,
         "export-invoices" => export(run, Kind::Invoice)?,
-        "export-credit-notes" => {
-            export(run, Kind::CreditNote)?;
-            export(run, Kind::Allocation)?;
-        }
-        "export-payments" => {
-            export(run, Kind::Payment)?;
-            export(run, Kind::Allocation)?;
-        }
+        "export-credit-notes" => export_all(run, &[Kind::CreditNote, Kind::Allocation])?,
+        "export-payments" => export_all(run, &[Kind::Payment, Kind::Allocation])?,
         "sweep" => {
+            let mut kinds = Kinds::default();
             for kind in Kind::ALL {
-                bring_into_step(run, kind, &Look::AtAll)?;
+                let ended = bring_into_step(run, kind, &Look::AtAll);
+                kinds.next(kind, ended)?;
             }
+            kinds.end()?;
         }
         "calibrate" => {
             let mapping = Mapping::load(run)?;
@@ -197,9 +255,18 @@ impl Look {
     }
 }
 
+fn export_all(run: &mut Run, of: &[Kind]) -> Job<()> {
+    let mut kinds = Kinds::default();
+    for kind in of {
+        let ended = export(run, *kind);
+        kinds.next(*kind, ended)?;
+    }
+    kinds.end()
+}
+
 fn export(run: &mut Run, kind: Kind) -> Job<()> {
     if kind == Kind::Customer {
-        customers::notice_vat_changes(run)?;
+        vat_numbers::notice_changes(run, 1)?;
     }
     bring_into_step(run, kind, &Look::AtChanges)
 }
@@ -207,6 +274,11 @@ fn export(run: &mut Run, kind: Kind) -> Job<()> {
 fn bring_into_step(run: &mut Run, kind: Kind, look: &Look) -> Job<()> {
     match kind {
         Kind::Customer => {
+            match look {
+                Look::At(ids) => vat_numbers::forget(run, ids)?,
+                Look::AtAll => vat_numbers::notice_changes(run, VAT_NUMBERS)?,
+                Look::AtChanges => {}
+            }
             let mapping = Mapping::load(run)?;
             look.perform(run, &Customers { mapping })
         }
@@ -257,10 +329,13 @@ fn sync(run: &mut Run) -> Job<Option<Failure>> {
             "No automatic run is switched on for today. Switch some on under Settings, Automatic runs, or run the single exports.",
         )));
     }
+    let mut kinds = Kinds::default();
     for kind in &due {
-        export(run, *kind)?;
+        let ended = export(run, *kind);
+        kinds.next(*kind, ended)?;
     }
-    sweep_once_a_day(run, &due)?;
+    sweep_once_a_day(run, &due, &mut kinds)?;
+    kinds.end()?;
     Ok(None)
 }
 
@@ -274,6 +349,7 @@ fn sync_records(run: &mut Run, options: &[Pair]) -> Job<Option<Failure>> {
         .iter()
         .filter(|(_, stored)| stored.record.is_none());
     asked.records.extend(unknown.map(|(key, _)| *key));
+    let mut kinds = Kinds::default();
     for kind in Kind::ALL {
         let rests = asked.by_event && !run.settings.due(kind);
         // Receipts are Sage's, and Sage tells nobody of them.
@@ -283,14 +359,16 @@ fn sync_records(run: &mut Run, options: &[Pair]) -> Job<Option<Failure>> {
         let ids = asked.ids(kind);
         let has_open = run.next_open(kind, &mut String::new())?.is_some();
         if kind == Kind::Allocation || has_open || !ids.is_empty() {
-            bring_into_step(run, kind, &Look::At(ids))?;
+            let ended = bring_into_step(run, kind, &Look::At(ids));
+            kinds.next(kind, ended)?;
         }
     }
+    kinds.end()?;
     Ok(None)
 }
 
 /// Not on an installation's first day: everything has just been looked at.
-fn sweep_once_a_day(run: &mut Run, due: &[Kind]) -> Job<()> {
+fn sweep_once_a_day(run: &mut Run, due: &[Kind], kinds: &mut Kinds) -> Job<()> {
     const KEY: &str = "swept-on";
     let today = run.settings.today.to_string();
     let before = run.meta(KEY)?;
@@ -299,7 +377,10 @@ fn sweep_once_a_day(run: &mut Run, due: &[Kind]) -> Job<()> {
     }
     if before.is_some() {
         for kind in due {
-            bring_into_step(run, *kind, &Look::AtAll)?;
+            if !kinds.has_failed(*kind) {
+                let ended = bring_into_step(run, *kind, &Look::AtAll);
+                kinds.next(*kind, ended)?;
+            }
         }
     }
     let mut batch = Batch::default();

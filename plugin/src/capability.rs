@@ -25,7 +25,24 @@ impl Failure {
             more: Vec::new(),
         }
     }
+
+    /// What a service said about one of its paths; of others it says nothing.
+    pub fn about(path: &str, code: &str, message: impl Into<String>) -> Self {
+        Self {
+            more: vec![(PATH.to_owned(), path.to_owned())],
+            ..Self::new(code, message)
+        }
+    }
+
+    /// The path that it is about, if it is about one alone.
+    pub fn path(&self) -> Option<&str> {
+        let path = self.more.iter().find(|(name, _)| name == PATH);
+        path.map(|(_, path)| path.as_str())
+    }
 }
+
+/// In what a failure has more to say.
+const PATH: &str = "path";
 
 /// Whether a request may change the other side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

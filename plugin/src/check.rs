@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::capability::{Capabilities, Failure};
 use crate::json;
 use crate::sage;
-use crate::splynx::{self, Customer, Resource};
+use crate::splynx::{self, Customer, Permission, Resource};
 use crate::sync::lists;
 use crate::sync::mapping::Mapping;
 use crate::write::ledger::{Halt, Job, Run};
@@ -69,7 +69,7 @@ pub fn check(cap: &mut dyn Capabilities) -> Result<Vec<Finding>, Failure> {
         let answers = splynx.is_ok();
         connection(&mut findings, "splynx", splynx);
         if answers {
-            findings.extend(permissions::reading(&mut run).map_err(Halt::into_failure)?);
+            findings.extend(permissions::reading(&mut run));
         }
         let company = company(&mut run);
         connection(&mut findings, "sage", company);
@@ -136,7 +136,9 @@ fn connection(findings: &mut Vec<Finding>, name: &'static str, result: Job<Findi
 
 fn splynx_answers(run: &mut Run) -> Job<Finding> {
     // Whether it may read them is another question.
-    splynx::may_list(run, Customer::PATH)?;
+    if let Permission::Unknown(why) = splynx::may_list(run, Customer::PATH)? {
+        return Err(Halt::Failed(why));
+    }
     Ok(finding(
         "ok",
         "splynx-connection",

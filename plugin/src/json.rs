@@ -2,6 +2,8 @@
 //!
 //! Decimals are read from the number's own text and never pass through a binary float.
 
+use std::str::FromStr as _;
+
 use chrono::{Datelike, NaiveDate};
 use rust_decimal::Decimal;
 use serde_json::{Number, Value};
@@ -22,13 +24,41 @@ pub fn text(value: &Value, name: &str) -> String {
     }
 }
 
-/// A decimal of a number or a numeric text.
+/// A decimal of a number or a numeric text, plain or scientific. What has more than 28 decimals is rounded to them: a binary float may
+/// print as many, or leave `-1.1368683772161603e-13` where 0 is meant. None: it is no number, or larger than any amount.
 pub fn decimal(value: &Value, name: &str) -> Option<Decimal> {
     let text = text(value, name);
     let text = text.trim();
-    Decimal::from_str_exact(text)
-        .or_else(|_| Decimal::from_scientific(text))
-        .ok()
+    let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let number = Decimal::from_str(digits).ok()?;
+    let places = i64::from(number.scale()) - exponent.parse::<i64>().ok()?;
+    let mantissa = number.mantissa();
+    let most = i64::from(Decimal::MAX_SCALE);
+    let (mantissa, places) = match places {
+        ..0 => (shifted_left(mantissa, places.unsigned_abs())?, 0),
+        places if places > most => (shifted_right(mantissa, places.abs_diff(most)), most),
+        places => (mantissa, places),
+    };
+    Decimal::try_from_i128_with_scale(mantissa, u32::try_from(places).ok()?).ok()
+}
+
+fn shifted_left(mantissa: i128, places: u64) -> Option<i128> {
+    if mantissa == 0 {
+        return Some(0);
+    }
+    mantissa.checked_mul(power_of_ten(places)?)
+}
+
+/// Rounded, ties away from zero.
+fn shifted_right(mantissa: i128, places: u64) -> i128 {
+    // More places than a mantissa has digits leave nothing.
+    power_of_ten(places).map_or(0, |power| {
+        (mantissa + mantissa.signum() * (power / 2)) / power
+    })
+}
+
+fn power_of_ten(exponent: u64) -> Option<i128> {
+    10_i128.checked_pow(u32::try_from(exponent).ok()?)
 }
 
 /// An id or count; a decimal without a fraction (`1.0`) counts as one.
@@ -39,6 +69,24 @@ pub fn integer(value: &Value, name: &str) -> Option<i64> {
     } else {
         None
     }
+}
+
+/// The values of a list. PHP and those who imitate it write one whose numbering has a gap as an object: `{"0": …, "2": …}`.
+pub fn into_list(value: Value) -> Option<Vec<Value>> {
+    match value {
+        Value::Array(values) => Some(values),
+        Value::Object(numbered) if !numbered.is_empty() && are_numbers(numbered.keys()) => {
+            let mut numbered: Vec<(String, Value)> = numbered.into_iter().collect();
+            // By number: as texts, 10 comes before 2.
+            numbered.sort_by_key(|(number, _)| number.parse::<u64>().unwrap_or(u64::MAX));
+            Some(numbered.into_iter().map(|(_, value)| value).collect())
+        }
+        _ => None,
+    }
+}
+
+fn are_numbers<'k>(mut keys: impl Iterator<Item = &'k String>) -> bool {
+    keys.all(|key| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// An id of a relation: absent, null and 0 all mean none.
@@ -96,6 +144,47 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn a_number_that_is_there_is_read_however_it_is_written() {
+        for (written, read) in [
+            ("-1.1368683772161603e-13", "-0.0000000000001136868377216160"),
+            ("1.1368683772161603E-12", "0.0000000000011368683772161603"),
+            ("5e-29", "0.0000000000000000000000000001"),
+            ("4e-29", "0"),
+            ("-1e-400", "0"),
+            ("1.5e+3", "1500"),
+            ("1.5e0", "1.5"),
+            ("0e500", "0"),
+            ("7e27", "7000000000000000000000000000"),
+            (
+                "100.09999999999999431565811391919851303",
+                "100.09999999999999431565811392",
+            ),
+            ("0.00000000000000000000000000000000001", "0"),
+        ] {
+            let expected = Decimal::from_str_exact(read).ok();
+            for value in [
+                format!("{{\"n\": {written}}}"),
+                format!("{{\"n\": \" {written} \"}}"),
+            ] {
+                let value: Value = serde_json::from_str(&value).expect("valid JSON");
+                assert_eq!(decimal(&value, "n"), expected, "{value}");
+            }
+        }
+        for none in [
+            "",
+            "e5",
+            "1e",
+            "1e1.5",
+            "--1",
+            "1e29",
+            "1e99999999999999999999",
+            "NaN",
+        ] {
+            assert_eq!(decimal(&json!({ "n": none }), "n"), None, "{none:?}");
+        }
+    }
+
+    #[test]
     fn numbers_and_texts_are_read_alike_and_to_the_last_digit() {
         let value: Value = serde_json::from_str(
             r#"{"n": 1033.85, "t": "781.7391", "i": 12.0, "s": "77", "null": null, "zero": 0, "e": 1e3,
@@ -117,6 +206,15 @@ mod tests {
         assert_eq!(date(&value, "d"), NaiveDate::from_ymd_opt(2031, 5, 14));
         assert_eq!(date(&value, "none"), None);
         assert_eq!(number(Decimal::new(99900, 2)), json!(999));
+        let list = |value: Value| into_list(value);
+        assert_eq!(list(json!([7])), Some(vec![json!(7)]));
+        assert_eq!(
+            list(json!({"0": 7, "2": 8, "10": 9})),
+            Some(vec![json!(7), json!(8), json!(9)])
+        );
+        for other in [json!({}), json!({"id": 7}), json!("7"), json!(null)] {
+            assert_eq!(list(other.clone()), None, "{other}");
+        }
         assert_eq!(number(Decimal::new(-5, 2)).to_string(), "-0.05");
     }
 }

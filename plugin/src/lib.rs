@@ -27,4 +27,5 @@ pub mod settings;
 pub mod splynx;
 mod stored;
 mod sync;
+mod text;
 pub mod write;

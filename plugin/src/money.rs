@@ -6,13 +6,24 @@ use crate::collect::ToSet;
 
 /// To cents, ties away from zero.
 pub fn cents(amount: Decimal) -> Decimal {
-    amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero)
+    rounded(amount, 2)
+}
+
+/// To so many places, ties away from zero.
+pub fn rounded(amount: Decimal, places: u32) -> Decimal {
+    amount.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero)
+}
+
+/// In cells and stored values, `-1234.50`: the host writes those for people. Never by a format's own precision: that cuts.
+pub fn plain(amount: Decimal) -> String {
+    format!("{:.2}", cents(amount))
 }
 
 /// An amount within a sentence, as South Africans write it: `−1 234,50` (CLDR, en-ZA, with spaces that do not break). Cells and
 /// stored values are plain decimals: the host writes those for people.
 pub fn written(amount: Decimal) -> String {
-    let plain = format!("{:.2}", cents(amount).abs());
+    let amount = cents(amount);
+    let plain = plain(amount.abs());
     let (rand, cents) = plain.split_once('.').unwrap_or((&plain, "00"));
     let mut text = String::new();
     if amount < Decimal::ZERO {
@@ -81,9 +92,14 @@ mod tests {
             ("699.95", "699,95"),
             ("1000", "1\u{a0}000,00"),
             ("-1234567.5", "\u{2212}1\u{a0}234\u{a0}567,50"),
+            ("998.9956", "999,00"),
+            ("999.0050", "999,01"),
+            ("-0.0049", "0,00"),
         ] {
             assert_eq!(written(dec(amount)), text);
         }
+        assert_eq!(plain(dec("998.9956")), "999.00");
+        assert_eq!(plain(dec("-2.345")), "-2.35");
     }
 
     #[test]

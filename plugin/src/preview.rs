@@ -118,8 +118,8 @@ impl<'a> Preview<'a> {
             })?),
             None => None,
         };
-        let before = json::decimal(&object, "Total");
-        let due = json::decimal(&object, "AmountDue");
+        let before = sage::amount(&object, "Total");
+        let due = sage::amount(&object, "AmountDue");
         if let Some(object) = object.as_object_mut() {
             if is_new {
                 self.next_id += 1;

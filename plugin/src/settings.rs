@@ -94,6 +94,8 @@ pub struct Settings {
     pub today: NaiveDate,
     /// Seconds after which a request to Sage cannot still be in flight.
     pub settle: u64,
+    /// Nobody waits for the run: a schedule, an event or a pause that is over started it.
+    pub is_automatic: bool,
 }
 
 impl Settings {
@@ -222,6 +224,9 @@ impl Settings {
                 .get("settle.sage")
                 .and_then(|text| text.parse().ok())
                 .unwrap_or(SETTLE_SECONDS),
+            is_automatic: context
+                .get("trigger")
+                .is_some_and(|trigger| matches!(trigger.as_str(), "schedule" | "event" | "resume")),
             raw,
         })
     }

@@ -113,7 +113,7 @@ fn named(names: &Map<i64, String>, customer: i64) -> String {
 
 /// An amount as a cell; empty where there is none.
 fn money_cell(amount: Option<Decimal>) -> String {
-    amount.map_or_else(String::new, |amount| format!("{:.2}", money::cents(amount)))
+    amount.map_or_else(String::new, money::plain)
 }
 
 /// A page of a table's rows that are asked for, in the order of their keys.

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 use crate::addon::Rows;
 use crate::capability::Row;
 use crate::collect::Map;
+use crate::money;
 use crate::write::ledger::{Job, Run};
 use crate::write::record::{RecordKey, VAT_OFF};
 
@@ -42,7 +43,7 @@ pub fn view(run: &mut Run) -> Job<Rows> {
                 month,
                 kind.to_owned(),
                 documents.to_string(),
-                format!("{off:.2}"),
+                money::plain(off),
             ],
             more: Vec::new(),
         })

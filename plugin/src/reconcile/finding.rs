@@ -86,8 +86,7 @@ pub struct Finding {
 
 impl Finding {
     pub fn row(&self) -> Row {
-        let money =
-            |amount: Option<Decimal>| amount.map_or_else(String::new, |a| format!("{a:.2}"));
+        let money = |amount: Option<Decimal>| amount.map_or_else(String::new, money::plain);
         let difference = match (self.here, self.there) {
             (None, None) => None,
             (here, there) => Some(here.unwrap_or_default() - there.unwrap_or_default()),

@@ -10,6 +10,7 @@ use crate::addon::Rows;
 use crate::capability::Row;
 use crate::collect::{Map, ToMap};
 use crate::json;
+use crate::money;
 use crate::sage::{Likeness, Service};
 use crate::stored::{self, Storable, stored};
 use crate::write::ledger::{Job, META, Run};
@@ -153,9 +154,9 @@ impl Sums {
                         cells: vec![
                             id,
                             names.get(&whose).cloned().unwrap_or_default(),
-                            format!("{:.2}", balance.here),
-                            format!("{:.2}", balance.there),
-                            format!("{:.2}", balance.here - balance.there),
+                            money::plain(balance.here),
+                            money::plain(balance.there),
+                            money::plain(balance.here - balance.there),
                         ],
                         more: Vec::new(),
                     }
@@ -251,7 +252,7 @@ pub fn figures(run: &mut Run) -> Job<Rows> {
 
 fn row(key: &str, month: &Month) -> Option<Row> {
     let (name, kind) = key.split_once('/')?;
-    let money = |amount: Decimal| format!("{amount:.2}");
+    let money = |amount: Decimal| money::plain(amount);
     Some(Row {
         id: key.to_owned(),
         cells: vec![

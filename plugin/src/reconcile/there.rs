@@ -59,7 +59,7 @@ impl Listed {
             likeness: Likeness::of_row(service, row)?,
             is_void: json::integer(row, "StatusId") == Some(VOID),
             open: sage::rest(row),
-            vat: json::decimal(row, "Tax"),
+            vat: sage::amount(row, "Tax"),
         })
     }
 

@@ -1,98 +1,22 @@
-//! Requests to Sage, and the one place that decides what an answer to a Save means.
+//! Requests to Sage.
 
 use serde_json::Value;
 
+use super::answers::{body, check, rows, said, unexpected};
 use super::{CONNECTION, Service};
-use crate::capability::{Answer, Effect, Failure, Pair, Request, Response, Unanswered};
+use crate::capability::{Effect, Pair, Request};
+use crate::collect::Set;
 use crate::json;
 use crate::planted::{Mistake, is_planted};
 use crate::write::ledger::{Halt, Job, Run};
 
 /// The most rows that Sage lists at once (Sage API 1.6).
 const PAGE: usize = 100;
+/// Ids in one search. ASP.NET's OData library refuses a filter of more than 100 nodes by default: an id above 2^31 costs six, with its
+/// `or`. Whether Sage keeps that default is not known (Sage API 1.7).
+pub const IDS: usize = 15;
 /// The most parts of a batch; no maximum is published (Sage API 2.13).
 pub const LARGEST_BATCH: usize = 100;
-/// After 429 Sage blocks for an hour, and asking meanwhile lengthens it (Sage API 1.6).
-const BLOCK_SECONDS: u64 = 65 * 60;
-/// While the service is down for maintenance.
-const REST_SECONDS: u64 = 5 * 60;
-
-/// What Sage made of a Save.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
-    /// The stored object.
-    Stored(Value),
-    /// It is not there (any more): the answer to a Delete.
-    Removed,
-    /// Not stored, and Sage says why.
-    Refused(String),
-    /// It may have been stored: no answer, or one that cannot be read.
-    Uncertain(Failure),
-    /// Not stored, and nothing more can be sent for now.
-    NotSent(Halt),
-}
-
-/// Reads the answer to a Save or Delete (architecture, write protocol, 3).
-pub fn reply_of(method: &str, answer: Answer, now: u64) -> Reply {
-    let response = match answer {
-        Ok(response) => response,
-        Err(unanswered) if unanswered.maybe_sent => return Reply::Uncertain(unanswered.reason),
-        Err(unanswered) => return Reply::NotSent(unanswered.reason.into()),
-    };
-    match response.status {
-        200..=299 | 404 if method == "DELETE" => Reply::Removed,
-        200..=299 => match serde_json::from_str::<Value>(&response.body) {
-            Ok(object) if json::integer(&object, "ID").is_some_and(|id| id > 0) => {
-                Reply::Stored(object)
-            }
-            _ => Reply::Uncertain(Failure::new(
-                "unreadable-answer",
-                format!(
-                    "Sage answered {} without the stored object.",
-                    response.status
-                ),
-            )),
-        },
-        401 | 402 | 429 => Reply::NotSent(trouble(&response, now)),
-        400..=499 => Reply::Refused(said(&response.body)),
-        status => Reply::Uncertain(Failure::new(
-            "sage-trouble",
-            format!("Sage answered {status}: {}", said(&response.body)),
-        )),
-    }
-}
-
-/// The replies for the parts of a batch, in their order (Sage API 2.7).
-pub fn replies_of(answer: Option<Answer>, parts: usize, now: u64) -> Vec<Reply> {
-    let answer = answer.unwrap_or_else(|| {
-        Err(Unanswered {
-            maybe_sent: true,
-            reason: Failure::new("internal", "The host did not answer a request."),
-        })
-    });
-    let objects = match &answer {
-        Ok(response) if (200..300).contains(&response.status) => {
-            serde_json::from_str::<Vec<Value>>(&response.body).ok()
-        }
-        _ => None,
-    };
-    match objects {
-        Some(objects) if objects.len() == parts => objects
-            .into_iter()
-            .map(|object| {
-                let body = object.to_string();
-                let part = Response {
-                    status: 200,
-                    headers: Vec::new(),
-                    body,
-                };
-                reply_of("POST", Ok(part), now)
-            })
-            .collect(),
-        _ => vec![reply_of("POST", answer, now); parts],
-    }
-}
-
 /// The request that saves an object. `own_number`: Sage is to keep the document number that we send (F33).
 pub fn save_request(run: &Run, service: Service, object: &Value, own_number: bool) -> Request {
     let mut query = company(run);
@@ -142,23 +66,43 @@ pub fn newer(
     above: i64,
     filter: Option<&str>,
 ) -> Job<(Vec<Value>, bool)> {
-    let condition = match filter {
-        Some(filter) => format!("ID gt {above} and {filter}"),
-        None => format!("ID gt {above}"),
-    };
-    let mut query = company(run);
-    query.push(("$filter".to_owned(), condition));
-    query.push(("$orderby".to_owned(), "ID".to_owned()));
-    query.push(("$top".to_owned(), PAGE.to_string()));
+    page_above(run, service, above, above, |id| match filter {
+        Some(filter) => format!("ID gt {} and {filter}", id(above)),
+        None => format!("ID gt {}", id(above)),
+    })
+}
+
+/// The same of the objects of which a field has one of these ids, [`IDS`] at most (Sage API 1.7: numbers can be relied on).
+pub fn newer_of(
+    run: &mut Run,
+    service: &str,
+    above: i64,
+    field: &str,
+    ids: &[i64],
+) -> Job<(Vec<Value>, bool)> {
+    let largest = ids.iter().copied().fold(above, i64::max);
+    page_above(run, service, above, largest, |id| {
+        let of = one_of(field, ids, id);
+        format!("ID gt {} and ({of})", id(above))
+    })
+}
+
+fn page_above(
+    run: &mut Run,
+    service: &str,
+    above: i64,
+    largest: i64,
+    conditions: impl Fn(&dyn Fn(i64) -> String) -> String,
+) -> Job<(Vec<Value>, bool)> {
     let path = format!("{service}/Get");
-    let list = match fetch(run, read(path.clone(), query)) {
+    let listed = match list_where(run, &path, largest, conditions) {
         Err(Halt::Failed(_)) if is_planted(Mistake::FailedLookUpMeansAbsent) => {
             return Ok((Vec::new(), true));
         }
-        list => list?,
+        listed => listed?,
     };
-    let total = json::integer(&list, "TotalResults").unwrap_or(0);
-    let mut rows = results(list, &path)?;
+    let (mut rows, total) = listed
+        .map_err(|refused| unexpected(&path, &format!("it refused the search ({refused})")))?;
     if is_planted(Mistake::LastPageDropped) && rows.len() < PAGE {
         rows.clear();
     }
@@ -174,63 +118,143 @@ pub fn newer(
         last = id;
     }
     // A page may be shorter than was asked for and still not the last.
-    let is_short = rows.len() < PAGE && i64::try_from(rows.len()).is_ok_and(|have| have >= total);
-    let complete = rows.is_empty() || is_short;
+    let has_all =
+        total.is_some_and(|total| i64::try_from(rows.len()).is_ok_and(|have| have >= total));
+    let complete = rows.is_empty() || rows.len() < PAGE && has_all;
     Ok((rows, complete))
 }
 
-/// Ids in one filter: keeps the address below what web servers take.
-pub const IDS: usize = 100;
-
-/// The objects of these ids that exist, a hundred a request. What is not in the answer is asked for once more on its own, so that a
-/// filter that was ignored is never taken for a deletion.
+/// The objects of these ids that exist. What is not in the answer is asked for once more on its own, so that a filter that was ignored
+/// is never taken for a deletion.
 pub fn by_ids(run: &mut Run, service: Service, ids: &[i64]) -> Job<Vec<Value>> {
     let mut found = Vec::new();
     for chunk in ids.chunks(IDS) {
-        let conditions: Vec<String> = chunk.iter().map(|id| format!("ID eq {id}")).collect();
-        let mut query = company(run);
-        query.push(("$filter".to_owned(), conditions.join(" or ")));
-        query.push(("$orderby".to_owned(), "ID".to_owned()));
-        query.push(("$top".to_owned(), PAGE.to_string()));
-        let path = format!("{}/Get", service.name());
-        let list = fetch(run, read(path.clone(), query))?;
-        let mut rows = results(list, &path)?;
-        let id_of = |row: &Value| json::integer(row, "ID");
-        rows.retain(|row| id_of(row).is_some_and(|id| chunk.contains(&id)));
-        for id in chunk {
-            if !rows.iter().any(|row| id_of(row) == Some(*id)) {
-                found.extend(get_one(run, service, *id)?);
-            }
-        }
-        found.extend(rows);
+        some_of_ids(run, service, chunk, &mut found)?;
     }
     Ok(found)
+}
+
+/// The same of few enough ids for one search; of fewer where Sage refuses so many.
+fn some_of_ids(run: &mut Run, service: Service, ids: &[i64], found: &mut Vec<Value>) -> Job<()> {
+    let path = format!("{}/Get", service.name());
+    let largest = ids.iter().copied().max().unwrap_or_default();
+    let mut rows = match list_where(run, &path, largest, |id| one_of("ID", ids, id))? {
+        Ok((rows, _)) => rows,
+        Err(_) if ids.len() > 1 => {
+            let (some, others) = ids.split_at(ids.len() / 2);
+            some_of_ids(run, service, some, found)?;
+            return some_of_ids(run, service, others, found);
+        }
+        Err(_) => Vec::new(),
+    };
+    let id_of = |row: &Value| json::integer(row, "ID");
+    rows.retain(|row| id_of(row).is_some_and(|id| ids.contains(&id)));
+    for id in ids {
+        if !rows.iter().any(|row| id_of(row) == Some(*id)) {
+            found.extend(get_one(run, service, *id)?);
+        }
+    }
+    found.extend(rows);
+    Ok(())
+}
+
+fn one_of(field: &str, ids: &[i64], id: &dyn Fn(i64) -> String) -> String {
+    let terms = ids.iter().map(|one| format!("{field} eq {}", id(*one)));
+    terms.collect::<Vec<_>>().join(" or ")
+}
+
+/// Rows and their total, or why Sage refuses the search.
+type Listed = Result<(Vec<Value>, Option<i64>), String>;
+
+/// A search by ids, in their order. From 2 147 483 648 on OData v3 wants an `L` behind an id, and later versions refuse it: which of
+/// the two Sage takes is found out once a run.
+fn list_where(
+    run: &mut Run,
+    path: &str,
+    largest: i64,
+    conditions: impl Fn(&dyn Fn(i64) -> String) -> String,
+) -> Job<Listed> {
+    let is_long = largest > i64::from(i32::MAX);
+    let mut suffixed = is_long && run.long_ids_are_suffixed;
+    let mut tried_both = false;
+    loop {
+        let write = |id: i64| {
+            let suffix = if suffixed && id > i64::from(i32::MAX) {
+                "L"
+            } else {
+                ""
+            };
+            format!("{id}{suffix}")
+        };
+        let mut query = company(run);
+        query.push(("$filter".to_owned(), conditions(&write)));
+        query.push(("$orderby".to_owned(), "ID".to_owned()));
+        query.push(("$top".to_owned(), PAGE.to_string()));
+        let listed = list(run, path, query)?;
+        match listed {
+            Err(_) if is_long && !tried_both => {
+                tried_both = true;
+                suffixed = !suffixed;
+            }
+            listed => {
+                if is_long && listed.is_ok() {
+                    run.long_ids_are_suffixed = suffixed;
+                }
+                return Ok(listed);
+            }
+        }
+    }
 }
 
 /// A whole list, however its ids run (built-in ones can be negative).
 pub fn list_all(run: &mut Run, service: &str) -> Job<Vec<Value>> {
     let path = format!("{service}/Get");
     let mut all: Vec<Value> = Vec::new();
+    let mut ids = Set::new();
     loop {
         let mut query = company(run);
         query.push(("$orderby".to_owned(), "ID".to_owned()));
         query.push(("$skip".to_owned(), all.len().to_string()));
         query.push(("$top".to_owned(), PAGE.to_string()));
-        let list = fetch(run, read(path.clone(), query))?;
-        let total = json::integer(&list, "TotalResults").unwrap_or(0);
-        let rows = results(list, &path)?;
+        let (rows, total) = list(run, &path, query)?
+            .map_err(|refused| unexpected(&path, &format!("it refused the list ({refused})")))?;
         let page = rows.len();
-        all.extend(rows);
-        if page == 0 || i64::try_from(all.len()).is_ok_and(|have| have >= total) {
+        for row in rows {
+            // Whoever does not skip sends the same rows for ever.
+            if json::integer(&row, "ID").is_some_and(|id| !ids.insert(id)) {
+                return Err(unexpected(&path, "the list begins anew"));
+            }
+            all.push(row);
+        }
+        let has_all =
+            total.is_some_and(|total| i64::try_from(all.len()).is_ok_and(|have| have >= total));
+        if page == 0 || has_all {
             return Ok(all);
         }
     }
 }
 
+/// One request for a list. Null, or nothing, may be an empty list and may be a failure: said twice, it is the first.
+fn list(run: &mut Run, path: &str, query: Vec<Pair>) -> Job<Listed> {
+    for _ in 0..2 {
+        let response = run.send(read(path.to_owned(), query.clone()))?;
+        if response.status == 400 {
+            return Ok(Err(said(&response.body)));
+        }
+        let list = body(&check(run, response, path)?, path)?;
+        if let Some(rows) = rows(list, path)? {
+            return Ok(Ok(rows));
+        }
+    }
+    Ok(Ok((Vec::new(), Some(0))))
+}
+
 /// The companies that the login can see; needs no company id (Sage API 1.2).
 pub fn companies(run: &mut Run) -> Job<Vec<Value>> {
-    let list = fetch(run, read("Company/Get".to_owned(), Vec::new()))?;
-    results(list, "Company/Get")
+    let path = "Company/Get";
+    list(run, path, Vec::new())?
+        .map(|(companies, _)| companies)
+        .map_err(|refused| unexpected(path, &format!("it refused the list ({refused})")))
 }
 
 /// The company that the installation works with (Sage API 2.1).
@@ -252,7 +276,7 @@ pub fn calculate(run: &mut Run, invoice: &Value) -> Job<Result<Value, String>> {
     if response.status == 400 {
         return Ok(Err(said(&response.body)));
     }
-    body(check(run, response)?, path).map(Ok)
+    body(&check(run, response, path)?, path).map(Ok)
 }
 
 /// How many rows a search finds; none where Sage refuses it.
@@ -265,7 +289,7 @@ pub fn probe(run: &mut Run, service: &str, filter: &str) -> Job<Option<i64>> {
     if response.status == 400 {
         return Ok(None);
     }
-    let list = body(check(run, response)?, &path)?;
+    let list = body(&check(run, response, &path)?, &path)?;
     Ok(json::integer(&list, "TotalResults"))
 }
 
@@ -290,7 +314,7 @@ pub fn get_one_as(
     if matches!(response.status, 204 | 404) {
         return Ok(None);
     }
-    let object = body(check(run, response)?, &path)?;
+    let object = body(&check(run, response, &path)?, &path)?;
     if object.is_object() && json::integer(&object, "ID") == Some(id) {
         return Ok(Some(object));
     }
@@ -322,176 +346,8 @@ fn read(path: String, query: Vec<Pair>) -> Request {
     }
 }
 
-fn results(list: Value, path: &str) -> Job<Vec<Value>> {
-    match list {
-        Value::Object(mut envelope) => match envelope.remove("Results") {
-            Some(Value::Array(rows)) => Ok(rows),
-            _ => Err(unexpected(path, "a list was expected")),
-        },
-        _ => Err(unexpected(path, "a list was expected")),
-    }
-}
-
 fn fetch(run: &mut Run, request: Request) -> Job<Value> {
     let path = request.path.clone();
     let response = run.send(request)?;
-    body(check(run, response)?, &path)
-}
-
-fn check(run: &mut Run, response: Response) -> Job<Response> {
-    if (200..300).contains(&response.status) {
-        Ok(response)
-    } else {
-        let now = run.cap.now();
-        Err(trouble(&response, now))
-    }
-}
-
-/// Why no request can succeed for now, with the cure.
-fn trouble(response: &Response, now: u64) -> Halt {
-    let said = said(&response.body);
-    let pause = |seconds: u64, message: String| {
-        Halt::Paused(Failure {
-            retry_at: Some(now + seconds),
-            ..Failure::new("paused", message)
-        })
-    };
-    match response.status {
-        401 => Halt::Failed(Failure::new(
-            "denied",
-            format!(
-                "Sage refused the login, password or API key ({said}). Enter them again under Settings, Sage; nothing is sent until then."
-            ),
-        )),
-        402 => Halt::Failed(Failure::new(
-            "registration-expired",
-            format!(
-                "The company's registration with Sage has expired ({said}). Renew it with Sage, then run again."
-            ),
-        )),
-        429 => pause(
-            BLOCK_SECONDS,
-            format!("Sage has blocked requests for a while ({said}). The run goes on by itself."),
-        ),
-        503 => pause(
-            REST_SECONDS,
-            "Sage is down for maintenance. The run goes on by itself.".to_owned(),
-        ),
-        status => Halt::Failed(Failure::new(
-            "sage-trouble",
-            format!(
-                "Sage answered {status} ({said}). Try again later; if it stays, look at the company in Sage."
-            ),
-        )),
-    }
-}
-
-fn body(response: Response, path: &str) -> Job<Value> {
-    serde_json::from_str(&response.body).map_err(|_| unexpected(path, "the answer is not JSON"))
-}
-
-fn unexpected(path: &str, what: &str) -> Halt {
-    Halt::Failed(Failure::new(
-        "unexpected-answer",
-        format!(
-            "Sage answered {path} in a form that is not understood: {what}. Nothing was changed; try again later or ask support."
-        ),
-    ))
-}
-
-/// The message of an error body: a bare string, `{Message}`, `{Message, ModelState}`, a list of texts, else the text itself.
-fn said(body: &str) -> String {
-    let message = match serde_json::from_str::<Value>(body) {
-        Ok(Value::String(text)) => text,
-        Ok(Value::Array(texts)) => texts
-            .iter()
-            .filter_map(Value::as_str)
-            .collect::<Vec<_>>()
-            .join("; "),
-        Ok(Value::Object(object)) => {
-            let mut parts: Vec<&str> = ["Message", "MessageDetail"]
-                .iter()
-                .filter_map(|name| object.get(*name)?.as_str())
-                .collect();
-            if let Some(Value::Object(fields)) = object.get("ModelState") {
-                let texts = fields.values().filter_map(Value::as_array).flatten();
-                parts.extend(texts.filter_map(Value::as_str));
-            }
-            parts.join(" ")
-        }
-        _ => body.split('<').next().unwrap_or_default().trim().to_owned(),
-    };
-    if message.is_empty() {
-        "no reason given".to_owned()
-    } else {
-        message.chars().take(300).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn answered(status: u16, body: &str) -> Reply {
-        let body = body.to_owned();
-        let headers = Vec::new();
-        let response = Response {
-            status,
-            headers,
-            body,
-        };
-        reply_of("POST", Ok(response), 1_000)
-    }
-
-    #[test]
-    fn every_answer_to_a_save_has_one_meaning() {
-        assert!(matches!(answered(201, r#"{"ID": 5}"#), Reply::Stored(_)));
-        assert!(matches!(answered(200, r#"{"ID": 5}"#), Reply::Stored(_)));
-        for (status, body) in [
-            (201, ""),
-            (200, "null"),
-            (200, "<html></html>"),
-            (200, r#"{"ID": 0}"#),
-            (500, r#"{"Message":"An error has occurred."}"#),
-            (503, ""),
-            (302, ""),
-        ] {
-            let reply = answered(status, body);
-            assert!(
-                matches!(reply, Reply::Uncertain(_)),
-                "{status} {body}: {reply:?}"
-            );
-        }
-        for (body, said) in [
-            (
-                r#""Document Number already exists""#,
-                "Document Number already exists",
-            ),
-            (r#"{"Message":"a","MessageDetail":"b"}"#, "a b"),
-            (
-                r#"{"Message":"a","ModelState":{"x.Name":["c","d"]}}"#,
-                "a c d",
-            ),
-            (r#"["a","b"]"#, "a; b"),
-            ("Username is Required.", "Username is Required."),
-            ("<html>", "no reason given"),
-        ] {
-            assert_eq!(answered(400, body), Reply::Refused(said.to_owned()));
-        }
-        assert!(matches!(answered(401, ""), Reply::NotSent(Halt::Failed(f)) if f.code == "denied"));
-        assert!(
-            matches!(answered(429, ""), Reply::NotSent(Halt::Paused(f)) if f.retry_at == Some(1_000 + 3_900))
-        );
-        for maybe_sent in [true, false] {
-            let reply = reply_of(
-                "POST",
-                Err(Unanswered {
-                    maybe_sent,
-                    reason: Failure::new("timeout", "no answer"),
-                }),
-                0,
-            );
-            assert_eq!(matches!(reply, Reply::Uncertain(_)), maybe_sent);
-        }
-    }
+    body(&check(run, response, &path)?, &path)
 }

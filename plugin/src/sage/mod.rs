@@ -2,16 +2,17 @@
 //!
 //! There is no idempotency key, no batch save for documents, and a Save replaces the whole object (Sage API 1.8).
 
+mod answers;
 mod client;
 mod types;
 
+pub use answers::{Reply, replies_of, reply_of};
 pub use client::{
-    IDS, LARGEST_BATCH, Reply, by_ids, calculate, companies, current_company, delete_request,
-    get_one, get_one_as, list_all, newer, probe, replies_of, reply_of, save_batch_request,
-    save_request,
+    IDS, LARGEST_BATCH, by_ids, calculate, companies, current_company, delete_request, get_one,
+    get_one_as, list_all, newer, newer_of, probe, save_batch_request, save_request,
 };
 pub use types::{
-    AllocationLikeness, CustomerLikeness, DocumentLikeness, Found, Likeness, Service,
+    AllocationLikeness, CustomerLikeness, DocumentLikeness, Found, Likeness, Service, amount,
     customer_content, fold, reference, rest,
 };
 

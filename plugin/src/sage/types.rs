@@ -5,7 +5,9 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use crate::json;
+use crate::money;
 use crate::stored::{Members, Storable, stored, stored_names};
+use crate::text;
 
 /// The services that records become objects of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,8 +48,7 @@ stored_names!(Service: Customer, TaxInvoice, CustomerReturn, CustomerReceipt, Al
 /// The reference of a document or receipt: its number, a blank, and our mark ([`crate::mark`]). Sage takes 100 characters.
 pub fn reference(number: &str, mark: &str) -> String {
     let room = 99 - mark.len();
-    let number: String = number.trim().chars().take(room).collect();
-    format!("{number} {mark}")
+    format!("{} {mark}", text::first(number.trim(), room))
 }
 
 /// What a record is recognised by in Sage, apart from its id.
@@ -174,15 +175,28 @@ pub fn customer_content(customer: &Value) -> String {
         "AutoAllocateToOldestInvoice",
         "EnableCustomerZone",
     ];
-    let texts = TEXTS.map(|name| json::text(customer, name));
+    let mut texts = TEXTS.map(|name| json::text(customer, name)).to_vec();
+    // Only a long street takes these; else they are Sage's users' own.
+    let further = ["PostalAddress03", "PostalAddress04"].map(|name| json::text(customer, name));
+    if further.iter().any(|line| !line.is_empty()) {
+        texts.extend(further);
+    }
     let ticks = TICKS.map(|name| json::flag(customer, name));
     let category = json::integer(json::field(customer, "Category"), "ID");
     json::digest(&serde_json::json!([texts, ticks, category]))
 }
 
+/// Sage's amounts have four places at most; what a binary float leaves behind them is none.
+const PLACES: u32 = 4;
+
+/// An amount of money in one of Sage's objects; none: it is not there.
+pub fn amount(object: &Value, name: &str) -> Option<Decimal> {
+    json::decimal(object, name).map(|amount| money::rounded(amount, PLACES))
+}
+
 /// What of a stored document or receipt is not allocated yet: an invoice has an amount due, all others what is unallocated.
 pub fn rest(object: &Value) -> Option<Decimal> {
-    json::decimal(object, "TotalUnallocated").or_else(|| json::decimal(object, "AmountDue"))
+    amount(object, "TotalUnallocated").or_else(|| amount(object, "AmountDue"))
 }
 
 impl Likeness {
@@ -193,14 +207,14 @@ impl Likeness {
             Service::Allocation => Self::Allocation(AllocationLikeness {
                 source: json::integer(row, "SourceDocumentId")?,
                 target: json::integer(row, "AllocatedToDocumentId")?,
-                total: json::decimal(row, "Total")?,
+                total: amount(row, "Total")?,
             }),
             _ => Self::Document(DocumentLikeness {
                 customer: json::integer(row, "CustomerId")?,
                 date: json::date(row, "Date")?,
                 number: json::text(row, "DocumentNumber"),
                 reference: json::text(row, "Reference"),
-                total: json::decimal(row, "Total")?,
+                total: amount(row, "Total")?,
                 rest: rest(row),
             }),
         })

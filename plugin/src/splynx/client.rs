@@ -14,6 +14,8 @@ use crate::write::ledger::{Halt, Job, Run};
 const PAGE: usize = 200;
 /// What settles what.
 pub const RELATIONS: &str = "admin/finance/invoice-relations";
+/// What is kept of a customer apart.
+pub const INFO: &str = "admin/customers/customer-info";
 /// Ids in one `IN` search: keeps the address below the 8 KiB that web servers take.
 const IDS: usize = 80;
 
@@ -32,7 +34,6 @@ pub struct Listing {
     path: &'static str,
     changed: &'static str,
     date: Option<&'static str>,
-    id_of: fn(&Value) -> Option<i64>,
 }
 
 impl Listing {
@@ -41,7 +42,6 @@ impl Listing {
             path: T::PATH,
             changed: T::CHANGED,
             date: T::DATE,
-            id_of: T::id_of,
         }
     }
 
@@ -152,8 +152,8 @@ impl Listing {
     fn rows(&self, list: Vec<Value>) -> Job<Vec<Row>> {
         let mut rows = Vec::new();
         for value in list {
-            let id =
-                (self.id_of)(&value).ok_or_else(|| unexpected(self.path, "a record has no id"))?;
+            let id = json::integer(&value, "id")
+                .ok_or_else(|| unexpected(self.path, "a record has no id"))?;
             rows.push((id, value));
         }
         Ok(rows)
@@ -259,10 +259,10 @@ pub(super) fn one(run: &mut Run, path: &str, id: i64) -> Job<Option<Vec<Value>>>
         return Ok(None);
     }
     // Some versions answer one object as a list of one.
-    Ok(Some(match body(&check(response, &path)?, &path)? {
-        Value::Array(list) => list,
-        object => vec![object],
-    }))
+    let object = body(&check(response, &path)?, &path)?;
+    Ok(Some(
+        json::into_list(object.clone()).unwrap_or_else(|| vec![object]),
+    ))
 }
 
 /// What settles what, of one customer. The parameter is one of the two that the list is documented to take (Splynx API 3.9).
@@ -312,39 +312,79 @@ pub fn payments_between(
     Ok(found)
 }
 
+/// What a request that is made only for its status tells of the API key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Permission {
+    Given,
+    Missing,
+    /// Splynx answered something else.
+    Unknown(Failure),
+}
+
+/// An id that there is not. 0 would not do: Splynx takes it for no id, or for a search (Splynx API 3.1).
+const NOBODY: i64 = 2_000_000_000;
+
 /// Whether the API key has the permission to list what is at the path (`index`).
-pub fn may_list(run: &mut Run, path: &str) -> Job<bool> {
-    let response = run.send(get(path, vec![("limit".to_owned(), "1".to_owned())]))?;
-    is_allowed(response, path)
+pub fn may_list(run: &mut Run, path: &str) -> Job<Permission> {
+    // Of relations, a limit is not documented, and without one the whole table would come.
+    let query = match path {
+        RELATIONS => ("customer_id".to_owned(), NOBODY.to_string()),
+        _ => ("limit".to_owned(), "1".to_owned()),
+    };
+    let response = run.send(get(path, vec![query]))?;
+    permission(response, path)
 }
 
-/// Whether the API key has the permission to read single records of the path (`view`). Splynx counts from 1, so there is none 0.
-pub fn may_view(run: &mut Run, path: &str) -> Job<bool> {
-    let path = format!("{path}/0");
+/// Whether the API key has the permission to read single records of the path (`view`).
+pub fn may_view(run: &mut Run, path: &str) -> Job<Permission> {
+    let path = format!("{path}/{NOBODY}");
     let response = run.send(get(&path, Vec::new()))?;
-    is_allowed(response, &path)
+    permission(response, &path)
 }
 
-fn is_allowed(response: Response, path: &str) -> Job<bool> {
+fn permission(response: Response, path: &str) -> Job<Permission> {
     match response.status {
-        403 => Ok(false),
-        404 => Ok(true),
-        _ => check(response, path).map(|_| true),
+        403 => Ok(Permission::Missing),
+        404 => Ok(Permission::Given),
+        _ => match check(response, path) {
+            Ok(_) => Ok(Permission::Given),
+            Err(Halt::Failed(why)) if why.path().is_some() => Ok(Permission::Unknown(why)),
+            Err(halt) => Err(halt),
+        },
     }
+}
+
+/// The VAT number of a company; empty: it has none. Splynx keeps it apart from the customer, and documents only one way to read it: by
+/// the customer's id (Splynx API 3.3).
+pub fn vat_number(run: &mut Run, customer: i64) -> Job<String> {
+    let Some(found) = one(run, INFO, customer)? else {
+        return Ok(String::new());
+    };
+    let Some(info) = found.first() else {
+        return Ok(String::new());
+    };
+    let of = json::integer(info, "customer_id").or_else(|| json::integer(info, "id"));
+    if !info.is_object() || of.is_some_and(|of| of != customer) {
+        return Err(unexpected(INFO, "it is no customer's, or another's"));
+    }
+    Ok(json::text(info, "vat_id").trim().to_owned())
 }
 
 /// A short list in full (categories, taxes, methods, partners).
-pub fn list_all(run: &mut Run, path: &str) -> Job<Value> {
-    let response = fetch(run, get(path, Vec::new()))?;
-    body(&response, path)
+pub fn list_all(run: &mut Run, path: &str) -> Job<Vec<Value>> {
+    fetch_list(run, path, Vec::new())
 }
 
 pub(super) fn fetch_list(run: &mut Run, path: &str, query: Vec<Pair>) -> Job<Vec<Value>> {
-    let response = fetch(run, get(path, query))?;
-    match body(&response, path)? {
-        Value::Array(list) => Ok(list),
-        _ => Err(unexpected(path, "a list was expected")),
+    // Null may be an empty list, and may be a failure: said twice, it is the first.
+    for _ in 0..2 {
+        let response = fetch(run, get(path, query.clone()))?;
+        let list = body(&response, path)?;
+        if !list.is_null() {
+            return json::into_list(list).ok_or_else(|| unexpected(path, "a list was expected"));
+        }
     }
+    Ok(Vec::new())
 }
 
 fn fetch(run: &mut Run, request: Request) -> Job<Response> {
@@ -361,23 +401,39 @@ pub(super) fn check(response: Response, path: &str) -> Job<Response> {
         401 => Halt::Failed(Failure::new(
             "denied",
             format!(
-                "Splynx refused the API key or secret ({said}). Enter them again under Settings, Splynx."
+                "Splynx refused the API key or secret ({said}). Enter them again under Settings, Splynx. If they are right, another tool may use the same key with larger nonces: make a key for this add-on alone."
             ),
         )),
-        403 => Halt::Failed(Failure::new(
+        403 => Halt::Failed(Failure::about(
+            path,
             "forbidden",
             format!(
-                "The Splynx API key may not read {path} ({said}). Give it that permission under Administration, API keys."
+                "The Splynx API key may not use {path} ({said}). Give it that permission in Splynx under Administration, API keys. What waits for it goes on by itself; it is asked for again within the hour, or at once where a person starts a run."
             ),
         )),
         429 => Halt::Paused(Failure::new("paused", "Splynx asked for a pause.")),
-        status => Halt::Failed(Failure::new(
+        status if is_page(&response.body) || matches!(status, 407 | 411 | 415) => {
+            Halt::Failed(Failure::about(
+                path,
+                "splynx-connection",
+                format!(
+                    "{path} was answered with {status} by something between here and Splynx ({said}). Look at the proxy or firewall there, and at the API domain under Settings, Splynx. It is tried again with the next run."
+                ),
+            ))
+        }
+        status => Halt::Failed(Failure::about(
+            path,
             "splynx-trouble",
             format!(
-                "Splynx answered {status} to {path} ({said}). Try again later; if it stays, look at the Splynx server."
+                "Splynx answered {status} to {path} ({said}). It is tried again with the next run; if it stays, look at the Splynx server."
             ),
         )),
     })
+}
+
+/// Whether a body is for a browser.
+pub(super) fn is_page(body: &str) -> bool {
+    body.trim_start().starts_with('<')
 }
 
 /// The message in an error body, whatever its shape.
@@ -385,19 +441,32 @@ pub(super) fn said(text: &str) -> String {
     let message = serde_json::from_str::<Value>(text)
         .ok()
         .and_then(|value| Some(value.get("error")?.get("message")?.as_str()?.to_owned()))
-        .unwrap_or_else(|| text.to_owned());
+        .unwrap_or_else(|| text.split('<').next().unwrap_or_default().trim().to_owned());
+    if message.is_empty() {
+        return "no reason given".to_owned();
+    }
     message.chars().take(200).collect()
 }
 
 fn body(response: &Response, path: &str) -> Job<Value> {
-    serde_json::from_str(&response.body).map_err(|_| unexpected(path, "the answer is not JSON"))
+    serde_json::from_str(&response.body).map_err(|_| {
+        let what = match response.body.trim() {
+            "" => "it is empty",
+            page if is_page(page) => {
+                "it is a web page, as something between here and Splynx may send"
+            }
+            _ => "it is not JSON",
+        };
+        unexpected(path, what)
+    })
 }
 
 fn unexpected(path: &str, what: &str) -> Halt {
-    Halt::Failed(Failure::new(
+    Halt::Failed(Failure::about(
+        path,
         "unexpected-answer",
         format!(
-            "Splynx answered {path} in a form that is not understood: {what}. Nothing was changed; ask support."
+            "Splynx answered {path} in a form that is not understood: {what}. It is tried again with the next run; if it stays, ask support."
         ),
     ))
 }

@@ -9,18 +9,15 @@ mod types;
 pub mod writes;
 
 pub use client::{
-    Listing, Page, RELATIONS, Row, Window, by_ids, changed, count, list_all, may_list, may_view,
-    payments_between, relations,
+    INFO, Listing, Page, Permission, RELATIONS, Row, Window, by_ids, changed, count, list_all,
+    may_list, may_view, payments_between, relations, vat_number,
 };
 pub use money_in::{Receivable, Standing, StatementRecord};
 pub use types::{
-    CreditNote, Customer, CustomerInfo, Document, DocumentStatus, Invoice, Line, Payment, Relation,
-    Transaction,
+    CreditNote, Customer, Document, DocumentStatus, Invoice, Line, Payment, Relation, Transaction,
 };
 
 use serde_json::Value;
-
-use crate::json;
 
 /// The name of the connection in the manifest.
 pub const CONNECTION: &str = "splynx";
@@ -33,11 +30,6 @@ pub trait Resource: Sized {
     const CHANGED: &'static str;
     /// The field with the document's own date; none where records have no date.
     const DATE: Option<&'static str>;
-
-    /// The id of a record that may be unreadable otherwise.
-    fn id_of(value: &Value) -> Option<i64> {
-        json::integer(value, "id")
-    }
 
     /// # Errors
     /// What is missing or cannot be read, in a few words.

@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::Resource;
+use super::types::sum;
 use crate::json;
 
 /// I3 asks only whether an invoice is Not paid, or has any other status.
@@ -34,7 +35,7 @@ impl Resource for Receivable {
     const DATE: Option<&'static str> = Some("date_created");
 
     fn parse(id: i64, value: &Value) -> Result<Self, String> {
-        let amount = |name| json::decimal(value, name).ok_or_else(|| format!("it has no {name}"));
+        let amount = |name| sum(value, name)?.ok_or_else(|| format!("it has no {name}"));
         Ok(Self {
             id,
             customer_id: json::integer(value, "customer_id").ok_or("it has no customer")?,
@@ -83,7 +84,7 @@ impl Resource for StatementRecord {
             status: json::text(value, "status"),
             payment: json::relation(value, "payment_id"),
             invoice: json::relation(value, "invoice_id"),
-            amount: json::decimal(value, "amount").unwrap_or_default(),
+            amount: sum(value, "amount")?.unwrap_or_default(),
         })
     }
 

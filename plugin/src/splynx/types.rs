@@ -17,12 +17,21 @@ fn required<T>(value: Option<T>, what: &str) -> Result<T, String> {
     value.ok_or_else(|| format!("it has no {what}"))
 }
 
-/// An amount, a quantity or a rate.
+/// Splynx stores prices, percents and quantities with four places at most. PHP may print a float with seventeen digits
+/// (`100.09999999999999`, Splynx API 2.4): what lies behind the fourth is no amount.
+const PLACES: u32 = 4;
+
+/// A price, a quantity or a rate.
 fn amount(value: &Value, name: &str) -> Result<Option<Decimal>, String> {
     match json::decimal(value, name) {
         Some(amount) if amount.abs() >= LARGEST => Err(format!("its {name} is {amount}")),
-        amount => Ok(amount),
+        amount => Ok(amount.map(|amount| money::rounded(amount, PLACES))),
     }
+}
+
+/// Money that changes hands: whole cents, as Sage takes it.
+pub(super) fn sum(value: &Value, name: &str) -> Result<Option<Decimal>, String> {
+    Ok(amount(value, name)?.map(money::cents))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +51,8 @@ pub struct Customer {
     pub category: String,
     /// Status `disabled`, which Splynx shows as Inactive.
     pub inactive: bool,
+    /// When it was changed last, as Splynx says; to tell one moment from another only.
+    pub changed: String,
 }
 
 impl Resource for Customer {
@@ -63,34 +74,7 @@ impl Resource for Customer {
             partner_id: required(json::integer(value, "partner_id"), "partner")?,
             category: json::text(value, "category"),
             inactive: json::text(value, "status") == "disabled",
-        })
-    }
-
-    fn id(&self) -> i64 {
-        self.id
-    }
-}
-
-/// What Splynx keeps of a customer apart: the VAT number of a company.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CustomerInfo {
-    pub id: i64,
-    pub vat_id: String,
-}
-
-impl Resource for CustomerInfo {
-    const PATH: &'static str = "admin/customers/customer-info";
-    const CHANGED: &'static str = "updated_at";
-    const DATE: Option<&'static str> = None;
-
-    fn id_of(value: &Value) -> Option<i64> {
-        json::integer(value, "id").or_else(|| json::integer(value, "customer_id"))
-    }
-
-    fn parse(id: i64, value: &Value) -> Result<Self, String> {
-        Ok(Self {
-            id,
-            vat_id: json::text(value, "vat_id"),
+            changed: json::text(value, Self::CHANGED),
         })
     }
 
@@ -157,8 +141,10 @@ impl Document {
 
     /// `open`: the field with what is not settled yet.
     fn parse(id: i64, value: &Value, open: &str) -> Result<Self, String> {
-        let items = json::field(value, "items");
-        let items = items.as_array().map_or(&[][..], Vec::as_slice);
+        let items = match json::field(value, "items") {
+            Value::Null => Vec::new(),
+            items => json::into_list(items.clone()).ok_or("its lines are no list")?,
+        };
         let lines = items
             .iter()
             .map(Line::parse)
@@ -173,8 +159,8 @@ impl Document {
                 "deleted" => DocumentStatus::Deleted,
                 _ => DocumentStatus::Live,
             },
-            total: required(amount(value, "total")?, "total")?,
-            open: amount(value, open)?,
+            total: required(sum(value, "total")?, "total")?,
+            open: sum(value, open)?,
             note: json::text(value, "note"),
             has_transactions: json::text(value, "use_transactions") != "0",
             lines,
@@ -213,10 +199,12 @@ impl Resource for Invoice {
 
     fn parse(id: i64, value: &Value) -> Result<Self, String> {
         let mut document = Document::parse(id, value, "due")?;
-        document.has_transactions &= document
-            .lines
-            .iter()
-            .any(|line| line.transaction_id.is_some());
+        // Without lines nobody can tell: that is another reason not to send it, and one that people hear of.
+        document.has_transactions &= document.lines.is_empty()
+            || document
+                .lines
+                .iter()
+                .any(|line| line.transaction_id.is_some());
         Ok(Self(document))
     }
 
@@ -302,8 +290,8 @@ impl Resource for Payment {
             method_id: required(json::integer(value, "payment_type"), "payment method")?,
             receipt_number: json::text(value, "receipt_number"),
             date: required(json::date(value, "date"), "date")?,
-            amount: required(amount(value, "amount")?, "amount")?,
-            open: amount(value, "remind_amount")?,
+            amount: required(sum(value, "amount")?, "amount")?,
+            open: sum(value, "remind_amount")?,
             comment: json::text(value, "comment"),
             fields: ["field_1", "field_2", "field_3", "field_4", "field_5"]
                 .map(|field| json::text(value, field)),
@@ -336,7 +324,7 @@ impl Relation {
             id: json::relation(value, "id")?,
             payer: RecordKey::new(payer, json::relation(value, "payer_id")?),
             invoice: RecordKey::new(Kind::Invoice, json::relation(value, "invoice_id")?),
-            amount: json::decimal(value, "amount")?,
+            amount: sum(value, "amount").ok()??,
         })
     }
 }

@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::CONNECTION;
-use super::client::{check, condition, fetch_list, one, said};
+use super::client::{check, condition, fetch_list, is_page, one, said};
 use crate::capability::{Answer, Effect, Request};
 use crate::json;
 use crate::write::ledger::{Halt, Job, Run};
@@ -14,8 +14,6 @@ use crate::write::ledger::{Halt, Job, Run};
 pub const STATEMENTS: &str = "admin/finance/bank-statements";
 pub const PAYMENTS: &str = "admin/finance/payments";
 
-/// As a refusal for want of permissions names them.
-const WRITTEN: &str = "and change payments and payment statements";
 /// Values in one search, and rows of one page.
 const VALUES: usize = 80;
 const PAGE: usize = 200;
@@ -56,7 +54,7 @@ fn request(method: &'static str, path: String, object: &Value) -> Request {
 }
 
 /// Reads the answer to a POST or PUT (Splynx API 2.1, 2.3).
-pub fn reply_of(answer: Answer, is_post: bool) -> Reply {
+pub fn reply_of(answer: Answer, path: &str, is_post: bool) -> Reply {
     let response = match answer {
         Ok(response) => response,
         Err(unanswered) if unanswered.maybe_sent => {
@@ -66,7 +64,8 @@ pub fn reply_of(answer: Answer, is_post: bool) -> Reply {
     };
     match response.status {
         // A record that somebody deleted needs no change any more.
-        200..=299 | 404 if !is_post => Reply::Done(0),
+        200..=299 if !is_post => Reply::Done(0),
+        404 if !is_post && !is_page(&response.body) => Reply::Done(0),
         200..=299 => serde_json::from_str::<Value>(&response.body)
             .ok()
             .and_then(|made| json::integer(&made, "id"))
@@ -75,11 +74,16 @@ pub fn reply_of(answer: Answer, is_post: bool) -> Reply {
                 || Reply::Uncertain("Splynx answered without an id.".to_owned()),
                 Reply::Done,
             ),
-        401 | 403 | 429 => check(response, WRITTEN)
-            .err()
-            .map_or_else(|| Reply::Done(0), Reply::NotSent),
-        400..=499 => Reply::Refused(said(&response.body)),
-        status => Reply::Uncertain(format!("Splynx answered {status}.")),
+        // 405 is about the record here: it is another partner's, say (Splynx API 1.5).
+        400 | 404 | 405 | 409 | 422 if !is_page(&response.body) => {
+            Reply::Refused(said(&response.body))
+        }
+        // The request came too slowly, or not whole: nobody knows how far it got.
+        400..=499 if response.status != 408 => match check(response, path) {
+            Err(halt) => Reply::NotSent(halt),
+            Ok(_) => Reply::Uncertain("Splynx gave no answer.".to_owned()),
+        },
+        status => Reply::Uncertain(format!("Splynx answered {status} to {path}.")),
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::capability::Entry;
 use crate::collect::{Map, ToMap, ToSet};
 use crate::json;
-use crate::sage::{IDS, Service, newer};
+use crate::sage::{self, IDS, Service, newer_of};
 use crate::sync::arrivals::remote_of;
 use crate::sync::receipts::{Allocated, Receipt};
 use crate::sync::statements::id_key;
@@ -33,8 +33,8 @@ impl Allocation {
             id: json::integer(row, "ID")?,
             source: json::integer(row, "SourceDocumentId")?,
             target: json::integer(row, "AllocatedToDocumentId")?,
-            total: json::decimal(row, "Total")?,
-            discount: json::decimal(row, "Discount").unwrap_or_default(),
+            total: sage::amount(row, "Total")?,
+            discount: sage::amount(row, "Discount").unwrap_or_default(),
         })
     }
 
@@ -87,7 +87,7 @@ pub fn allocated(run: &mut Run, page: &[Receipt]) -> Job<Map<i64, Allocated>> {
 /// Reads what these receipts are allocated to from Sage's list.
 pub fn read_again(run: &mut Run, receipts: &[i64]) -> Job<()> {
     for ids in receipts.chunks(IDS) {
-        let rows = list(run, Service::Allocation, &one_of("SourceDocumentId", ids))?;
+        let rows = list(run, Service::Allocation, "SourceDocumentId", ids)?;
         let now = rows
             .iter()
             .filter_map(Allocation::parse)
@@ -142,21 +142,20 @@ fn stored_rows(run: &mut Run, prefix: &str) -> Job<Vec<Entry>> {
     }
 }
 
-/// A filter for rows in which a field has one of these ids (Sage API 1.7: numbers can be relied on).
-pub fn one_of(field: &str, ids: &[i64]) -> String {
-    let terms: Vec<String> = ids.iter().map(|id| format!("{field} eq {id}")).collect();
-    format!("({})", terms.join(" or "))
-}
-
-/// Every row of a service that a filter lets through.
-pub fn list(run: &mut Run, service: Service, filter: &str) -> Job<Vec<Value>> {
+/// Every row of a service in which a field has one of these ids.
+pub fn list(run: &mut Run, service: Service, field: &str, ids: &[i64]) -> Job<Vec<Value>> {
     let mut all: Vec<Value> = Vec::new();
-    loop {
-        let above = all.last().and_then(|row| json::integer(row, "ID"));
-        let (rows, complete) = newer(run, service.name(), above.unwrap_or(0), Some(filter))?;
-        all.extend(rows);
-        if complete {
-            return Ok(all);
+    for ids in ids.chunks(IDS) {
+        let mut above = 0;
+        loop {
+            let (rows, complete) = newer_of(run, service.name(), above, field, ids)?;
+            let last = rows.last().and_then(|row| json::integer(row, "ID"));
+            above = last.unwrap_or(above);
+            all.extend(rows);
+            if complete {
+                break;
+            }
         }
     }
+    Ok(all)
 }

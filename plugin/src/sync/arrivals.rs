@@ -9,7 +9,7 @@ use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::json;
 use crate::mark::{LineKey, Place};
 use crate::planted::{Mistake, is_planted};
-use crate::sage::Service;
+use crate::sage::{self, Service};
 use crate::splynx::{self, Payment, Receivable};
 use crate::sync::allocated::allocated;
 use crate::sync::births;
@@ -223,7 +223,7 @@ fn hold_unreadable(run: &mut Run, batch: &mut Batch, row: &Value) -> Job<()> {
         state: State::Held,
         label: json::text(row, "DocumentNumber"),
         remote: Some(remote_of(id)),
-        amount: json::decimal(row, "Total"),
+        amount: sage::amount(row, "Total"),
         reason: Reason::new(
             "unreadable",
             "What Sage says of it is not understood: it lacks a customer, a date, or a total above zero.",

@@ -271,7 +271,7 @@ fn sent_along(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> 
         ("Q8", "A tax percentage that is sent along"),
     ];
     for (line, (question, about)) in lines.into_iter().flatten().zip(about) {
-        if let Some(tax) = json::decimal(line, "Tax") {
+        if let Some(tax) = sage::amount(line, "Tax") {
             let answer = if tax == usual { "ignored" } else { "kept" };
             answers.note(question, about, answer);
         }

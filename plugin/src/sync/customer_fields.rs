@@ -4,18 +4,20 @@ use serde_json::{Value, json};
 
 use crate::settings::Settings;
 use crate::splynx::Customer;
+use crate::text::{cut, first, length};
 
 /// The longest name that Sage takes (Sage API 2.2, F24).
 const NAME_LENGTH: usize = 100;
 /// The longest telephone number that Sage takes.
 const PHONE_LENGTH: usize = 30;
 
-/// The customer as Sage is to have it. Where Splynx names no mobile number, or no category is mapped, Sage's own is left alone.
+/// The customer as Sage is to have it. Where Splynx names no mobile number, no category is mapped or nobody knows the VAT number,
+/// Sage's own is left alone.
 pub fn fields(
     settings: &Settings,
     customer: &Customer,
     name: &str,
-    vat: &str,
+    vat: Option<&str>,
     category: Option<i64>,
 ) -> Value {
     let follows = settings.follow_inactive && customer.inactive;
@@ -25,15 +27,18 @@ pub fn fields(
         "ContactName": name,
         "Email": addresses_of(customer).first().copied().unwrap_or_default(),
         "Telephone": telephone,
-        "PostalAddress01": cut(&customer.street, NAME_LENGTH),
-        "PostalAddress02": cut(&customer.city, NAME_LENGTH),
         "PostalAddress05": cut(&customer.zip_code, NAME_LENGTH),
-        "TaxReference": cut(vat, PHONE_LENGTH),
         "Active": settings.ticks.active && !follows,
         "AcceptsElectronicInvoices": settings.ticks.accepts_electronic_invoices,
         "AutoAllocateToOldestInvoice": settings.ticks.auto_allocate_oldest,
         "EnableCustomerZone": settings.ticks.view_invoices_online,
     });
+    for (line, text) in ADDRESS.into_iter().zip(address_lines(customer)) {
+        fields[line] = text.into();
+    }
+    if let Some(vat) = vat {
+        fields["TaxReference"] = cut(vat, PHONE_LENGTH).into();
+    }
     if !mobile.is_empty() {
         fields["Mobile"] = mobile.into();
     }
@@ -41,6 +46,52 @@ pub fn fields(
         fields["Category"] = json!({ "ID": category });
     }
     fields
+}
+
+/// The lines of an address before the one with the postal code.
+const ADDRESS: [&str; 4] = [
+    "PostalAddress01",
+    "PostalAddress02",
+    "PostalAddress03",
+    "PostalAddress04",
+];
+
+/// Street and city, one line each. Only a street that does not fit into its line takes up to three, and the city the fourth: otherwise
+/// the third and fourth are Sage's users' own.
+fn address_lines(customer: &Customer) -> Vec<String> {
+    let city = cut(&customer.city, NAME_LENGTH);
+    let mut street = wrapped(&customer.street, NAME_LENGTH);
+    if street.len() < 2 {
+        return vec![street.pop().unwrap_or_default(), city];
+    }
+    street.resize(3, String::new());
+    street.push(city);
+    street
+}
+
+/// A text in lines that fit, parted at blanks where it has some.
+fn wrapped(text: &str, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for written in text.lines() {
+        let mut line = String::new();
+        for word in written.split_whitespace() {
+            if !line.is_empty() && length(&line) + 1 + length(word) > most {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+            while length(&line) > most {
+                let rest = line.split_off(first(&line, most).len());
+                lines.push(std::mem::replace(&mut line, rest));
+            }
+        }
+        if !line.is_empty() {
+            lines.push(line);
+        }
+    }
+    lines
 }
 
 /// The pattern filled in (F24). Too long, `{name}` is cut, never `{id}` or `{login}` (D13).
@@ -56,7 +107,7 @@ pub fn name_of(customer: &Customer, pattern: &str) -> String {
             .replace("{name}", name)
     };
     let name = customer.name.trim();
-    let rest = fill("").chars().count();
+    let rest = length(&fill(""));
     let room = NAME_LENGTH.saturating_sub(rest);
     cut(&fill(cut(name, room).trim_end()), NAME_LENGTH)
 }
@@ -68,12 +119,12 @@ pub fn unique_name(name: &str, id: i64) -> String {
     format!("{} {id}", cut(name, room).trim_end())
 }
 
-/// The addresses that look like one, those for bills first: Splynx keeps several in a field, Sage takes one.
+/// The addresses that look like one, those for bills first: Splynx keeps several in a field, with names or without, Sage takes one.
 pub fn addresses_of(customer: &Customer) -> Vec<&str> {
     [&customer.billing_email, &customer.email]
         .into_iter()
-        .flat_map(|field| field.split([',', ';', ' ']))
-        .map(str::trim)
+        .flat_map(|field| field.split(|c: char| c.is_whitespace() || ",;/|<>()[]\"'".contains(c)))
+        .map(|address| address.trim_start_matches("mailto:").trim_matches('.'))
         .filter(|address| looks_like_email(address))
         .collect()
 }
@@ -110,20 +161,23 @@ fn is_mobile(number: &str) -> bool {
                 .any(|p| national.starts_with(p)))
 }
 
+/// One that nobody's check of addresses refuses.
 fn looks_like_email(address: &str) -> bool {
-    address.split_once('@').is_some_and(|(user, host)| {
-        !user.is_empty()
-            && !host.contains('@')
-            && host
-                .split_once('.')
-                .is_some_and(|(domain, top)| !domain.is_empty() && !top.is_empty())
-    })
-}
-
-/// At most that many characters, without outer blanks.
-pub fn cut(text: &str, length: usize) -> String {
-    let cut: String = text.trim().chars().take(length).collect();
-    cut.trim_end().to_owned()
+    let is_part = |part: &str, others: &str| {
+        !part.is_empty()
+            && part
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+    };
+    length(address) <= NAME_LENGTH
+        && address.split_once('@').is_some_and(|(user, host)| {
+            user.split('.')
+                .all(|part| is_part(part, "!#$%&*+-=?^_`{}~"))
+                && host.contains('.')
+                && host.split('.').all(|part| {
+                    is_part(part, "-") && !part.starts_with('-') && !part.ends_with('-')
+                })
+        })
 }
 
 #[cfg(test)]
@@ -144,6 +198,7 @@ mod tests {
             partner_id: 1,
             category: "person".to_owned(),
             inactive: false,
+            changed: String::new(),
         }
     }
 
@@ -179,12 +234,45 @@ mod tests {
             ("a@b", ""),
             ("@b.example", ""),
             ("a@b@c.example", ""),
+            ("Kim <kim@x.example>", "kim@x.example"),
+            ("\"Kim, of Karoo\" <kim@x.example>", "kim@x.example"),
+            ("kim@x.example/bob@y.example", "kim@x.example"),
+            ("kim@x.example\r\nbob@y.example", "kim@x.example"),
+            ("mailto:kim@x.example.", "kim@x.example"),
+            ("k\u{ed}m@x.example bob@y.example", "bob@y.example"),
+            ("kim@-x.example, kim..m@x.example, kim@x..example", ""),
             ("", ""),
         ] {
             let customer = customer(1, "x", field);
             let first = addresses_of(&customer).first().copied();
             assert_eq!(first.unwrap_or_default(), address, "{field:?}");
         }
+    }
+
+    #[test]
+    fn a_street_that_does_not_fit_takes_more_lines_and_keeps_its_end() {
+        let lines = |street: &str| {
+            let street = street.to_owned();
+            let city = "Prieska".to_owned();
+            address_lines(&Customer {
+                street,
+                city,
+                ..customer(1, "x", "")
+            })
+        };
+        assert_eq!(lines("14 Long Road"), ["14 Long Road", "Prieska"]);
+        assert_eq!(lines(""), ["", "Prieska"]);
+        assert_eq!(
+            lines("Unit 7\r\n14 Long Road"),
+            ["Unit 7", "14 Long Road", "", "Prieska"]
+        );
+        let long = format!("{} Gate 4", "Portion of the farm ".repeat(6));
+        let all = lines(&long);
+        assert_eq!((all.len(), all[3].as_str()), (4, "Prieska"));
+        assert!(all.iter().all(|line| length(line) <= 100), "{all:?}");
+        assert!(all[..3].join(" ").contains("Gate 4"), "{all:?}");
+        let one_word = lines(&"\u{1F600}".repeat(60));
+        assert_eq!(one_word[..2].concat().chars().count(), 60);
     }
 
     #[test]

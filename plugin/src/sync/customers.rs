@@ -1,33 +1,29 @@
 //! Customers: Splynx → Sage. The name is Sage's only unique key, so names decide who is who.
 
-use chrono::NaiveDate;
 use serde_json::Value;
 
-use crate::collect::{Map, Set, ToMap, ToSet};
-use crate::json;
+use crate::collect::{Map, Set, ToSet};
 use crate::planted::{Mistake, is_planted};
 use crate::sage::{CustomerLikeness, Found, Likeness, Service, fold};
-use crate::splynx::{self, Customer, CustomerInfo, Listing, Page, Window};
+use crate::splynx::{Customer, Listing, Page};
 use crate::sync::births;
 use crate::sync::customer_fields::{fields, name_of, unique_name};
 use crate::sync::mapping::Mapping;
 use crate::sync::pairing::{self, Candidate, Choice, Row, SAME_NAME};
 use crate::sync::pipeline::{Decision, Description, Entity, is_ours_to_decide, settle};
-use crate::write::ledger::{Job, META, Run};
+use crate::sync::vat_numbers::{self, Numbers};
+use crate::write::ledger::{Job, Run};
 use crate::write::protocol::Act;
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, Remote, State, Stored};
 use crate::write::remote::{self, Question, Survey};
 use crate::write::verdict::{self, Suspect, Verdict};
-
-pub use crate::sync::customer_fields::cut;
 
 pub struct Customers {
     pub mapping: Mapping,
 }
 
 pub struct Facts {
-    /// VAT numbers of companies.
-    vat: Map<i64, String>,
+    vat: Numbers,
     /// What Sage has under their names.
     survey: Survey,
     /// Proposals and people's choices for customers without a pair.
@@ -45,7 +41,7 @@ impl Entity for Customers {
     type Facts = Facts;
 
     fn facts(&self, run: &mut Run, page: &[(Customer, Stored)]) -> Job<Facts> {
-        let vat = pairing::vat_numbers(run, page.iter().map(|(customer, _)| customer))?;
+        let vat = vat_numbers::of_customers(run, page.iter().map(|(customer, _)| customer))?;
         let is_new = |stored: &Stored| stored.record.as_ref().is_none_or(|r| r.remote.is_none());
         let is_judged = |stored: &Stored| stored.record.is_none() || stored.is_judged_again();
         // Somebody may have entered them in Sage by hand since it was listed.
@@ -84,7 +80,7 @@ impl Entity for Customers {
             .iter()
             .filter(|(customer, stored)| is_new(stored) && left_out(run, customer).is_none())
             .map(|(customer, _)| {
-                let vat = vat.get(&customer.id).map_or("", String::as_str);
+                let vat = vat.of(customer).unwrap_or_default();
                 let row = Row::of(customer, vat, name_of(customer, &pattern));
                 (customer.id, row)
             })
@@ -245,7 +241,7 @@ impl Customers {
         let category = self
             .mapping
             .customer_category(settings, &customer.category)?;
-        let vat = facts.vat.get(&customer.id).map_or("", String::as_str);
+        let vat = facts.vat.of(customer);
         let may_adopt = own.is_none()
             && facts
                 .rows
@@ -360,57 +356,6 @@ pub fn look_after(run: &mut Run, ids: impl IntoIterator<Item = i64>) -> Job<()> 
             }
             _ => {}
         }
-    }
-    run.commit(batch)
-}
-
-/// VAT numbers change without their customer: customers whose number is another than when it was looked at last are planned.
-/// One request where nothing changed.
-pub fn notice_vat_changes(run: &mut Run) -> Job<()> {
-    /// `000000000088` → the VAT number as seen after a change.
-    const SEEN: &str = "vat";
-    const PLACE: &str = "cursor/customer-info";
-    // Stamps are Splynx's local time: a day's overlap covers any zone.
-    let next = run.settings.today.pred_opt().unwrap_or(run.settings.today);
-    let since: Option<NaiveDate> = run.meta(PLACE)?.and_then(|text| json::day(&text));
-    let window = Window {
-        changed_since: since,
-        dated_from: None,
-    };
-    let mut after = 0;
-    // Before the first export there is nobody whose number could have changed.
-    while since.is_some() {
-        let page: Page<CustomerInfo> = splynx::changed(run, &window, after)?;
-        let Some(last) = page.last else {
-            break;
-        };
-        after = last;
-        let key = |info: &CustomerInfo| format!("{:012}", info.id);
-        let keys: Vec<String> = page.records.iter().map(key).collect();
-        let seen = run
-            .cap
-            .get(SEEN, &keys)?
-            .into_iter()
-            .map(|entry| (entry.key, entry.value))
-            .to_map();
-        let changed: Vec<&CustomerInfo> = page
-            .records
-            .iter()
-            .filter(|info| seen.get(&key(info)).map(String::as_str) != Some(info.vat_id.trim()))
-            .collect();
-        let mut batch = Batch::default();
-        for info in &changed {
-            batch.set(SEEN, key(info), info.vat_id.trim());
-        }
-        let keys = changed
-            .iter()
-            .map(|info| RecordKey::new(Kind::Customer, info.id));
-        run.look_again(&mut batch, keys.collect())?;
-        run.commit(batch)?;
-    }
-    let mut batch = Batch::default();
-    if since != Some(next) {
-        batch.set(META, PLACE, next.to_string());
     }
     run.commit(batch)
 }

@@ -17,11 +17,12 @@ use crate::sage::{DocumentLikeness, Likeness, Service, reference};
 use crate::settings::Settings;
 use crate::splynx::{self, Document, DocumentStatus, Transaction};
 use crate::sync::births;
-use crate::sync::customers::{self, cut};
+use crate::sync::customers;
 use crate::sync::lists::{self, List};
 use crate::sync::mapping::Mapping;
 use crate::sync::pipeline::{Aside, Decision, Description, deleted_after_sync, possible_duplicate};
 use crate::sync::renewal::renew;
+use crate::text::cut;
 use crate::write::ledger::{Job, Run};
 use crate::write::protocol::{Act, Expected};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, Remote, State, Stored};
@@ -506,6 +507,16 @@ fn lines(
     facts: &Facts,
     document: &Document,
 ) -> Result<(Vec<Value>, Totals, Rates), Reason> {
+    if document.lines.is_empty() {
+        return Err(Reason::new(
+            "no-lines",
+            format!(
+                "It has no lines in Splynx, and its total is {}.",
+                money::written(document.total)
+            ),
+            "Give it lines in Splynx: then it goes by itself. Or enter it in Sage by hand, and mark it as done.",
+        ));
+    }
     let mapping = office.mapping.borrow();
     let sign = if document.total.is_sign_negative() {
         -Decimal::ONE
@@ -598,7 +609,7 @@ fn for_sage(
         .iter()
         .map(|(discount, amount)| {
             let what = document.lines[*discount].description.trim();
-            format!("{what}: -{amount:.2}")
+            format!("{what}: -{}", money::plain(*amount))
         })
         .collect();
     let description = cut(&text, longest);

@@ -123,8 +123,7 @@ impl List {
             return sage_rows(run, service);
         };
         let list = splynx::list_all(run, path)?;
-        let rows = list.as_array().map_or(&[][..], Vec::as_slice);
-        Ok(rows.iter().filter_map(Row::of_splynx).collect())
+        Ok(list.iter().filter_map(Row::of_splynx).collect())
     }
 }
 

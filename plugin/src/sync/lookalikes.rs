@@ -11,7 +11,7 @@ use crate::json;
 use crate::planted::{Mistake, is_planted};
 use crate::sage::{Found, IDS, Likeness, Service, by_ids};
 use crate::splynx::{self, Payment};
-use crate::sync::allocated::{Allocation, list, one_of};
+use crate::sync::allocated::{Allocation, list};
 use crate::sync::echoes;
 use crate::sync::lines::Fate;
 use crate::sync::receipts::Receipt;
@@ -154,7 +154,7 @@ fn settled_by_others(run: &mut Run, invoices: Set<i64>) -> Job<Map<i64, i64>> {
     let mut settled = Map::new_vec();
     let invoices: Vec<i64> = invoices.into_iter().collect();
     for ids in invoices.chunks(IDS) {
-        let rows = list(run, Service::TaxInvoice, &one_of("ID", ids))?;
+        let rows = list(run, Service::TaxInvoice, "ID", ids)?;
         let paid = rows
             .iter()
             .filter(|row| json::decimal(row, "AmountDue") == Some(Decimal::ZERO));
@@ -162,8 +162,7 @@ fn settled_by_others(run: &mut Run, invoices: Set<i64>) -> Job<Map<i64, i64>> {
         if paid.is_empty() {
             continue;
         }
-        let filter = one_of("AllocatedToDocumentId", &paid);
-        let rows = list(run, Service::Allocation, &filter)?;
+        let rows = list(run, Service::Allocation, "AllocatedToDocumentId", &paid)?;
         let by: Vec<(i64, i64)> = rows
             .iter()
             .filter_map(Allocation::parse)
@@ -203,10 +202,7 @@ fn strange_receipts(run: &mut Run, sources: Set<i64>) -> Job<Set<i64>> {
         }
     };
     let strange: Vec<i64> = sources.into_iter().filter(|id| !stands_for(id)).collect();
-    let mut rows = Vec::new();
-    for ids in strange.chunks(IDS) {
-        rows.extend(list(run, SERVICE, &one_of("ID", ids))?);
-    }
+    let rows = list(run, SERVICE, "ID", &strange)?;
     let receipts: Vec<Receipt> = rows.iter().filter_map(Receipt::parse).collect();
     let made = echoes::made_of_payments(run, &receipts)?;
     let ids = receipts.iter().map(|receipt| receipt.id);

@@ -42,3 +42,4 @@ mod specimen;
 pub mod statements;
 pub mod sweep;
 pub mod taxes;
+pub mod vat_numbers;

@@ -6,9 +6,10 @@
 use crate::capability::Activity;
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::sage::{Likeness, Service};
-use crate::splynx::{self, Customer, CustomerInfo, Page, Window};
+use crate::splynx::{self, Customer, Page, Window};
 use crate::stored::{self, stored, stored_names};
 use crate::sync::customer_fields;
+use crate::sync::vat_numbers;
 use crate::write::known_customers::{self, Trait, customers_listed};
 use crate::write::ledger::{Job, PAGE, Run, activity};
 use crate::write::record::{
@@ -396,11 +397,11 @@ fn load_page(run: &mut Run, page: Page<Customer>) -> Job<()> {
         batch.delete(PAIRING, row_key(customer.id));
     }
     run.commit(batch)?;
-    let vat = vat_numbers(run, &wanted)?;
+    let vat = vat_numbers::of_customers(run, &wanted)?;
     let customers = wanted
         .iter()
         .map(|customer| {
-            let vat = vat.get(&customer.id).map_or("", String::as_str);
+            let vat = vat.of(customer).unwrap_or_default();
             let label = customer_fields::name_of(customer, &settings.name_pattern);
             (customer.id, Row::of(customer, vat, label))
         })
@@ -441,23 +442,6 @@ pub fn standing(candidates: &[Candidate]) -> &'static str {
         [_] => "proposed",
         _ => "ambiguous",
     }
-}
-
-/// VAT numbers, which companies only have.
-pub fn vat_numbers<'c>(
-    run: &mut Run,
-    customers: impl IntoIterator<Item = &'c Customer>,
-) -> Job<Map<i64, String>> {
-    let companies: Vec<i64> = customers
-        .into_iter()
-        .filter(|customer| customer.category == "company")
-        .map(|customer| customer.id)
-        .collect();
-    Ok(splynx::by_ids::<CustomerInfo>(run, &companies)?
-        .records
-        .into_iter()
-        .map(|info| (info.id, info.vat_id.trim().to_owned()))
-        .to_map())
 }
 
 /// Between two ids that Splynx listed one after the other there is nobody: rows there are dropped, and records looked at again.

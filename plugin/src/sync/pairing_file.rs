@@ -11,6 +11,7 @@ use crate::splynx::{self, Customer};
 use crate::sync::customer_fields;
 use crate::sync::customers;
 use crate::sync::pairing::{self, Row};
+use crate::sync::vat_numbers;
 use crate::write::known_customers::{customers_listed, reload_customers};
 use crate::write::ledger::{Halt, Job, Run};
 use crate::write::record::{Batch, Kind, RecordKey, State};
@@ -152,7 +153,7 @@ fn pair(run: &mut Run, lines: Vec<(&Line, i64, i64)>) -> Job<Vec<ReportRow>> {
         .into_iter()
         .map(|customer| (customer.id, customer))
         .to_map();
-    let vat = pairing::vat_numbers(run, people.values())?;
+    let vat = vat_numbers::of_customers(run, people.values())?;
     let paired = pairing::paired(run, &sage)?;
     let known = pairing::rows(run, &ids)?;
     let mut batch = Batch::default();
@@ -200,7 +201,7 @@ fn pair(run: &mut Run, lines: Vec<(&Line, i64, i64)>) -> Job<Vec<ReportRow>> {
         match (rejection, people.get(&splynx)) {
             (None, Some(customer)) => {
                 let row = known.get(&splynx).cloned().unwrap_or_else(|| {
-                    let vat = vat.get(&splynx).map_or("", String::as_str);
+                    let vat = vat.of(customer).unwrap_or_default();
                     let label = customer_fields::name_of(customer, &run.settings.name_pattern);
                     Row::of(customer, vat, label)
                 });

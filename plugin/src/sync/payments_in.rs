@@ -13,7 +13,7 @@ use crate::planted::{Mistake, is_planted};
 use crate::sage::{IDS, Service, get_one, newer};
 use crate::splynx::Payment;
 use crate::stored::{self, stored};
-use crate::sync::allocated::{self, Allocation, list, one_of};
+use crate::sync::allocated::{self, Allocation, list};
 use crate::sync::arrivals::handle;
 use crate::sync::calibration::Calibration;
 use crate::sync::imported::{self, Payments};
@@ -239,7 +239,7 @@ fn look_at_again(run: &mut Run, sheets: Map<i64, Sheet>) -> Job<()> {
     let edited = edited.to_set();
     tell_of_edited(run, &edited, &payments, true)?;
     plan_again(run, Batch::default(), edited)?;
-    let rows = list(run, Service::CustomerReceipt, &one_of("ID", &ids))?;
+    let rows = list(run, Service::CustomerReceipt, "ID", &ids)?;
     let gone = missing(run, ids.iter().copied().to_set(), &rows)?;
     allocated::read_again(run, &ids)?;
     tell_of_settled(run, &rows, &gone)?;
@@ -347,7 +347,7 @@ fn planned(run: &mut Run) -> Job<()> {
             .collect();
         for ids in ids.chunks(IDS) {
             run.progress("Receipts from earlier runs", 0, 0)?;
-            let rows = list(run, Service::CustomerReceipt, &one_of("ID", ids))?;
+            let rows = list(run, Service::CustomerReceipt, "ID", ids)?;
             let gone = missing(run, ids.iter().copied().to_set(), &rows)?;
             handle(run, rows, gone)?;
         }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::collect::{Map, ToSet};
 use crate::json;
 use crate::money;
-use crate::sage::Service;
+use crate::sage::{self, Service};
 use crate::settings::{Grouping, Settings};
 use crate::splynx::{Receivable, Standing};
 use crate::sync::lines::{Fate, Plan, Sheet};
@@ -34,7 +34,7 @@ pub struct Receipt {
 impl Receipt {
     /// None where the row lacks what an import needs.
     pub fn parse(row: &Value) -> Option<Self> {
-        let total = json::decimal(row, "Total")?;
+        let total = sage::amount(row, "Total")?;
         Some(Self {
             id: json::integer(row, "ID")?,
             customer: json::integer(row, "CustomerId")?,
@@ -42,7 +42,7 @@ impl Receipt {
             number: json::text(row, "DocumentNumber"),
             reference: json::text(row, "Reference"),
             total,
-            unallocated: json::decimal(row, "TotalUnallocated")?,
+            unallocated: sage::amount(row, "TotalUnallocated")?,
         })
         .filter(|receipt| receipt.total > Decimal::ZERO)
     }

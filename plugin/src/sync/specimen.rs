@@ -117,7 +117,7 @@ impl Specimen {
         let lines: Vec<Value> = lines.collect();
         let answer = self.calculate(run, inclusive, &lines)?;
         Ok(answer.map(|document| {
-            let amount = |name| json::decimal(&document, name).unwrap_or_default();
+            let amount = |name| sage::amount(&document, name).unwrap_or_default();
             Totals {
                 exclusive: amount("Exclusive"),
                 tax: amount("Tax"),

@@ -10,6 +10,7 @@ use crate::capability::{Activity, Request};
 use crate::collect::{Map, ToMap, ToSet};
 use crate::json;
 use crate::mark::Place;
+use crate::money;
 use crate::settings::Settings;
 use crate::splynx::writes::{self, Reply};
 use crate::splynx::{self, Resource, StatementRecord};
@@ -330,8 +331,8 @@ fn statement(run: &mut Run, title: &str) -> Job<Option<i64>> {
         return Ok(None);
     }
     keep(run, Some(SENDING.to_owned()))?;
-    let answer = run.cap.send(vec![writes::statement_request(title)]).pop();
-    match answer.map(|answer| writes::reply_of(answer, true)) {
+    let answer = run.send_all(vec![writes::statement_request(title)]).pop();
+    match answer.map(|answer| writes::reply_of(answer, writes::STATEMENTS, true)) {
         Some(Reply::Done(id)) => {
             keep(run, Some(id.to_string()))?;
             Ok(Some(id))
@@ -342,7 +343,8 @@ fn statement(run: &mut Run, title: &str) -> Job<Option<i64>> {
         }
         Some(Reply::Refused(said)) => {
             keep(run, None)?;
-            Err(Halt::Failed(crate::capability::Failure::new(
+            Err(Halt::Failed(crate::capability::Failure::about(
+                writes::STATEMENTS,
                 "splynx-trouble",
                 format!("Splynx refused to make the statement {title} ({said})."),
             )))
@@ -435,13 +437,17 @@ fn send(run: &mut Run, works: &mut [Work], steps: &[(usize, u32, Step)]) -> Job<
     }
     run.commit(batch)?;
 
-    let answers = run.cap.send(requests);
+    let paths: Vec<String> = requests
+        .iter()
+        .map(|request| request.path.clone())
+        .collect();
+    let answers = run.send_all(requests);
     let now = run.cap.now();
     let mut batch = Batch::default();
     let mut halted = None;
-    for ((place, number, step), answer) in steps.iter().zip(answers) {
+    for ((place, number, step), (path, answer)) in steps.iter().zip(paths.iter().zip(answers)) {
         let work = &mut works[*place];
-        match writes::reply_of(answer, step.creates().is_some()) {
+        match writes::reply_of(answer, path, step.creates().is_some()) {
             Reply::Done(id) => done(run, &mut batch, work, *number, *step, id)?,
             Reply::Refused(said) => {
                 forget_flight(work, *number);
@@ -619,7 +625,7 @@ pub fn entered_news(
         remote_id: id.to_string(),
         customer_id: customer.to_string(),
         label: label.to_owned(),
-        more: vec![("amount".to_owned(), format!("{:.2}", line.amount))],
+        more: vec![("amount".to_owned(), money::plain(line.amount))],
         ..Activity::default()
     }
 }

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use crate::capability::{Activity, Capabilities, Entry, Failure, Request, Response};
 use crate::clocks::Clocks;
 use crate::collect::{Map, Set, ToMap, ToSet};
+use crate::money;
 use crate::planted::{Mistake, is_planted};
 use crate::sage::Service;
 use crate::settings::Settings;
 use crate::stored;
+use crate::write::allowed::Refusal;
 use crate::write::record::{
     Batch, Kind, OPEN, RECORDS, REMOTE, Reason, Record, RecordKey, Remote, State, Stored, WAITING,
 };
@@ -94,6 +96,16 @@ pub struct Run<'a> {
     pub seen_customers: BTreeSet<i64>,
     /// What the run has heard of the services' clocks.
     pub clocks: Clocks,
+    /// What did not work and cost no more than itself, for people.
+    pub notes: Vec<Failure>,
+    /// Which services have answered a Save: until then what is sent goes alone.
+    pub answered: Vec<Service>,
+    /// Of which service the answer to a Save that went alone was lost last.
+    pub lost_alone: Option<Service>,
+    /// How Sage takes ids from 2^31 on in a search, as far as this run knows.
+    pub long_ids_are_suffixed: bool,
+    /// What the services refuse for want of a right; none: not read yet.
+    pub(super) refusals: Option<Map<String, Refusal>>,
     stage: Stage,
 }
 
@@ -124,6 +136,11 @@ impl<'a> Run<'a> {
             put_off: None,
             seen_customers: BTreeSet::new(),
             clocks: Clocks::default(),
+            notes: Vec::new(),
+            answered: Vec::new(),
+            lost_alone: None,
+            long_ids_are_suffixed: false,
+            refusals: None,
             stage: Stage::default(),
         })
     }
@@ -156,7 +173,7 @@ impl<'a> Run<'a> {
     /// One request and its answer; ends the job where there is none.
     pub fn send(&mut self, request: Request) -> Job<Response> {
         let connection = request.connection;
-        match self.cap.send(vec![request]).pop() {
+        match self.send_all(vec![request]).pop() {
             Some(Ok(response)) => {
                 if !self.clocks.has_heard(connection) {
                     let now = self.cap.now();
@@ -402,7 +419,7 @@ pub fn stored_record(entry: Entry) -> Job<(RecordKey, Stored)> {
 pub fn activity(key: RecordKey, record: &Record, action: &str) -> Activity {
     let mut more = Vec::new();
     if let Some(amount) = record.amount {
-        more.push(("amount".to_owned(), format!("{amount:.2}")));
+        more.push(("amount".to_owned(), money::plain(amount)));
     }
     if !record.reason.cure.is_empty() {
         more.push(("cure".to_owned(), record.reason.cure.clone()));

@@ -3,15 +3,18 @@
 //! - [`record`]: what we keep of each record, and its indexes
 //! - [`birth`]: what tells a record from another one under its id
 //! - [`ledger`]: reading and writing those rows through the host's storage
+//! - [`allowed`]: what the services do not let this installation do
 //! - [`remote`]: what Sage already holds, listed once and then from the highest known id on
 //! - [`known_customers`]: Sage's customers in that list, and who looks like whom
 //! - [`verdict`]: whether an object there is a record's own
 //! - [`seen`]: whether somebody changed it there since we saw it last
 //! - [`protocol`]: intent, request, answer
 //! - [`exchange`]: documents that exchange their numbers
+//! - [`refusals`]: what becomes of what Sage refuses
 //! - [`since_done`]: what was changed after a person had settled it
 //! - [`recovery`]: what a run does with what an earlier one left in doubt
 
+pub mod allowed;
 pub mod birth;
 pub mod exchange;
 pub mod known_customers;
@@ -19,6 +22,7 @@ pub mod ledger;
 pub mod protocol;
 pub mod record;
 pub mod recovery;
+mod refusals;
 pub mod remote;
 pub mod seen;
 pub mod since_done;

@@ -12,11 +12,11 @@ use crate::json;
 use crate::money;
 use crate::planted::{Mistake, is_planted};
 use crate::sage::{self, Found, Likeness, Reply, Service};
-use crate::write::exchange::{self, Way};
 use crate::write::ledger::{Halt, Job, Run, activity};
 use crate::write::record::{
     Batch, Intent, Kind, Reason, Record, RecordKey, Remote, State, Stored, gone_in_sage,
 };
+use crate::write::refusals;
 use crate::write::remote;
 use crate::write::seen;
 use crate::write::vat::Vat;
@@ -86,8 +86,11 @@ pub fn execute(run: &mut Run, writes: Vec<Write>) -> Job<()> {
     while let Some(first) = writes.first() {
         let most = if first.is_batched() {
             sage::LARGEST_BATCH
-        } else {
+        } else if run.answered.contains(&first.service) {
             BATCH
+        } else {
+            // Whether it may be sent at all is learned from one request, not from as many as there are records.
+            1
         };
         let rest = writes.split_off(writes.len().min(most));
         let count = writes.len();
@@ -163,7 +166,7 @@ impl Write {
     }
 
     /// What a create could meet in Sage.
-    fn suspect(&self) -> Option<Suspect<'_>> {
+    pub(super) fn suspect(&self) -> Option<Suspect<'_>> {
         match &self.act {
             Act::Create { likeness, .. } => Some(Suspect {
                 key: self.key,
@@ -194,7 +197,7 @@ impl Write {
     }
 }
 
-fn execute_batch(run: &mut Run, mut writes: Vec<Write>) -> Job<()> {
+pub(super) fn execute_batch(run: &mut Run, mut writes: Vec<Write>) -> Job<()> {
     commit_intents(run, &mut writes)?;
     let mut sent = Vec::new();
     let mut requests = Vec::new();
@@ -225,6 +228,7 @@ fn execute_batch(run: &mut Run, mut writes: Vec<Write>) -> Job<()> {
     let mut refused = Vec::new();
     let mut lost = Vec::new();
     let replied = sent.len();
+    let service = sent.first().map(|write| write.service);
     for (mut write, reply) in sent.into_iter().zip(replies) {
         match reply {
             Reply::Stored(object) => {
@@ -250,16 +254,21 @@ fn execute_batch(run: &mut Run, mut writes: Vec<Write>) -> Job<()> {
         }
     }
     run.commit(batch)?;
-    resolve_refusals(run, refused)?;
+    refusals::resolve(run, refused)?;
     // One answer may be lost, and one record may be too much for Sage; where none of several is answered, Sage is out of order.
-    if lost.len() > 1 && lost.len() == replied {
-        halted = halted.or(lost.pop().map(Halt::Failed));
+    if lost.len() < replied {
+        run.answered.extend(service);
+    } else if let Some(why) = lost.pop() {
+        if replied > 1 || run.lost_alone.is_some_and(|before| Some(before) == service) {
+            halted = halted.or(Some(Halt::Failed(why)));
+        }
+        run.lost_alone = service;
     }
     halted.map_or(Ok(()), Err)
 }
 
 /// What matters less has used up its part of the day's requests: it stays planned, and the rest goes on.
-fn put_off(run: &mut Run, halt: Halt) -> Option<Halt> {
+pub(super) fn put_off(run: &mut Run, halt: Halt) -> Option<Halt> {
     let Some(why) = halt.of_share() else {
         return Some(halt);
     };
@@ -278,30 +287,33 @@ fn priority(write: &Write) -> &'static str {
 
 /// One reply per request. A batch is all or nothing: where Sage refuses it, each of its parts is sent on its own, so that one
 /// bad part does not hold the others.
-fn replies(run: &mut Run, requests: Vec<Request>, as_one: bool) -> Vec<Reply> {
+pub(super) fn replies(run: &mut Run, requests: Vec<Request>, as_one: bool) -> Vec<Reply> {
     if requests.is_empty() {
         return Vec::new();
     }
     if as_one {
         let batch = sage::save_batch_request(&requests);
-        let answer = run.cap.send(vec![batch]).pop();
+        let path = batch.path.clone();
+        let answer = run.send_all(vec![batch]).pop();
         let now = run.cap.now();
-        let replies = sage::replies_of(answer, requests.len(), now);
+        let replies = sage::replies_of(&path, answer, requests.len(), now);
         if !matches!(replies.first(), Some(Reply::Refused(_))) {
             return replies;
         }
     }
-    let methods: Vec<&str> = requests.iter().map(|request| request.method).collect();
-    let answers = run.cap.send(requests);
+    let sent: Vec<(&str, String)> = requests
+        .iter()
+        .map(|request| (request.method, request.path.clone()))
+        .collect();
+    let answers = run.send_all(requests);
     let now = run.cap.now();
-    methods
-        .into_iter()
+    sent.into_iter()
         .zip(answers)
-        .map(|(method, answer)| sage::reply_of(method, answer, now))
+        .map(|((method, path), answer)| sage::reply_of(method, &path, answer, now))
         .collect()
 }
 
-fn commit_intents(run: &mut Run, writes: &mut [Write]) -> Job<()> {
+pub(super) fn commit_intents(run: &mut Run, writes: &mut [Write]) -> Job<()> {
     if is_planted(Mistake::NoIntent) {
         return Ok(());
     }
@@ -348,7 +360,7 @@ fn commit_intents(run: &mut Run, writes: &mut [Write]) -> Job<()> {
 }
 
 /// The request for a write, or why it is held instead.
-fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reason>> {
+pub(super) fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reason>> {
     let (id, fields, expected) = match &write.act {
         Act::Create {
             object, own_number, ..
@@ -379,7 +391,7 @@ fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reason>> {
             "Open the period in Sage and retry; or undo the change in Splynx and correct it with a credit note.",
         )));
     }
-    let allocated = json::decimal(&object, "Total")
+    let allocated = sage::amount(&object, "Total")
         .zip(sage::rest(&object))
         .map(|(total, rest)| total - rest);
     if let (Some(expected), Some(allocated)) = (expected, allocated)
@@ -405,7 +417,12 @@ fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reason>> {
 }
 
 /// Sage has stored it: pair it, and compare the total to the cent.
-fn stored(batch: &mut Batch, run: &mut Run, write: &mut Write, object: &Value) -> Job<i64> {
+pub(super) fn stored(
+    batch: &mut Batch,
+    run: &mut Run,
+    write: &mut Write,
+    object: &Value,
+) -> Job<i64> {
     let id = json::integer(object, "ID").unwrap_or_default();
     let (action, expected) = match &write.act {
         Act::Update { expected, .. } => ("updated", expected.as_ref()),
@@ -426,7 +443,7 @@ fn stored(batch: &mut Batch, run: &mut Run, write: &mut Write, object: &Value) -
         refused: String::new(),
         failures: 0,
         allocated_in_sage: sage::rest(object)
-            .is_some_and(|rest| json::decimal(object, "Total") != Some(rest)),
+            .is_some_and(|rest| sage::amount(object, "Total") != Some(rest)),
         ..write.record.clone()
     };
     if let Some(expected) = expected {
@@ -460,10 +477,10 @@ fn compare(
     expected: &Expected,
     object: &Value,
 ) -> Reason {
-    let total = json::decimal(object, "Total");
+    let total = sage::amount(object, "Total");
     if let (Some(vat), Some(has), Some(date)) = (
         &expected.vat,
-        json::decimal(object, "Tax"),
+        sage::amount(object, "Tax"),
         json::date(object, "Date"),
     ) {
         let off = has - vat.amount;
@@ -525,7 +542,7 @@ fn removed(batch: &mut Batch, run: &mut Run, write: &mut Write) -> Job<()> {
     Ok(())
 }
 
-fn hold(batch: &mut Batch, run: &mut Run, write: &mut Write, reason: Reason) {
+pub(super) fn hold(batch: &mut Batch, run: &mut Run, write: &mut Write, reason: Reason) {
     let hangs_on = write.hangs_on.iter();
     let reason = hangs_on.fold(reason, |reason, key| reason.until_setting(key));
     let record = Record {
@@ -542,7 +559,7 @@ fn hold(batch: &mut Batch, run: &mut Run, write: &mut Write, reason: Reason) {
     write.stored = batch.put(write.key, &write.stored, record);
 }
 
-fn uncertain(batch: &mut Batch, write: &mut Write, why: &str, now: u64) {
+pub(super) fn uncertain(batch: &mut Batch, write: &mut Write, why: &str, now: u64) {
     let Some(mut record) = write.stored.record.clone() else {
         return;
     };
@@ -589,7 +606,7 @@ fn put_back(run: &mut Run, writes: Vec<Write>) -> Job<()> {
 }
 
 /// It never left, or was turned away at the door: as if nothing had happened.
-fn back_to_planned(batch: &mut Batch, write: &mut Write) {
+pub(super) fn back_to_planned(batch: &mut Batch, write: &mut Write) {
     if let Some(record) = write.stored.record.clone() {
         let record = Record {
             state: State::Planned,
@@ -598,83 +615,4 @@ fn back_to_planned(batch: &mut Batch, write: &mut Write) {
         };
         write.stored = batch.put(write.key, &write.stored, record);
     }
-}
-
-/// Sage refused them. A name or number that is taken is looked up: ours is adopted, another's is held with the cures that the
-/// manual names (F81, F82).
-fn resolve_refusals(run: &mut Run, refused: Vec<(Write, String)>) -> Job<()> {
-    let services = refused
-        .iter()
-        .filter(|(write, _)| matches!(write.act, Act::Create { .. }))
-        .map(|(write, _)| write.service)
-        .to_set();
-    for service in services {
-        let above = remote::highest(run, service)?;
-        remote::refresh(run, service, above)?;
-    }
-    let mut aside = Vec::new();
-    for (mut write, said) in refused {
-        let mut batch = Batch::default();
-        match exchange::way_of(run, &write)? {
-            Some(Way::Wait(reason)) => {
-                hold(&mut batch, run, &mut write, reason);
-                run.commit(batch)?;
-                continue;
-            }
-            Some(Way::StepAside(write)) => {
-                aside.push(*write);
-                continue;
-            }
-            Some(Way::Again) => {
-                back_to_planned(&mut batch, &mut write);
-                run.commit(batch)?;
-                continue;
-            }
-            None => {}
-        }
-        let suspect: Vec<Suspect> = write.suspect().into_iter().collect();
-        match look_up(run, &suspect)?.pop().flatten() {
-            Some(verdict) => {
-                adopt_or_hold(
-                    run,
-                    &mut batch,
-                    write.key,
-                    &write.stored,
-                    &write.record,
-                    verdict,
-                )?;
-            }
-            None => {
-                let reason = Reason::new(
-                    "refused",
-                    format!("Sage refused it: {said}"),
-                    "Correct what Sage names, in Splynx or in Sage, then retry.",
-                );
-                hold(&mut batch, run, &mut write, reason);
-            }
-        }
-        run.commit(batch)?;
-    }
-    step_aside(run, aside)
-}
-
-/// Documents that give up their numbers for those that wait for them: both are planned again, the next run sees to them.
-fn step_aside(run: &mut Run, writes: Vec<Write>) -> Job<()> {
-    for write in writes {
-        let key = write.key;
-        execute_batch(run, vec![write])?;
-        let stored = run.records([key])?.remove(&key).unwrap_or_default();
-        let Some(record) = stored.record.clone().filter(|r| r.state == State::Synced) else {
-            continue;
-        };
-        let mut batch = Batch::default();
-        let record = Record {
-            state: State::Planned,
-            ..record
-        };
-        batch.came_true.push(format!("record:{key}"));
-        batch.put(key, &stored, record);
-        run.commit(batch)?;
-    }
-    Ok(())
 }

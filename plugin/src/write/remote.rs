@@ -460,9 +460,11 @@ pub fn catch_up(run: &mut Run, service: Service) -> Job<()> {
     if run.caught_up.contains(&service) {
         return Ok(());
     }
-    run.caught_up.push(service);
     let above = highest(run, service)?;
-    refresh(run, service, above)
+    refresh(run, service, above)?;
+    // Not before: what could not be listed must not count as listed for the rest of the run.
+    run.caught_up.push(service);
+    Ok(())
 }
 
 /// Indexes a page of rows; answers the highest id seen.

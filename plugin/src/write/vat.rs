@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::collect::{Set, ToSet};
 use crate::json;
 use crate::money;
+use crate::sage;
 use crate::write::record::Reason;
 
 /// The VAT that Sage should have stored.
@@ -31,8 +32,8 @@ impl Vat {
         let told = lines.iter().filter_map(|line| {
             let tax = json::integer(line, "TaxTypeId")?;
             let (_, rate) = self.rates.iter().find(|(id, _)| *id == tax)?;
-            let net = json::decimal(line, "Exclusive")?;
-            Some((tax, json::decimal(line, "Tax")? - net * rate))
+            let net = sage::amount(line, "Exclusive")?;
+            Some((tax, sage::amount(line, "Tax")? - net * rate))
         });
         let told: Vec<(i64, Decimal)> = told.collect();
         if told.is_empty() {

@@ -13,6 +13,7 @@ pub mod installation;
 pub mod invariants;
 mod line;
 mod native;
+pub mod odd;
 pub mod people;
 pub mod storm;
 pub mod world;

@@ -17,6 +17,7 @@ use sandbox::sage::Sage;
 use sandbox::splynx::Splynx;
 
 use crate::line::{Line, fingerprint, millis, sage_credentials};
+use crate::odd::Oddities;
 use crate::people::Office;
 use crate::storm::{self, Answered, Asked, Fault, Instead, Storm, Strike};
 
@@ -33,6 +34,8 @@ pub struct World {
     pub faults: FaultPlan,
     /// What goes wrong by chance, and what people do meanwhile.
     pub storm: Storm,
+    /// What one kind of request is answered instead.
+    pub oddities: Oddities,
     /// By how much the host's clock is behind the services'.
     behind: TimeDelta,
     splynx_line: Line,
@@ -81,6 +84,7 @@ impl World {
             now: noon.and_utc(),
             faults: FaultPlan::new(Plan::default()),
             storm: Storm::default(),
+            oddities: Oddities::default(),
             behind: TimeDelta::zero(),
             splynx_line,
             sage_line,
@@ -262,9 +266,14 @@ impl World {
                 .collect();
             storm::instead(strike, party, &format!("{}?{}", wire.path, query.join("&")))
         });
-        let mut response = match instead {
-            Some(instead) => self.disturbed(party, &wire, instead)?,
-            None => self.undisturbed(party, &wire)?,
+        let mut response = match (self.oddities.on(request), instead) {
+            (Some(odd), _) => {
+                let (wire, now) = (odd.request(&wire), self.now);
+                let acts = odd.lets_it_act();
+                odd.answer(acts.then(|| self.service(party).handle(&wire, now)))
+            }
+            (None, Some(instead)) => self.disturbed(party, &wire, instead)?,
+            (None, None) => self.undisturbed(party, &wire)?,
         };
         let clock = match party {
             Party::Splynx => self.splynx.clock(self.now),

@@ -1,6 +1,7 @@
 //! Syncs of whole providers, judged by what the two services hold afterwards.
 
 mod allocations;
+mod answers;
 mod births;
 mod busy;
 mod calibration;

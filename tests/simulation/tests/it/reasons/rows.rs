@@ -39,6 +39,20 @@ fn correct(desk: &mut Desk, (_, id): Record, fields: serde_json::Value) {
     desk.splynx("invoices", "update", id, json!({ "items": items }));
 }
 
+/// Whether Splynx tells the lines of invoices.
+fn show_items(desk: &mut Desk, shown: bool) {
+    let missing = match shown {
+        true => json!([]),
+        false => json!([["invoices", "items"]]),
+    };
+    desk.splynx(
+        "behaviour",
+        "update",
+        0,
+        json!({ "missing_fields": missing }),
+    );
+}
+
 fn retry(desk: &mut Desk, (kind, id): Record) {
     desk.decide("retry", kind, id, "");
 }
@@ -334,6 +348,20 @@ pub const CURES: &[Cure] = &[
             ("payment", payment)
         },
         cure: |desk, _| desk.set("item.7", "2007"),
+        then: "synced",
+    },
+    Cure {
+        code: "no-lines",
+        says: "Give it lines in Splynx: then it goes by itself.",
+        make: |desk| {
+            let (kind, id) = invoice(desk);
+            show_items(desk, false);
+            (kind, id)
+        },
+        cure: |desk, record| {
+            show_items(desk, true);
+            correct(desk, record, json!({"price": "200.0000"}));
+        },
         then: "synced",
     },
     Cure {
