@@ -88,6 +88,26 @@ pub enum Doubtful {
     Refused,
 }
 
+/// How a `$filter` writes an id from 2 147 483 648 on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LongIds {
+    Either,
+    /// `5000000000`, as OData v4 has it.
+    Bare,
+    /// `5000000000L`, as OData v3 has it (odata.net 5.8.0).
+    Suffixed,
+}
+
+/// A call that the login may not make, or the key not use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forbidden {
+    /// `TaxInvoice/Save`.
+    pub call: String,
+    /// 401, 403 or 405: Sage's own table has the first and the last, clients met the second (section 1.5).
+    pub status: u16,
+}
+
 /// The answer to `Get/{id}` of nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -144,6 +164,16 @@ pub struct Behaviour {
     pub sent_tax_percentage_rules: bool,
     /// Q9: comparisons of text in `$filter`.
     pub string_filters: Filtering,
+    /// The nodes that a `$filter` may have: 100 is the default of ASP.NET's OData library, whether it is Sage's is not known (section 1.7).
+    pub filter_nodes: Option<usize>,
+    /// How large numbers are written in a `$filter`.
+    pub long_ids: LongIds,
+    /// Texts without content come as `""`, as in every recorded answer; else they are left out (section 1.3).
+    pub empty_texts: bool,
+    /// Documents show neither `StatusId` nor `UID`, as an answer of 2022 (section 2.4).
+    pub bare_documents: bool,
+    /// Where a right is missing.
+    pub forbidden: Vec<Forbidden>,
     /// Q10: comparisons of `Modified` in `$filter`.
     pub modified_filters: Filtering,
     /// Q11: `SaveBatch` of customers, invoices, returns and receipts.
@@ -206,6 +236,11 @@ impl Default for Behaviour {
             unit_price_digits: 2,
             sent_tax_percentage_rules: false,
             string_filters: Filtering::Works,
+            filter_nodes: Some(100),
+            long_ids: LongIds::Either,
+            empty_texts: true,
+            bare_documents: false,
+            forbidden: Vec::new(),
             modified_filters: Filtering::Works,
             document_batches: false,
             bank_transactions_make_receipts: false,

@@ -179,6 +179,12 @@ impl Sage {
 
     fn answer(&mut self, call: &Call, company: Option<&str>) -> Result<Response, Refusal> {
         self.check_company(call, company)?;
+        let pattern = route::pattern(call);
+        let forbidden = self.books.behaviour.forbidden.iter();
+        let mut forbidden = forbidden.filter(|right| pattern.starts_with(&right.call));
+        if let Some(right) = forbidden.next() {
+            return Err(Refusal::NoRight(right.status));
+        }
         let others = &self.other_companies;
         self.books
             .transaction(|books| route::route(books, others, call))

@@ -30,6 +30,8 @@ pub enum Refusal {
     WrongKey,
     /// 401: wrong user or password, or no right to the company.
     Denied,
+    /// 401, 403 or 405: the right to the method is missing.
+    NoRight(u16),
     /// 402: the company's registration has expired.
     Expired,
     /// 429, with its text.
@@ -79,6 +81,7 @@ impl Refusal {
             .with("x-apikey", "Invalid"),
             Self::Denied => message(401, "Authorization has been denied for this request.")
                 .with("www-authenticate", "Basic"),
+            Self::NoRight(status) => message(*status, "Access to this method is not allowed."),
             Self::Expired => message(402, "The company's registration has expired."),
             Self::TooMany(text) => {
                 Response::json(429, &json!(text)).with("x-requestlimit-exceededreason", text)

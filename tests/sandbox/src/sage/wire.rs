@@ -1,7 +1,7 @@
 //! How single values look in Sage's JSON, and the columns that every entity is described by.
 //!
 //! One table of columns per entity drives everything that goes out: bodies, `$filter`, `$orderby` and `$select`. A
-//! value that is null, and an empty text, is left out of a body (Sage API, JSON conventions).
+//! value that is null is left out of a body, a text without content is `""` (Sage API, JSON conventions).
 
 use std::str::FromStr;
 
@@ -148,9 +148,15 @@ pub fn body<'c, T: 'static>(
     columns: impl IntoIterator<Item = &'c Column<T>>,
     books: &Books,
 ) -> Value {
+    let behaviour = &books.behaviour;
     let mut map = Map::new();
     for column in columns {
-        if let Some(value) = (column.get)(row, books).json() {
+        if behaviour.bare_documents && matches!(column.name, "StatusId" | "UID") {
+            continue;
+        }
+        let value = (column.get)(row, books).json();
+        let empty = || (column.kind == Kind::Text && behaviour.empty_texts).then(|| "".into());
+        if let Some(value) = value.or_else(empty) {
             map.insert(column.name.to_owned(), value);
         }
     }

@@ -22,6 +22,10 @@ pub struct Behaviour {
     pub strict_signature_case: bool,
     /// Relations take the general search dialect besides their two documented parameters.
     pub relations_searchable: bool,
+    /// `customer-info` has a list. Only its records are documented, by the customer's id.
+    pub customer_info_listed: bool,
+    /// The 204 of a DELETE carries a body, as the vendor's Node client complains.
+    pub body_behind_no_content: bool,
     /// A PUT of items removes the lines that it does not name.
     pub put_items_drop_missing: bool,
     /// Billing moves a customer's `last_update`, not only edits.
@@ -46,6 +50,8 @@ impl Default for Behaviour {
             unsecure_auth: false,
             strict_signature_case: false,
             relations_searchable: false,
+            customer_info_listed: false,
+            body_behind_no_content: true,
             put_items_drop_missing: false,
             billing_touches_customers: false,
             missing_fields: Vec::new(),

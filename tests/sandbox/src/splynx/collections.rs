@@ -243,5 +243,12 @@ impl Splynx {
                 object.remove(field);
             }
         }
+        // Its table has the customer's id for a key.
+        if route.resource == Resource::CustomerInfo
+            && !self.behaviour.customer_info_listed
+            && let Some(id) = object.remove("id")
+        {
+            object.insert("customer_id".to_owned(), id);
+        }
     }
 }

@@ -111,8 +111,16 @@ impl Splynx {
     /// One entity of the state, without the rest of it.
     pub fn rows(&self, entity: &str) -> Vec<Value> {
         Route::named(entity).map_or_else(Vec::new, |route| {
-            self.shelf(route.resource).all(self.behaviour.style)
+            self.shelf(route.resource).all(self.kept_style())
         })
+    }
+
+    /// How the state is written: PHP's digits are a matter of its answers.
+    fn kept_style(&self) -> Style {
+        match self.behaviour.style {
+            Style::SeventeenDigits => Style::Modern,
+            style => style,
+        }
     }
 
     /// What was asked and refused so far.
@@ -187,6 +195,11 @@ impl Splynx {
         stamp: &Stamp,
         now: DateTime<Utc>,
     ) -> Result<Response, Refusal> {
+        let is_listed =
+            route.resource != Resource::CustomerInfo || self.behaviour.customer_info_listed;
+        if item.is_none() && !is_listed {
+            return Err(Refusal::bad_request("Id is missing."));
+        }
         let action = route.action(&request.method, item.is_some())?;
         self.permit(caller, route.controller, action)?;
         let id = item
@@ -207,7 +220,10 @@ impl Splynx {
             }
             ("DELETE", Some(id)) => {
                 self.write(route, Write::Delete(id), caller, stamp, now)?;
-                Ok(Response::empty(204))
+                Ok(match self.behaviour.body_behind_no_content {
+                    true => Response::text(204, "application/json", "[]"),
+                    false => Response::empty(204),
+                })
             }
             ("POST", None) => {
                 let body = body_to_create(request);
@@ -345,7 +361,7 @@ impl Service for Splynx {
         let mut state: Map<String, Value> = ROUTES
             .iter()
             .map(|route| {
-                let rows = self.shelf(route.resource).all(self.behaviour.style);
+                let rows = self.shelf(route.resource).all(self.kept_style());
                 (route.name.to_owned(), Value::Array(rows))
             })
             .collect();

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use chrono::{NaiveDate, NaiveDateTime};
+use rust_decimal::prelude::ToPrimitive;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
@@ -20,6 +21,8 @@ pub enum Style {
     Modern,
     /// Everything is text (versions up to about 4.0).
     Legacy,
+    /// As modern, and numbers are floats that PHP prints with `serialize_precision = 17` (Splynx API 2.4).
+    SeventeenDigits,
 }
 
 /// One value of one record, as searches and answers see it.
@@ -52,6 +55,7 @@ impl Cell<'_> {
             Cell::Bool(b) if legacy => Value::from(if *b { "1" } else { "0" }),
             Cell::Bool(b) => Value::from(*b),
             Cell::Amount(d) if legacy => Value::String(four_places(*d)),
+            Cell::Amount(d) if style == Style::SeventeenDigits => seventeen_digits(*d),
             Cell::Amount(d) => number(*d),
             Cell::Money(d) => Value::String(four_places(*d)),
             Cell::Nested(value) => (*value).clone(),
@@ -92,6 +96,15 @@ fn four_places(amount: Decimal) -> String {
 pub fn number(amount: Decimal) -> Value {
     let text = amount.normalize().to_string();
     Value::Number(Number::from_str(&text).expect("a decimal's text is a JSON number"))
+}
+
+/// The decimal after it was a binary float, with as many digits as tell that float from all others.
+fn seventeen_digits(amount: Decimal) -> Value {
+    let float = amount.to_f64().unwrap_or_default();
+    let whole = amount.abs().trunc().normalize().to_string().len();
+    let printed = format!("{float:.*}", 17_usize.saturating_sub(whole));
+    let digits = Number::from_str(printed.trim_end_matches('0').trim_end_matches('.'));
+    digits.map_or_else(|_| number(amount), Value::Number)
 }
 
 /// Amounts, quantities and rates from this on are refused: a product of three still fits a decimal.

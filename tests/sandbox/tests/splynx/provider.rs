@@ -105,6 +105,7 @@ fn a_small_provider_shows_every_state_that_documents_can_have() {
     assert!(relations.iter().any(|r| r["type"] == "credit_note"));
     let leads = client.ids("admin/customers/customer?main_attributes[category]=lead");
     assert!(!leads.is_empty());
+    client.behave(json!({"customer_info_listed": true}));
     let companies = client.ids(
         "admin/customers/customer-info?main_attributes[vat_id][0]=!=&main_attributes[vat_id][1]=",
     );

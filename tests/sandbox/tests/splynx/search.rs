@@ -112,6 +112,7 @@ fn every_operator_selects_what_the_database_would() {
 #[test]
 fn ids_order_and_windows_combine() {
     let (mut client, first) = searchable();
+    client.behave(json!({"customer_info_listed": true}));
     let from = |operator: &str, id: i64, rest: &str| {
         format!(
             "admin/customers/customer?main_attributes[id][0]={operator}&main_attributes[id][1]={id}{rest}"

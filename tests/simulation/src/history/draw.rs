@@ -44,6 +44,8 @@ pub struct History {
     pub settings: Vec<(String, String)>,
     /// Switches of the Sage stand-in.
     pub sage: Value,
+    /// Switches of the Splynx stand-in.
+    pub splynx: Value,
     pub steps: Vec<Step>,
     pub end: End,
 }
@@ -106,6 +108,8 @@ impl History {
         // The first sync is where most is written: it is hit as often as not.
         steps[0].act = Act::Run("sync");
         steps[0].strikes = weather.strikes(&mut rng);
+        // From a source of their own: what else a seed draws stays what it was.
+        let mut switches = ChaCha8Rng::seed_from_u64(!seed);
         let in_step = rng.random_ratio(1, 6);
         let mut chosen = settings(&isp, &mut rng);
         if in_step {
@@ -121,7 +125,8 @@ impl History {
             seed,
             in_step,
             settings: chosen,
-            sage: sage(&mut rng),
+            sage: with_answers(sage(&mut rng), &mut switches),
+            splynx: turned(&SPLYNX, &mut switches),
             steps,
             end: *[End::Kept, End::Kept, End::Lost, End::Restored]
                 .choose(&mut rng)
@@ -280,6 +285,37 @@ fn sage(rng: &mut ChaCha8Rng) -> Value {
         }
     }
     switches
+}
+
+/// How Splynx may answer.
+const SPLYNX: [(&str, &[&str]); 2] = [
+    ("style", &["modern", "seventeen-digits"]),
+    ("put_items_drop_missing", &["true", "false"]),
+];
+
+/// How Sage may answer, besides how it computes.
+const SAGE: [(&str, &[&str]); 4] = [
+    ("filter_nodes", &["100", "null"]),
+    ("long_ids", &["either", "bare", "suffixed"]),
+    ("empty_texts", &["true", "false"]),
+    ("bare_documents", &["true", "false"]),
+];
+
+fn with_answers(mut sage: Value, rng: &mut ChaCha8Rng) -> Value {
+    if let (Value::Object(all), Value::Object(more)) = (&mut sage, turned(&SAGE, rng)) {
+        all.extend(more);
+    }
+    sage
+}
+
+/// One position of each switch.
+fn turned(switches: &[(&str, &[&str])], rng: &mut ChaCha8Rng) -> Value {
+    let turned = switches.iter().map(|(name, positions)| {
+        let position = *positions.choose(rng).expect("some");
+        let value = serde_json::from_str(position).unwrap_or_else(|_| position.into());
+        ((*name).to_owned(), value)
+    });
+    Value::Object(turned.collect())
 }
 
 /// Which kinds of faults a history knows, and how many of a run's places they strike.

@@ -109,8 +109,8 @@ pub fn twice(seed: u64) -> Result<Report, Failed> {
 fn told(history: &History) -> Vec<String> {
     let isp = &history.isp;
     let mut told = vec![format!(
-        "seed {}, in step: {}, Sage {}, settings {:?}, end {:?}",
-        history.seed, history.in_step, history.sage, history.settings, history.end
+        "seed {}, in step: {}, Sage {}, Splynx {}, settings {:?}, end {:?}",
+        history.seed, history.in_step, history.sage, history.splynx, history.settings, history.end
     )];
     told.extend(isp.customers.iter().map(|c| {
         format!(
@@ -218,6 +218,8 @@ impl<'h> Life<'h> {
         }
         installation
             .in_sage(&json!({"entity": "behaviour", "act": "update", "fields": history.sage}));
+        installation
+            .in_splynx(&json!({"entity": "behaviour", "act": "update", "fields": history.splynx}));
         let storm = &mut installation.world().storm;
         storm.asked = Some(Vec::new());
         storm.story = tells.then(Vec::new);

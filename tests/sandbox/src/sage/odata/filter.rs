@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 
 use super::lexer::{Token, tokens};
 use super::{bad, find};
-use crate::sage::behaviour::{Behaviour, Filtering};
+use crate::sage::behaviour::{Behaviour, Filtering, LongIds};
 use crate::sage::books::Books;
 use crate::sage::refusal::Refusal;
 use crate::sage::wire::{Cell, Column, Kind};
@@ -79,6 +79,7 @@ impl<T: 'static> Filter<T> {
         behaviour: &Behaviour,
     ) -> Result<Self, Refusal> {
         let tokens = tokens(text).map_err(|why| bad(format!("Syntax error in $filter: {why}.")))?;
+        let tokens = admitted(tokens, behaviour)?;
         let mut parser = Parser {
             tokens: tokens.into_iter().peekable(),
             columns,
@@ -118,6 +119,39 @@ impl<T: 'static> Filter<T> {
             Self::Fixed(held) => *held,
         }
     }
+}
+
+/// The words of a filter that is not too much, with large numbers written as the server wants them.
+fn admitted(tokens: Vec<Token>, behaviour: &Behaviour) -> Result<Vec<Token>, Refusal> {
+    let is_large = |number: &Decimal| *number > Decimal::from(i32::MAX);
+    // A property is a node on a node; a large constant is converted.
+    let nodes = tokens.iter().map(|token| match token {
+        Token::Word(word) if Operator::named(word).is_some() => 1,
+        Token::Word(word) if matches!(word.as_str(), "and" | "or") => 1,
+        Token::Word(_) => 2,
+        Token::Number(number) | Token::Long(number) if is_large(number) => 2,
+        Token::Number(_) | Token::Long(_) | Token::Text(_) | Token::Stamp(_) => 1,
+        Token::Open | Token::Close | Token::Comma => 0,
+    });
+    let nodes: usize = nodes.sum();
+    if let Some(most) = behaviour.filter_nodes.filter(|most| nodes > *most) {
+        return Err(bad(format!(
+            "The node count limit of '{most}' has been exceeded."
+        )));
+    }
+    let write = |token| match token {
+        Token::Number(number) if is_large(&number) && behaviour.long_ids == LongIds::Suffixed => {
+            Err(bad(format!(
+                "Syntax error in $filter: '{number}' is no Int32."
+            )))
+        }
+        Token::Long(number) if behaviour.long_ids == LongIds::Bare => Err(bad(format!(
+            "Syntax error in $filter: '{number}L' is not expected."
+        ))),
+        Token::Long(number) => Ok(Token::Number(number)),
+        token => Ok(token),
+    };
+    tokens.into_iter().map(write).collect()
 }
 
 fn holds(operator: Operator, cell: &Cell, with: &Cell) -> bool {

@@ -12,6 +12,8 @@ pub enum Token {
     /// A property, an operator or a function.
     Word(String),
     Number(Decimal),
+    /// With the suffix `L`.
+    Long(Decimal),
     /// A quoted text, doubled quotes made single.
     Text(String),
     /// `datetime'…'`, the word in any case.
@@ -69,10 +71,11 @@ fn number(text: &str) -> Result<(Token, &str), String> {
         .map_or(text.len(), |end| end + 1);
     let (digits, after) = text.split_at(end);
     // The suffixes of OData's number types: 5L, 5.0M, 5.0d.
-    let after = after
-        .strip_prefix(['L', 'l', 'M', 'm', 'D', 'd'])
-        .unwrap_or(after);
     let number = Decimal::from_str(digits).map_err(|_| format!("'{digits}' is not a number"))?;
+    if let Some(after) = after.strip_prefix(['L', 'l']) {
+        return Ok((Token::Long(number), after));
+    }
+    let after = after.strip_prefix(['M', 'm', 'D', 'd']).unwrap_or(after);
     Ok((Token::Number(number), after))
 }
 
