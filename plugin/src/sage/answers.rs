@@ -38,17 +38,9 @@ pub fn reply_of(method: &str, path: &str, answer: Answer, now: u64) -> Reply {
     };
     match response.status {
         200..=299 | 404 if method == "DELETE" => Reply::Removed,
-        200..=299 => match serde_json::from_str::<Value>(&response.body) {
-            Ok(object) if json::integer(&object, "ID").is_some_and(|id| id > 0) => {
-                Reply::Stored(object)
-            }
-            _ => Reply::Uncertain(Failure::new(
-                "unreadable-answer",
-                format!(
-                    "Sage answered {} to {path} without the stored object.",
-                    response.status
-                ),
-            )),
+        200..=299 => match stored_object(&response.body) {
+            Some(object) => Reply::Stored(object),
+            None => unreadable(response.status, path),
         },
         400 | 404 | 409 | 413 | 422 if !is_page(&response.body) => {
             Reply::Refused(said(&response.body))
@@ -60,6 +52,23 @@ pub fn reply_of(method: &str, path: &str, answer: Answer, now: u64) -> Reply {
             format!("Sage answered {status} to {path}: {}", said(&response.body)),
         )),
     }
+}
+
+/// The one object that Sage says it stored, alone or as a list of one.
+fn stored_object(body: &str) -> Option<Value> {
+    let object = match serde_json::from_str::<Value>(body).ok()? {
+        Value::Array(mut objects) if objects.len() == 1 => objects.pop()?,
+        other => other,
+    };
+    let id = json::integer(&object, "ID")?;
+    (id > 0).then_some(object)
+}
+
+fn unreadable(status: u16, path: &str) -> Reply {
+    Reply::Uncertain(Failure::new(
+        "unreadable-answer",
+        format!("Sage answered {status} to {path} without the stored object."),
+    ))
 }
 
 /// The replies for the parts of a batch, in their order (Sage API 2.7).
@@ -89,7 +98,9 @@ pub fn replies_of(path: &str, answer: Option<Answer>, parts: usize, now: u64) ->
                 reply_of("POST", path, Ok(part), now)
             })
             .collect(),
-        _ => vec![reply_of("POST", path, answer, now); parts],
+        // Whose object is missing, nobody can tell.
+        Some(_) => vec![unreadable(200, path); parts],
+        None => vec![reply_of("POST", path, answer, now); parts],
     }
 }
 
@@ -258,11 +269,14 @@ mod tests {
     fn every_answer_to_a_save_has_one_meaning() {
         assert!(matches!(answered(201, r#"{"ID": 5}"#), Reply::Stored(_)));
         assert!(matches!(answered(200, r#"{"ID": 5}"#), Reply::Stored(_)));
+        assert!(matches!(answered(200, r#"[{"ID": 5}]"#), Reply::Stored(_)));
         for (status, body) in [
             (201, ""),
             (200, "null"),
             (200, "<html></html>"),
             (200, r#"{"ID": 0}"#),
+            (200, "[]"),
+            (200, r#"[{"ID": 5}, {"ID": 6}]"#),
             (500, r#"{"Message":"An error has occurred."}"#),
             (503, ""),
             (302, ""),

@@ -345,8 +345,9 @@ pub fn may_view(run: &mut Run, path: &str) -> Job<Permission> {
 fn permission(response: Response, path: &str) -> Job<Permission> {
     match response.status {
         403 => Ok(Permission::Missing),
-        404 => Ok(Permission::Given),
-        _ => match check(response, path) {
+        404 if !is_page(&response.body) => Ok(Permission::Given),
+        // A proxy's page of welcome says nothing of the key.
+        _ => match check(response, path).and_then(|response| body(&response, path)) {
             Ok(_) => Ok(Permission::Given),
             Err(Halt::Failed(why)) if why.path().is_some() => Ok(Permission::Unknown(why)),
             Err(halt) => Err(halt),

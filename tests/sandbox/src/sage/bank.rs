@@ -101,7 +101,7 @@ impl Entity for BankTransaction {
                 "The selection does not exist.",
             ));
         }
-        let total = fields.amount("Total")?.round_dp(2);
+        let total = fields.cents("Total")?;
         Ok(Self {
             id: saving.id,
             date,

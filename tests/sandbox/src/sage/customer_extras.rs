@@ -119,7 +119,7 @@ impl Entity for OpeningBalance {
         Ok(Self {
             id: saving.id,
             customer_id,
-            balance: fields.amount("Balance")?.round_dp(2),
+            balance: fields.cents("Balance")?,
             reason: fields.text("Reason", 100)?,
             date,
             stamps: saving.stamps,

@@ -11,6 +11,7 @@ use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use super::refusal::Refusal;
+use super::wire::cents;
 
 /// No amount, quantity or price reaches this: 28 digits hold the product of any two.
 const LARGEST: i64 = 1_000_000_000_000;
@@ -92,6 +93,11 @@ impl<'a> Fields<'a> {
     /// A decimal, zero where absent.
     pub fn amount(&self, name: &str) -> Result<Decimal, Refusal> {
         Ok(self.decimal(name)?.unwrap_or_default())
+    }
+
+    /// The same to whole cents.
+    pub fn cents(&self, name: &str) -> Result<Decimal, Refusal> {
+        self.amount(name).map(cents)
     }
 
     /// A fraction from 0 to 1, zero where absent: percentages are fractions.

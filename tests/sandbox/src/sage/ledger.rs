@@ -106,8 +106,8 @@ fn save(books: &mut Books, body: &Value, call: &Call) -> Result<Value, Refusal> 
         id: existing.unwrap_or_else(|| books.counters.allocation()),
         source_id: side("SourceDocumentId", "DocumentHeaderId_Source")?,
         target_id: side("AllocatedToDocumentId", "DocumentHeaderId_Allocation")?,
-        total: fields.amount("Total")?.round_dp(2),
-        discount: fields.amount("Discount")?.round_dp(2),
+        total: fields.cents("Total")?,
+        discount: fields.cents("Discount")?,
         kind: fields.int("Type")?,
         stamps: Stamps::over(before.map(|before| before.stamps), call.now),
     };

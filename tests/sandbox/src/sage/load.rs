@@ -15,7 +15,7 @@ use super::customers::Customer as SageCustomer;
 use super::documents::{DocumentKind, save_one};
 use super::entity::save_row;
 use super::receipts;
-use super::wire::number;
+use super::wire::{cents, number};
 use crate::isp::{Customer, CustomerCategory as Category, Isp, Line};
 
 /// The bookkeeper has corrected the e-mail of every so manieth customer.
@@ -226,7 +226,7 @@ impl Filling<'_> {
         let mut groups: Vec<(&Line, Decimal)> = Vec::new();
         for line in lines {
             let rate = Decimal::ONE + line.tax_percent / Decimal::ONE_HUNDRED;
-            let gross = (line.quantity * line.price * rate * sign).round_dp(2);
+            let gross = cents(line.quantity * line.price * rate * sign);
             match groups
                 .iter_mut()
                 .find(|(first, _)| first.tax_percent == line.tax_percent)

@@ -237,7 +237,7 @@ fn read(
         description: fields.text("Description", 100)?,
         comments: fields.text("Comments", 8000)?,
         total,
-        discount: fields.amount("Discount")?.round_dp(2),
+        discount: fields.cents("Discount")?,
         allocated: before.map_or(Decimal::ZERO, |before| before.allocated),
         reconciled: fields.is("Reconciled")?,
         accepted: fields.is("Accepted")?,

@@ -6,7 +6,7 @@
 use std::str::FromStr;
 
 use chrono::{NaiveDate, NaiveDateTime};
-use rust_decimal::Decimal;
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::{Map, Number, Value};
 
 use super::books::Books;
@@ -42,6 +42,11 @@ impl Cell<'_> {
             Self::Object(value) => value,
         })
     }
+}
+
+/// An amount to whole cents; half a cent goes away from zero (section 3.3).
+pub fn cents(amount: Decimal) -> Decimal {
+    amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero)
 }
 
 impl From<bool> for Cell<'_> {

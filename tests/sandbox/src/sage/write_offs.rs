@@ -199,7 +199,7 @@ pub fn adjust(books: &mut Books, body: &Value, call: &Call) -> Result<i64, Refus
     let customer_id = customer_of(&fields, books)?;
     let date = fields.required_date("Date")?;
     books.open(date)?;
-    let total = fields.amount("Total")?.round_dp(2);
+    let total = fields.cents("Total")?;
     let adjustment = Adjustment {
         id: books.counters.document(),
         customer_id,
