@@ -239,12 +239,21 @@ pub mod todo {
     pub const ALL: &str = "Everything";
     pub const NOTHING: &str = "Nothing needs you.";
     pub const FOR_EXAMPLE: &str = "For example:";
+    /// To the field that cures it.
+    pub const GO_THERE: &str = "Go there";
     pub const MORE: &str = "There are more than were counted here.";
 
     pub fn records(count: &usize) -> String {
         match count {
             1 => "1 record".to_owned(),
             count => format!("{count} records"),
+        }
+    }
+
+    pub fn following(count: &usize) -> String {
+        match count {
+            1 => "1 more waits for one of these, and follows by itself.".to_owned(),
+            count => format!("{count} more wait for these, and follow by themselves."),
         }
     }
 

@@ -73,6 +73,14 @@ fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<Row>> {
         .into_iter()
         .filter_map(|(key, stored)| {
             let record = stored.record?;
+            let (setting, follows) = (record.reason.setting(), record.reason.follows());
+            let mut more = vec![
+                ("local-id".to_owned(), key.id.to_string()),
+                ("customer-id".to_owned(), record.customer.to_string()),
+            ];
+            more.extend(setting.map(|key| ("field".to_owned(), key.to_owned())));
+            more.extend(follows.then(|| ("follows".to_owned(), "yes".to_owned())));
+            more.push(("code".to_owned(), record.reason.code));
             Some(Row {
                 id: key.to_string(),
                 cells: vec![
@@ -84,11 +92,7 @@ fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<Row>> {
                     super::named(&names, record.customer),
                     super::money_cell(record.amount),
                 ],
-                more: vec![
-                    ("code".to_owned(), record.reason.code),
-                    ("local-id".to_owned(), key.id.to_string()),
-                    ("customer-id".to_owned(), record.customer.to_string()),
-                ],
+                more,
             })
         })
         .collect())

@@ -231,6 +231,19 @@ impl Reason {
         }
     }
 
+    /// The setting or mapping that brings the record back, the first of several.
+    pub fn setting(&self) -> Option<&str> {
+        let mut depends = self.depends.iter();
+        depends.find_map(|token| token.strip_prefix("setting:"))
+    }
+
+    /// Whether it follows from the state of another record, and nothing is to be done about this one.
+    pub fn follows(&self) -> bool {
+        self.depends
+            .iter()
+            .any(|token| token.starts_with("record:"))
+    }
+
     /// Whether a list of Sage's may say otherwise by now.
     pub fn is_of_lists(&self) -> bool {
         const CODES: [&str; 5] = [

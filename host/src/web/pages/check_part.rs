@@ -77,7 +77,8 @@ impl CheckPart {
     }
 }
 
-fn address(app: &App, subject: &Subject, field: &str) -> Option<String> {
+/// Where a setting or mapping is; none: there is no such field.
+pub fn address(app: &App, subject: &Subject, field: &str) -> Option<String> {
     let manifest = &subject.situation.manifest;
     let mapping = field.split('.').next().unwrap_or(field);
     let place = match (manifest.setting(field), manifest.mapping(mapping)) {

@@ -11,7 +11,7 @@ use axum::response::Response;
 use rust_decimal::Decimal;
 
 use super::cells;
-use super::check_part::{CheckPart, Found};
+use super::check_part::{self, CheckPart, Found};
 use super::subject::{Place, Subject};
 use crate::host::Query;
 use crate::manifest::{NeedsSpec, PageSpec};
@@ -26,8 +26,11 @@ use crate::web::texts;
 const MOST: u32 = 500;
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Name of the value that says what is the matter, for programs.
+/// Names of values that come with a row (docs/manifest.md, `needs`): what is the matter, for programs; the setting or mapping that cures
+/// it; and that it follows from another row, so that nothing is to be done about this one.
 const CODE: &str = "code";
+const FIELD: &str = "field";
+const FOLLOWS: &str = "follows";
 
 /// Rows with one cause.
 pub struct Group {
@@ -36,6 +39,8 @@ pub struct Group {
     /// Whether the others say the same, to the letter.
     pub is_same: bool,
     pub cure: String,
+    /// Where the cure is, if it is a setting or mapping.
+    pub field: Option<String>,
     /// The page where they are.
     pub page: String,
     pub href: String,
@@ -50,6 +55,8 @@ pub struct Group {
 #[derive(Default)]
 pub struct ToDo {
     pub groups: Vec<Group>,
+    /// Rows that follow from others.
+    pub following: usize,
     /// There are more rows than were counted.
     pub more: bool,
     /// A page did not answer in time: what waits there is not known.
@@ -105,7 +112,13 @@ impl ToDo {
             let wanted = rows.rows.into_iter().filter(|row| wants(spec, needs, row));
             let href = subject.href(app, Place::Page(&spec.id));
             for row in wanted.filter(|row| seen.insert(row.id.clone())) {
-                all.add(spec, needs, &href, &row);
+                match with(&row, FOLLOWS) {
+                    "" => {
+                        let field = check_part::address(app, subject, with(&row, FIELD));
+                        all.add(spec, needs, &href, &row, field);
+                    }
+                    _ => all.following += 1,
+                }
             }
         }
         for group in &mut all.groups {
@@ -127,9 +140,15 @@ impl ToDo {
         self.groups.is_empty()
     }
 
-    fn add(&mut self, spec: &PageSpec, needs: &NeedsSpec, page: &str, row: &ReportRow) {
-        let code = row.more.iter().find(|(name, _)| name == CODE);
-        let code = code.map_or("", |(_, code)| code.as_str());
+    fn add(
+        &mut self,
+        spec: &PageSpec,
+        needs: &NeedsSpec,
+        page: &str,
+        row: &ReportRow,
+        field: Option<String>,
+    ) {
+        let code = with(row, CODE);
         let named = |title: &Option<String>| {
             let title = title.as_deref()?;
             Some(cell(spec, row, title)?.to_owned())
@@ -155,6 +174,7 @@ impl ToDo {
                 cure: named(&needs.cure).unwrap_or_default(),
                 page: spec.title.clone(),
                 href: href(spec, needs, page, code),
+                field,
                 count: 1,
                 sum: String::new(),
                 code: code.to_owned(),
@@ -163,6 +183,12 @@ impl ToDo {
             }),
         }
     }
+}
+
+/// A value that comes with a row; empty where there is none.
+fn with<'r>(row: &'r ReportRow, name: &str) -> &'r str {
+    let found = row.more.iter().find(|(known, _)| known == name);
+    found.map_or("", |(_, value)| value.as_str())
 }
 
 fn cell<'r>(spec: &PageSpec, row: &'r ReportRow, title: &str) -> Option<&'r str> {

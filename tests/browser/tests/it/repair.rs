@@ -21,6 +21,7 @@ async fn a_held_invoice_is_cured_where_its_cure_points() {
     browser.inspect("home-held").await;
     browser.follow("To do").await;
     browser.sees("is not mapped to Sage").await;
+    browser.sees("follow by themselves").await;
     browser.inspect("to-do").await;
     browser.follow("Held and waiting").await;
     browser.choose("State", "Held: needs a person").await;
