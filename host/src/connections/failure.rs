@@ -39,14 +39,44 @@ impl From<StoreError> for Failure {
                     "The host's database has no room left; nothing was written. Make room on its disk.",
                 )
             }
-            // Details are for the operator's log; a guest can do nothing with them.
             _ => {
                 tracing::error!(%error, "the store failed");
-                Self::new(
-                    "internal",
-                    "The host cannot reach its database; see the host's log.",
-                )
+                Self::new("internal", sentence(&error))
             }
         }
+    }
+}
+
+/// Which kind of trouble a run failed for. Details are for the operator's log; a guest can do nothing with them.
+fn sentence(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Unreachable(_) | StoreError::NoConnections(_) => {
+            "The host cannot reach its database; see the host's log."
+        }
+        StoreError::Busy(_) => {
+            "The host's database was locked by another process for too long; see the host's log for what to end."
+        }
+        StoreError::ReadOnly(_) => {
+            "The host's database cannot be written: it is a standby, or its file belongs to somebody else. See the host's log."
+        }
+        StoreError::Denied(_) => {
+            "The user of the host's database may not do what is needed; see the host's log."
+        }
+        StoreError::Ended(_) => {
+            "The database server ended a statement before its time (statement_timeout); see the host's log."
+        }
+        StoreError::Unconfirmed => {
+            "The database server does not confirm what was written (is a synchronous standby gone?); see the host's log."
+        }
+        StoreError::Pooler(_) => {
+            "The pooler before the host's database does not fit; see the host's log for its settings."
+        }
+        StoreError::Damaged(_) | StoreError::Corrupt(_) => {
+            "The host's database is damaged; see the host's log, and `addon-host check-database`."
+        }
+        StoreError::Nul => {
+            "A text holds a NUL character, which the host's database does not take: leave it out."
+        }
+        _ => "The host's database answers with an error; see the host's log.",
     }
 }

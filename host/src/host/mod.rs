@@ -35,7 +35,7 @@ use crate::connections::halt::{Halter, Reason};
 use crate::runs::{
     CompiledComponents, Instance, Limits, Loaded, Purpose, Runtime, Services, Task, Work,
 };
-use crate::store::{Author, Failure, Installation, Outcome, RunId, RunState, Store, Trigger};
+use crate::store::{Author, Failure, Installation, Mark, Outcome, RunId, RunState, Store, Trigger};
 use crate::vault::KeySource;
 
 pub use self::error::HostError;
@@ -140,8 +140,14 @@ impl Host {
             .map_err(|error| HostError::Runtime(format!("{error:#}")))?
             .keeping(compiled);
         let connections = Connections::new(store.clone(), clock.clone());
+        let mark = Mark::in_folder(&config.data_dir);
+        if let Err(error) = store.keep_pace(&mark, clock.now()).await {
+            // Looked at again before each run; pages are shown on a full disk too.
+            tracing::warn!(%error, "whether the database is the newest is not known yet");
+        }
         let services = Services {
             store,
+            mark,
             vault,
             clock,
             connections,

@@ -20,7 +20,7 @@ use crate::connections::{Access, By, Caller, Connections, Rights, Usage};
 use crate::manifest::Manifest;
 use crate::settings::{Settings, SettingsError};
 use crate::store::{
-    ALL_INSTALLATIONS, Failure, Fence, Installation, RunId, Store, StoreError, Trigger,
+    ALL_INSTALLATIONS, Failure, Fence, Installation, Mark, RunId, Store, StoreError, Trigger,
 };
 use crate::vault::Vault;
 
@@ -28,6 +28,8 @@ use crate::vault::Vault;
 #[derive(Clone)]
 pub struct Services {
     pub store: Store,
+    /// How far the database was.
+    pub mark: Mark,
     pub vault: Arc<Vault>,
     pub clock: Arc<dyn Clock>,
     pub connections: Connections,

@@ -162,6 +162,9 @@ impl Work {
         let now = services.clock.now();
         check_clock(services, now).await?;
         let writes = !task.is_preview();
+        store.keep_pace(&services.mark, now).await?;
+        // A state that turned out to be an older one says so now, and the add-on is told.
+        let installation = store.installation(&installation.name).await?;
         store.fail_lost_runs(now).await?;
         // Asked first, so that a schedule that meets a long run does not fill the list of runs with refusals.
         if writes && let Some(run) = store.lease_holder(&installation.name, now).await? {
@@ -496,6 +499,10 @@ impl Work {
                 _ = beats.tick() => {}
             }
             if let Err(error) = self.beat_once(&mut renewed).await {
+                // The database lost the run, and with it what the run believes to be stored.
+                if matches!(error, StoreError::Missing { .. }) {
+                    self.halter.halt(Reason::Fenced);
+                }
                 tracing::warn!(run = self.run, %error, "a run's heartbeat stumbled");
             }
         }
@@ -513,6 +520,7 @@ impl Work {
             }
             store.touch_run(self.run, now).await?;
             *renewed = now;
+            store.keep_pace(&self.services.mark, now).await?;
         }
         if self.write_journal().await? {
             self.halter.halt(Reason::Stopped);

@@ -104,7 +104,40 @@ impl Default for ActivityFilter {
     }
 }
 
+/// Records of one kind that wait for a person, for one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldRecords {
+    pub entity: String,
+    /// `held` or `owed`.
+    pub action: String,
+    pub code: String,
+    pub records: i64,
+}
+
 impl Store {
+    /// Records whose newest activity says that they are held, or owed by a person.
+    pub async fn held_records(&self, installation: &str) -> Result<Vec<HeldRecords>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT a.entity, a.action, a.code, COUNT(*) AS records FROM activity a JOIN \
+             (SELECT MAX(id) AS id FROM activity WHERE installation = $1 GROUP BY entity, local_id) AS newest ON newest.id = a.id \
+             WHERE a.installation = $1 AND a.action IN ('held', 'owed') \
+             GROUP BY a.entity, a.action, a.code ORDER BY a.entity, a.action, a.code",
+        )
+        .bind(installation)
+        .fetch_all(&self.pool)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(HeldRecords {
+                    entity: text(row, "entity")?,
+                    action: text(row, "action")?,
+                    code: text(row, "code")?,
+                    records: number(row, "records")?,
+                })
+            })
+            .collect()
+    }
+
     /// Those that fit, in the filter's order.
     pub async fn activities(
         &self,

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::StoreError;
+use super::open::CONNECTIONS;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
@@ -29,6 +30,8 @@ pub(super) enum Dialect {
 pub(super) enum Subject<'a> {
     /// Schema, backup and restore.
     Schema,
+    /// Whether the database is the one that was written to last.
+    Continuity,
     /// Packages, versions, and which installations use them.
     Addons,
     /// Accounts and sessions.
@@ -46,10 +49,10 @@ pub(super) enum Subject<'a> {
 }
 
 /// How long a writer waits for another process before it gives up.
-const PATIENCE_MS: u32 = 10_000;
+pub(super) const PATIENCE_MS: u32 = 10_000;
 
 /// Parameters of a PostgreSQL address that are known; any other would be logged with its value, which may be a password.
-const PARAMETERS: [&str; 13] = [
+const PARAMETERS: [&str; 14] = [
     "sslmode",
     "ssl-mode",
     "sslrootcert",
@@ -63,6 +66,20 @@ const PARAMETERS: [&str; 13] = [
     "dbname",
     "user",
     "application_name",
+    CONNECTIONS,
+];
+
+/// What PostgreSQL is told, whatever the server's, the database's and the user's defaults are. A connection is told when it is opened, and each
+/// transaction again, for itself: behind a pooler its statements may come over another connection of the server's.
+const SETTINGS: [(&str, &str); 5] = [
+    // An intent that a power cut takes back would be sent twice.
+    ("synchronous_commit", "'on'"),
+    ("lock_timeout", "'10s'"),
+    // A host that hangs or is cut off in the middle of a transaction does not hold its locks for ever.
+    ("idle_in_transaction_session_timeout", "'30s'"),
+    // A statement's time-out would end a commit's wait for the standby, and call it done.
+    ("statement_timeout", "0"),
+    ("client_min_messages", "'warning'"),
 ];
 
 impl Dialect {
@@ -108,15 +125,12 @@ impl Dialect {
                 "PRAGMA cell_size_check = ON".into(),
                 "PRAGMA trusted_schema = OFF".into(),
             ],
-            Self::Postgres => vec![
-                // Whatever the server's defaults are: each statement sees what was committed before it, which the locks rely on.
-                "SET default_transaction_isolation = 'read committed'".into(),
-                "SET synchronous_commit = 'on'".into(),
-                format!("SET lock_timeout = {PATIENCE_MS}").into(),
-                // A host that hangs or is cut off in the middle of a transaction does not hold its locks for ever.
-                "SET idle_in_transaction_session_timeout = 30000".into(),
-                "SET client_min_messages = 'warning'".into(),
-            ],
+            Self::Postgres => SETTINGS
+                .iter()
+                // Each statement sees what was committed before it.
+                .chain(&[("default_transaction_isolation", "'read committed'")])
+                .map(|(name, value)| format!("SET {name} = {value}").into())
+                .collect(),
         }
     }
 
@@ -125,15 +139,22 @@ impl Dialect {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE".to_owned(),
             // One round trip. The key is the same in every host of every version.
-            Self::Postgres => format!("BEGIN; SELECT pg_advisory_xact_lock({})", subject.key()),
+            Self::Postgres => format!(
+                "BEGIN ISOLATION LEVEL READ COMMITTED; {}SELECT pg_advisory_xact_lock({})",
+                settings_of_a_transaction(),
+                subject.key()
+            ),
         }
     }
 
     /// Begins a transaction that sees one state of the database, and writes nothing.
-    pub fn begin_snapshot(self) -> &'static str {
+    pub fn begin_snapshot(self) -> String {
         match self {
-            Self::Sqlite => "BEGIN",
-            Self::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Self::Sqlite => "BEGIN".to_owned(),
+            Self::Postgres => format!(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {}",
+                settings_of_a_transaction()
+            ),
         }
     }
 
@@ -176,11 +197,17 @@ impl Dialect {
     }
 }
 
+fn settings_of_a_transaction() -> String {
+    let statements = SETTINGS.map(|(name, value)| format!("SET LOCAL {name} = {value}; "));
+    statements.concat()
+}
+
 impl Subject<'_> {
     /// The number that PostgreSQL locks. Two subjects that share one by chance wait for each other, and nothing worse.
     fn key(self) -> i64 {
         let text = match self {
             Self::Schema => "schema".to_owned(),
+            Self::Continuity => "continuity".to_owned(),
             Self::Addons => "addons".to_owned(),
             Self::Accounts => "accounts".to_owned(),
             Self::Alerts => "alerts".to_owned(),

@@ -13,6 +13,7 @@ mod backup;
 mod budgets;
 mod check;
 mod connections;
+mod continuity;
 mod copy;
 mod dialect;
 mod error;
@@ -26,6 +27,7 @@ mod limits;
 mod login_sources;
 mod lost_runs;
 mod master_key;
+mod open;
 mod pauses;
 mod readiness;
 mod records;
@@ -43,13 +45,14 @@ mod tests;
 mod trust;
 
 pub use accounts::{Account, Role, Session};
-pub use activities::{Activity, ActivityFilter, ActivityRow, Order};
+pub use activities::{Activity, ActivityFilter, ActivityRow, HeldRecords, Order};
 pub use addons::{AddonVersion, NewAddonVersion};
 pub use alerts::{
     AlertChannel, AlertMessage, AlertTurn, DueAlert, FailingJob, NewlyHeld, TakenAlert,
 };
 pub use backup::{Backup, read as read_backup};
 pub use connections::ConnectionOverride;
+pub use continuity::Mark;
 pub use error::StoreError;
 pub use guest::{Change, Commit, CommitError, Entry, GuestLimits};
 pub use hooks::{HookEvent, HookState, NewHookEvent, Queued, TakenEvent, WaitingHook};
@@ -75,8 +78,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{Any, AnyPool, AssertSqlSafe, ConnectOptions, Connection, Executor, Row, Transaction};
+use sqlx::{Any, AnyPool, AssertSqlSafe, Row, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use self::dialect::{Dialect, Subject};
@@ -103,6 +105,9 @@ struct Writing {
     /// Held until the transaction is over.
     _turn: OwnedMutexGuard<()>,
 }
+
+/// How long a server may take to confirm a commit.
+const COMMITTING: Duration = Duration::from_secs(30);
 
 /// Characters of a path that may stand in a database address as they are.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -133,38 +138,15 @@ impl Store {
     pub async fn open_with(url: &str, limits: GuestLimits) -> Result<Self, StoreError> {
         let store = Self::connect(url, limits).await?;
         store.migrate(url, schema::STEPS).await?;
+        // Of a database that was just made, no connection has told yet which server it is on.
+        let mut connection = store.pool.acquire().await?;
+        continuity::look_at_server(store.dialect, &mut connection).await?;
         Ok(store)
     }
 
     /// Opens the database as it is.
     async fn connect(url: &str, limits: GuestLimits) -> Result<Self, StoreError> {
-        let dialect = Dialect::of(url)?;
-        sqlx::any::install_default_drivers();
-        let options: AnyConnectOptions = url.parse()?;
-        if dialect == Dialect::Postgres {
-            // The pool would try for its whole time-out, and then not say what was wrong.
-            options.connect().await?.close().await?;
-        }
-        let pool = AnyPoolOptions::new()
-            .max_connections(8)
-            .acquire_timeout(Duration::from_secs(30))
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    for statement in dialect.session() {
-                        connection
-                            .execute(sqlx::raw_sql(AssertSqlSafe(statement.into_owned())))
-                            .await?;
-                    }
-                    Ok(())
-                })
-            })
-            // Where a disk is full, SQLite itself undoes the transaction, and the connection still believes in it.
-            .before_acquire(|connection, _| {
-                let is_free = !connection.is_in_transaction();
-                Box::pin(async move { Ok(is_free) })
-            })
-            .connect_with(options)
-            .await?;
+        let (pool, dialect) = open::open(url).await?;
         if let Some(file) = schema::sqlite_file(url)? {
             files::keep_to_owner(&file);
         }
@@ -204,7 +186,8 @@ impl Store {
 
     /// Begins a transaction that sees one state of the database.
     async fn snapshot(&self) -> Result<Transaction<'static, Any>, StoreError> {
-        Ok(self.pool.begin_with(self.dialect.begin_snapshot()).await?)
+        let begin = AssertSqlSafe(self.dialect.begin_snapshot());
+        Ok(self.pool.begin_with(begin).await?)
     }
 
     /// The time by the database's server; none where it runs on this machine's clock.
@@ -235,7 +218,10 @@ fn disk_of(url: &str) -> Result<Option<room::Disk>, StoreError> {
 
 impl Writing {
     async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.transaction.commit().await?)
+        match tokio::time::timeout(COMMITTING, self.transaction.commit()).await {
+            Ok(committed) => Ok(committed?),
+            Err(_) => Err(StoreError::Unconfirmed),
+        }
     }
 
     /// The next number of a growing sequence; `count` of them are taken, the first is returned. Whoever else takes one waits

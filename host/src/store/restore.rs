@@ -249,7 +249,8 @@ async fn build(
     copy_all(&tables, &mut source, &mut writing).await?;
     apply(Dialect::Sqlite, &mut writing, STEPS).await?;
     newer.write(&mut writing).await?;
-    settle(&mut writing, now).await?;
+    let ended = "It was under way when the backup was taken that was put back.";
+    settle(&mut writing, ended, now).await?;
     let rows = sqlx::query("SELECT name FROM installation ORDER BY name")
         .fetch_all(&mut *writing)
         .await?;
@@ -259,13 +260,21 @@ async fn build(
     rows.iter().map(|row| text(row, "name")).collect()
 }
 
-/// What was under way when the backup was taken is over, and everybody is told that the state is an old one.
-async fn settle(database: &mut AnyConnection, now: DateTime<Utc>) -> Result<(), StoreError> {
-    sqlx::query("UPDATE lease SET run = 0, expires_at = 0, fence = fence + $1")
-        .bind(FENCES_PASSED)
-        .execute(&mut *database)
-        .await?;
-    let ended = lost("It was under way when the backup was taken that was put back.");
+/// What was under way is over, for the reason `why`, and everybody is told that the state is an old one.
+pub(super) async fn settle(
+    database: &mut AnyConnection,
+    why: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    // Also where none is known: the first one may be what was lost.
+    sqlx::query(
+        "INSERT INTO lease (installation, run, fence, expires_at) SELECT name, 0, $1, 0 FROM installation WHERE TRUE \
+         ON CONFLICT (installation) DO UPDATE SET run = 0, expires_at = 0, fence = lease.fence + $1",
+    )
+    .bind(FENCES_PASSED)
+    .execute(&mut *database)
+    .await?;
+    let ended = lost(why);
     sqlx::query(
         "UPDATE run SET state = 'failed', outcome = $1, ended_at = $2, whole_options = NULL WHERE state = 'running'",
     )

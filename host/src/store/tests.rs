@@ -1,4 +1,4 @@
-//! The store on a full disk: here, because each of its connections has to be told how many pages there are.
+//! The store on a full disk, and behind a pooler: here, because each of its connections has to be told something.
 
 use chrono::{DateTime, Utc};
 
@@ -118,4 +118,53 @@ async fn a_full_disk_refuses_a_commit_whole_says_so_and_heals() {
         .unwrap();
     assert_eq!(values(&store).await[..2], ["2", "3"]);
     store.check().await.unwrap();
+}
+
+/// As behind a pooler in transaction mode: what a connection was told is forgotten by the time that a transaction begins.
+#[tokio::test]
+async fn each_transaction_brings_its_settings_with_it() {
+    let Some(server) = postgres_server::shared() else {
+        return;
+    };
+    let url = server.database();
+    let name = url.rsplit('/').next().unwrap();
+    let store = Store::open(&url).await.unwrap();
+    for setting in [
+        "synchronous_commit = off",
+        "statement_timeout = 1000",
+        "default_transaction_isolation = 'serializable'",
+    ] {
+        let sql = AssertSqlSafe(format!("ALTER DATABASE {name} SET {setting}"));
+        sqlx::query(sql).execute(&store.pool).await.unwrap();
+    }
+    store.close().await;
+    let store = Store::open(&url).await.unwrap();
+    for (setting, usual, wanted) in [
+        ("synchronous_commit", "off", "on"),
+        ("statement_timeout", "1s", "0"),
+        ("lock_timeout", "0", "10s"),
+        ("idle_in_transaction_session_timeout", "0", "30s"),
+        ("transaction_isolation", "serializable", "read committed"),
+    ] {
+        let asked = format!("SELECT current_setting('{setting}')");
+        let mut connection = store.pool.acquire().await.unwrap();
+        sqlx::query("RESET ALL")
+            .execute(&mut *connection)
+            .await
+            .unwrap();
+        let row = sqlx::query(AssertSqlSafe(asked.clone()))
+            .fetch_one(&mut *connection)
+            .await
+            .unwrap();
+        assert_eq!(row.get::<String, _>(0), usual, "{setting}");
+        drop(connection);
+        let mut writing = store.write(Subject::Schema).await.unwrap();
+        let row = sqlx::query(AssertSqlSafe(asked))
+            .fetch_one(&mut *writing.transaction)
+            .await
+            .unwrap();
+        assert_eq!(row.get::<String, _>(0), wanted, "{setting}");
+        writing.commit().await.unwrap();
+    }
+    store.close().await;
 }

@@ -150,7 +150,7 @@ pub async fn store() -> (Store, TempDir) {
 }
 
 /// Its name needs encoding in an address.
-fn folder() -> TempDir {
+pub fn folder() -> TempDir {
     tempfile::Builder::new()
         .prefix("host ä%?#")
         .tempdir()

@@ -8,6 +8,7 @@ mod connections;
 mod consent;
 mod contract;
 mod effects;
+mod failover;
 mod fixtures;
 mod guest;
 mod guest_tables;
@@ -19,6 +20,7 @@ mod manifest;
 mod many_processes;
 mod master_key;
 #[cfg(unix)]
+mod opening;
 mod operations;
 mod packages;
 mod pauses;

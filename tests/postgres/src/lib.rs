@@ -6,6 +6,7 @@
 
 #![cfg(unix)]
 
+use std::io::Write as _;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -38,7 +39,7 @@ pub struct Server {
     folder: PathBuf,
     user: Option<Account>,
     /// The shell; its standard input is the server's life line.
-    _keeper: Child,
+    keeper: Child,
     databases: AtomicU32,
 }
 
@@ -52,15 +53,15 @@ struct Account {
 /// Longer than a slow machine takes to start one.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Starts the server, waits for its input to end, and takes the server and its folder away.
+/// Starts the server, waits for its input to end, and takes the server and its folder away; where the input is `keep`, not the folder.
 const KEEPER: &str = r#"
-programs=$1 folder=$2; shift 2
-"$programs/postgres" -D "$folder/data" "$@" </dev/null >"$folder/log" 2>&1 &
+programs=$1 folder=$2 data=$3; shift 3
+"$programs/postgres" -D "$data" "$@" </dev/null >"$folder/log" 2>&1 &
 server=$!
-cat >/dev/null
+said=$(cat)
 kill -QUIT "$server"
 wait "$server"
-cd / && rm -rf "$folder"
+[ "$said" = keep ] || { cd / && rm -rf "$folder"; }
 "#;
 
 impl Server {
@@ -97,38 +98,77 @@ impl Server {
             output.status.success()
         });
         assert!(made, "initdb: {said}");
-        let keeper = as_user(user, Path::new("/bin/sh"))
-            .args(["-c", KEEPER, "keeper"])
-            .arg(&programs)
-            .arg(&folder)
-            .args(["-c", "listen_addresses=", "-c", "max_connections=300", "-c"])
-            .arg(format!("unix_socket_directories={}", folder.display()))
-            // Only clients die in tests, never the machine.
-            .args(["-c", "fsync=off", "-c", "full_page_writes=off"])
-            .current_dir(&folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            // Ctrl-C in a terminal is for the tests; the end of their process is what counts here.
-            .process_group(0)
-            .spawn()
-            .expect("a shell");
         let server = Self {
-            programs,
-            folder,
+            folder: folder.clone(),
             user,
-            _keeper: keeper,
+            keeper: keep(&programs, &folder, &data, user),
+            programs,
             databases: AtomicU32::new(0),
         };
+        server.wait();
+        server
+    }
+
+    /// Until it answers.
+    fn wait(&self) {
         let begun = Instant::now();
-        while !server.ask("SELECT 1").status.success() {
+        while !self.ask("SELECT 1").status.success() {
             assert!(
                 begun.elapsed() < PATIENCE,
                 "the server does not start: {}",
-                std::fs::read_to_string(server.folder.join("log")).unwrap_or_default()
+                std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
             );
             std::thread::sleep(Duration::from_millis(50));
         }
-        server
+    }
+
+    /// One of a test's own, to be broken; none where PostgreSQL is not installed.
+    pub fn alone() -> Option<Self> {
+        programs().map(Self::start)
+    }
+
+    /// Has the server do something, as its administrator.
+    ///
+    /// # Panics
+    /// Where it does not.
+    pub fn order(&self, sql: &str) {
+        let done = self.ask(sql);
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{sql}: {said}");
+    }
+
+    /// A standby as it is now, which hears of nothing that is written from here on.
+    ///
+    /// # Panics
+    /// Where it cannot be made.
+    pub fn make_standby(&self) {
+        let standby = self.folder.join("standby");
+        let made = as_user(self.user, &self.programs.join("pg_basebackup"))
+            .args(["--username=host", "--checkpoint=fast", "--no-sync", "-D"])
+            .arg(&standby)
+            .arg("--host")
+            .arg(&self.folder)
+            .current_dir(&self.folder)
+            .output()
+            .expect("pg_basebackup runs");
+        let said = String::from_utf8_lossy(&made.stderr);
+        assert!(made.status.success(), "pg_basebackup: {said}");
+        std::fs::write(standby.join("standby.signal"), "").expect("a file");
+    }
+
+    /// The server dies, and its standby is promoted and takes over its address.
+    ///
+    /// # Panics
+    /// Where there is no standby.
+    pub fn fail_over(&mut self) {
+        let mut ear = self.keeper.stdin.take().expect("its life line");
+        ear.write_all(b"keep").expect("it listens");
+        drop(ear);
+        self.keeper.wait().expect("it ends");
+        let data = self.folder.join("standby");
+        self.keeper = keep(&self.programs, &self.folder, &data, self.user);
+        self.wait();
+        self.order("SELECT pg_promote()");
     }
 
     /// The address of a new, empty database.
@@ -143,6 +183,37 @@ impl Server {
         );
         let socket = self.folder.to_string_lossy().replace('/', "%2F");
         format!("postgres://host@{socket}/{name}")
+    }
+
+    /// A PgBouncer before this server, or none where it is not installed. `settings`: lines of its file, besides those of where it is.
+    pub fn pooler(&self, settings: &str) -> Option<Pooler> {
+        let program = pooler_program()?;
+        let folder = TempDir::with_prefix("pgbouncer").expect("a folder");
+        if let Some(Account { uid, gid }) = self.user {
+            std::os::unix::fs::chown(folder.path(), Some(uid), Some(gid)).expect("root may");
+        }
+        let file = folder.path().join("pgbouncer.ini");
+        let text = format!(
+            "[databases]\n* = host={} user=host\n[pgbouncer]\nunix_socket_dir={}\nlisten_port=5432\nauth_type=any\n{settings}\n",
+            self.folder.display(),
+            folder.path().display()
+        );
+        std::fs::write(&file, text).expect("a file of settings");
+        let child = as_user(self.user, &program)
+            .arg(&file)
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("PgBouncer starts");
+        let pooler = Pooler { child, folder };
+        let begun = Instant::now();
+        while !pooler.folder.path().join(".s.PGSQL.5432").exists() {
+            assert!(begun.elapsed() < PATIENCE, "PgBouncer does not start");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Some(pooler)
     }
 
     fn ask(&self, sql: &str) -> std::process::Output {
@@ -161,6 +232,60 @@ impl Server {
             .output()
             .expect("psql runs")
     }
+}
+
+/// The shell with a server on that folder of data.
+fn keep(programs: &Path, folder: &Path, data: &Path, user: Option<Account>) -> Child {
+    as_user(user, Path::new("/bin/sh"))
+        .args(["-c", KEEPER, "keeper"])
+        .args([programs, folder, data])
+        .args(["-c", "listen_addresses=", "-c", "max_connections=300", "-c"])
+        .arg(format!("unix_socket_directories={}", folder.display()))
+        // Only clients die in tests, never the machine.
+        .args(["-c", "fsync=off", "-c", "full_page_writes=off"])
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        // Ctrl-C in a terminal is for the tests; the end of their process is what counts here.
+        .process_group(0)
+        .spawn()
+        .expect("a shell")
+}
+
+/// Ends with this.
+pub struct Pooler {
+    child: Child,
+    folder: TempDir,
+}
+
+impl Pooler {
+    /// The address of a server's database, by way of the pooler.
+    pub fn before(&self, database: &str) -> String {
+        let name = database.rsplit('/').next().unwrap_or_default();
+        let socket = self.folder.path().to_string_lossy().replace('/', "%2F");
+        format!("postgres://host@{socket}/{name}")
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        // One that ended by itself is as well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Debian keeps it off an ordinary user's path.
+fn pooler_program() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path)
+        .chain([PathBuf::from("/usr/sbin")])
+        .map(|folder| folder.join("pgbouncer"))
+        .find(|program| program.exists());
+    if found.is_none() {
+        eprintln!("skipped: PgBouncer is not installed");
+    }
+    found
 }
 
 /// Where the newest installed server's programs are: Debian keeps them off the path.
