@@ -19,7 +19,7 @@ pub fn plain(amount: Decimal) -> String {
     format!("{:.2}", cents(amount))
 }
 
-/// An amount within a sentence, as South Africans write it: `−1 234,50` (CLDR, en-ZA, with spaces that do not break). Cells and
+/// An amount within a sentence, as South Africans write it: `-1 234,50` (CLDR, en-ZA, with spaces that do not break). Cells and
 /// stored values are plain decimals: the host writes those for people.
 pub fn written(amount: Decimal) -> String {
     let amount = cents(amount);
@@ -27,7 +27,7 @@ pub fn written(amount: Decimal) -> String {
     let (rand, cents) = plain.split_once('.').unwrap_or((&plain, "00"));
     let mut text = String::new();
     if amount < Decimal::ZERO {
-        text.push('\u{2212}');
+        text.push('-');
     }
     for (place, digit) in rand.chars().enumerate() {
         if place > 0 && (rand.len() - place).is_multiple_of(3) {
@@ -88,10 +88,10 @@ mod tests {
     fn amounts_in_sentences_have_groups_and_a_comma() {
         for (amount, text) in [
             ("0", "0,00"),
-            ("-0.01", "\u{2212}0,01"),
+            ("-0.01", "-0,01"),
             ("699.95", "699,95"),
             ("1000", "1\u{a0}000,00"),
-            ("-1234567.5", "\u{2212}1\u{a0}234\u{a0}567,50"),
+            ("-1234567.5", "-1\u{a0}234\u{a0}567,50"),
             ("998.9956", "999,00"),
             ("999.0050", "999,01"),
             ("-0.0049", "0,00"),

@@ -38,7 +38,7 @@ pub struct Log {
     /// Only up to this day, with the whole of it, or before this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<Time>,
-    /// Most entries to show, counted from the newest [default: 1000 in a table, all in csv and json]
+    /// Most entries to show, counted from the newest [default: 1000 in a table, all in csv, json and xlsx]
     #[arg(long)]
     limit: Option<u32>,
     /// How to print; --json is the same as --format json
@@ -51,6 +51,8 @@ enum Shape {
     Table,
     Csv,
     Json,
+    /// For a spreadsheet, on standard output: > FILE.xlsx
+    Xlsx,
 }
 
 #[derive(Clone, Copy)]
@@ -87,6 +89,7 @@ impl Log {
         let format = match self.format.unwrap_or(usual) {
             Shape::Csv => Format::Csv,
             Shape::Json => Format::Json,
+            Shape::Xlsx => Format::Xlsx,
             Shape::Table => {
                 let mut rows = store.activities(&self.installation, &filter).await?;
                 rows.reverse();
@@ -105,7 +108,7 @@ impl Log {
                 .map(|row| row.id - 1);
         }
         let export = LogExport::new(store, &self.installation, filter, format, zone);
-        files::write(Export::Log(export), "-").await?;
+        files::write(Export::Log(export), format, "-").await?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -29,9 +29,8 @@ pub struct Page {
     /// Only rows that hold this text
     #[arg(long, value_name = "TEXT", default_value = "")]
     search: String,
-    /// Writes the rows as CSV to a file; `-`: to standard output
-    #[arg(long, value_name = "FILE")]
-    csv: Option<String>,
+    #[command(flatten)]
+    file: files::Target,
 }
 
 #[derive(Args)]
@@ -62,14 +61,14 @@ impl Page {
         };
         let (_, manifest) = installed(host.store(), &self.installation).await?;
         let spec = declared(&manifest, &self.page)?;
-        let Some(target) = self.csv else {
+        if !self.file.is_given() {
             let rows = rows(&host, &self.installation, &self.page, query).await?;
             show(context, spec, &rows, "There is nothing here.")?;
             return Ok(ExitCode::SUCCESS);
-        };
-        let columns = spec.columns.titles.clone();
+        }
+        let columns = &spec.columns;
         let export = PageExport::new(host, &self.installation, &self.page, columns, query);
-        files::write(Export::Page(export), &target).await?;
+        self.file.write(Export::Page(export)).await?;
         Ok(ExitCode::SUCCESS)
     }
 }

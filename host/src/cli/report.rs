@@ -18,9 +18,8 @@ pub struct Report {
     run: RunId,
     /// A report of the run, such as `plan`
     report: String,
-    /// Writes the rows as CSV to a file; `-`: to standard output
-    #[arg(long, value_name = "FILE")]
-    csv: Option<String>,
+    #[command(flatten)]
+    file: files::Target,
 }
 
 /// Rows that are read at once.
@@ -42,16 +41,16 @@ impl Report {
         }
         let (_, manifest) = installed(&store, &run.installation).await?;
         let spec = manifest.report(&self.report);
-        let columns = spec.map(|spec| spec.columns.titles.clone());
-        let columns = columns.unwrap_or_default();
-        if let Some(target) = self.csv {
+        let columns = spec.map(|spec| &spec.columns);
+        if self.file.is_given() {
             let export = ReportExport::new(store, run.id, &self.report, columns);
-            files::write(Export::Report(export), &target).await?;
+            self.file.write(Export::Report(export)).await?;
             return Ok(ExitCode::SUCCESS);
         }
         let rows = rows(&store, run.id, &self.report).await?;
         context.output.show(rows.iter().map(json).collect(), || {
-            let headings: Vec<&str> = columns.iter().map(String::as_str).collect();
+            let titles = columns.iter().flat_map(|columns| &columns.titles);
+            let headings: Vec<&str> = titles.map(String::as_str).collect();
             let lines = rows.iter().map(|row| row.cells.clone());
             table(&headings, lines, "The report is empty.")
         })?;

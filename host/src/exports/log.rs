@@ -5,7 +5,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
-use super::{Format, csv};
+use super::{Format, Rows};
 use crate::store::{ActivityFilter, ActivityRow, Order, Store, StoreError};
 
 /// Rows of one piece.
@@ -29,7 +29,7 @@ enum State {
 }
 
 impl LogExport {
-    /// Everything that fits the filter behind its `after`, whatever its order and limit. Times of CSV are in `zone`.
+    /// Everything that fits the filter behind its `after`, whatever its order and limit. Times of rows are in `zone`.
     pub fn new(
         store: Store,
         installation: &str,
@@ -52,40 +52,64 @@ impl LogExport {
         }
     }
 
-    pub(super) async fn next(&mut self) -> Result<Option<String>, StoreError> {
+    pub(super) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// The next rows, the headings first; none at the end.
+    pub(super) async fn rows(&mut self) -> Result<Option<Rows>, StoreError> {
+        let begins = self.state == State::Begins;
+        let Some(found) = self.piece().await? else {
+            return Ok(None);
+        };
+        let headings = begins.then(|| self.headings());
+        let rows = found.iter().map(|row| self.cells(row).to_vec());
+        Ok(Some(headings.into_iter().chain(rows).collect()))
+    }
+
+    /// The next piece of the list; none at the end.
+    pub(super) async fn json(&mut self) -> Result<Option<String>, StoreError> {
+        let (begins, mut has_rows) = match self.state {
+            State::Begins => (true, false),
+            State::Goes(has_rows) => (false, has_rows),
+            State::Over => return Ok(None),
+        };
+        let found = self.piece().await?.unwrap_or_default();
         let mut text = String::new();
-        let mut has_rows = match self.state {
+        if begins {
+            text.push('[');
+        }
+        for row in &found {
+            text.push_str(if has_rows { ",\n" } else { "\n" });
+            text.push_str(&activity_json(row).to_string());
+            has_rows = true;
+        }
+        if self.state == State::Over {
+            text.push_str(if has_rows { "\n]\n" } else { "]\n" });
+        }
+        Ok(Some(text))
+    }
+
+    /// The next entries; none at the end.
+    async fn piece(&mut self) -> Result<Option<Vec<ActivityRow>>, StoreError> {
+        let had_rows = match self.state {
             State::Over => return Ok(None),
             State::Begins => {
                 self.filter.before = self.end().await?;
-                self.begin(&mut text);
                 false
             }
-            State::Goes(has_rows) => has_rows,
+            State::Goes(had_rows) => had_rows,
         };
         let rows = self
             .store
             .activities(&self.installation, &self.filter)
             .await?;
-        for row in &rows {
-            match self.format {
-                Format::Csv => csv::line(&mut text, self.cells(row)),
-                Format::Json => {
-                    text.push_str(if has_rows { ",\n" } else { "\n" });
-                    text.push_str(&activity_json(row).to_string());
-                }
-            }
-            has_rows = true;
-        }
         self.filter.after = rows.last().map(|row| row.id).or(self.filter.after);
-        self.state = State::Goes(has_rows);
-        if rows.len() < PAGE as usize {
-            if self.format == Format::Json {
-                text.push_str(if has_rows { "\n]\n" } else { "]\n" });
-            }
-            self.state = State::Over;
-        }
-        Ok(Some(text))
+        self.state = match rows.len() < PAGE as usize {
+            true => State::Over,
+            false => State::Goes(had_rows || !rows.is_empty()),
+        };
+        Ok(Some(rows))
     }
 
     /// The first id that is not in it any more.
@@ -98,27 +122,23 @@ impl LogExport {
         Ok(newest.first().map(|row| row.id + 1))
     }
 
-    fn begin(&self, text: &mut String) {
-        match self.format {
-            Format::Csv => csv::line(
-                text,
-                [
-                    &format!("Time ({})", self.zone.name()),
-                    "Record",
-                    "What happened",
-                    "Number or name",
-                    "Id here",
-                    "Id there",
-                    "Customer",
-                    "Amount",
-                    "Code",
-                    "Told",
-                    "More",
-                    "Run",
-                ],
-            ),
-            Format::Json => text.push('['),
-        }
+    fn headings(&self) -> Vec<String> {
+        let time = format!("Time ({})", self.zone.name());
+        let headings = [
+            &time,
+            "Record",
+            "What happened",
+            "Number or name",
+            "Id here",
+            "Id there",
+            "Customer",
+            AMOUNTS,
+            "Code",
+            "Told",
+            "More",
+            "Run",
+        ];
+        headings.map(str::to_owned).to_vec()
     }
 
     fn cells(&self, row: &ActivityRow) -> [String; 12] {
@@ -149,6 +169,9 @@ impl LogExport {
         ]
     }
 }
+
+/// The heading above amounts.
+pub(super) const AMOUNTS: &str = "Amount";
 
 /// Name of the value that is a money amount (`storage.wit`, `activity`).
 pub const AMOUNT: &str = "amount";

@@ -1,7 +1,8 @@
-//! All rows of a page of the add-on as CSV, however many pages the add-on makes of them.
+//! All rows of a page of the add-on, however many pages the add-on makes of them.
 
-use super::csv;
+use super::Rows;
 use crate::host::{Host, HostError, Query};
+use crate::manifest::Columns;
 
 /// Rows that are asked for at once.
 const PAGE: u32 = 200;
@@ -12,7 +13,9 @@ pub struct PageExport {
     page: String,
     query: Query,
     /// The headings, until they are written.
-    columns: Option<Vec<String>>,
+    titles: Option<Vec<String>>,
+    /// Those above amounts.
+    pub(super) money: Vec<String>,
     over: bool,
 }
 
@@ -22,7 +25,7 @@ impl PageExport {
         host: Host,
         installation: &str,
         page: &str,
-        columns: Vec<String>,
+        columns: &Columns,
         query: Query,
     ) -> Self {
         Self {
@@ -34,12 +37,13 @@ impl PageExport {
                 limit: PAGE,
                 ..query
             },
-            columns: Some(columns),
+            titles: Some(columns.titles.clone()),
+            money: columns.money.clone(),
             over: false,
         }
     }
 
-    pub(super) async fn next(&mut self) -> Result<Option<String>, HostError> {
+    pub(super) async fn rows(&mut self) -> Result<Option<Rows>, HostError> {
         if self.over {
             return Ok(None);
         }
@@ -47,16 +51,11 @@ impl PageExport {
             .host
             .view(&self.installation, &self.page, self.query.clone())
             .await?;
-        let mut text = String::new();
-        if let Some(columns) = self.columns.take() {
-            csv::line(&mut text, columns);
-        }
-        for row in &found.rows {
-            csv::line(&mut text, &row.cells);
-        }
+        let mut rows: Rows = self.titles.take().into_iter().collect();
+        rows.extend(found.rows.into_iter().map(|row| row.cells));
         // A place that does not move would be asked for for ever.
         self.over = found.next.is_empty() || found.next == self.query.after;
         self.query.after = found.next;
-        Ok(Some(text))
+        Ok(Some(rows))
     }
 }

@@ -1,7 +1,8 @@
-//! One report of a run as CSV: exactly the columns that the manifest declares, so that what an import rejected can be put right
+//! One report of a run: exactly the columns that the manifest declares, so that what an import rejected can be put right
 //! and imported again.
 
-use super::csv;
+use super::Rows;
+use crate::manifest::Columns;
 use crate::store::{RunId, Store, StoreError};
 
 /// Rows of one piece.
@@ -12,41 +13,41 @@ pub struct ReportExport {
     run: RunId,
     kind: String,
     /// The headings, until they are written.
-    columns: Option<Vec<String>>,
+    titles: Option<Vec<String>>,
+    /// Those above amounts.
+    pub(super) money: Vec<String>,
     after: i64,
     over: bool,
 }
 
 impl ReportExport {
-    /// `columns`: empty where the manifest does not know the report any more.
-    pub fn new(store: Store, run: RunId, kind: &str, columns: Vec<String>) -> Self {
+    /// `columns`: none where the manifest does not know the report any more.
+    pub fn new(store: Store, run: RunId, kind: &str, columns: Option<&Columns>) -> Self {
         Self {
             store,
             run,
             kind: kind.to_owned(),
-            columns: Some(columns),
+            titles: columns.map(|columns| columns.titles.clone()),
+            money: columns
+                .map(|columns| columns.money.clone())
+                .unwrap_or_default(),
             after: 0,
             over: false,
         }
     }
 
-    pub(super) async fn next(&mut self) -> Result<Option<String>, StoreError> {
+    pub(super) async fn rows(&mut self) -> Result<Option<Rows>, StoreError> {
         if self.over {
             return Ok(None);
         }
-        let mut text = String::new();
-        if let Some(columns) = self.columns.take().filter(|columns| !columns.is_empty()) {
-            csv::line(&mut text, columns);
-        }
+        let mut lines: Rows = self.titles.take().into_iter().collect();
         let rows = self
             .store
             .report_rows(self.run, &self.kind, self.after, PAGE)
             .await?;
-        for (_, row) in &rows {
-            csv::line(&mut text, &row.cells);
-        }
         self.after = rows.last().map_or(self.after, |(number, _)| *number);
         self.over = rows.len() < PAGE as usize;
-        Ok(Some(text))
+        lines.extend(rows.into_iter().map(|(_, row)| row.cells));
+        Ok(Some(lines))
     }
 }

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::master_key::MasterKeyError;
+use crate::exports::xlsx::Unwritable;
 use crate::manifest::{ManifestError, nearest};
 use crate::packages::PackageError;
 use crate::runs::{AuditError, BeginError, Finding};
@@ -32,6 +33,8 @@ pub enum HostError {
     Package(#[from] PackageError),
     #[error(transparent)]
     Audit(#[from] AuditError),
+    #[error(transparent)]
+    Workbook(#[from] Unwritable),
     #[error("the component runtime cannot start: {0}")]
     Runtime(String),
     #[error("add-on `{0}` is not installed: use `addon install`")]

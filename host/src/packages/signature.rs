@@ -6,11 +6,15 @@
 
 use std::io::Cursor;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use minisign::{KeyPair, PublicKeyBox, SecretKeyBox, SignatureBox};
 use thiserror::Error;
 
 /// How a signature begins; no archive does.
 const BEGINNING: &[u8] = b"untrusted comment:";
+/// What stands before the comment that is signed too.
+const TRUSTED: &str = "trusted comment: ";
 const LINES: usize = 4;
 const LONGEST: usize = 2 << 10;
 /// Hexadecimal digits of a key's id.
@@ -24,6 +28,11 @@ pub enum SignatureError {
         "the signature of the key {key} does not fit the package: it was changed after it was signed; get it again from its makers"
     )]
     Wrong { key: String },
+    #[error(
+        "the signature cannot be checked: its trusted comment begins or ends with blanks; have its makers sign the package anew, with a \
+         comment that does not"
+    )]
+    Blanks,
     #[error(
         "this is no minisign public key: give the line of 56 characters that begins with RW, or the file that holds it"
     )]
@@ -94,12 +103,22 @@ impl Signature {
         [self.text.as_bytes(), archive].concat()
     }
 
+    /// Whether its trusted comment begins or ends with blanks, which are signed, and which the reader of signatures takes off.
+    fn has_blanks(&self) -> bool {
+        let comment = self.text.lines().nth(2).unwrap_or_default();
+        let comment = comment.strip_prefix(TRUSTED).unwrap_or(comment);
+        comment != comment.trim()
+    }
+
     /// Whether the owner of that key signed exactly these bytes; answers what the signature says besides (its trusted comment).
     pub fn verify(&self, key: &PublicKey, archive: &[u8]) -> Result<String, SignatureError> {
-        let wrong = |_| SignatureError::Wrong { key: key.id() };
+        let wrong = |_| match self.has_blanks() {
+            true => SignatureError::Blanks,
+            false => SignatureError::Wrong { key: key.id() },
+        };
         let signature = SignatureBox::from_string(&self.text).map_err(wrong)?;
-        // Not the older kind of signature, which is over the bytes and not over their digest.
-        let (quiet, output, allow_legacy) = (true, false, false);
+        // The older kind of signature is over the bytes and not over their digest, and vouches for the same.
+        let (quiet, output, allow_legacy) = (true, false, true);
         minisign::verify(
             &key.0,
             &signature,
@@ -169,6 +188,9 @@ impl SecretKey {
     /// Reads the text of a key file. `password`: where it is under one.
     pub fn read(text: &str, password: Option<&str>) -> Result<Self, SignatureError> {
         let failed = |error: minisign::PError| SignatureError::NoSecretKey(error.to_string());
+        if let (None, Some(key)) = (password, without_checksum(text)) {
+            return Ok(Self(key));
+        }
         let sealed = SecretKeyBox::from_string(text).map_err(failed)?;
         let key = match password {
             Some(password) => sealed.into_secret_key(Some(password.to_owned())),
@@ -186,6 +208,22 @@ impl SecretKey {
     }
 }
 
+/// A key that is under no password, as the tool of that name writes it: with zeros for the checksum, which tells wrong passwords. None: it
+/// is another one.
+fn without_checksum(text: &str) -> Option<minisign::SecretKey> {
+    // Kinds of signature, derivation and checksum; salt and limits of the derivation; id; key; checksum.
+    const BYTES: usize = 3 * 2 + 32 + 2 * 8 + 8 + 64 + 32;
+    const CHECKSUM: usize = BYTES - 32;
+    let line = text.lines().nth(1)?.trim();
+    let bytes = BASE64_STANDARD.decode(line).ok()?;
+    let is_one = bytes.len() == BYTES
+        && bytes[2..4] == [0, 0]
+        && bytes[CHECKSUM..].iter().all(|byte| *byte == 0);
+    is_one
+        .then(|| minisign::SecretKey::from_bytes(&bytes).ok())
+        .flatten()
+}
+
 /// Eight bytes, the lowest first.
 fn id(number: &[u8]) -> String {
     let digits: String = number
@@ -195,4 +233,36 @@ fn id(number: &[u8]) -> String {
         .collect();
     debug_assert_eq!(digits.len(), ID_DIGITS);
     digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARCHIVE: &[u8] = b"PK an archive";
+
+    #[test]
+    fn keys_and_signatures_of_the_tool_of_that_name_are_taken_or_their_fault_is_named() {
+        let keys = make_keys(None).unwrap();
+        // As `minisign -G -W` writes a key.
+        let (comment, line) = keys.secret.split_once('\n').unwrap();
+        let mut bytes = BASE64_STANDARD.decode(line.trim()).unwrap();
+        let checksum = bytes.len() - 32;
+        bytes[checksum..].fill(0);
+        let plain = format!("{comment}\n{}\n", BASE64_STANDARD.encode(&bytes));
+        let key = SecretKey::read(&plain, None).unwrap();
+        let signature = key.sign(ARCHIVE, "of a test").unwrap();
+        assert_eq!(signature.verify(&keys.key, ARCHIVE).unwrap(), "of a test");
+        // One that is damaged is none, with a checksum and under a password as before.
+        bytes[checksum..].fill(1);
+        let damaged = format!("{comment}\n{}\n", BASE64_STANDARD.encode(&bytes));
+        assert!(SecretKey::read(&damaged, None).is_err());
+        let sealed = make_keys(Some("a password")).unwrap();
+        assert!(SecretKey::read(&sealed.secret, None).is_err());
+        assert!(SecretKey::read(&sealed.secret, Some("a password")).is_ok());
+
+        let signature = key.sign(ARCHIVE, " of a test ").unwrap();
+        let error = signature.verify(&keys.key, ARCHIVE).unwrap_err();
+        assert!(matches!(error, SignatureError::Blanks), "{error}");
+    }
 }

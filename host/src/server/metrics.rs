@@ -65,7 +65,8 @@ async fn text(host: &Host) -> Result<String, HostError> {
     for tally in host.store().run_tallies().await? {
         let labels = labels([
             ("installation", &tally.installation),
-            ("job", &tally.job),
+            // Not `job`: that is the name of a target's group to Prometheus, which would rename ours.
+            ("addon_job", &tally.job),
             ("state", &tally.state),
         ]);
         kept.get_or_create(&labels).set(tally.kept);
@@ -74,6 +75,10 @@ async fn text(host: &Host) -> Result<String, HostError> {
         }
     }
 
+    let held = gauges(
+        "held_records",
+        "Records whose last news in the activity log is that they are held, or owed by a person",
+    );
     let stored = gauges("stored_bytes", "What an installation keeps");
     let ready = gauges(
         "connection_ready",
@@ -103,6 +108,15 @@ async fn text(host: &Host) -> Result<String, HostError> {
         stored
             .get_or_create(&labels([("installation", name)]))
             .set(bytes);
+        for found in host.store().held_records(name).await? {
+            let labels = labels([
+                ("installation", name),
+                ("entity", &found.entity),
+                ("state", &found.action),
+                ("reason", &found.code),
+            ]);
+            held.get_or_create(&labels).set(found.records);
+        }
         for state in host.traffic(name).await? {
             let labels = labels([("installation", name), ("connection", &state.name)]);
             let set = |gauges: &Gauges, value: i64| {

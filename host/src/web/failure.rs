@@ -118,7 +118,8 @@ impl From<HostError> for Failure {
             | HostError::Manifest(_)
             | HostError::Package(_)
             | HostError::Audit(_)
-            | HostError::Runtime(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            | HostError::Runtime(_)
+            | HostError::Workbook(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self::new(status, sentence(&error))
     }

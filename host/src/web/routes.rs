@@ -33,13 +33,13 @@ pub fn viewing() -> Router<App> {
         .route("/installations/{name}/runs", get(pages::runs::show))
         .route("/installations/{name}/pages/{page}", get(pages::rows::show))
         .route(
-            "/installations/{name}/pages/{page}/csv",
+            "/installations/{name}/pages/{page}/{format}",
             get(pages::rows::download),
         )
         .route("/runs/{run}", get(pages::run::show))
         .route("/runs/{run}/live", get(pages::run::live))
         .route(
-            "/runs/{run}/reports/{report}/csv",
+            "/runs/{run}/reports/{report}/{format}",
             get(pages::run::download),
         )
         .route("/sessions", get(sessions::show))

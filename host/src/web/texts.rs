@@ -25,6 +25,7 @@ pub mod common {
     pub const NOTHING_FITS: &str = "Nothing fits.";
     pub const NOTHING_HERE: &str = "There is nothing here.";
     pub const DOWNLOAD_CSV: &str = "Download CSV";
+    pub const DOWNLOAD_XLSX: &str = "Download for a spreadsheet";
 
     /// The links below a table.
     pub const PAGES: &str = "Pages";
@@ -604,6 +605,14 @@ pub mod activity {
 
     pub const DOWNLOAD_JSON: &str = "Download JSON";
     pub const DOWNLOAD_HELP: &str = "all that fits, on all pages, with all columns";
+
+    pub fn no_day(text: impl std::fmt::Display) -> String {
+        format!("{text} is no day: write it as 2026-11-30. Nothing is left out for it.")
+    }
+
+    pub fn no_run(text: impl std::fmt::Display) -> String {
+        format!("{text} is no number of a run. Nothing is left out for it.")
+    }
 }
 
 pub mod addons {

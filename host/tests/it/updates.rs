@@ -148,18 +148,25 @@ fn minisign_itself_verifies_our_signatures_and_makes_ones_that_we_verify() {
     let (secret, public) = (path("tool.key"), path("tool.pub"));
     let (ok, output) = run(&["-G", "-W", "-s", &secret, "-p", &public]).unwrap();
     assert!(ok, "{output:?}");
-    let theirs = path("theirs.minisig");
-    let (ok, output) = run(&["-S", "-s", &secret, "-m", &file, "-x", &theirs]).unwrap();
-    assert!(ok, "{output:?}");
-    let text = std::fs::read(theirs).unwrap();
-    let whole = [text.as_slice(), &archive].concat();
-    let parts = split(&whole).unwrap();
     let key = PublicKey::read(&std::fs::read_to_string(public).unwrap()).unwrap();
-    parts
-        .signature
-        .unwrap()
-        .verify(&key, parts.archive)
-        .unwrap();
+    // Also in its older way.
+    for way in [&["-S"][..], &["-S", "-l"]] {
+        let theirs = path("theirs.minisig");
+        let (ok, output) =
+            run(&[way, &["-s", &secret, "-m", &file, "-x", &theirs]].concat()).unwrap();
+        assert!(ok, "{output:?}");
+        let text = std::fs::read(&theirs).unwrap();
+        let whole = [text.as_slice(), &archive].concat();
+        let parts = split(&whole).unwrap();
+        let signature = parts.signature.unwrap();
+        signature.verify(&key, parts.archive).unwrap();
+        let changed = [parts.archive, b"x"].concat();
+        assert!(signature.verify(&key, &changed).is_err(), "{way:?}");
+    }
+    // A key of the tool's, under no password, signs here too.
+    let secret = SecretKey::read(&std::fs::read_to_string(secret).unwrap(), None).unwrap();
+    let ours = secret.sign(&archive, "guest").unwrap();
+    ours.verify(&key, &archive).unwrap();
 }
 
 #[test]
@@ -179,7 +186,7 @@ fn what_a_package_asks_for_beyond_the_one_in_use_is_told_apart_from_what_else_ch
         ),
         (
             "type = \"basic\", user = \"login\", password = \"password\"",
-            "type = \"bearer\", token = \"password\"",
+            "type = \"bearer\", token = \"{password}\"",
             "bearer",
             "",
         ),

@@ -235,10 +235,18 @@ fn report_row(line: &Line, Rejection(why, cure): Rejection) -> ReportRow {
 
 /// The lines that name a Sage id. The header names the columns; spreadsheets of some countries part them by semicolons.
 fn read(csv: &str) -> Result<Vec<Line>, Failure> {
-    let csv = csv.trim_start_matches('\u{feff}');
+    // Old spreadsheets end a line with a carriage return alone.
+    let csv = csv
+        .trim_start_matches('\u{feff}')
+        .replace("\r\n", "\n")
+        .replace('\r', "\n");
     let first = csv.lines().next().unwrap_or_default();
-    let comma = if first.contains(',') { ',' } else { ';' };
-    let mut rows = parse(csv, comma).into_iter();
+    let said = said_separator(first);
+    let separator = said.unwrap_or_else(|| likely_separator(first));
+    // The line that says it is no header, and counts as a line all the same.
+    let mut rows = parse(&csv, separator)
+        .into_iter()
+        .skip(usize::from(said.is_some()));
     let header: Vec<String> = rows
         .next()
         .map(|(_, _, fields)| fields)
@@ -250,7 +258,7 @@ fn read(csv: &str) -> Result<Vec<Line>, Failure> {
     let (Some(splynx), Some(sage)) = (column("splynx_id"), column("sage_id")) else {
         return Err(Failure::new(
             "no-header",
-            "The first line of the file must name the columns, and splynx_id and sage_id must be among them.",
+            "The first line of the file must name the columns, with commas, semicolons or tabs between them, and splynx_id and sage_id must be among them.",
         ));
     };
     let field = |fields: &[String], at: usize| {
@@ -279,8 +287,33 @@ fn read(csv: &str) -> Result<Vec<Line>, Failure> {
     Ok(lines)
 }
 
+/// `sep=;`: how Excel is told what parts the columns.
+fn said_separator(line: &str) -> Option<char> {
+    let line = line.trim().trim_matches('"');
+    let (name, separator) = line.split_at_checked(4)?;
+    let mut rest = separator.chars();
+    match (name.eq_ignore_ascii_case("sep="), rest.next(), rest.next()) {
+        (true, Some(separator), None) => Some(separator),
+        // A tab at a line's end is easily lost.
+        (true, None, None) => Some('\t'),
+        _ => None,
+    }
+}
+
+/// What parts most columns of the header.
+fn likely_separator(header: &str) -> char {
+    let count = |separator: char| header.matches(separator).count();
+    let mut likely = ',';
+    for other in [';', '\t'] {
+        if count(other) > count(likely) {
+            likely = other;
+        }
+    }
+    likely
+}
+
 /// Records of a CSV text (RFC 4180): the line that each begins on, its text, its fields. Empty lines are none.
-fn parse(csv: &str, comma: char) -> Vec<(usize, String, Vec<String>)> {
+fn parse(csv: &str, separator: char) -> Vec<(usize, String, Vec<String>)> {
     let mut records = Vec::new();
     let (mut line, mut begins) = (1, 1);
     let (mut text, mut field, mut fields) = (String::new(), String::new(), Vec::new());
@@ -313,7 +346,7 @@ fn parse(csv: &str, comma: char) -> Vec<(usize, String, Vec<String>)> {
                 field.clear();
                 quoted = true;
             }
-            c if c == comma && !quoted => fields.push(std::mem::take(&mut field)),
+            c if c == separator && !quoted => fields.push(std::mem::take(&mut field)),
             c => field.push(c),
         }
     }
@@ -346,6 +379,24 @@ mod tests {
             ),
             ("splynx_id,sage_id,x\n11\n12,8", vec![one(3, "12", "8")]),
             ("splynx_id,sage_id\n11,\"7", vec![one(2, "11", "7")]),
+            // A carriage return alone, tabs, and Excel's line about what parts the columns.
+            (
+                "splynx_id,sage_id\r11,7\r12,8\r",
+                vec![one(2, "11", "7"), one(3, "12", "8")],
+            ),
+            (
+                "Splynx id\tName, town\tSage id\n11\ta, b; c\t7\n",
+                vec![one(2, "11", "7")],
+            ),
+            (
+                "sep=;\r\nsplynx_id;sage_id\r\n11;7",
+                vec![one(3, "11", "7")],
+            ),
+            (
+                "\u{feff}\"sep=,\"\nsplynx_id,a;b;c;d,sage_id\n11,,7",
+                vec![one(3, "11", "7")],
+            ),
+            ("SEP=\t\nsplynx_id\tsage_id\n11\t7", vec![one(3, "11", "7")]),
         ] {
             assert_eq!(pairs(csv), expected, "{csv:?}");
         }

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -15,7 +16,7 @@ use crate::exports::{AMOUNT, Export, Format, LogExport};
 use crate::manifest::ActivitySpec;
 use crate::store::{ActivityFilter, ActivityRow};
 use crate::web::App;
-use crate::web::download::file;
+use crate::web::download;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, Moment, Tab, page};
 use crate::web::login::session::Visitor;
@@ -139,9 +140,11 @@ struct ActivityPage {
     columns: Vec<Column>,
     rows: Vec<Line>,
     filtered: bool,
+    unreadable: Vec<String>,
     newest: Option<String>,
     older: Option<String>,
     csv: String,
+    xlsx: String,
     json: String,
     zone: &'static str,
 }
@@ -241,9 +244,11 @@ pub async fn show(
             .map(|row| line(&app, &subject, row))
             .collect(),
         filtered: filter.narrows(),
+        unreadable: filter.unreadable(),
         newest: newest.map(|filter| filter.address(&href)),
         older: older.map(|filter| filter.address(&href)),
         csv: whole.address(&format!("{href}/csv")),
+        xlsx: whole.address(&format!("{href}/xlsx")),
         json: whole.address(&format!("{href}/json")),
         zone: subject.zone.name(),
         href,
@@ -258,15 +263,20 @@ pub async fn download(
     Query(filter): Query<Filter>,
 ) -> Result<Response, Failure> {
     let format = match format.as_str() {
-        "csv" => Format::Csv,
         "json" => Format::Json,
-        _ => return Err(Failure::not_found(texts::failure::NO_FORMAT)),
+        other => download::format(other)?,
     };
+    // A file does not say what it left out, or did not.
+    let unreadable = filter.unreadable();
+    if !unreadable.is_empty() {
+        let told = unreadable.join(" ");
+        return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, told));
+    }
     let subject = Subject::load(&app, &name).await?;
     let narrowed = filter.narrow(subject.zone);
     let store = app.host.store().clone();
     let export = LogExport::new(store, &name, narrowed, format, subject.zone);
-    file(Export::Log(export), format, &format!("{name}-activity")).await
+    download::file(Export::Log(export), format, &format!("{name}-activity")).await
 }
 
 impl Filter {
@@ -343,10 +353,19 @@ impl Filter {
         .any(|field| !field.is_empty())
     }
 
-    /// What cannot be read does not narrow: addresses are edited by hand.
+    /// What is said of values that cannot be read.
+    fn unreadable(&self) -> Vec<String> {
+        let days = [&self.since, &self.until].into_iter();
+        let days = days.filter(|text| !text.trim().is_empty() && day(text).is_none());
+        let run = Some(&self.run).filter(|text| !text.trim().is_empty() && number(text).is_none());
+        days.map(texts::activity::no_day)
+            .chain(run.map(texts::activity::no_run))
+            .collect()
+    }
+
+    /// What cannot be read does not narrow, and is [told](Self::unreadable).
     fn narrow(&self, zone: Tz) -> ActivityFilter {
         let text = |field: &str| Some(field.trim().to_owned()).filter(|field| !field.is_empty());
-        let day = |field: &str| field.parse::<NaiveDate>().ok();
         let entities = match (text(&self.entity), self.tab.is_empty()) {
             (Some(entity), _) => vec![entity],
             // Also those that this host does not know.
@@ -358,7 +377,7 @@ impl Filter {
             action: text(&self.action),
             code: text(&self.code),
             customer: text(&self.customer),
-            run: self.run.parse().ok(),
+            run: number(&self.run),
             since: day(&self.since).map(|day| days::beginning(day, zone)),
             until: day(&self.until).map(|day| days::beginning(days::next(day), zone)),
             before: self.before.parse().ok(),
@@ -366,6 +385,14 @@ impl Filter {
             ..ActivityFilter::default()
         }
     }
+}
+
+fn day(text: &str) -> Option<NaiveDate> {
+    text.trim().parse().ok()
+}
+
+fn number(text: &str) -> Option<i64> {
+    text.trim().parse().ok()
 }
 
 /// The columns that an address names; empty where it names all.

@@ -54,7 +54,8 @@ pub fn cells(columns: &Columns, cells: Vec<String>) -> Vec<Cell> {
     titles.zip(cells).map(cell).collect()
 }
 
-/// `-1234.5` → `−1 234,50` (CLDR, en-ZA, with spaces that do not break); what is no amount stays as it is.
+/// `-1234.5` → `-1 234,50` (CLDR, en-ZA, with spaces that do not break and the minus that spreadsheets
+/// read); what is no amount stays as it is.
 pub fn amount(text: &str) -> String {
     let Ok(amount) = text.trim().parse::<Decimal>() else {
         return text.to_owned();
@@ -65,7 +66,7 @@ pub fn amount(text: &str) -> String {
     let (whole, cents) = plain.split_once('.').unwrap_or((&plain, "00"));
     let mut grouped = String::new();
     if amount.is_sign_negative() && !amount.is_zero() {
-        grouped.push('\u{2212}');
+        grouped.push('-');
     }
     for (place, digit) in whole.chars().enumerate() {
         if place > 0 && (whole.len() - place) % 3 == 0 {
@@ -88,9 +89,9 @@ mod tests {
             ("999.9", "999,90"),
             ("998.9956", "999,00"),
             ("-0.0049", "0,00"),
-            ("-2.345", "\u{2212}2,35"),
+            ("-2.345", "-2,35"),
             ("1000", "1\u{a0}000,00"),
-            ("-1234567.5", "\u{2212}1\u{a0}234\u{a0}567,50"),
+            ("-1234567.5", "-1\u{a0}234\u{a0}567,50"),
             (
                 "1000000000000000000000.01",
                 "1\u{a0}000\u{a0}000\u{a0}000\u{a0}000\u{a0}000\u{a0}000\u{a0}000,01",

@@ -61,6 +61,7 @@ struct ReportsPage {
     first: Option<String>,
     next: Option<String>,
     csv: String,
+    xlsx: String,
     zone: &'static str,
 }
 
@@ -131,6 +132,10 @@ pub async fn draw(
     };
     let title = manifest.page(shown.page).map(|page| page.title.clone());
     let title = title.unwrap_or_default();
+    let download = |format: &str| {
+        let file = |id| format!("/runs/{id}/reports/{}/{format}", spec.id);
+        run.map(|run| app.href(&file(run.id))).unwrap_or_default()
+    };
     Ok(page(&ReportsPage {
         frame: subject.frame(app, visitor, Place::Page(shown.page), &title),
         title,
@@ -165,9 +170,8 @@ pub async fn draw(
             .collect(),
         first: (!wish.after().is_empty()).then(|| moved("")),
         next: next.map(|after| moved(&after.to_string())),
-        csv: run
-            .map(|run| app.href(&format!("/runs/{}/reports/{}/csv", run.id, spec.id)))
-            .unwrap_or_default(),
+        csv: download("csv"),
+        xlsx: download("xlsx"),
         report: spec.id.clone(),
         zone: subject.zone.name(),
         href,

@@ -12,7 +12,7 @@ use super::chart::Chart;
 use super::fields::{Choice, options};
 use super::reports;
 use super::subject::{Place, Subject};
-use crate::exports::{Export, Format, PageExport};
+use crate::exports::{Export, PageExport};
 use crate::host::{self, answer};
 use crate::manifest::{ActRows, FilterSpec, PageContent, PageSpec};
 use crate::store::{ReportRow, Role, RunId};
@@ -55,6 +55,7 @@ struct RowsPage {
     first: Option<String>,
     next: Option<String>,
     csv: String,
+    xlsx: String,
     told: Option<String>,
     problem: Option<String>,
 }
@@ -209,23 +210,18 @@ pub async fn show(
     draw(&app, &visitor, &subject, &id, &Wish::of(&fields), notice).await
 }
 
-/// `GET /installations/{name}/pages/{page}/csv`: all rows that fit.
+/// `GET /installations/{name}/pages/{page}/{format}`: all rows that fit.
 pub async fn download(
     State(app): State<App>,
-    Path((name, id)): Path<(String, String)>,
+    Path((name, id, format)): Path<(String, String, String)>,
     Query(fields): Query<Vec<(String, String)>>,
 ) -> Result<Response, Failure> {
+    let format = download::format(&format)?;
     let subject = Subject::load(&app, &name).await?;
     let spec = page(&subject, &id)?;
     let query = Wish::of(&fields).query();
-    let export = PageExport::new(
-        app.host.clone(),
-        &name,
-        &id,
-        spec.columns.titles.clone(),
-        query,
-    );
-    download::file(Export::Page(export), Format::Csv, &format!("{name}-{id}")).await
+    let export = PageExport::new(app.host.clone(), &name, &id, &spec.columns, query);
+    download::file(Export::Page(export), format, &format!("{name}-{id}")).await
 }
 
 /// The page, with what is to be said.
@@ -284,6 +280,7 @@ pub async fn draw(
         first: (!wish.after.is_empty()).then(|| wish.at(&href, "")),
         next: (!next.is_empty()).then(|| wish.at(&href, &next)),
         csv: wish.at(&format!("{href}/csv"), ""),
+        xlsx: wish.at(&format!("{href}/xlsx"), ""),
         told,
         problem,
         href,

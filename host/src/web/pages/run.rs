@@ -15,7 +15,7 @@ use super::chart::Chart;
 use super::run_line::{self, RunLine};
 use super::subject::{Place, Subject};
 use super::traffic::{self, TrafficPart};
-use crate::exports::{Export, Format, ReportExport};
+use crate::exports::{Export, ReportExport};
 use crate::store::{LogRow, Role, Run, RunId, RunState};
 use crate::web::App;
 use crate::web::download;
@@ -94,6 +94,7 @@ struct Report {
     rows: Vec<Vec<Cell>>,
     next: Option<String>,
     csv: String,
+    xlsx: String,
 }
 
 struct LogPart {
@@ -192,11 +193,12 @@ pub async fn live(State(app): State<App>, Path(run): Path<RunId>) -> Result<Resp
     Ok(([(OVER, over)], page(&live)).into_response())
 }
 
-/// `GET /runs/{run}/reports/{report}/csv`: all rows of one report.
+/// `GET /runs/{run}/reports/{report}/{format}`: all rows of one report.
 pub async fn download(
     State(app): State<App>,
-    Path((run, kind)): Path<(RunId, String)>,
+    Path((run, kind, format)): Path<(RunId, String, String)>,
 ) -> Result<Response, Failure> {
+    let format = download::format(&format)?;
     let store = app.host.store();
     let run = store.run(run).await?;
     if !store
@@ -209,11 +211,10 @@ pub async fn download(
     }
     let subject = Subject::load(&app, &run.installation).await?;
     let spec = subject.situation.manifest.report(&kind);
-    let columns = spec.map(|spec| spec.columns.titles.clone());
-    let columns = columns.unwrap_or_default();
+    let columns = spec.map(|spec| &spec.columns);
     let name = format!("{}-run-{}-{kind}", run.installation, run.id);
     let export = ReportExport::new(store.clone(), run.id, &kind, columns);
-    download::file(Export::Report(export), Format::Csv, &name).await
+    download::file(Export::Report(export), format, &name).await
 }
 
 /// `POST /runs/{run}/stop`: one that works ends; one that paused does not go on.
@@ -300,6 +301,7 @@ async fn reports(
             .filter(|_| full)
             .map(|(number, _)| format!("{href}?report={place}&after={number}#report-{place}"));
         let csv = format!("{href}/reports/{place}/csv");
+        let xlsx = format!("{href}/reports/{place}/xlsx");
         let columns = spec.map(|spec| spec.columns.clone()).unwrap_or_default();
         let chart = spec.and_then(|spec| spec.chart.as_ref());
         let chart = chart
@@ -316,6 +318,7 @@ async fn reports(
             amount,
             next,
             csv,
+            xlsx,
         });
     }
     Ok(reports)

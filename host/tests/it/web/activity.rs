@@ -110,6 +110,8 @@ async fn the_activity_log_is_filtered_and_paged() {
         let page = ann.get(&format!("{log}?{query}")).await;
         assert_eq!(labels(&page), expected, "{query}");
         assert!(!page.has("<script>"));
+        let told = page.has("nonsense is no day: write it as 2026-11-30");
+        assert_eq!(told, query.contains("since=nonsense"), "{query}");
     }
     // The way on keeps the filter.
     let page = ann.get(&format!("{log}?entity=invoice")).await;
@@ -261,7 +263,7 @@ async fn each_tab_and_filter_shows_its_records_on_the_page_and_in_the_file() {
             .text
     );
     assert_eq!(
-        ann.get("/installations/isp/activity/xlsx").await.status,
+        ann.get("/installations/isp/activity/ods").await.status,
         reqwest::StatusCode::NOT_FOUND
     );
     site.stop().await;
@@ -319,6 +321,12 @@ async fn twenty_thousand_rows_leave_as_one_file_and_no_cell_of_it_is_a_formula()
             (number - 1) / 1000 + 1
         );
         assert_eq!(*row, expected);
+    }
+    for refused in ["until=30/11/2026", "run=x"] {
+        let page = ann
+            .get(&format!("/installations/isp/activity/csv?{refused}"))
+            .await;
+        assert_eq!(page.status, 422, "{refused}");
     }
     let json = ann.get("/installations/isp/activity/json").await;
     let rows: Vec<serde_json::Value> = serde_json::from_str(&json.text).unwrap();

@@ -94,7 +94,7 @@ const ROUTES: [(Role, &str, &str, &str); 43] = [
     (
         Role::View,
         "GET",
-        "/installations/{name}/pages/{page}/csv",
+        "/installations/{name}/pages/{page}/{format}",
         "/installations/isp/pages/outbox/csv",
     ),
     (Role::View, "GET", "/runs/{run}", "/runs/1"),
@@ -102,7 +102,7 @@ const ROUTES: [(Role, &str, &str, &str); 43] = [
     (
         Role::View,
         "GET",
-        "/runs/{run}/reports/{report}/csv",
+        "/runs/{run}/reports/{report}/{format}",
         "/runs/1/reports/plan/csv",
     ),
     (Role::View, "GET", "/sessions", "/sessions"),

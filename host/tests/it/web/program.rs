@@ -274,7 +274,7 @@ async fn monitors_are_answered_at_an_address_of_their_own() {
         "{text}"
     );
     for line in [
-        "addon_host_runs{installation=\"isp\",job=\"sync\",state=\"failed\"} 1",
+        "addon_host_runs{installation=\"isp\",addon_job=\"sync\",state=\"failed\"} 1",
         "addon_host_stored_bytes{installation=\"isp\"} 0",
         "addon_host_connection_ready{installation=\"isp\",connection=\"books\"} 0",
     ] {

@@ -66,7 +66,7 @@ pub fn exclusive_totals_that_rounding_moves_are_held_with_their_difference_until
             Some(message) => {
                 assert!(!difference.is_zero(), "{key} is right, and held: {message}");
                 let written = format!("{difference:.2}").replace('.', ",");
-                let says = format!("a difference of {}", written.replace('-', "\u{2212}"));
+                let says = format!("a difference of {written}");
                 assert!(message.contains(&says), "{key}, {difference}: {message}");
                 off.push(row);
             }
