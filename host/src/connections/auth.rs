@@ -3,6 +3,8 @@
 //! Pure: whoever sends puts the [`Proof`] on the request last, when everything that a guest supplied was checked. Nonces
 //! and tokens are given. The trap: nothing here may be formatted; a proof is as secret as what it was made from.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
@@ -19,6 +21,7 @@ pub enum Credential {
     Basic { user: Secret, password: Secret },
     Bearer { token: Secret },
     QueryKey { name: String, value: Secret },
+    Header { name: String, value: Secret },
     SplynxSignature { key: Secret, secret: Secret },
     SplynxToken { key: Secret, secret: Secret },
 }
@@ -35,7 +38,7 @@ pub struct Stamp<'a> {
 /// What goes on the request.
 #[derive(Debug, Clone, Default)]
 pub struct Proof {
-    pub headers: Vec<(&'static str, Secret)>,
+    pub headers: Vec<(Cow<'static, str>, Secret)>,
     pub query: Vec<(String, Secret)>,
 }
 
@@ -68,6 +71,10 @@ impl Credential {
                 name: name.clone(),
                 value: settings.render(value)?,
             },
+            AuthSpec::Header { name, value } => Self::Header {
+                name: name.clone(),
+                value: settings.render(value)?,
+            },
             AuthSpec::SplynxSignature { key, secret } => Self::SplynxSignature {
                 key: pasted(key)?,
                 secret: pasted(secret)?,
@@ -83,6 +90,14 @@ impl Credential {
     pub fn query_name(&self) -> Option<&str> {
         match self {
             Self::QueryKey { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The header that this credential alone may set, in small letters.
+    pub fn header_name(&self) -> Option<&str> {
+        match self {
+            Self::Header { name, .. } => Some(name),
             _ => None,
         }
     }
@@ -125,14 +140,20 @@ fn basic(user: &Secret, password: &Secret) -> Secret {
 /// Proves by all of the credentials at once.
 pub fn prove(credentials: &[Credential], stamp: Stamp<'_>) -> Proof {
     let mut proof = Proof::default();
-    let mut authorize = |value: String| proof.headers.push(("authorization", Secret::new(value)));
     for credential in credentials {
+        let mut authorize = |value: String| {
+            let header = ("authorization".into(), Secret::new(value));
+            proof.headers.push(header);
+        };
         match credential {
             Credential::Basic { user, password } => {
                 authorize(format!("Basic {}", basic(user, password).expose()));
             }
             Credential::Bearer { token } => authorize(format!("Bearer {}", token.expose())),
             Credential::QueryKey { name, value } => proof.query.push((name.clone(), value.clone())),
+            Credential::Header { name, value } => {
+                proof.headers.push((name.clone().into(), value.clone()));
+            }
             Credential::SplynxSignature { key, secret } => {
                 let signature = splynx_signature(key.expose(), secret.expose(), stamp.nonce);
                 authorize(format!(
@@ -212,6 +233,13 @@ mod tests {
                     value: secret("{k}"),
                 },
                 "?apikey={k}",
+            ),
+            (
+                Credential::Header {
+                    name: "x-api-key".into(),
+                    value: secret("k"),
+                },
+                "x-api-key=k",
             ),
             (
                 Credential::SplynxSignature {

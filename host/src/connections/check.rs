@@ -141,6 +141,20 @@ pub(super) fn check(
         )));
     }
     let headers = checked_headers(headers, !body.is_empty())?;
+    let reserved = route
+        .credentials
+        .iter()
+        .filter_map(|credential| credential.header_name());
+    for reserved in reserved {
+        if headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case(reserved))
+        {
+            return Err(invalid(format!(
+                "the header `{reserved}` is the host's to set"
+            )));
+        }
+    }
     let priority = priority(&options)?;
     let outgoing = Outgoing {
         method,

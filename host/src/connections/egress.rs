@@ -208,9 +208,8 @@ fn build(outgoing: &Outgoing, proof: &Proof, timeout: Duration) -> Result<Reques
         };
         let mut value = HeaderValue::from_str(value.expose()).map_err(unfit)?;
         value.set_sensitive(true);
-        request
-            .headers_mut()
-            .insert(HeaderName::from_static(name), value);
+        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unsendable(name))?;
+        request.headers_mut().insert(header, value);
     }
     if !outgoing.body.is_empty() {
         *request.body_mut() = Some(outgoing.body.clone().into());

@@ -6,7 +6,20 @@ use super::parse::{check_id, refer};
 use super::reader::Table;
 use super::{AuthSpec, Connection, SettingKind, SettingSpec, Template};
 
-const AUTH_TYPES: &str = "basic, bearer, query-key, splynx-signature, splynx-token";
+const AUTH_TYPES: &str = "basic, bearer, query-key, header, splynx-signature, splynx-token";
+
+/// Headers that carry the message, or another kind of authentication.
+const NO_CREDENTIALS: [&str; 9] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "host",
+    "te",
+    "transfer-encoding",
+];
 
 /// What may stand in addresses and credentials.
 const PEOPLES: &str = "a setting that people alone decide (none that is fetched, or chosen from a list of the add-on)";
@@ -142,6 +155,11 @@ fn credentials(table: Table<'_>, settings: &[SettingSpec]) -> Option<AuthSpec> {
         let template = table.template(key);
         let fits = |kind: &SettingKind| !kind.is_the_addons();
         refer_all(&table, key, &template, settings, fits, PEOPLES);
+        if template.keys().next().is_none() && !template.source().is_empty() {
+            let message = "it names no setting, so that everybody who has the package has it";
+            let cure = "Write the key of a secret in braces, as in \"{api_key}\"";
+            table.problem(key, message, cure);
+        }
         template
     };
     let name = table.text("type");
@@ -155,6 +173,10 @@ fn credentials(table: Table<'_>, settings: &[SettingSpec]) -> Option<AuthSpec> {
         },
         "query-key" => AuthSpec::QueryKey {
             name: table.text("name"),
+            value: template("value"),
+        },
+        "header" => AuthSpec::Header {
+            name: header(&table),
             value: template("value"),
         },
         "splynx-signature" => AuthSpec::SplynxSignature {
@@ -177,6 +199,19 @@ fn credentials(table: Table<'_>, settings: &[SettingSpec]) -> Option<AuthSpec> {
     };
     table.done();
     Some(auth)
+}
+
+/// The name of a header that credentials may be sent in, in small letters.
+fn header(table: &Table<'_>) -> String {
+    let name = table.text("name").to_ascii_lowercase();
+    let is_known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let fits = !name.is_empty() && name.bytes().all(is_known);
+    if !fits || NO_CREDENTIALS.contains(&name.as_str()) || name.starts_with("proxy-") {
+        let message = format!("`{name}` is no header for a credential");
+        let cure = "Write the one that the service wants, such as \"X-Api-Key\"";
+        table.problem("name", message, cure);
+    }
+    name
 }
 
 fn refer_all(

@@ -152,6 +152,8 @@ pub enum AuthSpec {
     Bearer { token: Template },
     /// A parameter of the query.
     QueryKey { name: String, value: Template },
+    /// A header of the service's own.
+    Header { name: String, value: Template },
     /// `Authorization: Splynx-EA (…)`, HMAC-SHA256 over a growing nonce (Splynx API, signature authentication).
     SplynxSignature { key: String, secret: String },
     /// `Authorization: Splynx-EA (access_token=…)`, with tokens that the host fetches and renews itself.

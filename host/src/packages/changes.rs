@@ -152,6 +152,7 @@ pub fn auth(connection: &Connection) -> BTreeSet<&'static str> {
         AuthSpec::Basic { .. } => "basic",
         AuthSpec::Bearer { .. } => "bearer",
         AuthSpec::QueryKey { .. } => "query-key",
+        AuthSpec::Header { .. } => "header",
         AuthSpec::SplynxSignature { .. } => "splynx-signature",
         AuthSpec::SplynxToken { .. } => "splynx-token",
     };

@@ -206,6 +206,7 @@ fn proof(auth: &AuthSpec, settings: &[SettingSpec]) -> String {
         AuthSpec::QueryKey { name, value } => {
             format!("the query parameter {name} = {}", value.source())
         }
+        AuthSpec::Header { name, value } => format!("the header {name} = {}", value.source()),
         AuthSpec::SplynxSignature { key, secret } => {
             format!("{}, signed with {}", named(key), named(secret))
         }

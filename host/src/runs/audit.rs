@@ -1,12 +1,12 @@
 //! What a component asks of its host, read before anything of it runs.
 //!
-//! A guest may import the contract in a version that this host offers, and those WASI interfaces that Rust's standard
-//! library drags in, which lead nowhere here (an empty context). Anything else is refused by name. The set of WASI
-//! interfaces differs with the toolchain, so packages are listed and not interfaces.
+//! A guest may import the contract in a version that this host offers, and those WASI interfaces that languages drag in, which
+//! lead nowhere here: an empty context, sockets without any right, HTTP that breaks whoever calls it. Anything else is refused by
+//! name. The set of WASI interfaces differs with the toolchain, so packages are listed and not interfaces.
 
 use semver::Version;
 use thiserror::Error;
-use wasmparser::{BinaryReaderError, Parser, Payload};
+use wasmparser::{BinaryReaderError, CanonicalFunction, CanonicalOption, Parser, Payload};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
@@ -15,14 +15,11 @@ use super::engine::GuestLinker;
 use super::guest::Guest;
 use crate::manifest::{INTERFACE, INTERFACE_VERSION};
 
-/// Packages of WASI that a guest may name; it gets nothing from them.
-const WASI: [&str; 5] = [
-    "wasi:cli",
-    "wasi:clocks",
-    "wasi:filesystem",
-    "wasi:io",
-    "wasi:random",
-];
+/// Packages of WASI that a guest may name; it gets nothing from them. The same list is in every host that comes with the contract.
+const WASI: &str = include_str!("../../../wit/wasi.txt");
+
+/// What of them is linked as a trap.
+const HTTP: &str = "wasi:http/";
 
 /// The interface that a host calls.
 const ENTRY: &str = "addon";
@@ -39,6 +36,11 @@ pub enum AuditError {
     #[error("the component is not valid: {0}")]
     Invalid(String),
     #[error(
+        "the component uses the component model's `async`, which {INTERFACE} leaves out: build it without, with jco's QuickJS by \
+         --backend-qjs-disable-async, with another tool by the switch that docs/vendors.md names"
+    )]
+    Async,
+    #[error(
         "compiling the component takes more than {seconds} s of computing or {mebibytes} MiB of memory, and was ended: build it \
          without debugging information, or of smaller functions"
     )]
@@ -46,8 +48,8 @@ pub enum AuditError {
     #[error("the component could not be compiled on this machine: {0}")]
     NoCompiler(String),
     #[error(
-        "the component imports `{0}`, which no add-on gets: add-ons may use {INTERFACE} and nothing else; remove what \
-         needs it and build again"
+        "the component imports `{0}`, which no add-on gets: add-ons may use {INTERFACE} and, of WASI, {lent} (none of which leads anywhere); \
+         remove what needs more and build again", lent = all_lent()
     )]
     ForeignImport(String),
     #[error(
@@ -71,6 +73,7 @@ pub fn read(bytes: &[u8]) -> Result<(), AuditError> {
     check_kind(bytes)?;
     let invalid = |error: BinaryReaderError| AuditError::Invalid(error.to_string());
     let mut entry = None;
+    let mut foreign = Vec::new();
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(invalid)? {
@@ -79,7 +82,17 @@ pub fn read(bytes: &[u8]) -> Result<(), AuditError> {
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(imports) if depth == 0 => {
                 for import in imports {
-                    check_import(import.map_err(invalid)?.name.name)?;
+                    match check_import(import.map_err(invalid)?.name.name) {
+                        Err(AuditError::ForeignImport(import)) => foreign.push(import),
+                        checked => checked?,
+                    }
+                }
+            }
+            Payload::ComponentCanonicalSection(functions) => {
+                for function in functions {
+                    if is_async(&function.map_err(invalid)?) {
+                        return Err(AuditError::Async);
+                    }
                 }
             }
             Payload::ComponentExportSection(exports) if depth == 0 => {
@@ -90,6 +103,9 @@ pub fn read(bytes: &[u8]) -> Result<(), AuditError> {
             }
             _ => {}
         }
+    }
+    if !foreign.is_empty() {
+        return Err(AuditError::ForeignImport(foreign.join("`, `")));
     }
     match entry {
         None => Err(AuditError::NoEntry),
@@ -111,6 +127,17 @@ pub fn admit(
     component: &Component,
 ) -> Result<SyncAddonPre<Guest>, AuditError> {
     let misfit = |error: wasmtime::Error| AuditError::Misfit(format!("{error:#}"));
+    let mut linker = linker.clone();
+    let names_http = component
+        .component_type()
+        .imports(linker.engine())
+        .any(|(name, _)| name.starts_with(HTTP));
+    if names_http {
+        // Nothing else is unknown: imports were read before.
+        linker
+            .define_unknown_imports_as_traps(component)
+            .map_err(misfit)?;
+    }
     SyncAddonPre::new(linker.instantiate_pre(component).map_err(misfit)?).map_err(misfit)
 }
 
@@ -123,10 +150,32 @@ fn check_kind(bytes: &[u8]) -> Result<(), AuditError> {
     }
 }
 
+fn all_lent() -> String {
+    lent().collect::<Vec<_>>().join(", ")
+}
+
+fn lent() -> impl Iterator<Item = &'static str> {
+    WASI.lines().filter(|line| !line.starts_with('#'))
+}
+
+/// Whether a function of the component's needs what the contract leaves out.
+fn is_async(function: &CanonicalFunction) -> bool {
+    match function {
+        CanonicalFunction::Lift { options, .. } | CanonicalFunction::Lower { options, .. } => {
+            let is_async = |option| matches!(option, &CanonicalOption::Async);
+            options.iter().any(is_async)
+        }
+        CanonicalFunction::ResourceNew { .. }
+        | CanonicalFunction::ResourceDrop { .. }
+        | CanonicalFunction::ResourceRep { .. } => false,
+        _ => true,
+    }
+}
+
 fn check_import(import: &str) -> Result<(), AuditError> {
     let foreign = || AuditError::ForeignImport(import.to_owned());
     let (package, interface) = import.split_once('/').ok_or_else(foreign)?;
-    if WASI.contains(&package) {
+    if lent().any(|lent| lent == package) {
         return Ok(());
     }
     if package != INTERFACE {

@@ -10,18 +10,15 @@ use thiserror::Error;
 use wasmtime::component::ResourceTable;
 use wasmtime::{Store, Trap};
 use wasmtime_wasi::WasiCtxBuilder;
-use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 
 use super::bindings::{SyncAddon, SyncAddonPre, exported, pairs_out, run, types};
 use super::engine::{LargeTable, Memory, OutOfMemory, Runtime};
 use super::guest::{Desk, Guest, TooManyCalls};
 use super::limits::Limits;
+use super::output::{Output, cause};
 use super::words::{self, Room, Words};
 use crate::connections::redact::Redactor;
 use crate::store::{Failure, Outcome, ReportRow, RunState};
-
-/// Bytes of a panic's text.
-const LARGEST_PANIC: usize = 64 << 10;
 
 /// Resources that a guest may hold; it needs a handful, for its standard error.
 const MOST_RESOURCES: usize = 100;
@@ -107,8 +104,15 @@ pub struct Instance {
     addon: SyncAddon,
     store: Store<Guest>,
     desk: Arc<Desk>,
-    stderr: MemoryOutputPipe,
+    said: Said,
     limits: Limits,
+}
+
+/// What it writes to standard output and standard error.
+#[derive(Clone, Default)]
+struct Said {
+    stdout: Output,
+    stderr: Output,
 }
 
 impl Instance {
@@ -118,10 +122,17 @@ impl Instance {
         desk: Arc<Desk>,
         limits: &Limits,
     ) -> Result<Self, Failure> {
-        let stderr = MemoryOutputPipe::new(LARGEST_PANIC);
+        let said = Said::default();
         let mut resources = ResourceTable::new();
         resources.set_max_capacity(MOST_RESOURCES);
-        let wasi = WasiCtxBuilder::new().stderr(stderr.clone()).build();
+        let wasi = WasiCtxBuilder::new()
+            .stdout(said.stdout.clone())
+            .stderr(said.stderr.clone())
+            // What lists lend for languages that ask for them leads nowhere.
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .build();
         let guest = Guest {
             desk: desk.clone(),
             memory: Memory::new(limits),
@@ -134,10 +145,10 @@ impl Instance {
                 addon,
                 store,
                 desk,
-                stderr,
+                said,
                 limits: limits.clone(),
             }),
-            Err(error) => Err(ended(&error, &desk, &stderr, limits)),
+            Err(error) => Err(ended(&error, &desk, &said, limits)),
         }
     }
 
@@ -234,28 +245,33 @@ impl Instance {
 
     fn answered<T>(&self, result: wasmtime::Result<Result<T, types::Failure>>) -> Answered<T> {
         match result {
-            Ok(answer) => answer.map_err(words::failure),
-            Err(error) => Err(ended(&error, &self.desk, &self.stderr, &self.limits)),
+            Ok(answer) => {
+                self.said.log(&self.desk, "info");
+                answer.map_err(words::failure)
+            }
+            Err(error) => Err(ended(&error, &self.desk, &self.said, &self.limits)),
         }
     }
 }
 
-/// The whole panic goes to the run's log, and what happened is the failure.
-fn ended(
-    error: &wasmtime::Error,
-    desk: &Desk,
-    stderr: &MemoryOutputPipe,
-    limits: &Limits,
-) -> Failure {
-    let redactor = desk.caller.access.redactor();
-    let panic = String::from_utf8_lossy(&stderr.contents())
-        .trim()
-        .to_owned();
-    let panic = redactor.clean(panic).into_owned();
-    for line in panic.lines() {
-        desk.journal.log("error", line, desk.clock.now());
+impl Said {
+    /// Everything goes to the run's log; answers what stood on standard error, which is of this level.
+    fn log(&self, desk: &Desk, level: &str) -> String {
+        let redactor = desk.caller.access.redactor();
+        let [stdout, stderr] =
+            [&self.stdout, &self.stderr].map(|output| redactor.clean(output.text()).into_owned());
+        let lines = stdout.lines().map(|line| ("info", line));
+        for (level, line) in lines.chain(stderr.lines().map(|line| (level, line))) {
+            desk.journal.log(level, line, desk.clock.now());
+        }
+        stderr
     }
-    crash(error, &panic, limits, redactor).into()
+}
+
+/// What it said goes to the run's log, and what happened is the failure.
+fn ended(error: &wasmtime::Error, desk: &Desk, said: &Said, limits: &Limits) -> Failure {
+    let panic = said.log(desk, "error");
+    crash(error, &panic, limits, desk.caller.access.redactor()).into()
 }
 
 fn crash(error: &wasmtime::Error, panic: &str, limits: &Limits, redactor: &Redactor) -> Crash {
@@ -284,8 +300,7 @@ fn crash(error: &wasmtime::Error, panic: &str, limits: &Limits, redactor: &Redac
             mebibytes: limits.bytes_per_call >> 20,
         };
     }
-    // `thread '…' panicked at FILE:LINE:` and then the message.
-    match panic.lines().rfind(|line| !line.starts_with("note: ")) {
+    match cause(panic) {
         Some(message) => Crash::Trap(message.to_owned()),
         None => Crash::Trap(redactor.clean(root).into_owned()),
     }

@@ -15,13 +15,14 @@ mod guest;
 mod instance;
 mod journal;
 mod limits;
+mod output;
 mod pause;
 mod seats;
 mod threads;
 mod words;
 mod work;
 
-pub use audit::AuditError;
+pub use audit::{AuditError, read as audit};
 pub use compiled::CompiledComponents;
 pub use compiler::{COMPILE, compile_one, compile_with};
 pub use context::time_zone;

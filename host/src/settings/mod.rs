@@ -221,7 +221,7 @@ pub(crate) fn credential_keys(auth: &AuthSpec) -> Vec<&str> {
     match auth {
         AuthSpec::Basic { user, password } => vec![user, password],
         AuthSpec::Bearer { token } => token.keys().collect(),
-        AuthSpec::QueryKey { value, .. } => value.keys().collect(),
+        AuthSpec::QueryKey { value, .. } | AuthSpec::Header { value, .. } => value.keys().collect(),
         AuthSpec::SplynxSignature { key, secret } | AuthSpec::SplynxToken { key, secret } => {
             vec![key, secret]
         }

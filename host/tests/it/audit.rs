@@ -62,8 +62,8 @@ async fn a_component_that_fits_is_admitted_and_what_is_none_says_what_it_is() {
 #[tokio::test]
 async fn foreign_imports_and_other_versions_are_refused_by_name() {
     for import in [
-        "wasi:sockets/tcp@0.2.6",
-        "wasi:http/outgoing-handler@0.2.6",
+        "wasi:nn/graph@0.2.0",
+        "wasi:keyvalue/store@0.2.0",
         "acme:spy/eyes@1.0.0",
         "naked",
     ] {
@@ -74,6 +74,15 @@ async fn foreign_imports_and_other_versions_are_refused_by_name() {
             "{import}: {error}"
         );
         assert!(error.to_string().contains(import));
+    }
+    let two = r#"(component (import "acme:spy/eyes@1.0.0" (instance)) (import "acme:spy/ears@1.0.0" (instance)))"#;
+    let error = refusal(&wat::parse_str(two).unwrap()).await.to_string();
+    for part in [
+        "`acme:spy/eyes@1.0.0`, `acme:spy/ears@1.0.0`",
+        "splynx:addon",
+        "wasi:sockets",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
     }
     for version in ["1.0.1", "1.1.0", "2.0.0", "0.9.0"] {
         let later =
@@ -103,10 +112,23 @@ async fn foreign_imports_and_other_versions_are_refused_by_name() {
             "{error}"
         );
     }
-    // WASI that the standard library drags in is admitted, and the entry is looked for next.
-    let wasi =
-        wat::parse_str(r#"(component (import "wasi:cli/environment@0.2.6" (instance)))"#).unwrap();
-    assert!(matches!(refusal(&wasi).await, AuditError::NoEntry));
+    // WASI that languages drag in is admitted, and the entry is looked for next.
+    for import in [
+        "wasi:cli/environment@0.2.6",
+        "wasi:sockets/network@0.2.9",
+        "wasi:http/outgoing-handler@0.2.10",
+    ] {
+        let text = format!(r#"(component (import "{import}" (instance)))"#);
+        let wasi = wat::parse_str(text).unwrap();
+        assert!(
+            matches!(refusal(&wasi).await, AuditError::NoEntry),
+            "{import}"
+        );
+    }
+    let canonical = r#"(component (core func (canon backpressure.inc)))"#;
+    let error = refusal(&wat::parse_str(canonical).unwrap()).await;
+    assert!(matches!(error, AuditError::Async), "{error}");
+    assert!(error.to_string().contains("--backend-qjs-disable-async"));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use addon_host::store::{Activity, Commit, Failure, LogLine, Outcome, ReportRow, 
 use serde_json::{Value, json};
 
 use crate::fixtures::{MANIFEST, at, by, leased};
-use crate::guest::{package, table_guest};
+use crate::guest::{guest, package, table_guest};
 use crate::web::tables;
 
 struct Program<'d> {
@@ -419,7 +419,15 @@ fn a_folder_is_packed_and_the_package_inspected() {
     let (source, package) = (path("source"), path("example.addon"));
     std::fs::create_dir(&source).unwrap();
     std::fs::write(format!("{source}/addon.toml"), MANIFEST).unwrap();
-    std::fs::write(format!("{source}/example.wasm"), b"\0asm\x0d\0\x01\0").unwrap();
+    // What every host refuses is not packed.
+    let foreign = wat::parse_str(r#"(component (import "acme:spy/eyes@1.0.0" (instance)))"#);
+    std::fs::write(format!("{source}/example.wasm"), foreign.unwrap()).unwrap();
+    let error = program.error(&["addon", "pack", &source, "-o", &package]);
+    assert!(
+        error.contains("acme:spy/eyes") && error.contains("wasi:sockets"),
+        "{error}"
+    );
+    std::fs::write(format!("{source}/example.wasm"), guest()).unwrap();
     let packed = program.json(&["addon", "pack", &source, "-o", &package]);
     let shown = program.json(&["addon", "inspect", &package]);
     assert_eq!(
@@ -509,7 +517,27 @@ async fn pages_acts_options_and_reports_are_at_hand_on_the_command_line() {
         program.text(&["page", "isp", "records", "--csv", &path("rows.csv")]),
         ""
     );
-    assert_eq!(std::fs::read_to_string(path("rows.csv")).unwrap(), csv);
+    // As the browser's file begins.
+    let with_mark = format!("\u{feff}{csv}");
+    assert_eq!(
+        std::fs::read_to_string(path("rows.csv")).unwrap(),
+        with_mark
+    );
+    assert_eq!(
+        program.text(&["page", "isp", "records", "--xlsx", &path("rows.xlsx")]),
+        ""
+    );
+    let mut workbook = calamine::open_workbook_auto(path("rows.xlsx")).unwrap();
+    let rows = calamine::Reader::worksheet_range_at(&mut workbook, 0)
+        .unwrap()
+        .unwrap();
+    let rows: Vec<Vec<String>> = rows
+        .rows()
+        .map(|row| row.iter().map(ToString::to_string).collect())
+        .collect();
+    assert_eq!(rows[1], ["=1+1", "<b>held</b>"]);
+    // No column of amounts by the manifest: as it was written.
+    assert_eq!(rows[2], ["Zoë, \"Z\"", "-12.50"]);
 
     std::fs::write(path("id.txt"), "41\n").unwrap();
     let from_file = format!("remote-id=@{}", path("id.txt"));

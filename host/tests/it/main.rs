@@ -17,6 +17,7 @@ mod hostile;
 mod installations;
 mod limits;
 mod manifest;
+mod manifest_reference;
 mod many_processes;
 mod master_key;
 #[cfg(unix)]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use addon_host::packages::{self, LARGEST_PACKAGE};
+use addon_host::runs::audit;
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use serde_json::json;
@@ -128,6 +129,8 @@ impl Addon {
 
 fn pack(context: &Context, folder: &Path, output: &Path, key: Option<&Path>) -> Result<()> {
     let mut bytes = packages::pack(folder)?;
+    // What every host refuses is refused to its makers first.
+    audit(&packages::read(&bytes)?.component)?;
     if let Some(key) = key {
         bytes = keys::sign(&bytes, key)?;
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use addon_host::packages::{self, Changes, Package, PublicKey, Signature, auth, hosts};
+use addon_host::runs::audit;
 use anyhow::Result;
 use serde_json::{Value, json};
 
@@ -69,17 +70,26 @@ fn described(package: &Package, signer: &Signer) -> Value {
         "title": manifest.addon.title, "description": manifest.addon.description,
         "interface": manifest.addon.interface.to_string(), "state": manifest.addon.state, "signature": signature,
         "sha256": package.sha256, "component_sha256": package.component_sha256,
-        "component_bytes": package.component.len(), "connections": connections.collect::<Value>(),
+        "component_bytes": package.component.len(), "refused": refused(package), "connections": connections.collect::<Value>(),
         "settings": manifest.settings.iter().map(|spec| spec.key.as_str()).collect::<Vec<_>>(),
         "asks_for": Changes::between(None, manifest).asks_for_more,
         "jobs": manifest.jobs.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(),
     })
 }
 
+/// Why this host would not install it; none: it would.
+fn refused(package: &Package) -> Option<String> {
+    let audited = audit(&package.component);
+    audited.err().map(|error| error.to_string())
+}
+
 fn description(package: &Package, signer: &Signer) -> String {
     let manifest = &package.manifest;
     let addon = &manifest.addon;
     let jobs: Vec<&str> = manifest.jobs.iter().map(|job| job.id.as_str()).collect();
+    let refused = refused(package).map_or_else(String::new, |why| {
+        format!("\nThis host REFUSES it: {}", printable(&why))
+    });
     let signed = match signer {
         Signer::Nobody => "NOBODY signed it".to_owned(),
         Signer::Unknown { key } => {
@@ -92,7 +102,7 @@ fn description(package: &Package, signer: &Signer) -> String {
         }
     };
     format!(
-        "{} {} (serial {}): {}\n{}\n\n{signed}\nPackage sha256 {}\nComponent {}, {} bytes, for interface {}\n{} settings; jobs: {}\n\n\
+        "{} {} (serial {}): {}\n{}\n\n{signed}\nPackage sha256 {}\nComponent {}, {} bytes, for interface {}{refused}\n{} settings; jobs: {}\n\n\
          It asks for\n  {}",
         addon.id,
         addon.version,
