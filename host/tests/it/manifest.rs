@@ -59,6 +59,23 @@ fn every_mistake_is_told_with_its_line_its_key_and_a_cure() {
             "Lower-case",
         ),
         case(
+            ("value = \"{{{api_key}}}\"", "value = \"api_key\""),
+            14,
+            "connections.books.auth[2].value",
+            "names no setting",
+            "\"{api_key}\"",
+        ),
+        case(
+            (
+                "type = \"query-key\", name = \"apikey\"",
+                "type = \"header\", name = \"Host\"",
+            ),
+            14,
+            "connections.books.auth[2].name",
+            "`host` is no header for a credential",
+            "X-Api-Key",
+        ),
+        case(
             ("\"1.2.3\"", "\"1.2\""),
             3,
             "addon.version",

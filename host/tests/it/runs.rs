@@ -491,6 +491,18 @@ async fn runs_end_when_they_lose_their_lease_or_have_worked_too_long_or_will_not
     let obstinate = rig.start("obstinate").await;
     assert!(rig.host.request_stop(obstinate.id()).await.unwrap());
     assert_eq!(end(&obstinate.wait().await), (RunState::Stopped, "ended"));
+
+    // The database fell back to a state from before the run: it does not know what was stored since, and may send nothing.
+    let unknown = rig.start("progress").await;
+    let raw = sqlx::AnyPool::connect(&Store::default_url(rig.folder.path()))
+        .await
+        .unwrap();
+    sqlx::query("DELETE FROM run WHERE id = $1")
+        .bind(unknown.id())
+        .execute(&raw)
+        .await
+        .unwrap();
+    assert_eq!(end(&unknown.wait().await), (RunState::Failed, "fenced"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
