@@ -90,7 +90,7 @@ impl Line {
             proof
                 .headers
                 .into_iter()
-                .map(|(name, value)| (name.to_owned(), value.expose().to_owned())),
+                .map(|(name, value)| (name.into_owned(), value.expose().to_owned())),
         );
         wire.body = request.body.clone().into_bytes();
         wire
