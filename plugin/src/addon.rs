@@ -27,6 +27,7 @@ use crate::sync::pairing_file;
 use crate::sync::payments_in::{self, Scope};
 use crate::sync::payments_out::Payments;
 use crate::sync::pipeline::{self, Walked};
+use crate::sync::relations;
 use crate::sync::same_number;
 use crate::sync::sent;
 use crate::sync::sweep;
@@ -304,7 +305,13 @@ fn bring_into_step(run: &mut Run, kind: Kind, look: &Look) -> Job<()> {
             }
             Ok(())
         }
-        Kind::Allocation => allocations::sync(run),
+        Kind::Allocation => {
+            if matches!(look, Look::AtAll) {
+                relations::watch(run)?;
+                sent::watch(run, kind)?;
+            }
+            allocations::sync(run)
+        }
     }
 }
 

@@ -158,6 +158,8 @@ pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<St
             "done" => Record {
                 state: State::DoneByHand,
                 reason: Reason::default(),
+                // As it is in Sage by now, nobody has looked; what changes there from then on is told.
+                seen: None,
                 ..record
             },
             "link" => linked(run, key, record, &keys, values)?,

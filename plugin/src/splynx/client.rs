@@ -3,9 +3,10 @@
 use chrono::NaiveDate;
 use serde_json::Value;
 
-use super::{CONNECTION, Payment, Relation, Resource};
+use super::types::BY_TRANSACTION;
+use super::{CONNECTION, Payment, Relation, Resource, Transaction};
 use crate::capability::{Effect, Failure, Pair, Request, Response};
-use crate::collect::ToSet;
+use crate::collect::{ToMap, ToSet};
 use crate::json;
 use crate::planted::{Mistake, is_planted};
 use crate::write::ledger::{Halt, Job, Run};
@@ -269,11 +270,19 @@ pub(super) fn one(run: &mut Run, path: &str, id: i64) -> Job<Option<Vec<Value>>>
 pub fn relations(run: &mut Run, customer: i64) -> Job<Vec<Relation>> {
     let query = vec![("customer_id".to_owned(), customer.to_string())];
     let list = fetch_list(run, RELATIONS, query)?;
-    Ok(list
-        .iter()
-        .filter(|row| json::integer(row, "customer_id") == Some(customer))
-        .filter_map(Relation::parse)
-        .collect())
+    let of_customer = |row: &&Value| json::integer(row, "customer_id") == Some(customer);
+    let rows: Vec<&Value> = list.iter().filter(of_customer).collect();
+    let payers = rows.iter().filter_map(|row| {
+        let by_transaction = json::text(row, "type") == BY_TRANSACTION;
+        json::relation(row, "payer_id").filter(|_| by_transaction)
+    });
+    let payers: Vec<i64> = payers.to_set().into_iter().collect();
+    let transactions = by_ids::<Transaction>(run, &payers)?.records.into_iter();
+    let invoices = transactions
+        .filter_map(|transaction| Some((transaction.id, transaction.invoice_id?)))
+        .to_map();
+    let parse = |row: &&Value| Relation::parse(row, |id| invoices.get(&id).copied());
+    Ok(rows.iter().filter_map(parse).collect())
 }
 
 /// The payments of these customers that are dated within these days, both included.

@@ -241,6 +241,8 @@ impl Resource for CreditNote {
 pub struct Transaction {
     pub id: i64,
     pub category_id: Option<i64>,
+    /// The invoice in which it stands.
+    pub invoice_id: Option<i64>,
 }
 
 impl Resource for Transaction {
@@ -252,6 +254,7 @@ impl Resource for Transaction {
         Ok(Self {
             id,
             category_id: json::relation(value, "category"),
+            invoice_id: json::relation(value, "invoice_id"),
         })
     }
 
@@ -303,7 +306,10 @@ impl Resource for Payment {
     }
 }
 
-/// What of a payment or credit note settles an invoice (Splynx API 3.9).
+/// The `type` of a relation whose payer is a transaction (Splynx API 3.9).
+pub const BY_TRANSACTION: &str = "transaction";
+
+/// What of a payment, a credit note or an invoice with a negative total settles an invoice (Splynx API 3.9).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Relation {
     pub id: i64,
@@ -313,16 +319,19 @@ pub struct Relation {
 }
 
 impl Relation {
-    /// None: it settles a loose charge, or is paid by one; those are not in Sage.
-    pub fn parse(value: &Value) -> Option<Self> {
+    /// None: it settles a loose charge, or is paid by a loose credit; those are not in Sage. `invoice_of`: the invoice that a
+    /// transaction stands in. Where its total is negative, it settles others by its transactions.
+    pub fn parse(value: &Value, invoice_of: impl Fn(i64) -> Option<i64>) -> Option<Self> {
+        let payer = json::relation(value, "payer_id")?;
         let payer = match json::text(value, "type").as_str() {
-            "payment" => Kind::Payment,
-            "credit_note" => Kind::CreditNote,
+            "payment" => RecordKey::new(Kind::Payment, payer),
+            "credit_note" => RecordKey::new(Kind::CreditNote, payer),
+            BY_TRANSACTION => RecordKey::new(Kind::Invoice, invoice_of(payer)?),
             _ => return None,
         };
         Some(Self {
             id: json::relation(value, "id")?,
-            payer: RecordKey::new(payer, json::relation(value, "payer_id")?),
+            payer,
             invoice: RecordKey::new(Kind::Invoice, json::relation(value, "invoice_id")?),
             amount: sum(value, "amount").ok()??,
         })

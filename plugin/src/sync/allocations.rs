@@ -7,12 +7,13 @@
 use rust_decimal::Decimal;
 use serde_json::json;
 
-use crate::collect::{Map, ToMap, ToSet};
+use crate::collect::{Map, ToSet};
 use crate::json;
 use crate::sage::{self, AllocationLikeness, Likeness, Service};
-use crate::splynx::{self, Relation};
+use crate::splynx::Relation;
 use crate::sync::documents::customer_in_sage;
 use crate::sync::pipeline::{Aside, Decision, is_ours_to_decide, settle};
+use crate::sync::relations::{OF_CUSTOMER, known, wanted};
 use crate::sync::statements::CAME_FROM_SAGE;
 use crate::sync::{births, customers};
 use crate::write::ledger::{Job, Run};
@@ -22,12 +23,10 @@ use crate::write::record::{
 };
 use crate::write::recovery;
 use crate::write::remote;
+use crate::write::seen;
 use crate::write::verdict::{Suspect, look_up};
 
 const SERVICE: Service = Service::Allocation;
-/// `000000000088/000000003001`: the allocations of a customer that we have a record of → their pair in Sage's list, once both ends
-/// are there.
-const OF_CUSTOMER: &str = "allocation-of";
 /// Customers read from storage at once.
 const PAGE: u32 = 100;
 
@@ -125,7 +124,7 @@ impl Work {
     /// that frees pairs and amounts. `freed`: it has, as far as Sage let it.
     fn plan(&mut self, run: &mut Run, customer: i64, freed: bool) -> Job<()> {
         run.progress(Kind::Allocation.title(), 0, 0)?;
-        let wanted = wanted(splynx::relations(run, customer)?);
+        let wanted = wanted(run, customer)?;
         let before = known(run, customer)?;
         let mut pairs = before.clone();
         let ends = Ends::load(run, wanted.values())?;
@@ -179,6 +178,14 @@ impl Work {
             }
             let before = stored.record.clone().unwrap_or_default();
             let record = match relation {
+                // What Sage has is called as it was, until it is taken back.
+                Some(_) if before.remote.is_some() && !before.label.is_empty() => Record {
+                    state: State::Planned,
+                    customer,
+                    intent: None,
+                    reason: Reason::default(),
+                    ..before
+                },
                 Some(relation) => Record {
                     state: State::Planned,
                     label: ends.label(relation),
@@ -235,44 +242,6 @@ impl Work {
             waits
         });
         run.commit(batch)
-    }
-}
-
-/// One relation for each payer and invoice; several of one pair count as their sum, under the lowest id.
-fn wanted(relations: Vec<Relation>) -> Map<i64, Relation> {
-    let mut by_pair: Map<(RecordKey, RecordKey), Relation> = Map::new_vec();
-    for relation in relations {
-        by_pair
-            .entry((relation.payer, relation.invoice))
-            .and_modify(|sum| {
-                sum.amount += relation.amount;
-                sum.id = sum.id.min(relation.id);
-            })
-            .or_insert(relation);
-    }
-    by_pair
-        .into_iter()
-        .map(|(_, relation)| relation)
-        .filter(|relation| relation.amount > Decimal::ZERO)
-        .map(|relation| (relation.id, relation))
-        .to_map()
-}
-
-/// Ids and pairs of the customer's allocations that we have a record of.
-fn known(run: &mut Run, customer: i64) -> Job<Map<i64, String>> {
-    let prefix = format!("{customer:012}/");
-    let mut ids = Map::new_vec();
-    let mut after = String::new();
-    loop {
-        let page = run.cap.scan(OF_CUSTOMER, &prefix, &after, PAGE)?;
-        ids.extend(page.iter().filter_map(|entry| {
-            let id = entry.key.strip_prefix(&prefix)?;
-            Some((id.parse().ok()?, entry.value.clone()))
-        }));
-        match page.last() {
-            Some(last) if page.len() == PAGE as usize => after.clone_from(&last.key),
-            _ => return Ok(ids),
-        }
     }
 }
 
@@ -365,18 +334,14 @@ fn decide(
     let record = stored.record.as_ref();
     let (payer, invoice) = match (ends.remote(relation.payer), ends.remote(relation.invoice)) {
         (Ok(payer), Ok(invoice)) => (payer, invoice),
-        // It was planned when this was not known yet.
-        (Err(None), _) | (_, Err(None)) if record.is_some_and(|r| r.remote.is_none()) => {
-            return Ok(Decision::skip(Reason::new(
-                "end-not-ours",
-                "One of its ends is not ours to tell Sage of: its money came from Sage, or it is from before the dates to export from.",
-                "",
-            )));
-        }
-        (Err(None), _) | (_, Err(None)) => return Ok(Decision::Keep),
+        (Err(None), _) | (_, Err(None)) => return Ok(not_ours(record)),
         (Err(Some(aside)), _) | (_, Err(Some(aside))) => return Ok(Decision::SetAside(aside)),
     };
     let (source, target) = (payer.1, invoice.1);
+    if source.service == Service::TaxInvoice {
+        // A line below zero of an invoice above zero: in Sage the two are one document.
+        return Ok(not_ours(record));
+    }
     let likeness = AllocationLikeness {
         source: source.id,
         target: target.id,
@@ -388,10 +353,10 @@ fn decide(
         likeness.total.normalize().to_string()
     ]));
     if let Some((record, remote)) = record.and_then(|r| Some((r, r.remote.as_ref()?))) {
-        return Ok(if record.hash == hash {
-            Decision::InStep
-        } else if record.hash.is_empty() {
+        return Ok(if record.hash == hash || record.hash.is_empty() {
             Decision::of_sent(record, &hash)
+        } else if was_reallocated(record) {
+            Decision::Keep
         } else {
             Decision::Write {
                 service: SERVICE,
@@ -471,6 +436,19 @@ fn decide(
     })
 }
 
+/// What becomes of a relation of which Sage need not be told.
+fn not_ours(record: Option<&Record>) -> Decision {
+    // Otherwise it was planned when this was not known yet.
+    if record.is_none_or(|record| record.remote.is_some()) {
+        return Decision::Keep;
+    }
+    Decision::skip(Reason::new(
+        "end-not-ours",
+        "One of its ends is not ours to tell Sage of: its money came from Sage, or it is from before the dates to export from.",
+        "",
+    ))
+}
+
 /// What of a document or receipt is left, as Sage says now.
 fn rest(run: &mut Run, remote: &Remote) -> Job<Decimal> {
     let object = sage::get_one(run, remote.service, remote.id)?;
@@ -500,9 +478,15 @@ fn is_of_another(run: &mut Run, pair: Option<&String>) -> Job<bool> {
     }))
 }
 
+/// A person has made another allocation of it in Sage, and that is not taken back.
+fn was_reallocated(record: &Record) -> bool {
+    matches!(record.state, State::Held | State::Owed) && record.reason.code == seen::CHANGED
+}
+
 /// What becomes of an allocation whose relation Splynx no longer has.
 fn gone(stored: &Stored, pair: String) -> Decision {
     match &stored.record {
+        Some(record) if was_reallocated(record) => Decision::Keep,
         Some(Record {
             remote: Some(remote),
             ..

@@ -1,11 +1,11 @@
 //! What should happen, one file a subject: read, decide (pure), hand over to the write protocol.
 //!
 //! - Splynx → Sage: [`pipeline`] is what all kinds share; [`customers`] (with `customer_fields`), [`documents`] (as [`invoices`] and
-//!   [`credit_notes`]) and [`payments_out`] say how their records are read and decided. [`allocations`] follow Splynx's relations.
+//!   [`credit_notes`]) and [`payments_out`] say how their records are read and decided. [`allocations`] follow Splynx's [`relations`].
 //! - Sage → Splynx: [`payments_in`] finds receipts, `arrivals` judges them by [`receipts`] and [`lines`], [`statements`] (with `lost_statements`) carries out,
 //!   [`made`] recognises what Splynx holds already. `lookalikes` doubts in both directions.
 //! - Ids that Splynx gives again: [`births`]; what no change tells of: [`sweep`].
-//! - What people delete: [`sent`] in Sage, [`orphans`] in Splynx after an older backup; `imported` what they edit of an import.
+//! - What people delete and edit: [`sent`] in Sage, [`orphans`] in Splynx after an older backup; `imported` what they edit of an import.
 //! - Who is who: [`pairing`], [`pairing_file`], [`same_number`].
 //! - What both sides call things, and how Sage computes: [`lists`], [`mapping`] with [`taxes`], [`renewal`], [`calibration`] by a `specimen`.
 
@@ -35,6 +35,7 @@ pub mod payments_in;
 pub mod payments_out;
 pub mod pipeline;
 pub mod receipts;
+pub mod relations;
 pub mod renewal;
 pub mod same_number;
 pub mod sent;

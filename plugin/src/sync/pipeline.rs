@@ -19,6 +19,7 @@ use crate::write::protocol::{self, Act, Write};
 use crate::write::record::{Batch, GONE_IN_SAGE, Kind, Reason, Record, RecordKey, State, Stored};
 use crate::write::recovery;
 use crate::write::remote;
+use crate::write::seen;
 use crate::write::since_done;
 use crate::write::verdict::{self, Verdict};
 
@@ -74,7 +75,7 @@ impl Decision {
         let is_a_persons_to_mend = matches!(
             record.reason.code.as_str(),
             "total-differs" | "vat-differs" | GONE_IN_SAGE
-        );
+        ) || seen::was_edited(record);
         if let (true, Some(remote)) = (record.hash.is_empty(), &record.remote) {
             // A person linked it: what it says now is what was meant.
             Self::Found {
@@ -85,7 +86,7 @@ impl Decision {
                 },
                 hash: hash.to_owned(),
             }
-        } else if record.state == State::Held && is_a_persons_to_mend {
+        } else if matches!(record.state, State::Held | State::Owed) && is_a_persons_to_mend {
             Self::Keep
         } else {
             Self::InStep

@@ -1,22 +1,24 @@
-//! What we made in Sage: whether people have deleted it there, which no list tells.
+//! What we made in Sage: whether people have deleted or edited it there, which no list tells.
 //!
-//! Looked at by ids, a hundred a request, so many a day and going round.
+//! Looked at by ids, a hundred a request, so many a day and going round. The trap: many a cure says "correct it in Sage", so only what was
+//! in step is compared, and what a person has settled.
 
-use crate::collect::{Map, Set, ToSet};
+use crate::collect::Map;
 use crate::json;
 use crate::planted::{Mistake, is_planted};
 use crate::preview::MADE_ABOVE;
-use crate::sage::{Service, by_ids};
+use crate::sage::{Likeness, Service, by_ids, get_one};
 use crate::write::ledger::{Job, META, Run, activity};
 use crate::write::record::{
     Batch, GONE_IN_SAGE, Kind, Reason, Record, RecordKey, State, Stored, gone_in_sage,
 };
+use crate::write::seen;
 use crate::write::since_done;
 
-/// Records of a kind that are looked at in a day: a hundred requests, of each of three kinds a fiftieth of what Sage takes in a day.
+/// Records of a kind that are looked at in a day: a hundred requests, of each of four kinds a fiftieth of what Sage takes in a day.
 const WATCHED: usize = 10_000;
 
-/// Looks whether what records of a kind became is still in Sage.
+/// Looks whether what records of a kind became is still in Sage, and as it was.
 pub fn watch(run: &mut Run, kind: Kind) -> Job<()> {
     if is_planted(Mistake::HalfIsWatched) {
         return Ok(());
@@ -42,6 +44,34 @@ pub fn watch(run: &mut Run, kind: Kind) -> Job<()> {
 }
 
 fn look_at(run: &mut Run, page: Vec<(RecordKey, Stored)>) -> Job<()> {
+    let there = there(run, &page)?;
+    let mut batch = Batch::default();
+    for (key, stored) in page {
+        let Some(record) = stored.record.clone().filter(is_watched) else {
+            continue;
+        };
+        let remote = record.remote.as_ref();
+        match remote.and_then(|remote| there.get(&(remote.service, remote.id))) {
+            Some(Now::Gone) => tell_gone(run, &mut batch, key, &stored, record)?,
+            Some(Now::There(now)) => {
+                let now = certain(run, &record, now)?;
+                compare(run, &mut batch, key, &stored, record, &now)?;
+            }
+            Some(Now::NotUnderstood) | None => {}
+        }
+    }
+    run.commit(batch)
+}
+
+/// What became of an object that we made.
+enum Now {
+    Gone,
+    There(Likeness),
+    NotUnderstood,
+}
+
+/// The objects of the records of a page as Sage has them now.
+fn there(run: &mut Run, page: &[(RecordKey, Stored)]) -> Job<Map<(Service, i64), Now>> {
     let mut by_service: Map<Service, Vec<i64>> = Map::new_vec();
     let watched = page.iter().filter_map(|(_, stored)| stored.record.as_ref());
     for remote in watched
@@ -55,28 +85,29 @@ fn look_at(run: &mut Run, page: Vec<(RecordKey, Stored)>) -> Job<()> {
             .or_default()
             .push(remote.id);
     }
-    let mut gone = Set::new();
+    let mut there = Map::new_vec();
     for (service, ids) in by_service {
         let rows = by_ids(run, service, &ids)?;
-        let there = rows.iter().filter_map(|row| json::integer(row, "ID"));
-        let there = there.to_set();
-        let missing = ids.into_iter().filter(|id| !there.contains(id));
-        gone.extend(missing.map(|id| (service, id)));
-    }
-    let mut batch = Batch::default();
-    for (key, stored) in page {
-        let Some(record) = stored.record.clone().filter(is_watched) else {
-            continue;
-        };
-        let is_gone = |record: &Record| {
-            let remote = record.remote.as_ref();
-            remote.is_some_and(|remote| gone.contains(&(remote.service, remote.id)))
-        };
-        if is_gone(&record) {
-            tell(run, &mut batch, key, &stored, record)?;
+        there.extend(ids.into_iter().map(|id| ((service, id), Now::Gone)));
+        for row in rows {
+            if let Some(id) = json::integer(&row, "ID") {
+                let now = Likeness::of_row(service, &row).map_or(Now::NotUnderstood, Now::There);
+                there.insert((service, id), now);
+            }
         }
     }
-    run.commit(batch)
+    Ok(there)
+}
+
+/// As it is by now: what a list says of it is read again where it differs.
+fn certain(run: &mut Run, record: &Record, listed: &Likeness) -> Job<Likeness> {
+    let differs = seen::edits(record, listed).is_some_and(|what| !what.is_empty());
+    let now = match record.remote.as_ref().filter(|_| differs) {
+        Some(remote) => get_one(run, remote.service, remote.id)?
+            .and_then(|object| Likeness::of_row(remote.service, &object)),
+        None => None,
+    };
+    Ok(now.unwrap_or_else(|| listed.clone()))
 }
 
 /// Whose object in Sage is missed: not what is on its way, or is not to be told of, or was told.
@@ -87,7 +118,65 @@ fn is_watched(record: &Record) -> bool {
     ) && record.reason.code != GONE_IN_SAGE
 }
 
-fn tell(
+/// Lists what people edited in Sage, until it is as it was.
+fn compare(
+    run: &mut Run,
+    batch: &mut Batch,
+    key: RecordKey,
+    stored: &Stored,
+    record: Record,
+    now: &Likeness,
+) -> Job<()> {
+    let seen = Some(now.clone());
+    let Some(what) = seen::edits(&record, now) else {
+        if record.is_a_persons() {
+            // Since a person has settled it, nobody has looked.
+            batch.put(key, stored, Record { seen, ..record });
+        }
+        return Ok(());
+    };
+    let was_told = record.reason.code == seen::CHANGED;
+    if record.is_a_persons() {
+        if what.is_empty() {
+            return Ok(());
+        }
+        let what = format!("it was changed in Sage: {}", what.join("; "));
+        let record = Record { seen, ..record };
+        return since_done::list_again(run, batch, key, stored, record, &what);
+    }
+    let (state, reason) = match (what.is_empty(), was_told) {
+        // It is judged anew: there may be a change in Splynx that waited.
+        (true, true) => (State::Planned, Reason::default()),
+        (false, false) if record.state == State::Synced => edited(key.kind, &what),
+        // What is listed already, people may be about to correct.
+        _ => return Ok(()),
+    };
+    let record = Record {
+        state,
+        reason,
+        refused: String::new(),
+        ..record
+    };
+    tell(run, batch, key, stored, record)
+}
+
+/// Documents can be saved again, and money is sent once.
+fn edited(kind: Kind, what: &[String]) -> (State, Reason) {
+    let (state, cure) = match kind {
+        Kind::Invoice | Kind::CreditNote | Kind::Customer => (
+            State::Held,
+            "Retry to write what Splynx says over it. Or leave Sage's: mark it as done, or link it, which takes it as it is.",
+        ),
+        Kind::Payment | Kind::Receipt | Kind::Allocation => (
+            State::Owed,
+            "Undo it in Sage, or make the same change in Splynx; then mark this as done.",
+        ),
+    };
+    let message = format!("Somebody changed it in Sage: {}.", what.join("; "));
+    (state, Reason::new(seen::CHANGED, message, cure))
+}
+
+fn tell_gone(
     run: &mut Run,
     batch: &mut Batch,
     key: RecordKey,
@@ -117,8 +206,21 @@ fn tell(
         remote,
         ..record
     };
-    run.count(format!("{} {}", key.kind.title(), state.name()));
-    batch.activities.push(activity(key, &record, state.name()));
+    tell(run, batch, key, stored, record)
+}
+
+fn tell(
+    run: &mut Run,
+    batch: &mut Batch,
+    key: RecordKey,
+    stored: &Stored,
+    record: Record,
+) -> Job<()> {
+    let state = record.state;
+    if state != State::Planned {
+        run.count(format!("{} {}", key.kind.title(), state.name()));
+        batch.activities.push(activity(key, &record, state.name()));
+    }
     run.put(batch, key, stored, record)?;
     Ok(())
 }

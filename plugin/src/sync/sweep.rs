@@ -54,7 +54,13 @@ fn read(run: &mut Run, of: &dyn Walked) -> Job<()> {
     let kind = of.kind();
     let after = run.meta(&place_key("read", kind))?.unwrap_or_default();
     let page = run.known(kind, &after)?;
-    let next = page.last().map(|(last, _)| last.to_string());
+    let mut next = page.last().map(|(last, _)| last.to_string());
+    if let Some(last) = &next
+        && run.known(kind, last)?.is_empty()
+    {
+        // The next one begins again at once.
+        next = None;
+    }
     let ids: Vec<i64> = page
         .iter()
         .filter(|(key, stored)| !key.is_parted() && is_watched(stored))

@@ -61,10 +61,12 @@ pub fn way_of(run: &mut Run, write: &Write) -> Job<Option<Way>> {
         )));
     }
     let own = key_in_sage(run, write);
+    // Nothing but its number is another one.
+    let left = write.record.seen.as_ref().unwrap_or(likeness);
     let act = Act::Update {
         id: *id,
         fields: json!({"DocumentNumber": own}),
-        likeness: with_number(likeness, &own),
+        likeness: with_number(left, &own),
         expected: None,
     };
     Ok(Some(Way::StepAside(Box::new(Write {

@@ -368,7 +368,14 @@ pub(super) fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reaso
             let request = sage::save_request(run, write.service, object, *own_number);
             return Ok(Ok(request));
         }
-        Act::Remove { id, .. } => return Ok(Ok(sage::delete_request(run, write.service, *id))),
+        Act::Remove { id, .. } => {
+            let object = sage::get_one_as(run, write.service, *id, priority(write))?;
+            let reason = object.and_then(|object| seen::reallocated(write, &object));
+            return Ok(match reason {
+                Some(reason) => Err(reason),
+                None => Ok(sage::delete_request(run, write.service, *id)),
+            });
+        }
         Act::Update {
             id,
             fields,

@@ -13,7 +13,7 @@ use crate::settings::Settings;
 use crate::write::protocol::{Act, Write};
 use crate::write::record::{Reason, Record};
 
-/// Held because a person changed in Sage what was to be updated.
+/// Held or owed because a person changed in Sage what was in step.
 pub const CHANGED: &str = "edited-in-sage";
 
 /// Why an update is not sent over what is there now; none: it is as we left it, or a person has said so.
@@ -23,15 +23,8 @@ pub fn changed_since(settings: &Settings, write: &Write, object: &Value) -> Opti
     }
     let before = write.stored.record.as_ref()?;
     let now = Likeness::of_row(write.service, object)?;
-    let what = match &before.seen {
-        Some(left) => {
-            let left = before.sent.iter().chain([left]);
-            let changes = left.map(|left| changes(left, &now));
-            changes.min_by_key(Vec::len).unwrap_or_default()
-        }
-        // An earlier version did not note what it saw.
-        None => unlike(settings, write, before, &now),
-    };
+    // An earlier version did not note what it saw.
+    let what = edits(before, &now).unwrap_or_else(|| unlike(settings, write, before, &now));
     (!what.is_empty()).then(|| {
         Reason::new(
             CHANGED,
@@ -42,6 +35,34 @@ pub fn changed_since(settings: &Settings, write: &Write, object: &Value) -> Opti
             "Retry to write what Splynx says over it. Or leave Sage's: mark it as done, or link it, which takes it as it is.",
         )
     })
+}
+
+/// Why an allocation is not taken back: a person has made another one of it in Sage. None: it is as we left it.
+pub fn reallocated(write: &Write, object: &Value) -> Option<Reason> {
+    let before = write.stored.record.as_ref()?;
+    let what = edits(before, &Likeness::of_row(write.service, object)?)?;
+    (!what.is_empty()).then(|| {
+        Reason::new(
+            CHANGED,
+            format!(
+                "Splynx no longer settles the one with the other so, and somebody changed the allocation in Sage too: {}.",
+                what.join("; ")
+            ),
+            "Make it in Sage as Splynx has it, then mark this as done.",
+        )
+    })
+}
+
+/// Listed because a person edited it in Sage, whether or not there was anything to send.
+pub fn was_edited(record: &Record) -> bool {
+    record.reason.code == CHANGED && record.refused.is_empty()
+}
+
+/// What of a record's object is not as we saw it last, or as an update of ours may have left it; none: it is not known what we saw.
+pub fn edits(record: &Record, now: &Likeness) -> Option<Vec<String>> {
+    let left = record.sent.iter().chain([record.seen.as_ref()?]);
+    let changes = left.map(|left| changes(left, now));
+    changes.min_by_key(Vec::len)
 }
 
 /// What is not as it was left.
@@ -85,6 +106,14 @@ fn changes(left: &Likeness, now: &Likeness) -> Vec<String> {
             if !pairs.into_iter().any(is_same) {
                 compare("name", &left.name, &now.name);
             }
+        }
+        (Likeness::Allocation(left), Likeness::Allocation(now)) => {
+            compare("invoice", &left.target.to_string(), &now.target.to_string());
+            compare(
+                "total",
+                &money::written(left.total),
+                &money::written(now.total),
+            );
         }
         _ => {}
     }

@@ -155,9 +155,14 @@ pub fn judge(
     let agrees = |found: &Found| {
         is_planted(Mistake::AdoptedByNumber) || likeness.differences(&found.likeness).is_empty()
     };
-    let own = found
-        .iter()
-        .find(|(tie, found)| agrees(found) && (*tie == Tie::Number || is_free(found)));
+    // What is listed as money from Sage is a record of its own until a person joins the two.
+    let is_listed = |found: &Found| {
+        let owner = survey.owner(*service, found.id);
+        owner.is_some_and(|owner| owner.kind == Kind::Receipt)
+    };
+    let own = found.iter().find(|(tie, found)| {
+        agrees(found) && (*tie == Tie::Number || is_free(found)) && !is_listed(found)
+    });
     if let Some((_, own)) = own {
         return Some(Verdict::ours(*service, own));
     }
@@ -174,7 +179,10 @@ pub fn judge(
         }
     });
     let (tie, found) = blamed?;
-    let what = likeness.differences(&found.likeness).join(", ");
+    let what = match likeness.differences(&found.likeness).join(", ") {
+        nothing if nothing.is_empty() => "is listed as money that came from Sage".to_owned(),
+        what => format!("differs in {what}"),
+    };
     Some(Verdict::NotOurs(reason(*service, *tie, found, &what)))
 }
 
@@ -241,7 +249,7 @@ pub fn lookalikes(settings: &Settings, survey: &Survey, money: &Money, of: Recor
         .collect()
 }
 
-/// Why what was found is not simply the record's.
+/// Why what was found is not simply the record's; `what`: speaks against it.
 fn reason(service: Service, tie: Tie, found: &Found, what: &str) -> Reason {
     let id = found.id;
     let title = service.title();
@@ -249,7 +257,7 @@ fn reason(service: Service, tie: Tie, found: &Found, what: &str) -> Reason {
         Likeness::Customer(customer) => Reason::new(
             "name-taken",
             format!(
-                "Sage already has a customer named {:?} (id {id}), and it differs in {what}.",
+                "Sage already has a customer named {:?} (id {id}), and it {what}.",
                 customer.name
             ),
             "Pair the two if they are the same customer; else put {id} or {login} into the name pattern, or switch \"Make names unique\" on.",
@@ -258,14 +266,14 @@ fn reason(service: Service, tie: Tie, found: &Found, what: &str) -> Reason {
         .until_setting("make_names_unique"),
         Likeness::Allocation(_) => Reason::new(
             "allocated-otherwise",
-            format!("Sage has allocated it already (id {id}), and there it differs in {what}."),
+            format!("Sage has allocated it already (id {id}), and there it {what}."),
             "Correct the allocation in Sage, then mark this one as done.",
         ),
         Likeness::Document(document) => match tie {
             Tie::Mark | Tie::OldMark => Reason::new(
                 DIFFERS,
                 format!(
-                    "A {title} in Sage (id {id}) bears its key and differs in {what}: somebody changed it, or copied it from this one."
+                    "A {title} in Sage (id {id}) bears its key and {what}: somebody changed it, or copied it from this one."
                 ),
                 format!(
                     "Look at the {title} in Sage. If it is this record's, link the two in the outbox; if not, retry: that sends the record anew."
@@ -275,7 +283,7 @@ fn reason(service: Service, tie: Tie, found: &Found, what: &str) -> Reason {
             Tie::Loose => Reason::new(
                 POSSIBLE_DUPLICATE,
                 format!(
-                    "Sage has a {title} whose reference is its number (id {id}), and it differs in {what}."
+                    "Sage has a {title} whose reference is its number (id {id}), and it {what}."
                 ),
                 format!(
                     "Look at the {title} in Sage. If it is the same, link the two in the outbox; if not, retry: that sends it."
@@ -284,7 +292,7 @@ fn reason(service: Service, tie: Tie, found: &Found, what: &str) -> Reason {
             Tie::Number => Reason::new(
                 "number-taken",
                 format!(
-                    "Sage already has a {title} number {} (id {id}), and it differs in {what}.",
+                    "Sage already has a {title} number {} (id {id}), and it {what}.",
                     document.number
                 ),
                 "Delete the document in Sage; if that is impossible, make it again in Splynx under a new number. Then retry.",

@@ -5,6 +5,7 @@
 //! can kill it at any call. [`books`] looks at what the services hold afterwards, [`differences`] at what of it is not explained.
 //! [`history`] lives whole histories from a seed: [`people`] edit, a [`storm`] rages, and oracles judge.
 
+pub mod afterwards;
 pub mod books;
 mod clock;
 pub mod differences;

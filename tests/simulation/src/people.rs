@@ -15,6 +15,8 @@ use sandbox::sage::Sage;
 use sandbox::splynx::Splynx;
 use serde_json::{Value, json};
 
+use crate::afterwards::EditedThere;
+
 macro_rules! edits {
     ($($edit:ident $name:literal,)*) => {
         /// One kind of act.
@@ -68,6 +70,13 @@ edits! {
     BankedReceipt "Sage: receipt with a reference like a key",
     TypedLikeKey "Sage: invoice typed in with a reference like a key",
     CopiedInSage "Sage: document of ours copied with its reference",
+    EditedInSage "Sage: document of ours edited",
+    TakenFromSage "Sage: credit note, receipt or allocation deleted",
+    MovedReceipt "Sage: receipt moved to another invoice",
+    TwinPayments "two invoices of one price paid",
+    Exchanged "payments exchanged between invoices",
+    Undated "invoice without a date",
+    ClockSet "Splynx's clock set",
 }
 
 /// What people have done so far.
@@ -81,6 +90,8 @@ pub struct People {
     pub renamed: BTreeSet<i64>,
     /// Receipts whose payment in Splynx people have edited.
     pub edited_imports: BTreeSet<i64>,
+    /// What of the add-on's people have edited in Sage.
+    pub edited_there: Vec<EditedThere>,
     /// How often each act was done.
     pub done: BTreeMap<&'static str, u64>,
     count: u64,
@@ -95,18 +106,30 @@ pub struct Office<'o> {
 }
 
 impl Office<'_> {
-    fn in_splynx(&mut self, entity: &str, act: &str, id: i64, fields: Value) -> Option<Value> {
+    pub(crate) fn in_splynx(
+        &mut self,
+        entity: &str,
+        act: &str,
+        id: i64,
+        fields: Value,
+    ) -> Option<Value> {
         let change = json!({"entity": entity, "act": act, "id": id, "fields": fields});
         self.splynx.edit(&change, self.now).ok()
     }
 
-    fn in_sage(&mut self, entity: &str, act: &str, id: i64, fields: Value) -> Option<Value> {
+    pub(crate) fn in_sage(
+        &mut self,
+        entity: &str,
+        act: &str,
+        id: i64,
+        fields: Value,
+    ) -> Option<Value> {
         let change = json!({"entity": entity, "act": act, "id": id, "fields": fields});
         self.sage.edit(&change, self.now).ok()
     }
 
     /// One of a list's rows.
-    fn any(
+    pub(crate) fn any(
         &self,
         entity: &str,
         rng: &mut ChaCha8Rng,
@@ -117,7 +140,7 @@ impl Office<'_> {
         rows.choose(rng).cloned()
     }
 
-    fn any_there(
+    pub(crate) fn any_there(
         &self,
         entity: &str,
         rng: &mut ChaCha8Rng,
@@ -439,6 +462,13 @@ impl People {
             Edit::BankedReceipt | Edit::TypedLikeKey | Edit::CopiedInSage => {
                 self.misleading(office, edit, rng)
             }
+            Edit::EditedInSage
+            | Edit::TakenFromSage
+            | Edit::MovedReceipt
+            | Edit::TwinPayments
+            | Edit::Exchanged
+            | Edit::Undated
+            | Edit::ClockSet => self.afterwards(office, edit, rng),
             Edit::DeletedInSage => {
                 let invoice = office.any_there("invoices", rng, |row| {
                     key_of(row).is_some() && !self.theirs.contains(&("invoices", id_of(row, "ID")))
@@ -502,7 +532,7 @@ impl People {
     }
 }
 
-fn cents(rng: &mut ChaCha8Rng) -> Decimal {
+pub(crate) fn cents(rng: &mut ChaCha8Rng) -> Decimal {
     Decimal::new(rng.random_range(100..90_000), 2)
 }
 

@@ -3,7 +3,8 @@
 //!
 //! `{"entity": …, "act": "create" | "update" | "delete", "id": …, "fields": {…}}`. Entities are named as in the
 //! state; besides them `hooks`, `api_keys`, `additional_fields` (with `module` among the fields) and `behaviour`.
-//! `bank_statements_records` know the act `pair` (fields `invoice_number`, `payment_type`).
+//! `bank_statements_records` know the act `pair` (fields `invoice_number`, `payment_type`), `invoice_relations` the act `exchange` (field
+//! `with`: another relation).
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -37,8 +38,17 @@ impl Splynx {
             ("update", Some(id)) => Act::Update(id),
             ("delete", Some(id)) => Act::Delete(id),
             ("pair", Some(id)) => Act::Pair(id),
+            ("exchange", Some(id)) => {
+                let with = fields.get("with").and_then(integer).unwrap_or(0);
+                return match self.ledger.exchange([id, with]) {
+                    true => Ok(json!({"id": id})),
+                    false => Err("the two cannot change places".to_owned()),
+                };
+            }
             ("update", None) if text("entity") == "behaviour" => Act::Update(0),
-            ("update" | "delete" | "pair", None) => return Err("id is missing".to_owned()),
+            ("update" | "delete" | "pair" | "exchange", None) => {
+                return Err("id is missing".to_owned());
+            }
             (other, _) => return Err(format!("unknown act {other:?}")),
         };
         let result = match text("entity") {

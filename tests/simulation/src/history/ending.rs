@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rust_decimal::Decimal;
 use serde_json::Value;
-use splynx_sageone::write::record::{OPEN, REMOTE};
+use splynx_sageone::write::record::{OPEN, RECORDS, REMOTE};
 
 use super::oracles::{is_so, nothing_stands_twice};
 use super::{Life, Verdict};
@@ -24,6 +24,88 @@ pub fn judge(life: &mut Life, whole: bool) -> Verdict {
         every_difference_is_listed(life)?;
         sums_are_conserved(life)?;
         no_payment_goes_before_its_invoice(life)?;
+        what_people_edited_in_sage_is_listed(life)?;
+        allocations_are_splynxs_relations(life)?;
+    }
+    Ok(())
+}
+
+/// What of ours people have edited in Sage does not count as in step.
+fn what_people_edited_in_sage_is_listed(life: &mut Life) -> Verdict {
+    // A link takes it as it is.
+    if life.coverage.count("decisions", "link") > 0 {
+        return Ok(());
+    }
+    let listed = listed(&mut life.installation);
+    let host = life.installation.host();
+    for edit in &host.world.storm.people.edited_there {
+        let service = match edit.entity {
+            "invoices" => "TaxInvoice",
+            "returns" => "CustomerReturn",
+            _ => "CustomerReceipt",
+        };
+        let pair = host
+            .storage
+            .value(REMOTE, &format!("{service}/{}", edit.id));
+        let state = pair.and_then(|record| listed.get(record));
+        let rows = host.world.sage.rows(edit.entity);
+        let stands = rows.iter().any(|row| edit.stands(row));
+        let is_synced = state.is_some_and(|(state, _)| state == "synced");
+        is_so(
+            "what people edited in Sage is listed",
+            !(stands && is_synced),
+            || format!("{edit:?} of {pair:?}"),
+        )?;
+    }
+    Ok(())
+}
+
+/// What counts as allocated is so in Sage as Splynx says by now.
+fn allocations_are_splynxs_relations(life: &mut Life) -> Verdict {
+    if life.coverage.count("decisions", "link") > 0 {
+        return Ok(());
+    }
+    let host = life.installation.host();
+    let record = |kind: &str, id: i64| -> Option<Value> {
+        let text = host.storage.value(RECORDS, &format!("{kind}/{id:012}"))?;
+        serde_json::from_str(text).ok()
+    };
+    // By payer and invoice: the lowest id, and the sum.
+    let mut relations: BTreeMap<(String, i64, i64), (i64, Decimal)> = BTreeMap::new();
+    for row in host.world.splynx.rows("invoice_relations") {
+        let kind = row["type"].as_str().unwrap_or_default().to_owned();
+        let pair = (kind, id_of(&row, "payer_id"), id_of(&row, "invoice_id"));
+        let id = id_of(&row, "id");
+        let (lowest, sum) = relations.entry(pair).or_insert((id, Decimal::ZERO));
+        *lowest = id.min(*lowest);
+        *sum += money(&row["amount"]);
+    }
+    let there = host.world.sage.rows("allocations");
+    for ((kind, payer, invoice), (id, amount)) in relations {
+        let kind = match kind.as_str() {
+            "payment" => "payment",
+            "credit_note" => "credit-note",
+            _ => continue,
+        };
+        let ends = [record(kind, payer), record("invoice", invoice)];
+        let (Some(own), [Some(source), Some(target)]) = (record("allocation", id), ends) else {
+            continue;
+        };
+        if [&own, &source, &target]
+            .iter()
+            .any(|r| r["state"] != "synced")
+        {
+            continue;
+        }
+        let row = there.iter().find(|row| row["ID"] == own["remote"]["id"]);
+        let agrees = row.is_some_and(|row| {
+            row["SourceDocumentId"] == source["remote"]["id"]
+                && row["AllocatedToDocumentId"] == target["remote"]["id"]
+                && money(&row["Total"]) == amount
+        });
+        is_so("allocations are Splynx's relations", agrees, || {
+            format!("relation {id}: {kind} {payer} for {invoice}, {amount}; in Sage {row:?}")
+        })?;
     }
     Ok(())
 }

@@ -458,6 +458,9 @@ impl<'h> Life<'h> {
         let world = self.installation.world();
         world.storm.begin(&[]);
         world.enter_password(&self.history.isp);
+        let mut behaviour = world.splynx.behaviour().clone();
+        behaviour.clock_minutes = 0;
+        world.splynx.set_behaviour(behaviour);
         // On a later day, and early enough that the quiet cycle is on that day too.
         world.wait_for_midnight(1);
         self.installation.advance(TimeDelta::hours(8));

@@ -23,6 +23,11 @@ pub struct Desk {
 impl Desk {
     /// So many customers without any history, all in Sage; imports run in both directions unless a setting says otherwise.
     pub fn new(customers: usize) -> Self {
+        Self::with(customers, |_| {})
+    }
+
+    /// The same, with what else the provider had before the first day.
+    pub fn with(customers: usize, before: impl FnOnce(&mut Isp)) -> Self {
         let mut isp = Isp::seeded(Size::Tiny, 7);
         let first = isp.customers[0].clone();
         isp.invoices.clear();
@@ -38,6 +43,7 @@ impl Desk {
                 customer
             })
             .collect();
+        before(&mut isp);
         let installation = Installation::new(&isp, false);
         let mut desk = Self {
             installation,

@@ -89,6 +89,36 @@ pub fn a_possible_duplicate_stays_one_when_its_receipt_was_listed() {
     }
 }
 
+/// D5: a receipt that agrees in all with a payment, and was listed before there was one, is a doubt that a person's word ends both ways.
+#[test]
+fn a_listed_receipt_whose_reference_is_the_payments_number_is_linked_or_not() {
+    for same in [true, false] {
+        let mut desk = Desk::new(1);
+        let customer = desk.customer(0);
+        let receipt = desk.receipt(customer, "2026-02-04", "115", &[]);
+        desk.run("sync");
+        let payment = desk.payment(customer, "115", json!({"receipt_number": "slip 1"}));
+        for minutes in [15, 24 * 60] {
+            desk.run("sync");
+            desk.pass(minutes);
+            assert_eq!(desk.standing("payment", payment), doubt());
+        }
+        if same {
+            desk.decide("link", "payment", payment, &receipt.to_string());
+        } else {
+            desk.decide("retry", "payment", payment, "");
+        }
+        for _ in 0..2 {
+            desk.run("sync");
+            desk.pass(15);
+        }
+        let told = desk.told("payment", payment);
+        let now = desk.standing("payment", payment);
+        assert_eq!(now, standing("synced", ""), "{told}");
+        assert_eq!(held(&mut desk).0, if same { 1 } else { 2 });
+    }
+}
+
 /// D5: up to a week apart it is doubted, in both directions, and of two payments linking one lets the other go.
 #[test]
 pub fn money_of_nearby_days_waits_for_a_word_on_both_sides() {

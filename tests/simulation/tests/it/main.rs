@@ -43,6 +43,7 @@ mod same_number;
 mod settings_hold;
 mod takeover;
 mod territories;
+mod untold;
 mod vat;
 mod watch;
 mod whole;

@@ -1,5 +1,7 @@
 //! What a setting says holds in every job at once, and a changed setting or list brings back exactly what waited for it.
 
+use mock_host::component::Crash;
+use mock_host::{DeathPoint, Side};
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, id_of, line};
@@ -166,51 +168,82 @@ fn what_waited_for_a_mapping_goes_once_it_is_cured() {
     }
 }
 
+/// Invoices in Sage that exchange their numbers in Splynx: the place of the one whose number each has then. With the numbers before.
+fn exchanging(turn: &[usize]) -> (Desk, Vec<i64>, Vec<Value>) {
+    let mut desk = Desk::new(1);
+    let customer = desk.customer(0);
+    let ids: Vec<i64> = turn.iter().map(|_| desk.invoice(customer)).collect();
+    desk.run("export-invoices");
+    let mut number = |id: &i64| desk.in_sage(*id)["DocumentNumber"].clone();
+    let numbers: Vec<Value> = ids.iter().map(&mut number).collect();
+    for (place, id) in ids.iter().enumerate() {
+        let aside = json!({"number": format!("TURN-{place}")});
+        desk.splynx("invoices", "update", *id, aside);
+    }
+    for (place, id) in ids.iter().enumerate() {
+        let number = json!({"number": numbers[turn[place]]});
+        desk.splynx("invoices", "update", *id, number);
+    }
+    (desk, ids, numbers)
+}
+
+fn each_has_its_number(desk: &mut Desk, turn: &[usize], ids: &[i64], numbers: &[Value]) {
+    for (place, id) in ids.iter().enumerate() {
+        let told = desk.told("invoice", *id);
+        assert_eq!(
+            desk.standing("invoice", *id).0,
+            "synced",
+            "{turn:?}: {told}"
+        );
+        assert_eq!(desk.in_sage(*id)["DocumentNumber"], numbers[turn[place]]);
+    }
+    assert_eq!(desk.state(true, "invoices").len(), ids.len());
+    let saved = desk.asked("POST TaxInvoice/Save");
+    desk.run("export-invoices");
+    assert_eq!(desk.asked("POST TaxInvoice/Save"), saved);
+}
+
 /// Two or three documents that exchange their numbers: each has its own in the end, in whatever order they are met.
 #[test]
 fn documents_that_exchange_their_numbers_have_each_other_s_in_the_end() {
     for turn in [vec![1, 0], vec![1, 2, 0], vec![2, 0, 1]] {
-        let mut desk = Desk::new(1);
-        let customer = desk.customer(0);
-        let ids: Vec<i64> = turn.iter().map(|_| desk.invoice(customer)).collect();
-        desk.run("export-invoices");
-        let numbers: Vec<Value> = ids
-            .iter()
-            .map(|id| desk.in_sage(*id)["DocumentNumber"].clone())
-            .collect();
-        for (place, id) in ids.iter().enumerate() {
-            desk.splynx(
-                "invoices",
-                "update",
-                *id,
-                json!({"number": format!("TURN-{place}")}),
-            );
-        }
-        for (place, id) in ids.iter().enumerate() {
-            desk.splynx(
-                "invoices",
-                "update",
-                *id,
-                json!({"number": numbers[turn[place]]}),
-            );
-        }
+        let (mut desk, ids, numbers) = exchanging(&turn);
         for _ in 0..8 {
             desk.run("export-invoices");
         }
-        for (place, id) in ids.iter().enumerate() {
-            let told = desk.told("invoice", *id);
-            assert_eq!(
-                desk.standing("invoice", *id).0,
-                "synced",
-                "{turn:?}: {told}"
-            );
-            assert_eq!(desk.in_sage(*id)["DocumentNumber"], numbers[turn[place]]);
-        }
-        assert_eq!(desk.state(true, "invoices").len(), ids.len());
-        let saved = desk.asked("POST TaxInvoice/Save");
-        desk.run("export-invoices");
-        assert_eq!(desk.asked("POST TaxInvoice/Save"), saved);
+        each_has_its_number(&mut desk, &turn, &ids, &numbers);
     }
+}
+
+/// Wherever a run dies in the middle of an exchange, the next ones bring it to its end.
+#[test]
+fn an_exchange_of_numbers_can_die_at_any_call() {
+    let turn = [1, 0];
+    let mut places = 0;
+    for (struck, side) in [0, 1].into_iter().flat_map(|run| {
+        let sides = [Side::Before, Side::After];
+        sides.map(|side| (run, side))
+    }) {
+        for call in 1.. {
+            let (mut desk, ids, numbers) = exchanging(&turn);
+            for _ in 0..struck {
+                desk.run("export-invoices");
+            }
+            let death = DeathPoint { call, side };
+            let ended = desk.installation.attempt("export-invoices", Some(death));
+            if !matches!(ended, Err(Crash::Death(_))) {
+                break;
+            }
+            places += 1;
+            for _ in 0..6 {
+                desk.pass(6);
+                desk.run("export-invoices");
+            }
+            println!("run {struck}, call {call}, {side:?}");
+            each_has_its_number(&mut desk, &turn, &ids, &numbers);
+        }
+    }
+    assert!(places > 60, "{places} places");
 }
 
 /// A statement that somebody deletes takes nothing with it: what waits is listed in a new one, and what people paired there is not paid twice.

@@ -87,6 +87,30 @@ fn stored() -> MemoryStorage {
     storage
 }
 
+/// What the previous version had listed is found under today's keys at once, a stranger's text as well: it is never listed anew.
+#[test]
+fn what_the_previous_version_had_listed_is_found_by_todays_keys() {
+    const FOUND: &str = "found";
+    let mut installation = company();
+    let before = stored();
+    installation.host().storage = before.clone();
+    installation.run_through("sync");
+    let storage = &installation.host().storage;
+    let mut tables = before.tables();
+    let (_, listed) = tables.find(|(name, _)| *name == FOUND).expect("an index");
+    let mut moved = 0;
+    for (key, text) in listed {
+        let Some((service, mark)) = key.split_once("/key/") else {
+            continue;
+        };
+        let object: Value = serde_json::from_str(text).expect("JSON");
+        let now = format!("{service}/mark/{mark}|{}", object["id"]);
+        assert!(storage.value(FOUND, &now).is_some(), "{key} as {now}");
+        moved += 1;
+    }
+    assert!(moved > 10, "{moved}");
+}
+
 /// What people see of everything that either service holds.
 fn books(installation: &mut Installation) -> BTreeSet<String> {
     const IN_SAGE: [&str; 5] = [

@@ -92,6 +92,33 @@ impl Ledger {
         };
     }
 
+    /// Two payers change places: each settles what the other did, and nothing else of either moves. Only where both settle invoices of one
+    /// customer with equal amounts.
+    pub fn exchange(&mut self, relations: [i64; 2]) -> bool {
+        let [Some(one), Some(other)] = relations.map(|id| self.relations.get(id).cloned()) else {
+            return false;
+        };
+        let (Some(Target::Invoice(first)), Some(Target::Invoice(second))) =
+            (one.target(), other.target())
+        else {
+            return false;
+        };
+        let is_even = one.amount.0 == other.amount.0 && one.customer_id == other.customer_id;
+        if !is_even || first == second {
+            return false;
+        }
+        for id in relations {
+            self.relations.remove(id);
+        }
+        for (relation, invoice) in [(&one, second), (&other, first)] {
+            let target = Target::Invoice(invoice);
+            let amount = relation.amount.0;
+            let made = Relation::new(relation.customer_id, relation.payer(), target, amount);
+            self.relations.add(made);
+        }
+        true
+    }
+
     pub(super) fn release_payer(&mut self, payer: Payer, stamp: &Stamp) {
         let Some(customer) = self.payer_owner(payer) else {
             return;
