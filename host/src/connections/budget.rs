@@ -45,12 +45,16 @@ pub(super) enum Admission {
 impl Budget {
     /// Asks the connection's budget, and whether this machine is blocked as a sender.
     pub async fn admit(&self, route: &Route, ask: &Ask<'_>) -> Result<Admission, StoreError> {
-        if let Some(until) = self.blocked_until(&route.sender).await? {
-            return Ok(later(until, Why::Block, self.now()));
-        }
         let (now, verdict) = self
-            .change(&route.bucket, |bucket, now| {
-                (now, bucket.admit(&route.limits, ask, now))
+            .change_beside(&route.bucket, &route.sender, |bucket, sender, now| {
+                let verdict = match sender.blocked_until(now) {
+                    None => bucket.admit(&route.limits, ask, now),
+                    Some(until) => Verdict::Wait {
+                        until,
+                        why: Why::Block,
+                    },
+                };
+                (now, verdict)
             })
             .await?;
         Ok(match verdict {
@@ -151,20 +155,27 @@ impl Budget {
         key: &str,
         change: impl FnOnce(&mut Bucket, i64) -> T,
     ) -> Result<T, StoreError> {
-        self.store
-            .with_bucket(key, |stored| match read(stored) {
-                Err(error) => (None, Err(error)),
-                Ok(before) => {
-                    let mut bucket = before.clone();
-                    // Asked inside the transaction: whoever waited for it long must not decide by an old time.
-                    let result = change(&mut bucket, self.now());
-                    let text =
-                        || serde_json::to_string(&bucket).expect("numbers and texts serialise");
-                    // What did not change costs no write: those who wait ask often.
-                    ((bucket != before).then(text), Ok(result))
-                }
-            })
-            .await?
+        self.change_beside(key, key, |bucket, _, now| change(bucket, now))
+            .await
+    }
+
+    /// The same, with another bucket to look at.
+    async fn change_beside<T>(
+        &self,
+        key: &str,
+        beside: &str,
+        change: impl FnOnce(&mut Bucket, &Bucket, i64) -> T,
+    ) -> Result<T, StoreError> {
+        let decide = |stored: Option<&str>, beside: Option<&str>| {
+            let before = read(stored)?;
+            let mut bucket = before.clone();
+            // Asked inside the transaction: whoever waited for it long must not decide by an old time.
+            let result = change(&mut bucket, &read(beside)?, self.now());
+            let text = || serde_json::to_string(&bucket).expect("numbers and texts serialise");
+            // What did not change costs no write: those who wait ask often.
+            Ok(((bucket != before).then(text), result))
+        };
+        self.store.with_bucket_beside(key, beside, decide).await
     }
 }
 

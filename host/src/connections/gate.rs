@@ -2,6 +2,7 @@
 //! whether credentials may go, is agreed on with all processes, in the governor.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -13,7 +14,11 @@ use super::route::Route;
 pub(super) struct Gates(Mutex<HashMap<String, Arc<Gate>>>);
 
 #[derive(Debug)]
-pub(super) struct Gate(Arc<Semaphore>);
+pub(super) struct Gate {
+    slots: Arc<Semaphore>,
+    /// How often the service refused; what was admitted before that does not leave any more.
+    refusals: AtomicU64,
+}
 
 /// The right to have one request in flight.
 pub(super) type Slot = OwnedSemaphorePermit;
@@ -21,7 +26,12 @@ pub(super) type Slot = OwnedSemaphorePermit;
 impl Gates {
     pub fn of(&self, route: &Route) -> Arc<Gate> {
         let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let gate = || Arc::new(Gate(Arc::new(Semaphore::new(route.parallel))));
+        let gate = || {
+            Arc::new(Gate {
+                slots: Arc::new(Semaphore::new(route.parallel)),
+                refusals: AtomicU64::new(0),
+            })
+        };
         gates
             .entry(route.bucket.clone())
             .or_insert_with(gate)
@@ -32,11 +42,19 @@ impl Gates {
 impl Gate {
     /// A slot if one is free.
     pub fn try_enter(&self) -> Option<Slot> {
-        self.0.clone().try_acquire_owned().ok()
+        self.slots.clone().try_acquire_owned().ok()
     }
 
     /// Waits for one; first come, first served.
     pub async fn enter(&self) -> Option<Slot> {
-        self.0.clone().acquire_owned().await.ok()
+        self.slots.clone().acquire_owned().await.ok()
+    }
+
+    pub fn refusals(&self) -> u64 {
+        self.refusals.load(Ordering::SeqCst)
+    }
+
+    pub fn note_refusal(&self) {
+        self.refusals.fetch_add(1, Ordering::SeqCst);
     }
 }

@@ -15,12 +15,15 @@ use super::budget::Admission;
 use super::egress::Outgoing;
 use super::exchange::{Crew, Tells, halted};
 use super::gate::{Gate, Slot};
-use super::governor::{Ask, Class, Priority, Why};
+use super::governor::{Ask, Class, LEAVES_WITHIN_MS, Priority, Why};
 use super::{Answer, Unanswered};
 use crate::store::{Failure, StoreError};
 
 /// A wait that a run's log tells of.
 const LONG_WAIT: TimeDelta = TimeDelta::seconds(5);
+
+/// For how many times as many requests as leave at once the budget is asked.
+const MOST_ROUNDS: usize = 4;
 
 /// A request that waits to leave.
 pub(super) struct Errand {
@@ -37,6 +40,10 @@ pub(super) struct Lane {
     gate: Arc<Gate>,
     /// Waited for, and not used yet.
     spare: Option<Slot>,
+    /// What may leave without asking again.
+    admitted: Option<Admitted>,
+    /// How long the last exchange took.
+    flight: Option<TimeDelta>,
     /// Its name in the line of those who wait.
     who: u64,
     waiting: Option<Waiting>,
@@ -57,9 +64,19 @@ struct Waiting {
     told: bool,
 }
 
+/// Requests that the budget let go, and that have not left.
+struct Admitted {
+    left: usize,
+    priority: Priority,
+    until: DateTime<Utc>,
+    /// The gate's count of refusals then.
+    refusals: u64,
+}
+
 /// A flight that came back.
 struct Landed {
     index: usize,
+    took: TimeDelta,
     answer: Answer,
     tells: Tells,
     /// Kept until what the answer tells is noted: nobody may follow a refused password before that.
@@ -77,6 +94,17 @@ enum Next {
     Later(DateTime<Utc>),
 }
 
+impl Admitted {
+    /// Whether requests of a priority may still leave on it.
+    fn covers(&self, priority: Priority, gate: &Gate, now: DateTime<Utc>) -> bool {
+        self.left > 0
+            && self.priority == priority
+            // A clock that was set back tells nothing.
+            && (self.until - TimeDelta::milliseconds(LEAVES_WITHIN_MS)..self.until).contains(&now)
+            && self.refusals == gate.refusals()
+    }
+}
+
 impl Lane {
     pub fn new(crew: Crew, mut errands: Vec<Errand>) -> Self {
         errands.sort_by_key(|errand| std::cmp::Reverse(errand.priority));
@@ -85,6 +113,8 @@ impl Lane {
             crew,
             queue: errands.into(),
             spare: None,
+            admitted: None,
+            flight: None,
             who: rand::random(),
             waiting: None,
             vouching: false,
@@ -138,17 +168,25 @@ impl Lane {
             route,
             ..
         } = &self.crew;
-        let login = connections.tokens.lacks(route, self.crew.now());
+        let began = self.crew.now();
+        let login = connections.tokens.lacks(route, began);
+        let left = match &self.admitted {
+            Some(admitted) if !login && admitted.covers(priority, &self.gate, began) => {
+                admitted.left
+            }
+            _ => 0,
+        };
         // A class of its own: what matters less must not leave on the others' account.
         let equal = self
             .queue
             .iter()
-            .take_while(|errand| errand.priority == priority);
-        let want = if login {
-            1
-        } else {
-            let free = route.parallel.saturating_sub(self.flights.len());
-            equal.take(free).count()
+            .take_while(|errand| errand.priority == priority)
+            .count();
+        let free = route.parallel.saturating_sub(self.flights.len());
+        let want = match (login, left) {
+            (true, _) => 1,
+            (false, 0) => free.min(equal),
+            (false, left) => free.min(equal).min(left),
         };
         let mut slots = Vec::from_iter(self.spare.take());
         while slots.len() < want
@@ -163,6 +201,15 @@ impl Lane {
                 Next::Land
             });
         }
+        if left > 0 {
+            self.launch(slots.into_iter().take(left));
+            return Ok(Next::Look);
+        }
+        let more = match login {
+            true => 0,
+            false => self.follow_soon().min(equal - slots.len().min(equal)),
+        };
+        let refusals = self.gate.refusals();
         let ask = Ask {
             credentials: &route.fingerprint,
             class: Class {
@@ -174,6 +221,7 @@ impl Lane {
                 },
             },
             want: u32::try_from(slots.len()).unwrap_or(1),
+            more: u32::try_from(more).unwrap_or(0),
             who: self.who,
             since: self
                 .waiting
@@ -186,19 +234,20 @@ impl Lane {
             Admission::Go { count, vouch } => {
                 self.end_wait();
                 self.vouching = vouch;
-                self.crew
-                    .caller
-                    .usage
-                    .add_calls(&self.crew.route.name, count);
                 if login {
+                    self.count_call();
                     let (tells, failure) = self.crew.log_in().await;
                     self.over = failure;
                     self.take_note(tells).await?;
                 } else {
-                    let count = usize::try_from(count).unwrap_or(usize::MAX);
-                    for slot in slots.into_iter().take(count) {
-                        self.launch(slot);
-                    }
+                    let left = usize::try_from(count).unwrap_or(usize::MAX);
+                    self.admitted = Some(Admitted {
+                        left,
+                        priority,
+                        until: began + TimeDelta::milliseconds(LEAVES_WITHIN_MS),
+                        refusals,
+                    });
+                    self.launch(slots.into_iter().take(left));
                 }
             }
             Admission::Wait(until, why) => {
@@ -262,16 +311,46 @@ impl Lane {
         }
     }
 
-    fn launch(&mut self, slot: Slot) {
-        let Some(errand) = self.queue.pop_front() else {
-            return;
-        };
+    /// How many requests will follow those that leave at once before their admission is over, if exchanges take as long as the last.
+    fn follow_soon(&self) -> usize {
+        let most = MOST_ROUNDS * self.crew.route.parallel;
+        match self.flight.map(|flight| flight.num_milliseconds().max(1)) {
+            // Half of the time, so that hardly any is admitted in vain.
+            Some(millis) => {
+                let rounds = usize::try_from(LEAVES_WITHIN_MS / 2 / millis).unwrap_or(0);
+                most.min(rounds * self.crew.route.parallel)
+            }
+            None => 0,
+        }
+    }
+
+    fn count_call(&self) {
+        let Crew { caller, route, .. } = &self.crew;
+        caller.usage.add_calls(&route.name, 1);
+    }
+
+    fn launch(&mut self, slots: impl Iterator<Item = Slot>) {
+        for slot in slots {
+            let Some(errand) = self.queue.pop_front() else {
+                return;
+            };
+            if let Some(admitted) = &mut self.admitted {
+                admitted.left = admitted.left.saturating_sub(1);
+            }
+            self.count_call();
+            self.launch_one(errand, slot);
+        }
+    }
+
+    fn launch_one(&mut self, errand: Errand, slot: Slot) {
         let crew = self.crew.clone();
         let index = errand.index;
         let flight = self.flights.spawn(async move {
+            let began = crew.now();
             let (answer, tells) = crew.fly(&errand).await;
             Landed {
                 index,
+                took: crew.now() - began,
                 answer,
                 tells,
                 slot,
@@ -307,10 +386,12 @@ impl Lane {
         match landed {
             Ok(Landed {
                 index,
+                took,
                 answer,
                 tells,
                 slot,
             }) => {
+                self.flight = Some(took);
                 self.answers.push((index, answer));
                 if let Err(error) = self.take_note(tells).await {
                     self.over = Some(error.into());
@@ -339,10 +420,12 @@ impl Lane {
             // The token was refused, not the key: perhaps it was withdrawn. The next request fetches another one.
             Tells::Refused if connections.tokens.forget(route) => budget.unanswered(route).await?,
             Tells::Refused => {
+                self.gate.note_refusal();
                 budget.answered(route, 401).await?;
                 self.over = Some(self.crew.denied());
             }
             Tells::Limited(rest) => {
+                self.gate.note_refusal();
                 let until = budget.rest(route, &rest).await?;
                 self.pause(until, Why::Block);
             }

@@ -158,6 +158,7 @@ impl Crew {
                     priority: Priority::High,
                 },
                 want: 1,
+                more: 0,
                 who,
                 since: Some(since),
                 flight_ms: i64::try_from(self.route.timeout.as_millis()).unwrap_or(i64::MAX / 4),

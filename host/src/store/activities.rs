@@ -205,27 +205,47 @@ pub(super) async fn insert_activities(
     let first = writing
         .next_numbers("activity", activities.len() as i64)
         .await?;
-    for (id, activity) in (first..).zip(activities) {
-        sqlx::query(
-            "INSERT INTO activity (id, installation, run, at, entity, action, local_id, remote_id, customer_id, label, \
-             code, message, more) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-        )
-        .bind(id)
+    let rows: Vec<_> = (first..)
+        .zip(activities)
+        .map(|(id, activity)| {
+            let Activity {
+                entity,
+                action,
+                local_id,
+                remote_id,
+                customer_id,
+                label,
+                code,
+                message,
+                more,
+            } = activity;
+            (
+                id,
+                entity,
+                action,
+                local_id,
+                remote_id,
+                customer_id,
+                label,
+                code,
+                message,
+                to_json(more),
+            )
+        })
+        .collect();
+    let sql = format!(
+        "INSERT INTO activity (installation, run, at, id, entity, action, local_id, remote_id, customer_id, label, code, \
+         message, more) SELECT $1, $2, $3, CAST(w.value ->> 0 AS BIGINT), w.value ->> 1, w.value ->> 2, w.value ->> 3, \
+         w.value ->> 4, w.value ->> 5, w.value ->> 6, w.value ->> 7, w.value ->> 8, w.value ->> 9 FROM {} AS w",
+        writing.dialect.rows("$4")
+    );
+    sqlx::query(AssertSqlSafe(sql))
         .bind(installation)
         .bind(run)
         .bind(millis(now))
-        .bind(&activity.entity)
-        .bind(&activity.action)
-        .bind(&activity.local_id)
-        .bind(&activity.remote_id)
-        .bind(&activity.customer_id)
-        .bind(&activity.label)
-        .bind(&activity.code)
-        .bind(&activity.message)
-        .bind(to_json(&activity.more))
+        .bind(to_json(&rows))
         .execute(&mut *writing.transaction)
         .await?;
-    }
     Ok(())
 }
 

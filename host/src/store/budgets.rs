@@ -1,6 +1,8 @@
 //! What all runs, installations and processes share about a service: the governor's state by what the service counts, and
 //! the growing nonces of signed requests. Keys are made by the caller, and hold no secret: hashes, where they come from one.
 
+use std::collections::HashMap;
+
 use sqlx::Row;
 
 use super::{Store, StoreError, Subject};
@@ -14,13 +16,28 @@ impl Store {
         key: &str,
         change: impl FnOnce(Option<&str>) -> (Option<String>, T),
     ) -> Result<T, StoreError> {
+        self.with_bucket_beside(key, key, |stored, _| Ok(change(stored)))
+            .await
+    }
+
+    /// The same, with the state of another bucket to look at. Where `change` fails nothing is stored.
+    pub async fn with_bucket_beside<T>(
+        &self,
+        key: &str,
+        beside: &str,
+        change: impl FnOnce(Option<&str>, Option<&str>) -> Result<(Option<String>, T), StoreError>,
+    ) -> Result<T, StoreError> {
         let mut writing = self.write(Subject::Bucket(key)).await?;
-        let row = sqlx::query("SELECT state FROM bucket WHERE key = $1")
+        let rows = sqlx::query("SELECT key, state FROM bucket WHERE key IN ($1, $2)")
             .bind(key)
-            .fetch_optional(&mut *writing.transaction)
+            .bind(beside)
+            .fetch_all(&mut *writing.transaction)
             .await?;
-        let found: Option<&str> = row.as_ref().map(|row| row.try_get("state")).transpose()?;
-        let (state, result) = change(found);
+        let mut found: HashMap<&str, &str> = HashMap::new();
+        for row in &rows {
+            found.insert(row.try_get(0)?, row.try_get(1)?);
+        }
+        let (state, result) = change(found.get(key).copied(), found.get(beside).copied())?;
         if let Some(state) = state {
             sqlx::query("INSERT INTO bucket (key, state) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET state = $2")
                 .bind(key)

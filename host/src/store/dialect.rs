@@ -167,6 +167,15 @@ impl Dialect {
         }
     }
 
+    /// A table expression of many rows that one parameter carries: a JSON array of arrays. Its column `value` is one of them, and
+    /// `value ->> N` the text at a place in it.
+    pub fn rows(self, parameter: &str) -> String {
+        match self {
+            Self::Sqlite => format!("json_each({parameter})"),
+            Self::Postgres => format!("json_array_elements(CAST({parameter} AS json))"),
+        }
+    }
+
     /// A step of the schema, which is written in SQLite's words. PostgreSQL compares texts by the rules of a language where
     /// it is not told otherwise; keys must compare by their bytes.
     pub fn schema(self, step: &'static str) -> Cow<'static, str> {

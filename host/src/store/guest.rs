@@ -5,17 +5,18 @@
 //! The trap: sizes are limited before anything is read or written, so that no guest makes the host allocate at will.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
-use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
-use sqlx::{Any, AssertSqlSafe, Row, Transaction};
+use futures_util::TryStreamExt;
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe, Row};
 use thiserror::Error;
 
 use super::activities::insert_activities;
-use super::records::number;
+use super::records::{number, to_json};
 use super::room::{counted, within};
-use super::{Activity, Fence, Store, StoreError, Subject};
+use super::{Activity, Fence, Store, StoreError, Subject, Writing};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -96,31 +97,6 @@ impl Default for GuestLimits {
     }
 }
 
-/// Keys that one statement names. Shorter lists repeat their first key, so that there is one statement to prepare.
-const KEYS_PER_STATEMENT: usize = 64;
-
-/// `… WHERE installation = $1 AND collection = $2 AND key IN ($3, …)`
-fn by_keys(head: &str) -> String {
-    let mut sql = format!(
-        "{head} FROM guest_entry WHERE installation = $1 AND collection = $2 AND key IN ($3"
-    );
-    for parameter in 4..3 + KEYS_PER_STATEMENT {
-        write!(sql, ", ${parameter}").expect("writing to a String cannot fail");
-    }
-    sql.push(')');
-    sql
-}
-
-static SELECT_BY_KEYS: LazyLock<String> = LazyLock::new(|| by_keys("SELECT key, value"));
-static DELETE_BY_KEYS: LazyLock<String> = LazyLock::new(|| by_keys("DELETE"));
-static SIZE_BY_KEYS: LazyLock<String> =
-    LazyLock::new(|| by_keys(&format!("SELECT {SIZE} AS size")));
-static KEPT_BY_KEYS: LazyLock<String> =
-    LazyLock::new(|| by_keys(&format!("SELECT {KEPT} AS size")));
-
-/// Bytes of the selected entries.
-const SIZE: &str = "CAST(COALESCE(SUM(OCTET_LENGTH(key) + OCTET_LENGTH(value)), 0) AS BIGINT)";
-
 /// What an entry counts for besides its key and value, so that many small ones are limited too.
 const OVERHEAD: i64 = 64;
 
@@ -128,20 +104,9 @@ const OVERHEAD: i64 = 64;
 pub(super) const KEPT: &str =
     "CAST(COALESCE(SUM(OCTET_LENGTH(key) + OCTET_LENGTH(value) + 64), 0) AS BIGINT)";
 
-/// One of the three statements above, for up to [`KEYS_PER_STATEMENT`] keys.
-fn keyed<'q>(
-    sql: &'static str,
-    installation: &'q str,
-    table: &'q str,
-    keys: &[&'q str],
-) -> sqlx::query::Query<'q, Any, sqlx::any::AnyArguments> {
-    let padding = KEYS_PER_STATEMENT - keys.len();
-    let padded = keys.iter().chain(std::iter::repeat_n(&keys[0], padding));
-    padded.fold(
-        sqlx::query(sql).bind(installation).bind(table),
-        |query, key| query.bind(*key),
-    )
-}
+/// The entries that rows of a table and a key name.
+const NAMED: &str =
+    "g.installation = $1 AND g.collection = w.value ->> 0 AND g.key = w.value ->> 1";
 
 impl Store {
     /// The entries that exist among `keys`, in the order of `keys`.
@@ -152,26 +117,26 @@ impl Store {
         keys: &[String],
     ) -> Result<Vec<Entry>, StoreError> {
         self.limit("keys of one get", keys.len(), self.limits.items_per_call)?;
-        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let mut reading = self.snapshot().await?;
-        let found = self
-            .read_keys(&mut reading, installation, table, &keys)
-            .await?;
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let named: Vec<_> = keys.iter().map(|key| (table, key)).collect();
+        let sql = format!(
+            "SELECT g.key, g.value FROM {} AS w CROSS JOIN guest_entry AS g WHERE {NAMED}",
+            self.dialect.rows("$2")
+        );
+        let query = sqlx::query(AssertSqlSafe(sql))
+            .bind(installation)
+            .bind(to_json(&named));
         // A key that is asked for twice is answered twice, and counts twice.
-        let size = |key: &&str| found.get(*key).map_or(0, |value| key.len() + value.len());
-        self.limit(
-            "bytes of one get",
-            keys.iter().map(size).sum(),
-            self.limits.bytes_per_call,
-        )?;
+        let found = self.read_entries("bytes of one get", query).await?;
+        let found: BTreeMap<_, _> = found
+            .into_iter()
+            .map(|entry| (entry.key.clone(), entry))
+            .collect();
         Ok(keys
             .iter()
-            .filter_map(|key| {
-                found.get(*key).map(|value| Entry {
-                    key: (*key).to_owned(),
-                    value: value.clone(),
-                })
-            })
+            .filter_map(|key| found.get(key).cloned())
             .collect())
     }
 
@@ -196,35 +161,33 @@ impl Store {
             "SELECT key, value FROM guest_entry WHERE installation = $1 AND collection = $2 \
              AND key {comparison} $3 {below} ORDER BY key LIMIT $4"
         );
-        let mut reading = self.snapshot().await?;
-        let bound = |sql: String| {
-            let query = sqlx::query(AssertSqlSafe(sql))
-                .bind(installation)
-                .bind(table)
-                .bind(low)
-                .bind(i64::from(limit));
-            match high.as_deref() {
-                Some(high) => query.bind(high),
-                None => query,
-            }
+        let query = sqlx::query(AssertSqlSafe(page))
+            .bind(installation)
+            .bind(table)
+            .bind(low)
+            .bind(i64::from(limit));
+        let query = match high.as_deref() {
+            Some(high) => query.bind(high),
+            None => query,
         };
-        let size = bound(format!("SELECT {SIZE} AS size FROM ({page}) AS page"))
-            .fetch_one(&mut *reading)
-            .await?;
-        self.limit(
-            "bytes of one scan",
-            read_size(&size)?,
-            self.limits.bytes_per_call,
-        )?;
-        let rows = bound(page).fetch_all(&mut *reading).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(Entry {
-                    key: row.try_get("key")?,
-                    value: row.try_get("value")?,
-                })
-            })
-            .collect()
+        self.read_entries("bytes of one scan", query).await
+    }
+
+    /// Breaks off once there are more bytes than a call carries; the database may be a few dozen entries ahead then.
+    async fn read_entries(
+        &self,
+        what: &str,
+        query: Query<'_, Any, AnyArguments>,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let mut rows = query.fetch(&self.pool);
+        let (mut entries, mut size) = (Vec::new(), 0);
+        while let Some(row) = rows.try_next().await? {
+            let (key, value): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            size += key.len() + value.len();
+            self.limit(what, size, self.limits.bytes_per_call)?;
+            entries.push(Entry { key, value });
+        }
+        Ok(entries)
     }
 
     /// All of it or none of it; durable once it returns.
@@ -239,24 +202,10 @@ impl Store {
         if !writing.holds(commit.fence).await? {
             return Err(CommitError::Fenced);
         }
-        for (table, expected) in by_table(commit.expect) {
-            let keys: Vec<&str> = expected.iter().map(|change| change.key.as_str()).collect();
-            let found = self
-                .read_keys(&mut writing.transaction, installation, table, &keys)
-                .await?;
-            for change in expected {
-                if found.get(change.key.as_str()) != change.value.as_ref() {
-                    return Err(CommitError::Conflict {
-                        table: table.to_owned(),
-                        key: change.key.clone(),
-                    });
-                }
-            }
+        if let Some((table, key)) = writing.conflict(installation, commit.expect).await? {
+            return Err(CommitError::Conflict { table, key });
         }
-        let mut grown = 0_i64;
-        for (table, changes) in by_table(commit.changes) {
-            grown += apply(&mut writing.transaction, installation, table, &changes).await?;
-        }
+        let grown = writing.apply(installation, commit.changes).await?;
         let told = counted(commit.activities.iter().map(Activity::kept).sum());
         let row = sqlx::query(
             "UPDATE installation SET stored_bytes = stored_bytes + $2, told_bytes = told_bytes + $3 WHERE name = $1 \
@@ -281,33 +230,6 @@ impl Store {
         )
         .await?;
         Ok(writing.commit().await?)
-    }
-
-    async fn read_keys(
-        &self,
-        reading: &mut Transaction<'_, Any>,
-        installation: &str,
-        table: &str,
-        keys: &[&str],
-    ) -> Result<BTreeMap<String, String>, StoreError> {
-        let mut size = 0;
-        for chunk in keys.chunks(KEYS_PER_STATEMENT) {
-            let row = keyed(&SIZE_BY_KEYS, installation, table, chunk)
-                .fetch_one(&mut **reading)
-                .await?;
-            size += read_size(&row)?;
-        }
-        self.limit("bytes of one get", size, self.limits.bytes_per_call)?;
-        let mut found = BTreeMap::new();
-        for chunk in keys.chunks(KEYS_PER_STATEMENT) {
-            for row in keyed(&SELECT_BY_KEYS, installation, table, chunk)
-                .fetch_all(&mut **reading)
-                .await?
-            {
-                found.insert(row.try_get("key")?, row.try_get("value")?);
-            }
-        }
-        Ok(found)
     }
 
     fn check_commit(&self, commit: &Commit<'_>) -> Result<(), CommitError> {
@@ -362,59 +284,84 @@ impl Store {
     }
 }
 
-/// Writes and deletes in one table; answers by how many bytes it grew.
-async fn apply(
-    transaction: &mut Transaction<'_, Any>,
-    installation: &str,
-    table: &str,
-    changes: &[&Change],
-) -> Result<i64, StoreError> {
-    let mut grown = 0_i64;
-    for chunk in changes.chunks(KEYS_PER_STATEMENT) {
-        let keys: Vec<&str> = chunk.iter().map(|change| change.key.as_str()).collect();
-        let row = keyed(&KEPT_BY_KEYS, installation, table, &keys)
-            .fetch_one(&mut **transaction)
-            .await?;
-        grown -= number(&row, "size")?;
-        let gone: Vec<&str> = chunk
-            .iter()
-            .filter(|c| c.value.is_none())
-            .map(|c| c.key.as_str())
-            .collect();
-        if !gone.is_empty() {
-            keyed(&DELETE_BY_KEYS, installation, table, &gone)
-                .execute(&mut **transaction)
-                .await?;
+impl Writing {
+    /// The table and key of an expectation that does not hold.
+    async fn conflict(
+        &mut self,
+        installation: &str,
+        expect: &[Change],
+    ) -> Result<Option<(String, String)>, StoreError> {
+        if expect.is_empty() {
+            return Ok(None);
         }
-        for change in chunk {
-            let Some(value) = &change.value else { continue };
-            sqlx::query(
-                "INSERT INTO guest_entry (installation, collection, key, value) VALUES ($1, $2, $3, $4) \
-                 ON CONFLICT (installation, collection, key) DO UPDATE SET value = $4",
-            )
+        let sql = format!(
+            "SELECT w.value ->> 0, w.value ->> 1 FROM {} AS w LEFT JOIN guest_entry AS g ON {NAMED} \
+             WHERE g.value IS DISTINCT FROM w.value ->> 2 ORDER BY 1, 2 LIMIT 1",
+            self.dialect.rows("$2")
+        );
+        let found = sqlx::query(AssertSqlSafe(sql))
             .bind(installation)
-            .bind(table)
-            .bind(&change.key)
-            .bind(value)
-            .execute(&mut **transaction)
+            .bind(rows(expect.iter()))
+            .fetch_optional(&mut *self.transaction)
             .await?;
-            grown += (change.key.len() + value.len()) as i64 + OVERHEAD;
+        let names = found.map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+        names.transpose()
+    }
+
+    /// Writes and deletes; answers by how many bytes the tables grew.
+    async fn apply(&mut self, installation: &str, changes: &[Change]) -> Result<i64, StoreError> {
+        if changes.is_empty() {
+            return Ok(0);
         }
+        let source = self.dialect.rows("$2");
+        let sql = format!(
+            "SELECT {KEPT} AS size FROM \
+             (SELECT g.key, g.value FROM {source} AS w CROSS JOIN guest_entry AS g WHERE {NAMED}) AS named"
+        );
+        let row = sqlx::query(AssertSqlSafe(sql))
+            .bind(installation)
+            .bind(rows(changes.iter()))
+            .fetch_one(&mut *self.transaction)
+            .await?;
+        let mut grown = -number(&row, "size")?;
+        let (put, gone): (Vec<_>, Vec<_>) =
+            changes.iter().partition(|change| change.value.is_some());
+        let delete = format!(
+            "DELETE FROM guest_entry WHERE installation = $1 AND (collection, key) IN \
+             (SELECT w.value ->> 0, w.value ->> 1 FROM {source} AS w)"
+        );
+        // What an upsert selects from needs a condition in SQLite, so that ON begins no join.
+        let upsert = format!(
+            "INSERT INTO guest_entry (installation, collection, key, value) \
+             SELECT $1, w.value ->> 0, w.value ->> 1, w.value ->> 2 FROM {source} AS w WHERE true \
+             ON CONFLICT (installation, collection, key) DO UPDATE SET value = excluded.value"
+        );
+        for (sql, changes) in [(delete, &gone), (upsert, &put)] {
+            if !changes.is_empty() {
+                sqlx::query(AssertSqlSafe(sql))
+                    .bind(installation)
+                    .bind(rows(changes.iter().copied()))
+                    .execute(&mut *self.transaction)
+                    .await?;
+            }
+        }
+        grown += put.iter().map(|change| change.kept()).sum::<i64>();
+        Ok(grown)
     }
-    Ok(grown)
 }
 
-fn by_table(changes: &[Change]) -> BTreeMap<&str, Vec<&Change>> {
-    let mut tables: BTreeMap<&str, Vec<&Change>> = BTreeMap::new();
-    for change in changes {
-        tables.entry(&change.table).or_default().push(change);
+impl Change {
+    /// What an entry with its value counts for.
+    fn kept(&self) -> i64 {
+        let value = self.value.as_deref().unwrap_or_default();
+        (self.key.len() + value.len()) as i64 + OVERHEAD
     }
-    tables
 }
 
-fn read_size(row: &sqlx::any::AnyRow) -> Result<usize, StoreError> {
-    let size = number(row, "size")?;
-    usize::try_from(size).map_err(|_| StoreError::Corrupt(format!("a size of {size} bytes")))
+/// As [`Dialect::rows`](super::dialect::Dialect::rows) takes them.
+fn rows<'c>(changes: impl Iterator<Item = &'c Change>) -> String {
+    let rows = changes.map(|change| (&change.table, &change.key, &change.value));
+    to_json(&rows.collect::<Vec<_>>())
 }
 
 /// The smallest text that is greater than every text with this prefix; none where there is none.

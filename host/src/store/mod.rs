@@ -94,6 +94,7 @@ pub struct Store {
     writer: Arc<Mutex<()>>,
     limits: GuestLimits,
     lease: TimeDelta,
+    known_leases: Arc<leases::Known>,
     /// None: the database's room is its server's matter.
     disk: Option<room::Disk>,
 }
@@ -156,6 +157,7 @@ impl Store {
             writer: Arc::default(),
             limits,
             lease: TimeDelta::seconds(LEASE_SECONDS),
+            known_leases: Arc::default(),
             disk: disk_of(url)?,
         })
     }
@@ -219,9 +221,11 @@ fn disk_of(url: &str) -> Result<Option<room::Disk>, StoreError> {
 impl Writing {
     async fn commit(self) -> Result<(), StoreError> {
         match tokio::time::timeout(COMMITTING, self.transaction.commit()).await {
-            Ok(committed) => Ok(committed?),
-            Err(_) => Err(StoreError::Unconfirmed),
+            Ok(committed) => committed?,
+            Err(_) => return Err(StoreError::Unconfirmed),
         }
+        tracing::trace!("committed");
+        Ok(())
     }
 
     /// The next number of a growing sequence; `count` of them are taken, the first is returned. Whoever else takes one waits

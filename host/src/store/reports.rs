@@ -45,18 +45,27 @@ impl Store {
                 .bind(run)
                 .fetch_one(&mut *writing.transaction)
                 .await?;
-        for (number, line) in (number(&row, "last")? + 1..).zip(lines) {
-            sqlx::query(
-                "INSERT INTO run_log (run, number, at, level, message) VALUES ($1, $2, $3, $4, $5)",
-            )
+        let rows: Vec<_> = (number(&row, "last")? + 1..)
+            .zip(lines)
+            .map(|(number, line)| {
+                (
+                    number,
+                    millis(line.at),
+                    &line.level,
+                    without_nul(&line.message),
+                )
+            })
+            .collect();
+        let sql = format!(
+            "INSERT INTO run_log (run, number, at, level, message) SELECT $1, CAST(w.value ->> 0 AS BIGINT), \
+             CAST(w.value ->> 1 AS BIGINT), w.value ->> 2, w.value ->> 3 FROM {} AS w",
+            self.dialect.rows("$2")
+        );
+        sqlx::query(AssertSqlSafe(sql))
             .bind(run)
-            .bind(number)
-            .bind(millis(line.at))
-            .bind(&line.level)
-            .bind(without_nul(&line.message))
+            .bind(to_json(&rows))
             .execute(&mut *writing.transaction)
             .await?;
-        }
         let told = lines.iter().map(|line| line.message.len() + OVERHEAD);
         writing.count_run(run, told.sum()).await?;
         writing.commit().await
@@ -104,22 +113,28 @@ impl Store {
         }
         let mut writing = self.write(Subject::Run(run)).await?;
         let first = last_number(&mut writing, run, kind).await? + 1;
-        let mut told = 0;
-        for (number, row) in (first..).zip(rows) {
-            let (cells, more) = (to_json(&row.cells), to_json(&row.more));
-            told += row.id.len() + cells.len() + more.len() + OVERHEAD;
-            sqlx::query(
-                "INSERT INTO run_report (run, kind, number, row_id, cells, more) VALUES ($1, $2, $3, $4, $5, $6)",
-            )
+        let rows: Vec<_> = (first..)
+            .zip(rows)
+            .map(|(number, row)| {
+                let (cells, more) = (to_json(&row.cells), to_json(&row.more));
+                (number, without_nul(&row.id), cells, more)
+            })
+            .collect();
+        let told = rows
+            .iter()
+            .map(|(_, id, cells, more)| id.len() + cells.len() + more.len() + OVERHEAD)
+            .sum();
+        let sql = format!(
+            "INSERT INTO run_report (run, kind, number, row_id, cells, more) SELECT $1, $2, CAST(w.value ->> 0 AS BIGINT), \
+             w.value ->> 1, w.value ->> 2, w.value ->> 3 FROM {} AS w",
+            self.dialect.rows("$3")
+        );
+        sqlx::query(AssertSqlSafe(sql))
             .bind(run)
             .bind(kind)
-            .bind(number)
-            .bind(without_nul(&row.id))
-            .bind(cells)
-            .bind(more)
+            .bind(to_json(&rows))
             .execute(&mut *writing.transaction)
             .await?;
-        }
         writing.count_run(run, told).await?;
         writing.commit().await
     }

@@ -301,3 +301,27 @@ async fn a_batch_leaves_together_and_is_answered_in_order() {
         "credentials that are not proven go alone, and in order: {first}"
     );
 }
+
+#[tokio::test]
+async fn what_was_admitted_for_later_does_not_leave_after_a_refusal() {
+    const GOOD: usize = 9;
+    let answered = AtomicUsize::new(0);
+    let service = Service::start(move |_| {
+        let before = answered.fetch_add(1, Ordering::SeqCst);
+        answer(if before < GOOD { 200 } else { 401 }, "")
+    })
+    .await;
+    let one_by_one = BASIC.replace("parallel = 4", "parallel = 1");
+    let terms = format!("{one_by_one}per_minute = 6000\nburst = 100");
+    let rig = Rig::new(&terms, service.address()).await;
+    // Two runs at once: the one is refused while the other has been told that more of its requests may go.
+    let many = || rig.send(vec![get("a"); 20]);
+    let (one, other) = tokio::join!(many(), many());
+    assert_eq!(
+        service.count(),
+        GOOD + 1,
+        "a refused password is tried once"
+    );
+    let unsent = one.iter().chain(&other).filter(|answer| answer.is_err());
+    assert_eq!(unsent.count(), 2 * 20 - GOOD - 1);
+}

@@ -65,6 +65,10 @@ impl Line {
             .count()
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Keeps a place until a little after its holder comes again.
     pub fn join(&mut self, claim: Claim, comes_again: i64) {
         let until = comes_again + GRACE_MS;

@@ -135,11 +135,15 @@ fn several_processes_never_exceed_a_window_and_people_go_first_and_nobody_starve
             let mine = Ask {
                 who: actor.who,
                 since: waiting.map(|(_, since)| since),
+                more: rng.random_range(0..4),
                 ..ask(class, actor.want)
             };
             match bucket.admit(&SAGE, &mine, now) {
                 Verdict::Go { count, .. } => {
-                    sent.extend((0..count).map(|_| real));
+                    let at_once = count.min(mine.want);
+                    let late = rng.random_range(0..LEAVES_WITHIN_MS);
+                    sent.extend((0..at_once).map(|_| real));
+                    sent.extend((at_once..count).map(|_| real + late));
                     let waited = waiting.map_or(0, |(from, _)| real - from);
                     longest = longest.max(if steps { 0 } else { waited });
                     assert!(steps || waited <= bound, "seed {seed}: waited {waited} ms");
@@ -176,11 +180,45 @@ fn several_processes_never_exceed_a_window_and_people_go_first_and_nobody_starve
                 Verdict::Refused => unreachable!("nothing was refused"),
             }
         }
+        sent.sort_unstable();
         assert_window(&sent, MINUTE_MS, 70, seed);
         assert_window(&sent, 24 * HOUR_MS, 4_500, seed);
         assert!(sent.len() > 1_000, "seed {seed}: and it does get on");
     }
     assert!(longest > PATIENCE_MS && overtaken > 0, "patience was tried");
+}
+
+#[test]
+fn what_follows_soon_is_admitted_where_nobody_waits_and_the_credentials_are_good() {
+    let mine = Ask {
+        more: 3,
+        ..ask(AUTOMATIC, 1)
+    };
+    let count = |bucket: &mut Bucket, at: i64| match bucket.admit(&SAGE, &mine, at) {
+        Verdict::Go { count, .. } => count,
+        verdict => panic!("{verdict:?}"),
+    };
+    assert_eq!(count(&mut proven(START), START), 4);
+    assert_eq!(
+        count(&mut Bucket::default(), START),
+        1,
+        "a trial goes alone"
+    );
+    // With the burst used up there is room for two more after two seconds, and somebody who matters less waits for it.
+    let mut alone = proven(START);
+    while let Verdict::Go { .. } = alone.admit(&SAGE, &ask(PEOPLE, 1), START) {}
+    let mut waited_for = alone.clone();
+    let waits = Ask {
+        who: 7,
+        ..ask(CAN_WAIT, 1)
+    };
+    let told = waited_for.admit(&SAGE, &waits, START);
+    assert!(matches!(told, Verdict::Wait { .. }), "{told:?}");
+    let soon = START + 2_500;
+    assert_eq!(
+        [count(&mut alone, soon), count(&mut waited_for, soon)],
+        [2, 1]
+    );
 }
 
 #[test]

@@ -7,9 +7,11 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::Limits;
+use super::{LEAVES_WITHIN_MS, Limits};
 
 pub(super) const MINUTE_MS: i64 = 60_000;
+/// Requests that were admitted so long ago have left a minute ago at least.
+const WINDOW_MS: i64 = MINUTE_MS + LEAVES_WITHIN_MS;
 pub(super) const HOUR_MS: i64 = 3_600_000;
 /// A request of the hour that is running out may be up to an hour younger than its bucket says.
 const DAY_HOURS: i64 = 25;
@@ -25,7 +27,7 @@ impl Limits {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Windows {
-    /// The requests of the last 60 seconds.
+    /// The requests that may have left in the last 60 seconds.
     minute: VecDeque<i64>,
     /// The requests of the last hours: the hour's number since the epoch, and how many.
     hours: VecDeque<(i64, u32)>,
@@ -56,7 +58,7 @@ impl Windows {
         }
         if self.minute.len() >= limits.per_minute as usize {
             let first = self.minute[self.minute.len() - limits.per_minute as usize];
-            return Some((first + MINUTE_MS, false));
+            return Some((first + WINDOW_MS, false));
         }
         let interval = limits.interval_ms();
         let allowance = interval * i64::from(limits.burst.saturating_sub(1));
@@ -112,7 +114,7 @@ impl Windows {
         while self
             .minute
             .front()
-            .is_some_and(|sent| now - sent >= MINUTE_MS)
+            .is_some_and(|sent| now - sent >= WINDOW_MS)
         {
             self.minute.pop_front();
         }
