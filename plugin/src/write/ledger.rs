@@ -11,6 +11,7 @@ use crate::sage::Service;
 use crate::settings::Settings;
 use crate::stored;
 use crate::write::allowed::Refusal;
+use crate::write::prefixes::under;
 use crate::write::record::{
     Batch, Kind, OPEN, RECORDS, REMOTE, Reason, Record, RecordKey, Remote, State, Stored, WAITING,
 };
@@ -192,10 +193,17 @@ impl<'a> Run<'a> {
     /// Records that waited for what has become of others are planned again in the same commit, so that a crash cannot leave them
     /// waiting; those that are in it themselves have just been judged.
     pub fn commit(&mut self, mut batch: Batch) -> Job<()> {
-        for token in std::mem::take(&mut batch.came_true) {
-            let mut after = String::new();
-            while let Some(last) = self.plan_waiting(&mut batch, &token, &after)? {
-                after = last;
+        let came_true = std::mem::take(&mut batch.came_true);
+        let prefixes = came_true.iter().map(|token| waiting_for(token)).to_set();
+        for (prefix, mut waiting) in under(self.cap, WAITING, prefixes, PAGE)? {
+            while let Some(last) = waiting.last() {
+                let last = last.key.clone();
+                let complete = waiting.len() < PAGE as usize;
+                self.plan(&mut batch, &prefix, &waiting)?;
+                waiting = match complete {
+                    true => Vec::new(),
+                    false => self.cap.scan(WAITING, &prefix, &last, PAGE)?,
+                };
             }
         }
         if !batch.is_empty() {
@@ -322,27 +330,26 @@ impl<'a> Run<'a> {
         if is_planted(Mistake::NobodyWoken) {
             return Ok(());
         }
-        let token = format!("setting:{setting}");
+        let prefix = waiting_for(&format!("setting:{setting}"));
         loop {
             let mut batch = Batch::default();
-            let last = self.plan_waiting(&mut batch, &token, "")?;
+            let waiting = self.cap.scan(WAITING, &prefix, "", PAGE)?;
+            self.plan(&mut batch, &prefix, &waiting)?;
             if batch.is_empty() {
                 return Ok(());
             }
             self.commit(batch)?;
-            if last.is_none() {
+            if waiting.len() < PAGE as usize {
                 return Ok(());
             }
         }
     }
 
-    /// Plans a page of the records that wait for a token; answers the place of the next page, if there may be one.
-    fn plan_waiting(&mut self, batch: &mut Batch, token: &str, after: &str) -> Job<Option<String>> {
-        let prefix = format!("{token}|");
-        let waiting = self.cap.scan(WAITING, &prefix, after, PAGE)?;
+    /// Plans the records of entries of [`WAITING`] under a prefix.
+    fn plan(&mut self, batch: &mut Batch, prefix: &str, waiting: &[Entry]) -> Job<()> {
         let keys: Vec<RecordKey> = waiting
             .iter()
-            .filter_map(|entry| RecordKey::parse(entry.key.strip_prefix(&prefix)?))
+            .filter_map(|entry| RecordKey::parse(entry.key.strip_prefix(prefix)?))
             .filter(|key| !batch.holds(*key))
             .collect();
         for (key, stored) in self.records(keys)? {
@@ -359,12 +366,7 @@ impl<'a> Run<'a> {
                 batch.put(key, &stored, new);
             }
         }
-        let complete = waiting.len() < PAGE as usize;
-        Ok(waiting
-            .into_iter()
-            .next_back()
-            .filter(|_| !complete)
-            .map(|entry| entry.key))
+        Ok(())
     }
 
     /// Wakes the records that wait for a setting which has changed since the records were last judged.
@@ -397,6 +399,11 @@ impl<'a> Run<'a> {
         batch.set(META, KEY, current);
         self.commit(batch)
     }
+}
+
+/// Where [`WAITING`] keeps what waits for a token.
+fn waiting_for(token: &str) -> String {
+    format!("{token}|")
 }
 
 /// A record as its table's entry holds it.

@@ -318,20 +318,21 @@ pub(super) fn commit_intents(run: &mut Run, writes: &mut [Write]) -> Job<()> {
         return Ok(());
     }
     let now = run.cap.now();
+    let mut highest: Map<Service, i64> = Map::new_vec();
+    for service in writes.iter().map(|write| write.service).to_set() {
+        highest.insert(service, remote::highest(run, service)?);
+    }
     let mut batch = Batch::default();
     for write in writes.iter_mut() {
         let mut sent = write.record.sent.clone();
         let intent = match &write.act {
-            Act::Create { likeness, .. } => {
-                let above = remote::highest(run, write.service)?;
-                Some(Intent {
-                    service: write.service,
-                    sent: likeness.clone(),
-                    hash: write.record.hash.clone(),
-                    above,
-                    in_flight_until: now,
-                })
-            }
+            Act::Create { likeness, .. } => Some(Intent {
+                service: write.service,
+                sent: likeness.clone(),
+                hash: write.record.hash.clone(),
+                above: highest[&write.service],
+                in_flight_until: now,
+            }),
             Act::Update {
                 likeness, expected, ..
             } => {

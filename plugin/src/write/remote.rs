@@ -19,6 +19,7 @@ use crate::sage::{Found, Likeness, Service, by_ids, fold, newer};
 use crate::stored;
 use crate::write::known_customers::{customer_keys, customers_listed};
 use crate::write::ledger::{Halt, Job, META, Run};
+use crate::write::prefixes::under;
 use crate::write::record::{Batch, RecordKey, Remote};
 
 /// What was listed, by what it is recognised by → [`Found`] as JSON.
@@ -153,11 +154,13 @@ pub fn lookup(run: &mut Run, ways: &[Way]) -> Job<Vec<(String, Found)>> {
     let entries = run.cap.get(FOUND, &one.collect::<Vec<_>>())?;
     let mut found: Vec<(String, Found)> =
         entries.into_iter().map(parse_entry).collect::<Job<_>>()?;
-    for way in ways.iter().to_set() {
-        if let Way::Several(prefix) = way {
-            for entry in run.cap.scan(FOUND, prefix, "", ENOUGH_TO_TELL)? {
-                found.push((prefix.clone(), parse_entry(entry)?.1));
-            }
+    let several = ways.iter().filter_map(|way| match way {
+        Way::Several(prefix) => Some(prefix.clone()),
+        Way::One(_) => None,
+    });
+    for (prefix, entries) in under(run.cap, FOUND, several.to_set(), ENOUGH_TO_TELL)? {
+        for entry in entries {
+            found.push((prefix.clone(), parse_entry(entry)?.1));
         }
     }
     let customers = found
