@@ -131,7 +131,7 @@ pub fn cause(said: &str) -> Option<&str> {
         .or(traced)
         // JavaScript, Go: the first line with the error, then where it was.
         .or_else(|| rest().find(is_error))
-        .or_else(|| rest().last())
+        .or_else(|| rest().next_back())
         .map(str::trim)
 }
 
