@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::answers::{body, check, rows, said, unexpected};
 use super::{CONNECTION, Service};
 use crate::capability::{Effect, Pair, Request};
-use crate::collect::Set;
+use crate::collect::{Set, ToSet};
 use crate::json;
 use crate::planted::{Mistake, is_planted};
 use crate::write::ledger::{Halt, Job, Run};
@@ -130,6 +130,36 @@ pub fn by_ids(run: &mut Run, service: Service, ids: &[i64]) -> Job<Vec<Value>> {
     let mut found = Vec::new();
     for chunk in ids.chunks(IDS) {
         some_of_ids(run, service, chunk, &mut found)?;
+    }
+    Ok(found)
+}
+
+/// The same, read as stretches of the list: a request for a hundred where the ids are near each other. What is not met so is asked for by its
+/// id.
+pub fn by_near_ids(run: &mut Run, service: Service, ids: &[i64]) -> Job<Vec<Value>> {
+    const PAGES: usize = 2;
+    let ids: Vec<i64> = ids.iter().copied().to_set().into_iter().collect();
+    let mut found = Vec::new();
+    for chunk in ids.chunks(PAGE) {
+        let (Some(lowest), Some(highest)) = (chunk.first(), chunk.last()) else {
+            continue;
+        };
+        let mut above = lowest - 1;
+        let mut missing = chunk.iter().copied().to_set();
+        for _ in 0..PAGES {
+            let (rows, complete) = page_above(run, service.name(), above, *highest, |id| {
+                format!("ID gt {} and ID le {}", id(above), id(*highest))
+            })?;
+            let last = rows.last().and_then(|row| json::integer(row, "ID"));
+            above = last.unwrap_or(above);
+            let is_wanted =
+                |row: &Value| json::integer(row, "ID").is_some_and(|id| missing.remove(&id));
+            found.extend(rows.into_iter().filter(is_wanted));
+            if complete {
+                break;
+            }
+        }
+        found.extend(by_ids(run, service, &Vec::from_iter(missing))?);
     }
     Ok(found)
 }

@@ -10,7 +10,7 @@ use crate::capability::{Entry, Failure};
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::json;
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{IDS, Service, get_one, newer};
+use crate::sage::{IDS, Service, by_near_ids, get_one, newer};
 use crate::splynx::Payment;
 use crate::stored::{self, stored};
 use crate::sync::allocated::{self, Allocation, list};
@@ -188,8 +188,9 @@ fn tell_of_edited(
     run.commit(batch)
 }
 
-/// How many receipts are looked at in a day though nothing says that they were changed, two requests for a hundred.
-const WATCHED: usize = 5_000;
+/// How many receipts are looked at in a day though nothing says that they were changed, a request for fifteen and
+/// one or two more for a hundred.
+const WATCHED: usize = 1_500;
 
 /// Looks at receipts that were imported, or wait to be, beside what was made of them, and goes round, so many a day: what was deleted in
 /// Sage, or allocated otherwise, leaves no trace in its lists.
@@ -239,7 +240,7 @@ fn look_at_again(run: &mut Run, sheets: Map<i64, Sheet>) -> Job<()> {
     let edited = edited.to_set();
     tell_of_edited(run, &edited, &payments, true)?;
     plan_again(run, Batch::default(), edited)?;
-    let rows = list(run, Service::CustomerReceipt, "ID", &ids)?;
+    let rows = by_near_ids(run, Service::CustomerReceipt, &ids)?;
     let gone = missing(run, ids.iter().copied().to_set(), &rows)?;
     allocated::read_again(run, &ids)?;
     tell_of_settled(run, &rows, &gone)?;

@@ -1,13 +1,13 @@
 //! What we made in Sage: whether people have deleted or edited it there, which no list tells.
 //!
-//! Looked at by ids, a hundred a request, so many a day and going round. The trap: many a cure says "correct it in Sage", so only what was
+//! Looked at by ids, a hundred a request where they are near each other, so many a day and going round. The trap: many a cure says "correct it in Sage", so only what was
 //! in step is compared, and what a person has settled.
 
 use crate::collect::Map;
 use crate::json;
 use crate::planted::{Mistake, is_planted};
 use crate::preview::MADE_ABOVE;
-use crate::sage::{Likeness, Service, by_ids, get_one};
+use crate::sage::{Likeness, Service, by_near_ids, get_one};
 use crate::write::ledger::{Job, META, Run, activity};
 use crate::write::record::{
     Batch, GONE_IN_SAGE, Kind, Reason, Record, RecordKey, State, Stored, gone_in_sage,
@@ -15,7 +15,8 @@ use crate::write::record::{
 use crate::write::seen;
 use crate::write::since_done;
 
-/// Records of a kind that are looked at in a day: a hundred requests, of each of four kinds a fiftieth of what Sage takes in a day.
+/// Records of a kind that are looked at in a day: a hundred requests where their ids are near each other, of each of four kinds a
+/// fiftieth of what Sage takes in a day.
 const WATCHED: usize = 10_000;
 
 /// Looks whether what records of a kind became is still in Sage, and as it was.
@@ -87,7 +88,7 @@ fn there(run: &mut Run, page: &[(RecordKey, Stored)]) -> Job<Map<(Service, i64),
     }
     let mut there = Map::new_vec();
     for (service, ids) in by_service {
-        let rows = by_ids(run, service, &ids)?;
+        let rows = by_near_ids(run, service, &ids)?;
         there.extend(ids.into_iter().map(|id| ((service, id), Now::Gone)));
         for row in rows {
             if let Some(id) = json::integer(&row, "ID") {
