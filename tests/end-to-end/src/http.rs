@@ -69,12 +69,12 @@ fn exchange(method: &str, url: &str, headers: &[(&str, &str)], form: &str) -> An
 pub(crate) fn send(host: &str, request: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(host).unwrap_or_else(|error| panic!("{host}: {error}"));
     stream.write_all(request).expect("the request can be sent");
-    let mut text = Vec::new();
+    let mut answer = Vec::new();
     stream
-        .read_to_end(&mut text)
+        .read_to_end(&mut answer)
         .expect("the answer can be read");
-    let text = String::from_utf8_lossy(&text);
-    let (head, body) = text.split_once("\r\n\r\n").expect("an answer has a head");
+    let (head, body) = parted(&answer, b"\r\n\r\n").expect("an answer has a head");
+    let head = String::from_utf8_lossy(head).into_owned();
     let status = head
         .split(' ')
         .nth(1)
@@ -82,27 +82,38 @@ pub(crate) fn send(host: &str, request: &[u8]) -> Answer {
         .expect("an answer has a status");
     let answer = Answer {
         status,
-        head: head.to_owned(),
-        body: body.to_owned(),
+        head,
+        body: String::new(),
     };
-    match answer.header("transfer-encoding") {
-        Some("chunked") => Answer {
-            body: unchunked(&answer.body),
-            ..answer
-        },
-        _ => answer,
+    let body = match answer.header("transfer-encoding") {
+        Some("chunked") => unchunked(body),
+        _ => body.to_vec(),
+    };
+    Answer {
+        // A file that is no text is looked at for its kind only.
+        body: String::from_utf8_lossy(&body).into_owned(),
+        ..answer
     }
 }
 
-fn unchunked(mut body: &str) -> String {
-    let mut whole = String::new();
-    while let Some((size, rest)) = body.split_once("\r\n") {
+/// What is before and behind the first of these bytes.
+fn parted<'b>(bytes: &'b [u8], between: &[u8]) -> Option<(&'b [u8], &'b [u8])> {
+    let at = bytes
+        .windows(between.len())
+        .position(|window| window == between)?;
+    Some((&bytes[..at], &bytes[at + between.len()..]))
+}
+
+fn unchunked(mut body: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    while let Some((size, rest)) = parted(body, b"\r\n") {
+        let size = String::from_utf8_lossy(size);
         let size = usize::from_str_radix(size.trim(), 16).expect("a chunk's size");
         if size == 0 {
             break;
         }
-        whole.push_str(&rest[..size]);
-        body = rest[size..].trim_start_matches("\r\n");
+        whole.extend_from_slice(&rest[..size]);
+        body = rest[size..].strip_prefix(b"\r\n").unwrap_or(&rest[size..]);
     }
     whole
 }
