@@ -115,13 +115,13 @@ fn what_cannot_work_is_refused_with_its_cure_and_nothing_is_lost() {
     let Some(component) = bytes() else { return };
     let mut stage = Stage::new("tiny");
     let manifest = Stage::manifest("0.1.0");
-    let foreign = wat::parse_str(r#"(component (import "wasi:sockets/tcp@0.2.0" (instance)))"#)
+    let foreign = wat::parse_str(r#"(component (import "wasi:keyvalue/store@0.2.0" (instance)))"#)
         .expect("a component");
     let module = wat::parse_str("(module)").expect("a module");
     for (name, manifest, component, told) in [
         ("text", manifest.clone(), b"hello".to_vec(), "component"),
         ("module", manifest.clone(), module, "component"),
-        ("foreign", manifest.clone(), foreign, "wasi:sockets/tcp"),
+        ("foreign", manifest.clone(), foreign, "wasi:keyvalue/store"),
         (
             "typo",
             manifest.replace("per_minute = 70", "per_minit = 70"),
@@ -227,7 +227,7 @@ fn a_person_logs_in_presses_a_button_and_reads_what_happened() {
         .expect("a cookie")
         .to_owned();
     assert!(
-        get(&at("installations/isp"), &cookie)
+        get(&at("installations/isp/jobs"), &cookie)
             .body
             .contains("Export customers to Sage")
     );

@@ -95,7 +95,8 @@ fn a_file_that_is_no_add_on_is_refused_with_the_reason() {
     ));
     assert_eq!(
         refused(&evil).to_string(),
-        "it imports `evil:host/x`, which is neither of the contract nor of WASI"
+        "it imports `evil:host/x`, which no add-on gets: add-ons may use the contract and, of WASI, wasi:cli, wasi:clocks, \
+         wasi:filesystem, wasi:http, wasi:io, wasi:random, wasi:sockets"
     );
     let empty = refused(&component).to_string();
     assert!(empty.contains("splynx:addon/addon@1.0.0"), "{empty}");
