@@ -29,8 +29,9 @@ const SEEN: [&str; 15] = [
     "sage CustomerReceipt/Save:",
 ];
 
-/// One in so many of all fields can be seen: of most the add-on reads nothing, or nothing that it tells people.
-const SHARE: usize = 6;
+/// One in so many of all fields can be seen: of most the add-on reads nothing, or nothing that it tells people. Sage sends those that are
+/// empty, too.
+const SHARE: usize = 10;
 
 #[test]
 fn texts_of_the_services_are_texts_on_every_page_and_in_every_file() {
