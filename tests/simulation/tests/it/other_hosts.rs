@@ -63,7 +63,26 @@ fn scripts() -> Vec<(&'static str, Value, &'static str, bool, &'static str)> {
             false,
             "finished",
         ),
-        ("its preview", with(&|_| {}), "sync", true, "finished"),
+        (
+            "its preview",
+            with(&|script| {
+                // It looks for what the run had just made, and knew.
+                let nothing = [
+                    (
+                        "sage",
+                        json!({"TotalResults": 0, "ReturnedResults": 0, "Results": []}),
+                    ),
+                    ("splynx", json!([])),
+                ];
+                let rules = script["http"].as_array_mut().expect("rules");
+                rules.extend(nothing.map(|(connection, body)| {
+                    json!({"request": {"connection": connection, "method": "GET"}, "answer": {"status": 200, "json": body}})
+                }));
+            }),
+            "sync",
+            true,
+            "finished",
+        ),
         (
             "an answer that is lost",
             with(&|script| {
