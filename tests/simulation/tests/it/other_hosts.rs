@@ -76,7 +76,7 @@ fn scripts() -> Vec<(&'static str, Value, &'static str, bool, &'static str)> {
                 ];
                 let rules = script["http"].as_array_mut().expect("rules");
                 rules.extend(nothing.map(|(connection, body)| {
-                    json!({"request": {"connection": connection, "method": "GET"}, "answer": {"status": 200, "json": body}})
+                    json!({"request": {"connection": connection, "method": "GET"}, "answer": {"status": 200, "text": body.to_string()}})
                 }));
             }),
             "sync",
