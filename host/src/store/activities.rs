@@ -207,29 +207,18 @@ pub(super) async fn insert_activities(
         .await?;
     let rows: Vec<_> = (first..)
         .zip(activities)
-        .map(|(id, activity)| {
-            let Activity {
-                entity,
-                action,
-                local_id,
-                remote_id,
-                customer_id,
-                label,
-                code,
-                message,
-                more,
-            } = activity;
+        .map(|(id, told)| {
             (
                 id,
-                entity,
-                action,
-                local_id,
-                remote_id,
-                customer_id,
-                label,
-                code,
-                message,
-                to_json(more),
+                &told.entity,
+                &told.action,
+                &told.local_id,
+                &told.remote_id,
+                &told.customer_id,
+                &told.label,
+                &told.code,
+                &told.message,
+                to_json(&told.more),
             )
         })
         .collect();

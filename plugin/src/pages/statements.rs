@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use super::{filter, page, refuse, value};
 use crate::addon::{Query, Rows};
 use crate::capability::{Entry, Pair, Row};
-use crate::collect::{ToMap, ToSet};
+use crate::collect::ToMap;
 use crate::json;
 use crate::money;
 use crate::settings::{Direction, Settings};
@@ -39,9 +39,8 @@ fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<Row>> {
     let records = run.records(keys)?;
     let customers = records
         .values()
-        .filter_map(|stored| Some(stored.record.as_ref()?.customer))
-        .map(|id| RecordKey::new(Kind::Customer, id));
-    let customers = run.records(customers.to_set())?;
+        .filter_map(|stored| Some(stored.record.as_ref()?.customer));
+    let names = super::names(run, customers)?;
     let mut rows = Vec::new();
     for (key, stored) in records {
         let (Some(record), Some(sheet)) = (stored.record, sheets.get(&key.id)) else {
@@ -50,13 +49,8 @@ fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<Row>> {
         if sheet.waiting().is_zero() {
             continue;
         }
-        let customer = customers
-            .get(&RecordKey::new(Kind::Customer, record.customer))
-            .and_then(|stored| stored.record.as_ref())
-            .map_or_else(
-                || format!("Sage customer {}", sheet.customer),
-                |customer| customer.label.clone(),
-            );
+        let customer = names.get(&record.customer).cloned();
+        let customer = customer.unwrap_or_else(|| format!("Sage customer {}", sheet.customer));
         rows.push(Row {
             id: key.to_string(),
             cells: vec![

@@ -6,10 +6,10 @@
 use chrono::{Days, NaiveDate};
 use rust_decimal::Decimal;
 
-use crate::collect::{Map, Set, ToSet};
+use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::json;
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{Found, IDS, Likeness, Service, by_ids};
+use crate::sage::{Found, Likeness, Service, by_ids};
 use crate::splynx::{self, Payment};
 use crate::sync::allocated::{Allocation, list};
 use crate::sync::echoes;
@@ -151,28 +151,21 @@ fn receipts_between(
 
 /// Of these invoices in Sage the ones of which nothing is due because of a receipt that is neither ours nor in Splynx, with that receipt.
 fn settled_by_others(run: &mut Run, invoices: Set<i64>) -> Job<Map<i64, i64>> {
-    let mut settled = Map::new_vec();
     let invoices: Vec<i64> = invoices.into_iter().collect();
-    for ids in invoices.chunks(IDS) {
-        let rows = list(run, Service::TaxInvoice, "ID", ids)?;
-        let paid = rows
-            .iter()
-            .filter(|row| json::decimal(row, "AmountDue") == Some(Decimal::ZERO));
-        let paid: Vec<i64> = paid.filter_map(|row| json::integer(row, "ID")).collect();
-        if paid.is_empty() {
-            continue;
-        }
-        let rows = list(run, Service::Allocation, "AllocatedToDocumentId", &paid)?;
-        let by: Vec<(i64, i64)> = rows
-            .iter()
-            .filter_map(Allocation::parse)
-            .map(|allocation| (allocation.receipt().id, allocation.target()))
-            .collect();
-        let strange = strange_receipts(run, by.iter().map(|(source, _)| *source).to_set())?;
-        let strange = by.into_iter().filter(|(s, _)| strange.contains(s));
-        settled.extend(strange.map(|(source, target)| (target, source)));
-    }
-    Ok(settled)
+    let rows = list(run, Service::TaxInvoice, "ID", &invoices)?;
+    let paid = rows
+        .iter()
+        .filter(|row| json::decimal(row, "AmountDue") == Some(Decimal::ZERO));
+    let paid: Vec<i64> = paid.filter_map(|row| json::integer(row, "ID")).collect();
+    let rows = list(run, Service::Allocation, "AllocatedToDocumentId", &paid)?;
+    let by: Vec<(i64, i64)> = rows
+        .iter()
+        .filter_map(Allocation::parse)
+        .map(|allocation| (allocation.receipt().id, allocation.target()))
+        .collect();
+    let strange = strange_receipts(run, by.iter().map(|(source, _)| *source).to_set())?;
+    let strange = by.into_iter().filter(|(s, _)| strange.contains(s));
+    Ok(strange.map(|(source, target)| (target, source)).to_map())
 }
 
 /// Of these sources of allocations the receipts that no payment of Splynx is known to stand for.

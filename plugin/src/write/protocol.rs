@@ -20,7 +20,7 @@ use crate::write::refusals;
 use crate::write::remote;
 use crate::write::seen;
 use crate::write::vat::Vat;
-use crate::write::verdict::{DIFFERS, Suspect, adopt_or_hold, look_up};
+use crate::write::verdict::{DIFFERS, Suspect, Verdict, adopt_or_hold, look_up};
 
 /// Requests under one intent commit. One list call answers for up to 100 after a crash; 25 keeps progress lively at Sage's
 /// pace of one a second.
@@ -130,16 +130,7 @@ fn meet(run: &mut Run, writes: Vec<Write>) -> Job<Vec<Write>> {
     for write in writes {
         let verdict = write.suspect().and_then(|_| verdicts.next()).flatten();
         match verdict {
-            Some(verdict) => {
-                adopt_or_hold(
-                    run,
-                    &mut batch,
-                    write.key,
-                    &write.stored,
-                    &write.record,
-                    verdict,
-                )?;
-            }
+            Some(verdict) => write.adopt_or_hold(run, &mut batch, verdict)?,
             None => left.push(write),
         }
     }
@@ -163,6 +154,16 @@ impl Write {
             act,
             hangs_on: Vec::new(),
         }
+    }
+
+    /// Its record comes to what a look-up concluded.
+    pub(super) fn adopt_or_hold(
+        &self,
+        run: &mut Run,
+        batch: &mut Batch,
+        verdict: Verdict,
+    ) -> Job<()> {
+        adopt_or_hold(run, batch, self.key, &self.stored, &self.record, verdict)
     }
 
     /// What a create could meet in Sage.

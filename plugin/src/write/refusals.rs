@@ -11,7 +11,7 @@ use crate::write::protocol::{
 };
 use crate::write::record::{Batch, Kind, Reason, Record, State};
 use crate::write::remote;
-use crate::write::verdict::{Suspect, adopt_or_hold, look_up};
+use crate::write::verdict::{Suspect, look_up};
 
 /// Sage refused them. A name or number that is taken is looked up: ours is adopted, another's is held with the cures that the
 /// manual names (F81, F82).
@@ -47,16 +47,7 @@ pub fn resolve(run: &mut Run, refused: Vec<(Write, String)>) -> Job<()> {
         }
         let suspect: Vec<Suspect> = write.suspect().into_iter().collect();
         match look_up(run, &suspect)?.pop().flatten() {
-            Some(verdict) => {
-                adopt_or_hold(
-                    run,
-                    &mut batch,
-                    write.key,
-                    &write.stored,
-                    &write.record,
-                    verdict,
-                )?;
-            }
+            Some(verdict) => write.adopt_or_hold(run, &mut batch, verdict)?,
             None if write.key.kind == Kind::Customer => {
                 without_side_fields(run, write, &said)?;
             }

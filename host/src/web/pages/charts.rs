@@ -1,17 +1,9 @@
 //! The charts of an installation's pages, for the places where people look first.
 
-use std::time::Duration;
-
 use super::chart::Chart;
+use super::glance::Glance;
 use super::subject::{Place, Subject};
-use crate::host::Query;
 use crate::web::App;
-
-/// Rows of which a chart is made.
-const MOST: u32 = 500;
-
-/// Beyond it, a chart is not worth a person's wait.
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A page's rows as a chart.
 pub struct ChartPart {
@@ -21,27 +13,14 @@ pub struct ChartPart {
 }
 
 /// Pages without rows, and those that do not answer, have none.
-pub async fn load(app: &App, subject: &Subject) -> Vec<ChartPart> {
+pub async fn load(app: &App, subject: &Subject, glance: &mut Glance<'_>) -> Vec<ChartPart> {
     let mut parts = Vec::new();
     for page in &subject.situation.manifest.pages {
         let Some(spec) = &page.chart else { continue };
-        let query = Query {
-            limit: MOST,
-            ..Query::default()
+        let Some(rows) = glance.at(&page.id).await else {
+            continue;
         };
-        let asking = app.host.view(subject.name(), &page.id, query);
-        let rows = match tokio::time::timeout(PATIENCE, asking).await {
-            Ok(Ok(rows)) => rows.rows,
-            Ok(Err(error)) => {
-                tracing::debug!(
-                    installation = subject.name(),
-                    "a chart cannot be drawn: {error}"
-                );
-                continue;
-            }
-            Err(_) => continue,
-        };
-        let chart = Chart::draw(spec, &page.columns.titles, &rows);
+        let chart = Chart::draw(spec, &page.columns.titles, &rows.rows);
         parts.extend(chart.map(|chart| ChartPart {
             title: page.title.clone(),
             href: subject.href(app, Place::Page(&page.id)),

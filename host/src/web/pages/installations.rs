@@ -11,6 +11,8 @@ use serde::Deserialize;
 
 use super::addons;
 use super::charts::{self, ChartPart};
+use super::check_part::CheckPart;
+use super::glance::Glance;
 use super::run_line::RunLine;
 use super::setup::{self, GuidePart};
 use super::subject::{Connected, Next, Place, Subject};
@@ -134,7 +136,9 @@ async fn draw(
 async fn card(app: &App, visitor: &Visitor, name: &str) -> Result<Card, Failure> {
     let subject = Subject::load(app, name).await?;
     let last = app.host.store().runs(name, None, LAST_RUNS).await?;
-    let chart = charts::load(app, &subject).await.into_iter().next();
+    let mut glance = Glance::new(app, &subject);
+    let chart = charts::load(app, &subject, &mut glance).await;
+    let check = CheckPart::load(app, &subject).await?;
     let addon = &subject.situation.manifest.addon;
     Ok(Card {
         name: name.to_owned(),
@@ -147,14 +151,14 @@ async fn card(app: &App, visitor: &Visitor, name: &str) -> Result<Card, Failure>
             .iter()
             .map(|run| RunLine::new(app, &subject, run))
             .collect(),
-        guide: setup::guide(app, &subject).await?,
+        guide: setup::guide(app, &subject, &check).await?,
         traffic: traffic::load(app, &subject).await,
-        chart: chart.map(|part| ChartPart {
+        chart: chart.into_iter().next().map(|part| ChartPart {
             chart: part.chart.first(),
             ..part
         }),
         next: subject.next(app.clock.now()),
-        waiting: waiting::count(app, &subject).await,
+        waiting: waiting::count(&subject, &mut glance).await,
         outbox: subject.href(app, Place::Page("outbox")),
     })
 }

@@ -12,6 +12,7 @@ mod charts;
 mod check_part;
 mod fields;
 mod form;
+mod glance;
 pub mod host_changes;
 mod inputs;
 pub mod installations;

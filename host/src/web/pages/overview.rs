@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::charts::{self, ChartPart};
 use super::check_part::CheckPart;
+use super::glance::Glance;
 use super::jobs::JobPart;
 use super::run_line::RunLine;
 use super::setup::{self, GuidePart};
@@ -60,7 +61,8 @@ pub async fn show(
     Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
 ) -> Result<Response, Failure> {
-    draw(&app, &visitor, &name).await
+    let subject = Subject::load(&app, &name).await?;
+    draw(&app, &visitor, &subject).await
 }
 
 /// Where a check was asked for: the page of the readiness, or a step of the set-up.
@@ -84,15 +86,18 @@ pub async fn check(
     Ok(Redirect::to(&subject.href(&app, back)))
 }
 
-async fn draw(app: &App, visitor: &Visitor, name: &str) -> Result<Response, Failure> {
-    let subject = Subject::load(app, name).await?;
-    let runs = app.host.store().runs(name, None, LAST_RUNS).await?;
-    let line = |run: &Run| RunLine::new(app, &subject, run);
-    let traffic = traffic::load(app, &subject).await;
-    let guide = setup::guide(app, &subject).await?;
-    let check = CheckPart::load(app, &subject).await?;
-    let todo = ToDo::load(app, &subject).await;
+async fn draw(app: &App, visitor: &Visitor, subject: &Subject) -> Result<Response, Failure> {
+    let store = app.host.store();
+    let runs = store.runs(subject.name(), None, LAST_RUNS).await?;
+    let line = |run: &Run| RunLine::new(app, subject, run);
+    let traffic = traffic::load(app, subject).await;
+    let check = CheckPart::load(app, subject).await?;
+    let guide = setup::guide(app, subject, &check).await?;
+    let mut glance = Glance::new(app, subject);
+    let todo = ToDo::load(app, subject, &mut glance).await;
     let evidence = Evidence {
+        app,
+        subject,
         traffic: &traffic,
         guide: guide.as_ref(),
         check: &check,
@@ -103,9 +108,9 @@ async fn draw(app: &App, visitor: &Visitor, name: &str) -> Result<Response, Fail
     let often = often.filter(|job| job.home && job.options.is_empty());
     Ok(page(&OverviewPage {
         frame: subject.frame(app, visitor, Place::Overview, texts::overview::TITLE),
-        verdict: VerdictPart::load(app, &subject, evidence).await?,
+        verdict: evidence.verdict().await?,
         guide,
-        charts: charts::load(app, &subject).await,
+        charts: charts::load(app, subject, &mut glance).await,
         working: runs
             .iter()
             .filter(|run| run.state == RunState::Running)
@@ -113,11 +118,11 @@ async fn draw(app: &App, visitor: &Visitor, name: &str) -> Result<Response, Fail
             .collect(),
         connected: subject.connected(app, visitor),
         next: subject.next(app.clock.now()),
-        waiting: waiting::count(app, &subject).await,
+        waiting: waiting::count(subject, &mut glance).await,
         outbox: subject.href(app, Place::Page("outbox")),
         check,
         readiness: subject.href(app, Place::Readiness),
-        jobs: often.map(|job| JobPart::new(app, &subject, job)).collect(),
+        jobs: often.map(|job| JobPart::new(app, subject, job)).collect(),
         runs: runs.iter().take(SHOWN_RUNS).map(line).collect(),
         zone: subject.zone.name(),
         todo_href: subject.href(app, Place::ToDo),

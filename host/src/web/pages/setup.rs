@@ -191,9 +191,12 @@ pub async fn save(
 }
 
 /// None: there is no guide, or it is through.
-pub async fn guide(app: &App, subject: &Subject) -> Result<Option<GuidePart>, Failure> {
-    let check = CheckPart::load(app, subject).await?;
-    let steps = steps(app, subject, &check).await?;
+pub async fn guide(
+    app: &App,
+    subject: &Subject,
+    check: &CheckPart,
+) -> Result<Option<GuidePart>, Failure> {
+    let steps = steps(app, subject, check).await?;
     let done = |step: &&Step<'_>| step.state == Progress::Done;
     Ok(steps.iter().find(|step| !done(step)).map(|next| GuidePart {
         href: subject.href(app, Place::Setup(None)),

@@ -2,7 +2,6 @@
 //! the way to its rows; and what the last check found in the way.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use askama::Template;
 use axum::Extension;
@@ -12,8 +11,8 @@ use rust_decimal::Decimal;
 
 use super::cells;
 use super::check_part::{self, CheckPart, Found};
+use super::glance::Glance;
 use super::subject::{Place, Subject};
-use crate::host::Query;
 use crate::manifest::{NeedsSpec, PageSpec};
 use crate::store::ReportRow;
 use crate::web::App;
@@ -21,10 +20,6 @@ use crate::web::failure::Failure;
 use crate::web::frame::{Frame, page};
 use crate::web::login::session::Visitor;
 use crate::web::texts;
-
-/// Rows of a page that are counted: beyond it, counting is not worth a person's wait.
-const MOST: u32 = 500;
-const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Names of values that come with a row (docs/manifest.md, `needs`): what is the matter, for programs; the setting or mapping that cures
 /// it; and that it follows from another row, so that nothing is to be done about this one.
@@ -86,7 +81,7 @@ pub async fn show(
         .retain(|found| found.finding.severity == "error");
     Ok(page(&ToDoPage {
         frame: subject.frame(&app, &visitor, Place::ToDo, texts::todo::TITLE),
-        todo: ToDo::load(&app, &subject).await,
+        todo: ToDo::load(&app, &subject, &mut Glance::new(&app, &subject)).await,
         wrong: check.findings,
         readiness: subject.href(&app, Place::Readiness),
     }))
@@ -94,28 +89,23 @@ pub async fn show(
 
 impl ToDo {
     /// From the pages of the add-on that say which of their rows need somebody. A row that stands on several counts where it stands first.
-    pub async fn load(app: &App, subject: &Subject) -> Self {
+    pub async fn load(app: &App, subject: &Subject, glance: &mut Glance<'_>) -> Self {
         let mut all = Self::default();
         let mut seen = BTreeSet::new();
         for spec in &subject.situation.manifest.pages {
             let Some(needs) = &spec.needs else { continue };
-            let query = Query {
-                limit: MOST,
-                ..Query::default()
-            };
-            let asking = app.host.view(subject.name(), &spec.id, query);
-            let Ok(Ok(rows)) = tokio::time::timeout(PATIENCE, asking).await else {
+            let Some(rows) = glance.at(&spec.id).await else {
                 all.unknown.push(spec.title.clone());
                 continue;
             };
             all.more |= !rows.next.is_empty();
-            let wanted = rows.rows.into_iter().filter(|row| wants(spec, needs, row));
+            let wanted = rows.rows.iter().filter(|row| wants(spec, needs, row));
             let href = subject.href(app, Place::Page(&spec.id));
             for row in wanted.filter(|row| seen.insert(row.id.clone())) {
-                match with(&row, FOLLOWS) {
+                match with(row, FOLLOWS) {
                     "" => {
-                        let field = check_part::address(app, subject, with(&row, FIELD));
-                        all.add(spec, needs, &href, &row, field);
+                        let field = check_part::address(app, subject, with(row, FIELD));
+                        all.add(spec, needs, &href, row, field);
                     }
                     _ => all.following += 1,
                 }

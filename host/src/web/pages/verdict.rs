@@ -16,15 +16,17 @@ pub struct VerdictPart {
     /// The name of its colour.
     pub tone: &'static str,
     pub text: String,
-    /// Before a time, if there is one.
+    /// Behind the text, if there is one.
     pub at: Option<Moment>,
     pub detail: String,
     /// Where to go on, and what the link says.
     pub link: Option<(String, String)>,
 }
 
-/// What the verdict follows from. The worst counts.
+/// What the verdict follows from.
 pub struct Evidence<'e> {
+    pub app: &'e App,
+    pub subject: &'e Subject,
     pub traffic: &'e [TrafficPart],
     pub guide: Option<&'e GuidePart>,
     pub check: &'e CheckPart,
@@ -34,136 +36,124 @@ pub struct Evidence<'e> {
 }
 
 impl VerdictPart {
-    pub async fn load(
-        app: &App,
-        subject: &Subject,
-        evidence: Evidence<'_>,
-    ) -> Result<Self, Failure> {
-        let plain = |tone, text: String, detail: String, link| Self {
+    fn new(tone: &'static str, text: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
             tone,
-            text,
+            text: text.into(),
             at: None,
-            detail,
-            link,
-        };
-        let stopped = evidence
-            .traffic
-            .iter()
-            .find_map(|part| Some((&part.title, part.problem.as_ref()?)));
-        let last = last_success(app, subject).await?;
-        if let (Some(guide), None) = (evidence.guide, &last) {
-            return Ok(plain(
-                "fresh",
-                texts::verdict::NOT_SET_UP.to_owned(),
-                texts::setup::far(guide.done, guide.all, &guide.next),
-                Some((guide.href.clone(), texts::setup::TITLE.to_owned())),
-            ));
+            detail: detail.into(),
+            link: None,
         }
-        if let Some((title, problem)) = stopped {
-            let settings = subject.href(app, Place::Settings);
-            return Ok(plain(
-                "error",
-                texts::verdict::stopped(title),
-                problem.clone(),
-                Some((settings, texts::settings::TITLE.to_owned())),
-            ));
+    }
+
+    fn leads(self, href: String, title: impl Into<String>) -> Self {
+        Self {
+            link: Some((href, title.into())),
+            ..self
         }
-        if let Some(run) = failed(evidence.runs) {
-            let why = run
-                .outcome
-                .as_ref()
-                .and_then(|outcome| outcome.why.as_ref());
-            return Ok(Self {
-                at: Some(subject.moment(run.ended_at.unwrap_or(run.started_at))),
-                ..plain(
-                    "error",
-                    texts::verdict::failed(&subject.job_title(&run.job)),
-                    why.map(|why| why.message.clone()).unwrap_or_default(),
-                    Some((
-                        app.href(&format!("/runs/{}", run.id)),
-                        texts::setup::run(run.id),
-                    )),
-                )
-            });
-        }
-        if evidence.check.is_known() && !evidence.check.is_green() {
-            return Ok(plain(
-                "error",
-                texts::verdict::IN_THE_WAY.to_owned(),
-                evidence.check.wanting(),
-                Some((
-                    subject.href(app, Place::Readiness),
-                    texts::check::FOUND.to_owned(),
-                )),
-            ));
-        }
-        let needs = evidence.todo.count();
-        if needs > 0 {
-            return Ok(plain(
-                "warning",
-                texts::verdict::needs(needs),
-                String::new(),
-                Some((
-                    subject.href(app, Place::ToDo),
-                    texts::todo::TITLE.to_owned(),
-                )),
-            ));
-        }
-        let working = evidence
+    }
+}
+
+impl Evidence<'_> {
+    /// The worst counts.
+    pub async fn verdict(&self) -> Result<VerdictPart, Failure> {
+        let last = self.last_success().await?;
+        let verdict = self
+            .not_set_up(last.as_ref())
+            .or_else(|| self.stopped())
+            .or_else(|| self.failed())
+            .or_else(|| self.in_the_way())
+            .or_else(|| self.needs_people())
+            .or_else(|| self.at_work());
+        Ok(verdict.unwrap_or_else(|| self.in_step(last.as_ref())))
+    }
+
+    fn not_set_up(&self, last: Option<&Run>) -> Option<VerdictPart> {
+        let guide = self.guide.filter(|_| last.is_none())?;
+        let far = texts::setup::far(guide.done, guide.all, &guide.next);
+        let verdict = VerdictPart::new("fresh", texts::verdict::NOT_SET_UP, far);
+        Some(verdict.leads(guide.href.clone(), texts::setup::TITLE))
+    }
+
+    fn stopped(&self) -> Option<VerdictPart> {
+        let mut parts = self.traffic.iter();
+        let (title, problem) =
+            parts.find_map(|part| Some((&part.title, part.problem.as_ref()?)))?;
+        let settings = self.subject.href(self.app, Place::Settings);
+        let verdict = VerdictPart::new("error", texts::verdict::stopped(title), problem);
+        Some(verdict.leads(settings, texts::settings::TITLE))
+    }
+
+    /// Where the newest run failed that tells whether jobs work. What people do with rows (`outbox/retry`), and previews, tell nothing.
+    fn failed(&self) -> Option<VerdictPart> {
+        let mut told = self
             .runs
             .iter()
-            .find(|run| run.state == RunState::Running && !run.preview);
-        Ok(match (working, last) {
-            (Some(run), _) => plain(
-                "fresh",
-                texts::verdict::working(&subject.job_title(&run.job)),
-                progress(run),
-                Some((
-                    app.href(&format!("/runs/{}", run.id)),
-                    texts::setup::run(run.id),
-                )),
-            ),
-            (None, Some(run)) => Self {
-                at: Some(subject.moment(run.ended_at.unwrap_or(run.started_at))),
-                ..plain(
-                    "ok",
-                    texts::verdict::IN_STEP.to_owned(),
-                    String::new(),
-                    None,
-                )
-            },
-            (None, None) => plain(
-                "fresh",
-                texts::verdict::NEVER_RUN.to_owned(),
-                String::new(),
-                None,
-            ),
+            .filter(|run| !run.preview && !run.job.contains('/') && run.state != RunState::Running);
+        let run = told.next().filter(|run| run.state == RunState::Failed)?;
+        let outcome = run.outcome.as_ref();
+        let why = outcome.and_then(|outcome| outcome.why.as_ref());
+        let why = why.map_or("", |why| why.message.as_str());
+        let text = texts::verdict::failed(&self.subject.job_title(&run.job));
+        let (href, title) = self.page_of(run);
+        Some(VerdictPart {
+            at: Some(self.end_of(run)),
+            ..VerdictPart::new("error", text, why).leads(href, title)
         })
     }
-}
 
-/// The newest run of a scheduled job that came to its end.
-async fn last_success(app: &App, subject: &Subject) -> Result<Option<Run>, Failure> {
-    let mut last: Option<Run> = None;
-    for schedule in &subject.situation.manifest.schedules {
-        let run = app
-            .host
-            .store()
-            .finished_run(subject.name(), &schedule.job, false)
-            .await?;
-        if let Some(run) = run
-            && last.as_ref().is_none_or(|last| last.id < run.id)
-        {
-            last = Some(run);
+    fn in_the_way(&self) -> Option<VerdictPart> {
+        let is_wrong = self.check.is_known() && !self.check.is_green();
+        is_wrong.then(|| {
+            let readiness = self.subject.href(self.app, Place::Readiness);
+            VerdictPart::new("error", texts::verdict::IN_THE_WAY, self.check.wanting())
+                .leads(readiness, texts::check::FOUND)
+        })
+    }
+
+    fn needs_people(&self) -> Option<VerdictPart> {
+        let count = self.todo.count();
+        (count > 0).then(|| {
+            VerdictPart::new("warning", texts::verdict::needs(count), "")
+                .leads(self.subject.href(self.app, Place::ToDo), texts::todo::TITLE)
+        })
+    }
+
+    fn at_work(&self) -> Option<VerdictPart> {
+        let mut runs = self.runs.iter();
+        let run = runs.find(|run| run.state == RunState::Running && !run.preview)?;
+        let text = texts::verdict::working(&self.subject.job_title(&run.job));
+        let (href, title) = self.page_of(run);
+        Some(VerdictPart::new("fresh", text, progress(run)).leads(href, title))
+    }
+
+    fn in_step(&self, last: Option<&Run>) -> VerdictPart {
+        match last {
+            Some(run) => VerdictPart {
+                at: Some(self.end_of(run)),
+                ..VerdictPart::new("ok", texts::verdict::IN_STEP, "")
+            },
+            None => VerdictPart::new("fresh", texts::verdict::NEVER_RUN, ""),
         }
     }
-    Ok(last)
-}
 
-/// The newest run that tells whether jobs work, where it failed. What people do with rows (`outbox/retry`), and previews, tell nothing.
-fn failed(runs: &[Run]) -> Option<&Run> {
-    let mut told = runs
-        .iter()
-        .filter(|run| !run.preview && !run.job.contains('/') && run.state != RunState::Running);
-    told.next().filter(|run| run.state == RunState::Failed)
+    /// The newest run of a scheduled job that came to its end.
+    async fn last_success(&self) -> Result<Option<Run>, Failure> {
+        let (store, name) = (self.app.host.store(), self.subject.name());
+        let mut last: Option<Run> = None;
+        for schedule in &self.subject.situation.manifest.schedules {
+            let run = store.finished_run(name, &schedule.job, false).await?;
+            last = last.into_iter().chain(run).max_by_key(|run| run.id);
+        }
+        Ok(last)
+    }
+
+    fn page_of(&self, run: &Run) -> (String, String) {
+        let href = self.app.href(&format!("/runs/{}", run.id));
+        (href, texts::setup::run(run.id))
+    }
+
+    fn end_of(&self, run: &Run) -> Moment {
+        self.subject.moment(run.ended_at.unwrap_or(run.started_at))
+    }
 }

@@ -1,19 +1,12 @@
 //! How many records wait or are held, by state: counted from the add-on's page `outbox`, column `State`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
+use super::glance::Glance;
 use super::subject::Subject;
-use crate::host::Query;
-use crate::web::App;
 
 const PAGE: &str = "outbox";
 const COLUMN: &str = "State";
-
-/// Beyond it, counting is not worth a person's wait.
-const MOST: u32 = 500;
-
-const PATIENCE: Duration = Duration::from_secs(3);
 
 pub struct Waiting {
     /// State and number of records.
@@ -23,29 +16,14 @@ pub struct Waiting {
 }
 
 /// None: the add-on has no such page, or does not answer.
-pub async fn count(app: &App, subject: &Subject) -> Option<Waiting> {
+pub async fn count(subject: &Subject, glance: &mut Glance<'_>) -> Option<Waiting> {
     let page = subject.situation.manifest.page(PAGE)?;
     let column = page
         .columns
         .titles
         .iter()
         .position(|title| title == COLUMN)?;
-    let query = Query {
-        limit: MOST,
-        ..Query::default()
-    };
-    let counting = app.host.view(subject.name(), PAGE, query);
-    let rows = match tokio::time::timeout(PATIENCE, counting).await {
-        Ok(Ok(rows)) => rows,
-        Ok(Err(error)) => {
-            tracing::debug!(
-                installation = subject.name(),
-                "the outbox cannot be counted: {error}"
-            );
-            return None;
-        }
-        Err(_) => return None,
-    };
+    let rows = glance.at(PAGE).await?;
     let mut states: BTreeMap<String, u64> = BTreeMap::new();
     for row in &rows.rows {
         *states

@@ -58,18 +58,22 @@ pub fn a_missing_mapping_holds_the_record_with_its_cure_and_setting_it_lets_it_g
     assert_in_step(&isp, &mut installation);
 }
 
+/// A first sync while a category is mapped to nothing; with the mapping as it has to be.
+fn with_a_category_unmapped(isp: &Isp) -> (Installation, (String, String)) {
+    let mut installation = Installation::new(isp, false);
+    let mut setup = isp.setup().into_iter();
+    let mapping = setup.find(|(key, _)| key.starts_with("item."));
+    let mapping = mapping.expect("a mapped category");
+    installation.set(&mapping.0, "");
+    installation.run_through("sync");
+    (installation, mapping)
+}
+
 /// Whatever the outbox is narrowed to, it shows that part of the whole and loses none, from page to page and from table to table.
 #[test]
 fn the_outbox_shows_of_each_kind_and_state_what_it_shows_of_all() {
     let isp = Isp::seeded(Size::Small, 1);
-    let mut installation = Installation::new(&isp, false);
-    let (item, _) = isp
-        .setup()
-        .into_iter()
-        .find(|(key, _)| key.starts_with("item."))
-        .expect("a mapped category");
-    installation.set(&item, "");
-    installation.run_through("sync");
+    let (mut installation, _) = with_a_category_unmapped(&isp);
     let ids = |rows: &[PageRow]| -> Vec<String> { rows.iter().map(|row| row.id.clone()).collect() };
     // Some wait for the next run, the others for a person.
     let held = ids(&installation.whole_page("outbox", &[]));
@@ -341,14 +345,7 @@ fn a_partner_that_is_left_out_later_takes_its_customers_documents_along() {
 #[test]
 fn the_outbox_names_customers_and_amounts_and_what_was_set_aside_can_be_taken_back() {
     let isp = Isp::seeded(Size::Small, 1);
-    let mut installation = Installation::new(&isp, false);
-    let (item, mapped) = isp
-        .setup()
-        .into_iter()
-        .find(|(key, _)| key.starts_with("item."))
-        .expect("a mapped category");
-    installation.set(&item, "");
-    installation.run_through("sync");
+    let (mut installation, (item, mapped)) = with_a_category_unmapped(&isp);
     let unmapped = installation.whole_page("outbox", &[("code", "mapping-missing")]);
     assert!(!unmapped.is_empty());
     for row in &unmapped {

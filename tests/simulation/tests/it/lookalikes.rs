@@ -32,6 +32,19 @@ fn line_of(desk: &mut Desk, receipt: i64) -> Value {
     line.expect("it is listed")
 }
 
+/// A person says that a payment in doubt is the money of that receipt, or that it is not; the next runs do what follows.
+fn say(desk: &mut Desk, payment: i64, receipt: i64, same: bool) {
+    if same {
+        desk.decide("link", "payment", payment, &receipt.to_string());
+    } else {
+        desk.decide("retry", "payment", payment, "");
+    }
+    for _ in 0..2 {
+        desk.run("sync");
+        desk.pass(15);
+    }
+}
+
 /// D5, D10: a receipt that was listed, or has become a payment, is no less like the payment that is held for it; linking the two ends
 /// what waits, and so does the word that they are not the same.
 #[test]
@@ -61,15 +74,7 @@ pub fn a_possible_duplicate_stays_one_when_its_receipt_was_listed() {
         }
         let waits = desk.standing("receipt", receipt);
         assert_eq!(waits.0, "held", "{waits:?}");
-        if same {
-            desk.decide("link", "payment", payment, &receipt.to_string());
-        } else {
-            desk.decide("retry", "payment", payment, "");
-        }
-        for _ in 0..2 {
-            desk.run("sync");
-            desk.pass(15);
-        }
+        say(&mut desk, payment, receipt, same);
         assert_eq!(desk.standing("payment", payment), standing("synced", ""));
         if same {
             assert_eq!(held(&mut desk), (1, 1));
@@ -103,15 +108,7 @@ fn a_listed_receipt_whose_reference_is_the_payments_number_is_linked_or_not() {
             desk.pass(minutes);
             assert_eq!(desk.standing("payment", payment), doubt());
         }
-        if same {
-            desk.decide("link", "payment", payment, &receipt.to_string());
-        } else {
-            desk.decide("retry", "payment", payment, "");
-        }
-        for _ in 0..2 {
-            desk.run("sync");
-            desk.pass(15);
-        }
+        say(&mut desk, payment, receipt, same);
         let told = desk.told("payment", payment);
         let now = desk.standing("payment", payment);
         assert_eq!(now, standing("synced", ""), "{told}");
