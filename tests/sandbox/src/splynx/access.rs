@@ -108,7 +108,7 @@ impl Splynx {
             }
             ("DELETE", Some(token)) => {
                 self.tokens.ban(token)?;
-                Ok(Response::empty(204))
+                Ok(self.deleted())
             }
             ("PUT" | "DELETE", None) => Err(Refusal::bad_request("Id is missing.")),
             _ => Err(Refusal::method_disabled()),

@@ -165,7 +165,7 @@ impl Splynx {
                     _ => {
                         let gone = fields.remove(position);
                         self.change_additional(module, &gone.name, None);
-                        Ok(Response::empty(204))
+                        Ok(self.deleted())
                     }
                 }
             }

@@ -220,10 +220,7 @@ impl Splynx {
             }
             ("DELETE", Some(id)) => {
                 self.write(route, Write::Delete(id), caller, stamp, now)?;
-                Ok(match self.behaviour.body_behind_no_content {
-                    true => Response::text(204, "application/json", "[]"),
-                    false => Response::empty(204),
-                })
+                Ok(self.deleted())
             }
             ("POST", None) => {
                 let body = body_to_create(request);
@@ -254,6 +251,13 @@ impl Splynx {
             answer = json!({"id": id.to_string()});
         }
         Response::json(201, &answer)
+    }
+
+    fn deleted(&self) -> Response {
+        match self.behaviour.body_behind_no_content {
+            true => Response::text(204, "application/json", "[]"),
+            false => Response::empty(204),
+        }
     }
 
     /// Does a change, whoever makes it, and tells the hooks. The id of the record.
