@@ -4,6 +4,7 @@
 //! year in seconds and in process; [`server`] puts the same machines behind real HTTP for everybody else.
 
 pub mod compare;
+pub mod facts;
 pub mod faults;
 pub mod http;
 pub mod isp;

@@ -1,8 +1,8 @@
 //! What nobody outside knows about Sage, as switches.
 //!
-//! Each open question (Sage API 5) that changes an answer is one field
-//! here, named in the field's comment as Q1, Q2 and so on; the default is the assumption that the reference builds
-//! on. A real answer is then a change of one default, and a test can run under every combination.
+//! Each open question or doubtful fact that changes an answer is one field here, whose comment bears its ids in the reference (Sage API 6);
+//! the default is the assumption that the reference builds on. A real answer is then a change of one default, and a test can run under
+//! every combination.
 
 use serde::{Deserialize, Serialize};
 
@@ -142,83 +142,83 @@ pub enum CountedBy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Behaviour {
-    /// Q1: the body of a validation failure.
+    /// Q1, SAGE-35: the body of a validation failure.
     pub error_shape: ErrorShape,
-    /// Q2: a document number that another document of the type has.
+    /// Q2, SAGE-131: a document number that another document of the type has.
     pub duplicate_numbers: Doubtful,
     /// Q2: an empty number with `useSystemDocumentNumber=false`; accepted means that the system's number is given.
     pub empty_numbers: Doubtful,
-    /// Q3: line amounts that were sent.
+    /// Q3, SAGE-121: line amounts that were sent.
     pub sent_totals: SentTotals,
-    /// Q4: half cents.
+    /// Q4, SAGE-119: half cents.
     pub ties: Ties,
-    /// Q5: tax by line or by document.
+    /// Q5, SAGE-119: tax by line or by document.
     pub tax_basis: TaxBasis,
-    /// Q6: the total of an inclusive line.
+    /// Q6, SAGE-122: the total of an inclusive line.
     pub inclusive_total: InclusiveTotal,
-    /// Q7: the price that a line is computed from.
+    /// Q7, SAGE-125: the price that a line is computed from.
     pub unit_price: UnitPrice,
-    /// Q7: `ItemSellingPriceDecimalDigits`, what a stored unit price is rounded to.
+    /// Q7, SAGE-62: `ItemSellingPriceDecimalDigits`, what a stored unit price is rounded to.
     pub unit_price_digits: u32,
-    /// Q8: whether a sent `TaxPercentage` (a fraction) overrules the tax type's.
+    /// Q8, SAGE-120: whether a sent `TaxPercentage` (a fraction) overrules the tax type's.
     pub sent_tax_percentage_rules: bool,
-    /// Q9: comparisons of text in `$filter`.
+    /// Q9, SAGE-49: comparisons of text in `$filter`.
     pub string_filters: Filtering,
-    /// The nodes that a `$filter` may have: 100 is the default of ASP.NET's OData library, whether it is Sage's is not known (section 1.7).
+    /// SAGE-51: the nodes that a `$filter` may have. 100 is the default of ASP.NET's OData library, whether it is Sage's is not known.
     pub filter_nodes: Option<usize>,
-    /// How large numbers are written in a `$filter`.
+    /// SAGE-52: how large numbers are written in a `$filter`.
     pub long_ids: LongIds,
-    /// Texts without content come as `""`, as in every recorded answer; else they are left out (section 1.3).
+    /// SAGE-14: texts without content come as `""`, as in every recorded answer; else they are left out.
     pub empty_texts: bool,
-    /// Documents show neither `StatusId` nor `UID`, as an answer of 2022 (section 2.4).
+    /// SAGE-91: documents show neither `StatusId` nor `UID`, as an answer of 2022.
     pub bare_documents: bool,
-    /// Where a right is missing.
+    /// SAGE-8, SAGE-25, SAGE-27: where a right is missing.
     pub forbidden: Vec<Forbidden>,
-    /// Q10: comparisons of `Modified` in `$filter`.
+    /// Q10, SAGE-50: comparisons of `Modified` in `$filter`.
     pub modified_filters: Filtering,
-    /// Q11: `SaveBatch` of customers, invoices, returns and receipts.
+    /// Q11, SAGE-115: `SaveBatch` of customers, invoices, returns and receipts.
     pub document_batches: bool,
-    /// Q12: a bank transaction of type 2 makes a customer receipt.
+    /// Q12, SAGE-113: a bank transaction of type 2 makes a customer receipt.
     pub bank_transactions_make_receipts: bool,
-    /// Q13: the most rows in a batch.
+    /// Q13, SAGE-116: the most rows in a batch.
     pub batch_limit: usize,
-    /// Q14: whether 5,000 a day is enforced.
+    /// Q14, SAGE-40: whether 5,000 a day is enforced.
     pub daily_limit: bool,
     /// Q14: what a day is.
     pub day: Day,
-    /// Q15: whether a request during a block starts its hour anew.
+    /// Q15, SAGE-42: whether a request during a block starts its hour anew.
     pub blocks_lengthen: bool,
-    /// Q15: what the limits count by.
+    /// Q15, SAGE-43: what the limits count by.
     pub counted_by: CountedBy,
-    /// Whether refused requests (400, 401, 429) count (Sage API 1.6).
+    /// SAGE-140: whether refused requests (400, 401, 429) count.
     pub refused_requests_count: bool,
-    /// Q16: the status of an update's answer.
+    /// Q16, SAGE-21: the status of an update's answer.
     pub update_status: u16,
-    /// Q17: not found.
+    /// Q17, SAGE-37: not found.
     pub missing: Missing,
-    /// Q18: whether receipts and write-offs can be deleted.
+    /// Q18, SAGE-97: whether receipts and write-offs can be deleted.
     pub receipts_can_be_deleted: bool,
-    /// Q19: a return that names an invoice allocates itself to it.
+    /// Q19, SAGE-95: a return that names an invoice allocates itself to it.
     pub returns_allocate: bool,
-    /// Q20: `AutoAllocateToOldestInvoice` works for receipts made here.
+    /// Q20, SAGE-111: `AutoAllocateToOldestInvoice` works for receipts made here.
     pub auto_allocation: bool,
-    /// Q22: what `CheckForDuplicateCustomerReferences` does about a repeated reference.
+    /// Q22, SAGE-132: what `CheckForDuplicateCustomerReferences` does about a repeated reference.
     pub duplicate_references: Doubtful,
     /// Q23: a line whose quantity or price is below zero.
     pub negative_lines: Doubtful,
-    /// Q24: the longest line description.
+    /// Q24, SAGE-87: the longest line description.
     pub line_description_length: usize,
-    /// Q29: another percentage for a tax type that documents have used.
+    /// Q29, SAGE-136: another percentage for a tax type that documents have used.
     pub used_tax_types: Doubtful,
     /// Q30: a document's line with a tax type whose amounts people enter (`IsManualTax`).
     pub manual_tax_types: Doubtful,
-    /// Several addresses in a customer's `Email` (Sage API 2.2).
+    /// SAGE-68: several addresses in a customer's `Email`.
     pub several_emails: Doubtful,
     /// Q27: whether reports stop at 100 rows.
     pub report_limit: bool,
-    /// For how many seconds a new object is not in lists yet, as where they are read from a copy of the database. `Get/{id}` has it at once.
+    /// SAGE-135: for how many seconds a new object is not in lists yet, as where they are read from a copy of the database. `Get/{id}` has it at once.
     pub list_lag_seconds: u32,
-    /// Q28: hours from UTC to the clock of `Created` and `Modified`.
+    /// Q28, SAGE-20: hours from UTC to the clock of `Created` and `Modified`.
     pub clock_hours: i8,
 }
 

@@ -60,13 +60,13 @@ impl Stamp {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
-    /// A new invoice is paid from the customer's balance as far as it goes.
+    /// SPLYNX-134: a new invoice is paid from the customer's balance as far as it goes.
     pub pay_from_balance: bool,
-    /// A payment without an invoice is tied to the one that it closes exactly.
+    /// SPLYNX-134: a payment without an invoice is tied to the one that it closes exactly.
     pub tie_equal_payments: bool,
-    /// A used-up credit note is `closed`; off: it stays `not_refunded` with nothing left [assumed: off].
+    /// SPLYNX-133: a used-up credit note is `closed`; off: it stays `not_refunded` with nothing left [assumed: off].
     pub closed_status: bool,
-    /// Invoices below zero are taken, as before version 4.0.
+    /// SPLYNX-117: invoices below zero are taken, as before version 4.0.
     pub negative_invoices: bool,
 }
 
