@@ -3,6 +3,7 @@
 //! The documents are the ledger. They are part of the program, so what people read and what is asked of a real service cannot differ.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -55,8 +56,41 @@ fn rows(service: Party) -> impl Iterator<Item = Vec<&'static str>> {
     rows.map(|row| row.split(" | ").map(str::trim).collect())
 }
 
+/// The facts and switches of one document.
+struct Ledger {
+    facts: Vec<Fact>,
+    switches: Vec<Switch>,
+}
+
+fn ledger(service: Party) -> &'static Ledger {
+    static SAGE: LazyLock<Ledger> = LazyLock::new(|| Ledger::read(Party::Sage));
+    static SPLYNX: LazyLock<Ledger> = LazyLock::new(|| Ledger::read(Party::Splynx));
+    match service {
+        Party::Sage => &SAGE,
+        Party::Splynx => &SPLYNX,
+    }
+}
+
+impl Ledger {
+    fn read(service: Party) -> Self {
+        Self {
+            facts: read_facts(service),
+            switches: read_switches(service),
+        }
+    }
+}
+
 /// All facts about a service, in the document's order.
-pub fn facts(service: Party) -> Vec<Fact> {
+pub fn facts(service: Party) -> &'static [Fact] {
+    &ledger(service).facts
+}
+
+/// All switches of a service's stand-in that the document lists.
+pub fn switches(service: Party) -> &'static [Switch] {
+    &ledger(service).switches
+}
+
+fn read_facts(service: Party) -> Vec<Fact> {
     let is_id = |cell: &str| {
         let number = ["SAGE-", "SPLYNX-", "Q"].map(|start| cell.strip_prefix(start));
         let mut number = number.into_iter().flatten();
@@ -73,8 +107,7 @@ pub fn facts(service: Party) -> Vec<Fact> {
     .collect()
 }
 
-/// All switches of a service's stand-in that the document lists.
-pub fn switches(service: Party) -> Vec<Switch> {
+fn read_switches(service: Party) -> Vec<Switch> {
     rows(service)
         .filter_map(|cells| {
             let name = cells[0].strip_prefix('`')?.strip_suffix('`')?;
@@ -176,7 +209,7 @@ mod tests {
 
             let known: BTreeSet<&str> = facts(service).iter().map(|fact| fact.id).collect();
             let comments = commented(&source);
-            for switch in &switches {
+            for switch in switches {
                 let field = switch.name.rsplit('.').next().unwrap_or_default();
                 for fact in &switch.facts {
                     assert!(known.contains(fact), "{}: no fact {fact}", switch.name);

@@ -12,3 +12,4 @@ pub mod journal;
 pub mod sage;
 pub mod server;
 pub mod splynx;
+pub mod verify;

@@ -1,9 +1,11 @@
 //! `sandbox`: serves the two stand-ins for a seeded provider, or prints the provider.
 
+mod asking;
+
 use std::fs::File;
 use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 
@@ -14,9 +16,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use sandbox::compare::Comparison;
 use sandbox::faults::{FaultPlan, Party, Plan};
 use sandbox::isp::{Isp, Size};
-use sandbox::sage::Sage;
+use sandbox::sage::{self, Sage};
 use sandbox::server::{Clock, Seat, Server, World, send_web_hooks};
-use sandbox::splynx::Splynx;
+use sandbox::splynx::{self, Splynx};
+use sandbox::verify::answers::Answers;
 
 /// Local stand-ins for the Splynx and Sage APIs, and seeded internet providers.
 #[derive(Parser)]
@@ -32,6 +35,8 @@ enum Command {
     Serve(Serve),
     /// Prints a provider as JSON, or how the add-on is set up for it.
     Isp(Print),
+    /// Asks a real Splynx and a real Sage whether they are as the stand-ins assume: exit code 1 where something is otherwise.
+    Verify(asking::Verify),
     /// Says what a synchronisation has brought about: exit code 1 where something is doubled or has two totals.
     Compare(Compare),
 }
@@ -72,6 +77,9 @@ struct Serve {
     /// Sage already holds what Splynx holds, as another add-on would have left it.
     #[arg(long)]
     in_step: bool,
+    /// The stand-ins behave as the real services do by a file of answers that `verify -o` wrote.
+    #[arg(long = "as", value_name = "FILE")]
+    answers: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -143,6 +151,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Serve(options) => serve(options)?,
         Command::Isp(options) => print(&options)?,
+        Command::Verify(options) => return asking::run(&options),
         Command::Compare(options) => return compare(&options),
     }
     Ok(ExitCode::SUCCESS)
@@ -210,6 +219,10 @@ async fn serve(options: Serve) -> anyhow::Result<()> {
         .map(read_plan)
         .transpose()?
         .unwrap_or_default();
+    let (splynx_behaves, sage_behaves) = match &options.answers {
+        Some(path) => behaviours(path)?,
+        None => Default::default(),
+    };
     let Serve {
         isp: source,
         seed,
@@ -234,17 +247,18 @@ async fn serve(options: Serve) -> anyhow::Result<()> {
 
     // A provider can be large: it is made when it is needed, by a reset too, and not kept.
     let again = source.clone();
-    let splynx = Seat::new(
-        Party::Splynx,
-        world.clone(),
-        Splynx::from_isp(&isp),
-        move || {
-            let isp = again.isp(seed).map_err(|error| format!("{error:#}"))?;
-            Ok(Splynx::from_isp(&isp))
-        },
-    );
+    let server = move |isp: &Isp| {
+        let mut splynx = Splynx::from_isp(isp);
+        splynx.set_behaviour(splynx_behaves.clone());
+        splynx
+    };
+    let splynx = Seat::new(Party::Splynx, world.clone(), server(&isp), move || {
+        let isp = again.isp(seed).map_err(|error| format!("{error:#}"))?;
+        Ok(server(&isp))
+    });
     let company = move |isp: &Isp| {
         let mut sage = Sage::from_isp(isp, in_step);
+        *sage.behaviour_mut() = sage_behaves.clone();
         sage.set_limits(limits == Switch::On);
         sage
     };
@@ -270,6 +284,18 @@ async fn serve(options: Serve) -> anyhow::Result<()> {
         never = courier => match never {},
         interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
     }
+}
+
+/// How both services behave by a file of answers.
+fn behaviours(path: &Path) -> anyhow::Result<(splynx::Behaviour, sage::Behaviour)> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let behaviours = || {
+        let answers = Answers::parse(&text)?;
+        Ok((answers.splynx()?, answers.sage()?))
+    };
+    behaviours()
+        .map_err(|why: String| anyhow::anyhow!("{} is no file of answers: {why}", path.display()))
 }
 
 fn read_plan(path: &PathBuf) -> anyhow::Result<Plan> {

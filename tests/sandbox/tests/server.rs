@@ -2,9 +2,11 @@
 //!
 //! The client here speaks HTTP by hand, because what matters is when a connection ends and what came before.
 
+mod program;
+
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,6 +19,8 @@ use sandbox::splynx::{Splynx, hook_signature};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+use program::{Program, sandbox};
 
 /// Both services of the tiny provider, at noon of a day.
 struct Sandbox {
@@ -424,22 +428,6 @@ async fn receive(listener: &TcpListener) -> Answer {
             };
         }
     }
-}
-
-/// The program, ended with the test.
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _gone = self.0.kill();
-        let _reaped = self.0.wait();
-    }
-}
-
-fn sandbox(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sandbox"));
-    command.args(arguments);
-    command
 }
 
 #[tokio::test]

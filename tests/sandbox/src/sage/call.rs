@@ -110,6 +110,10 @@ impl Call {
         }
     }
 
+    pub fn is_get(&self) -> bool {
+        self.verb == "GET"
+    }
+
     /// The refusal of a method that exists, but not for writing.
     pub fn wrong_verb(&self) -> Refusal {
         Refusal::Verb {

@@ -96,10 +96,11 @@ pub fn pattern(call: &Call) -> String {
 
 /// Whether a call is meant to change something.
 pub fn is_write(call: &Call) -> bool {
-    matches!(
-        proper(METHODS, &call.method),
-        "Save" | "SaveBatch" | "Delete"
-    )
+    !call.is_get()
+        && matches!(
+            proper(METHODS, &call.method),
+            "Save" | "SaveBatch" | "Delete"
+        )
 }
 
 /// Whether a call may leave the company out.

@@ -45,5 +45,6 @@ mod takeover;
 mod territories;
 mod untold;
 mod vat;
+mod verified;
 mod watch;
 mod whole;
