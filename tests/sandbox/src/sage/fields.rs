@@ -144,6 +144,8 @@ impl<'a> Fields<'a> {
         match self.get(name) {
             None => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(*flag)),
+            // As ASP.NET reads a number where a truth is wanted; a client sends 1.
+            Some(Value::Number(number)) => Ok(Some(number.to_string() != "0")),
             Some(Value::String(text)) if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
             Some(Value::String(text)) if text.eq_ignore_ascii_case("false") => Ok(Some(false)),
             Some(_) => Err(wrong(name, "true or false")),

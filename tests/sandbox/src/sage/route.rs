@@ -11,6 +11,7 @@ use super::documents::{self, DocumentKind};
 use super::entity;
 use super::furniture::{self, BankAccountCategory, CustomerCategory, Item, TaxType};
 use super::ledger;
+use super::odata;
 use super::receipts;
 use super::refusal::Refusal;
 use super::reports;
@@ -57,6 +58,14 @@ const METHODS: &[&str] = &[
     "GetCustomerTransactionListingReportingDetail",
 ];
 
+/// Lists that clients read and that this company has nothing in.
+const EMPTY: &[&str] = &[
+    "AccountCategory",
+    "Currency",
+    "DocumentMessage",
+    "SalesOrder",
+];
+
 /// Hands a call to its service. `others`: companies that are only listed.
 pub fn route(books: &mut Books, others: &[Company], call: &Call) -> Result<Response, Refusal> {
     match proper(SERVICES, &call.service) {
@@ -82,7 +91,21 @@ pub fn route(books: &mut Books, others: &[Company], call: &Call) -> Result<Respo
         "CustomerAgeing" => reports::serve_ageing(books, call),
         "CustomerTransactionListing" => reports::serve_listing(books, call),
         "CustomerStatement" => reports::serve_statement(books, call),
+        name if EMPTY.iter().any(|empty| empty.eq_ignore_ascii_case(name)) => {
+            serve_empty(books, call)
+        }
         _ => Err(call.no_service()),
+    }
+}
+
+fn serve_empty(books: &Books, call: &Call) -> Result<Response, Refusal> {
+    if !call.method.eq_ignore_ascii_case("Get") {
+        return Err(call.no_method());
+    }
+    call.wants("GET")?;
+    match call.id()? {
+        Some(_) => entity::one::<()>(books, None, &[]),
+        None => Ok(Response::json(200, &odata::envelope(0, Vec::new()))),
     }
 }
 

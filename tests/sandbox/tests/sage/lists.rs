@@ -109,7 +109,7 @@ fn the_filter_grammar_that_clients_use_and_nothing_beyond_it() {
         ("ID like 5".into(), None),
         ("ID eq 5 AND Active eq true".into(), None),
         ("not (ID eq 5)".into(), None),
-        ("startswith(Name,'Z')".into(), None),
+        ("startswith(Name,'Z".into(), None),
         ("indexof(ID,'5') ge 0".into(), None),
         ("Modified ge datetime'yesterday'".into(), None),
         ("ID eq 99999999999999999999999999999999999".into(), None),

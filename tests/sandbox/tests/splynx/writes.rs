@@ -204,7 +204,6 @@ fn failed_validation_names_every_field() {
             json!({}),
             vec!["name"],
         ),
-        ("admin/finance/bank-statements", json!({}), vec!["title"]),
         (
             "admin/finance/bank-statements-records",
             json!({}),

@@ -36,6 +36,7 @@ mod planted;
 mod previews;
 mod reasons;
 mod reconciliation;
+mod recorded;
 mod records;
 mod references;
 mod restored;

@@ -14,6 +14,7 @@ use serde_json::Value;
 pub use self::save::save_one;
 pub use self::totals::Rules;
 use self::totals::{LineAmounts, Totals};
+use super::behaviour::Behaviour;
 use super::books::Books;
 use super::call::Call;
 use super::customers::{Address, customer_object, guid};
@@ -224,15 +225,22 @@ static RETURN_ONLY: &[Column<Document>] = &[
     ),
 ];
 
-static LINES: &[Column<Document>] = &[object("Lines", |d, _| {
-    Cell::Object(d.lines.iter().map(line_body).collect())
+static LINES: &[Column<Document>] = &[object("Lines", |d, books| {
+    let lines = d.lines.iter();
+    Cell::Object(
+        lines
+            .map(|line| line_body(line, &books.behaviour))
+            .collect(),
+    )
 })];
 
 static CUSTOMER: &[Column<Document>] = &[object("Customer", |d, books| {
     customer_object(d.customer_id, books)
 })];
 
-fn line_body(line: &Line) -> Value {
+fn line_body(line: &Line, behaviour: &Behaviour) -> Value {
+    /// Texts of a line that are there without content too.
+    const TEXTS: [&str; 3] = ["Description", "Unit", "Comments"];
     let amounts = &line.amounts;
     let cells: [(&str, Cell); 21] = [
         ("ID", line.id.into()),
@@ -257,9 +265,14 @@ fn line_body(line: &Line) -> Value {
         ("$TrackingCode", (&line.tracking_code).into()),
         ("CurrencyId", line.currency_id.into()),
     ];
-    let shown = cells
-        .into_iter()
-        .filter_map(|(name, cell)| Some((name.to_owned(), cell.json()?)));
+    // What an item costs to buy was shown in 2022.
+    let cost = behaviour
+        .bare_documents
+        .then_some(("UnitCost", Cell::Amount(Decimal::ZERO)));
+    let shown = cells.into_iter().chain(cost).filter_map(|(name, cell)| {
+        let empty = || (behaviour.empty_texts && TEXTS.contains(&name)).then(|| "".into());
+        Some((name.to_owned(), cell.json().or_else(empty)?))
+    });
     Value::Object(shown.collect())
 }
 

@@ -223,6 +223,7 @@ impl<T: 'static> Parser<'_, T> {
                 Ok(inner)
             }
             Some(Token::Word(word)) if word == "indexof" => self.index_of(),
+            Some(Token::Word(word)) if word == "startswith" => self.starts_with(),
             Some(Token::Word(name)) => {
                 let column = find(self.columns, &name)?;
                 let operator = self.operator()?;
@@ -261,6 +262,31 @@ impl<T: 'static> Parser<'_, T> {
     }
 
     fn index_of(&mut self) -> Result<Filter<T>, Refusal> {
+        let (column, text) = self.sought()?;
+        let operator = self.operator()?;
+        let with = match self.tokens.next() {
+            Some(Token::Number(number)) => number,
+            token => return Err(syntax(token)),
+        };
+        self.place_of(column, text, operator, with)
+    }
+
+    /// A truth by itself, or compared with one.
+    fn starts_with(&mut self) -> Result<Filter<T>, Refusal> {
+        let (column, text) = self.sought()?;
+        let mut operator = Operator::Eq;
+        if self.takes("eq") {
+            operator = match self.tokens.next() {
+                Some(Token::Word(word)) if word == "true" => Operator::Eq,
+                Some(Token::Word(word)) if word == "false" => Operator::Ne,
+                token => return Err(syntax(token)),
+            };
+        }
+        self.place_of(column, text, operator, Decimal::ZERO)
+    }
+
+    /// `(property,'text')`, behind the name of a function.
+    fn sought(&mut self) -> Result<(&'static Column<T>, String), Refusal> {
         self.expect(Token::Open)?;
         let column = match self.tokens.next() {
             Some(Token::Word(name)) => find(self.columns, &name)?,
@@ -272,11 +298,16 @@ impl<T: 'static> Parser<'_, T> {
             token => return Err(syntax(token)),
         };
         self.expect(Token::Close)?;
-        let operator = self.operator()?;
-        let with = match self.tokens.next() {
-            Some(Token::Number(number)) => number,
-            token => return Err(syntax(token)),
-        };
+        Ok((column, text))
+    }
+
+    fn place_of(
+        &self,
+        column: &'static Column<T>,
+        text: String,
+        operator: Operator,
+        with: Decimal,
+    ) -> Result<Filter<T>, Refusal> {
         let filter = Filter::IndexOf {
             column,
             text,

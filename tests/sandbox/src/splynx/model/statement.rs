@@ -19,7 +19,7 @@ record! {
     BankStatement {
         id: i64 = Shown "ID";
         date_time: Moment = May "Date & time";
-        title: String = Must(128) "Title";
+        title: String = May(128) "Title";
         handler: String = May(64) "Handler";
         status: StatementStatus = May "Status";
         payment_type: i64 = May "Payment type";
