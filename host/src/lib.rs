@@ -14,6 +14,7 @@ pub mod host;
 pub mod installations;
 pub mod manifest;
 pub mod packages;
+pub mod recordings;
 pub mod runs;
 pub mod scheduler;
 pub mod server;

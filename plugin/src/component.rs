@@ -5,6 +5,7 @@ use crate::capability::{
     Activity, Answer, Capabilities, Change, Entry, Failure, Pair, Request, Response, Row,
     Unanswered,
 };
+use crate::digested;
 
 /// Generated code, which crosses the boundary by raw pointers.
 #[allow(unsafe_code)]
@@ -205,8 +206,15 @@ impl exported::Guest for Component {
         preview: bool,
         options: Vec<types::Pair>,
     ) -> Result<exported::Outcome, types::Failure> {
-        let outcome =
-            addon::run_job(&mut Imports, &job, preview, &pairs_in(options)).map_err(failure_out)?;
+        let context = Imports.context();
+        if context.iter().any(|(name, _)| name == digested::RECORDED) {
+            digested::keep();
+        }
+        let ended = addon::run_job(&mut Imports, &job, preview, &pairs_in(options));
+        for text in digested::take() {
+            run::log(digested::LEVEL, &text);
+        }
+        let outcome = ended.map_err(failure_out)?;
         Ok(exported::Outcome {
             state: outcome.state.to_owned(),
             resume_at: outcome.resume_at,

@@ -9,6 +9,8 @@ use rust_decimal::Decimal;
 use serde_json::{Number, Value};
 use sha2::{Digest, Sha256};
 
+use crate::digested;
+
 /// The member, or null where the value is no object or lacks it.
 pub fn field<'a>(value: &'a Value, name: &str) -> &'a Value {
     value.get(name).unwrap_or(&Value::Null)
@@ -131,7 +133,9 @@ pub fn number(decimal: Decimal) -> Value {
 
 /// Tells equal content apart from changed content.
 pub fn digest(content: &Value) -> String {
-    let digest = Sha256::digest(content.to_string().as_bytes());
+    let text = content.to_string();
+    digested::note(&text);
+    let digest = Sha256::digest(text.as_bytes());
     digest[..16]
         .iter()
         .map(|byte| format!("{byte:02x}"))

@@ -14,6 +14,7 @@ pub mod clocks;
 mod collect;
 #[cfg(target_family = "wasm")]
 mod component;
+pub mod digested;
 mod json;
 pub mod mark;
 pub mod money;

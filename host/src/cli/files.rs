@@ -97,6 +97,18 @@ pub async fn write(mut export: Export, format: Format, target: &str) -> Result<(
     Ok(())
 }
 
+/// Writes a file, which appears when it is whole, or to standard output (`-`).
+pub fn write_bytes(target: &str, bytes: &[u8]) -> Result<()> {
+    if target == "-" {
+        return Ok(io::stdout().write_all(bytes)?);
+    }
+    let unwritable = || format!("{target} cannot be written");
+    let mut file = beside(target).with_context(unwritable)?;
+    file.write_all(bytes).with_context(unwritable)?;
+    file.persist(target).with_context(unwritable)?;
+    Ok(())
+}
+
 async fn write_workbook(export: Export, target: &str) -> Result<()> {
     if target == "-" && io::stdout().is_terminal() {
         bail!("a workbook is nothing to read: send it to a file, with > FILE.xlsx");

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use addon_host::host::{Host, RunRequest};
 use addon_host::manifest::Manifest;
-use addon_host::store::{Outcome, RunId, RunState, Store, Trigger};
-use anyhow::Result;
+use addon_host::store::{Outcome, RecordingKind, RunId, RunState, Store, Trigger};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -26,6 +26,10 @@ pub struct Run {
     /// An option of the job; `@FILE` and `@-` read it from a file or standard input
     #[arg(long = "option", value_name = "KEY=VALUE", value_parser = pair)]
     options: Vec<(String, String)>,
+    /// Writes what the run said to the services and heard from them to a file that `mock-host` replays: without secrets, and with made-up
+    /// words and numbers for people's
+    #[arg(long, value_name = "FILE")]
+    record: Option<String>,
 }
 
 /// Rows of a report that a terminal shows; all of them are in the JSON, on the web page and in `addon-host report`.
@@ -42,14 +46,21 @@ impl Run {
             options,
             actor: context.actor(),
         };
-        let handle = host
-            .start_run(&self.installation, &self.job, request)
-            .await?;
+        let (installation, job) = (&self.installation, &self.job);
+        let handle = match self.record {
+            Some(_) => host.record_run(installation, job, request).await?,
+            None => host.start_run(installation, job, request).await?,
+        };
         let run = handle.id();
         let stop_on_interrupt = tokio::spawn(stop_on_interrupt(host.clone(), run));
         progress::follow(&host, run).await?;
         let outcome = handle.wait().await;
         stop_on_interrupt.abort();
+        if let Some(file) = &self.record {
+            let recording = host.store().recording(run, RecordingKind::Whole).await?;
+            let recording = recording.context("the run could not be recorded; see the log")?;
+            files::write_bytes(file, recording.as_bytes())?;
+        }
         let forecast = match self.preview && outcome.state == RunState::Finished {
             true => host.forecast(&self.installation, run, &outcome).await?,
             false => None,

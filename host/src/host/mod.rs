@@ -33,7 +33,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::connections::Connections;
 use crate::connections::halt::{Halter, Reason};
 use crate::runs::{
-    CompiledComponents, Instance, Limits, Loaded, Purpose, Runtime, Services, Task, Work,
+    CompiledComponents, Instance, Limits, Loaded, Purpose, Runtime, Services, Starter, Task, Work,
 };
 use crate::store::{Author, Failure, Installation, Mark, Outcome, RunId, RunState, Store, Trigger};
 use crate::vault::KeySource;
@@ -222,6 +222,26 @@ impl Host {
         job: &str,
         request: RunRequest,
     ) -> Result<RunHandle, HostError> {
+        self.start(installation, job, request, false).await
+    }
+
+    /// The same, and keeps a recording of the run ([`Store::recording`]).
+    pub async fn record_run(
+        &self,
+        installation: &str,
+        job: &str,
+        request: RunRequest,
+    ) -> Result<RunHandle, HostError> {
+        self.start(installation, job, request, true).await
+    }
+
+    async fn start(
+        &self,
+        installation: &str,
+        job: &str,
+        request: RunRequest,
+        records: bool,
+    ) -> Result<RunHandle, HostError> {
         let (installation, loaded) = self.situation(installation).await?;
         let jobs = || loaded.manifest.jobs.iter().map(|job| &job.id);
         let spec = loaded
@@ -239,8 +259,12 @@ impl Host {
             preview: request.preview,
             options: check(&spec.options, &request.options)?,
         };
-        self.begin(installation, loaded, task, request.trigger, &request.actor)
-            .await
+        let by = Starter {
+            trigger: request.trigger,
+            actor: &request.actor,
+            records,
+        };
+        self.begin(installation, loaded, task, by).await
     }
 
     async fn begin(
@@ -248,11 +272,9 @@ impl Host {
         installation: Installation,
         loaded: Arc<Loaded>,
         task: Task,
-        trigger: Trigger,
-        actor: &str,
+        by: Starter<'_>,
     ) -> Result<RunHandle, HostError> {
-        let work =
-            Work::begin(&self.0.services, loaded, installation, task, trigger, actor).await?;
+        let work = Work::begin(&self.0.services, loaded, installation, task, by).await?;
         let id = work.id();
         self.running().insert(id, work.halter());
         let host = self.clone();

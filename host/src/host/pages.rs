@@ -5,8 +5,8 @@ use super::error::unknown;
 use super::inputs::{check, problem};
 use super::{Host, HostError, Query, RunHandle};
 use crate::manifest::{ActRows, ActSpec, PageContent, PageSpec};
-use crate::runs::{ANSWER, Instance, Loaded, Purpose, Rows, Task};
-use crate::store::{Outcome, RunState, Trigger};
+use crate::runs::{ANSWER, Instance, Loaded, Purpose, Rows, Starter, Task};
+use crate::store::{Outcome, RunState};
 
 /// What a person does on a page.
 #[derive(Debug, Clone)]
@@ -56,8 +56,8 @@ impl Host {
             act: request.act,
             rows: request.rows,
         };
-        self.begin(installation, loaded, task, Trigger::Person, &request.actor)
-            .await
+        let by = Starter::person(&request.actor);
+        self.begin(installation, loaded, task, by).await
     }
 
     /// Does an act; answers what to tell the person.

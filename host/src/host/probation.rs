@@ -5,10 +5,9 @@
 //! trap: several hosts judge at once, so only whoever still finds the version active goes back from it.
 
 use super::{Host, HostError};
-use crate::runs::{MIGRATION_FAILED, Task, Work};
+use crate::runs::{MIGRATION_FAILED, Starter, Task, Work};
 use crate::store::{
     AddonVersion, Author, Failure, Installation, LogLine, Outcome, RunId, RunState, StoreError,
-    Trigger,
 };
 
 /// Failures in a row.
@@ -43,7 +42,7 @@ impl Host {
             }
             let name = installation.name.clone();
             let begun = self
-                .begin(installation, loaded, Task::Migrate, Trigger::Person, actor)
+                .begin(installation, loaded, Task::Migrate, Starter::person(actor))
                 .await;
             let outcome = match begun {
                 Ok(run) => run.wait().await,

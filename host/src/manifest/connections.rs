@@ -61,6 +61,7 @@ fn connection(table: &Table<'_>, name: &str, settings: &[SettingSpec]) -> Connec
             .collect(),
         counted_by: table.some_texts("counted_by"),
         reads: table.texts("reads"),
+        keeps: table.texts("keeps").into_iter().collect(),
         per_minute,
         per_day: table
             .maybe_number("per_day", 1..=10_000_000)

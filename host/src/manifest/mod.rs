@@ -8,11 +8,13 @@ mod connections;
 mod guide;
 mod hooks;
 mod inputs;
+mod marks;
 mod pages;
 mod parse;
 mod plain;
 mod problem;
 mod reader;
+mod recording;
 mod settings;
 mod template;
 mod values;
@@ -20,11 +22,12 @@ mod values;
 pub use hooks::{
     EVENT_OPTION, EventsSpec, HookSpec, SignatureScheme, SignatureSpec, TerritorySpec,
 };
+pub use marks::Marks;
 pub use problem::{ManifestError, Problem, nearest};
 pub use template::{Template, TemplateError};
 pub use values::{LONGEST_TEXT_BYTES, ValueError};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The interface that this host offers; a manifest must name the same major version, and no newer minor one.
 pub const INTERFACE: &str = "splynx:addon";
@@ -47,6 +50,7 @@ pub struct Manifest {
     pub reports: Vec<ReportSpec>,
     /// In what order people set it up; empty: there is no guide.
     pub guide: Vec<GuideStep>,
+    pub recording: RecordingSpec,
 }
 
 impl Manifest {
@@ -97,6 +101,22 @@ pub struct Addon {
     pub state: u32,
 }
 
+/// What a recording keeps of texts, besides the `keeps` of connections; all others are replaced.
+#[derive(Debug, Clone, Default)]
+pub struct RecordingSpec {
+    /// Fields of what is stored.
+    pub stored: BTreeSet<String>,
+    /// Tables of what is stored, whose keys and values without fields are nobody's data.
+    pub plain: BTreeSet<String>,
+    /// Settings of texts and addresses.
+    pub settings: BTreeSet<String>,
+    /// Fields that hold messages: the add-on's own words in them are kept.
+    pub messages: BTreeSet<String>,
+    /// Words that the add-on itself writes where people's texts stand.
+    pub words: Vec<String>,
+    pub marks: Marks,
+}
+
 /// What the ids of an activity are called.
 #[derive(Debug, Clone)]
 pub struct ActivitySpec {
@@ -106,6 +126,8 @@ pub struct ActivitySpec {
     pub remote: String,
     /// Entities that come from the other side: their `local-id` is what the others' `remote-id` is.
     pub turned: Vec<String>,
+    /// The entity that a customer is: its labels are people's names.
+    pub customer: Option<String>,
 }
 
 /// A service that the add-on talks to, and on what terms.
@@ -124,6 +146,8 @@ pub struct Connection {
     pub counted_by: Vec<String>,
     /// Paths to which a POST reads; to all others it writes.
     pub reads: Vec<String>,
+    /// Fields and parameters that a recording keeps: nobody's data.
+    pub keeps: BTreeSet<String>,
     /// Most requests in any 60 seconds.
     pub per_minute: u32,
     /// Most requests in any 24 hours.

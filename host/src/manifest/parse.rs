@@ -7,7 +7,7 @@ use super::problem::{ManifestError, nearest};
 use super::reader::{Source, Table};
 use super::{
     ActivitySpec, Addon, INTERFACE, INTERFACE_VERSION, JobSpec, Manifest, ScheduleSpec,
-    SettingKind, SettingSpec, connections, guide, hooks, inputs, pages, settings,
+    SettingKind, SettingSpec, connections, guide, hooks, inputs, pages, recording, settings,
 };
 
 pub(super) fn manifest(text: &str) -> Result<Manifest, ManifestError> {
@@ -26,6 +26,7 @@ pub(super) fn manifest(text: &str) -> Result<Manifest, ManifestError> {
     let reports = pages::reports(&root);
     let pages = pages::pages(&root, &jobs, &reports);
     let guide = guide::guide(&root, &settings, &mappings, &jobs, &pages);
+    let recording = recording::recording(&root);
     root.done();
     match addon {
         Some(addon) if !source.has_problems() => Ok(Manifest {
@@ -41,6 +42,7 @@ pub(super) fn manifest(text: &str) -> Result<Manifest, ManifestError> {
             pages,
             reports,
             guide,
+            recording,
         }),
         _ => Err(source.error()),
     }
@@ -78,6 +80,7 @@ fn activity(table: Table<'_>) -> ActivitySpec {
         local: table.text("local"),
         remote: table.text("remote"),
         turned: table.texts("turned"),
+        customer: table.maybe_text("customer"),
     };
     table.done();
     activity

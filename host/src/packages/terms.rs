@@ -11,7 +11,7 @@ use crate::connections::governor::{Class, Limits};
 use crate::connections::{By, Priority};
 use crate::manifest::{
     Addon, AuthSpec, Connection, EventsSpec, HookSpec, JobSpec, Manifest, MappingSpec,
-    ScheduleSpec, SettingSpec, SignatureSpec, TerritorySpec,
+    RecordingSpec, ScheduleSpec, SettingSpec, SignatureSpec, TerritorySpec,
 };
 use crate::settings::credential_keys;
 use crate::store::ConnectionOverride;
@@ -42,6 +42,7 @@ pub fn terms(manifest: &Manifest) -> Terms {
         pages: _,
         reports: _,
         guide: _,
+        recording,
     } = manifest;
     // What it is called and which code it is; the version and the state are compared before anything else.
     let Addon {
@@ -89,6 +90,7 @@ pub fn terms(manifest: &Manifest) -> Terms {
         "several installations".to_owned(),
         vec![of_territory(territory.as_ref())],
     );
+    terms.insert("recordings of runs".to_owned(), of_recording(recording));
     terms
 }
 
@@ -101,6 +103,7 @@ fn of_connection(connection: &Connection, settings: &[SettingSpec]) -> Vec<Term>
         auth,
         counted_by,
         reads,
+        keeps,
         // Below, among the numbers.
         per_minute: _,
         per_day: _,
@@ -134,6 +137,10 @@ fn of_connection(connection: &Connection, settings: &[SettingSpec]) -> Vec<Term>
         // Also in another order it is another budget, in which nothing was used yet.
         only("counted by", &counted.collect::<Vec<_>>().join(", ")),
         each("reads, also in previews, by POST to", reads.iter().cloned()),
+        each(
+            "a recording of a run keeps the fields",
+            keeps.iter().cloned(),
+        ),
     ];
     let addresses = hosts.iter().chain([base_url]).flat_map(|host| host.keys());
     let credentials = auth.iter().flat_map(credential_keys);
@@ -321,6 +328,35 @@ fn of_territory(territory: Option<&TerritorySpec>) -> Term {
         key: "are kept from doing the same, told apart by".to_owned(),
         measure: Measure::Guard(words),
     }
+}
+
+/// What is not replaced in what people send to strangers.
+fn of_recording(recording: &RecordingSpec) -> Vec<Term> {
+    let RecordingSpec {
+        stored,
+        plain,
+        settings,
+        messages,
+        words,
+        marks,
+    } = recording;
+    let sets = [
+        ("the stored field", stored),
+        ("the table", plain),
+        ("the setting", settings),
+        ("the add-on's words in the field", messages),
+    ];
+    let sets = sets.into_iter().flat_map(|(what, names)| {
+        let named = move |name: &String| format!("{what} {name}");
+        names.iter().map(named)
+    });
+    vec![
+        each("keep", sets),
+        each(
+            "keep, wherever they stand,",
+            words.iter().chain(marks.patterns()).cloned(),
+        ),
+    ]
 }
 
 /// The settings that nobody but the host reads.

@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::connections::halt::{Halt, halt};
 use crate::connections::{Access, By, Caller, Connections, Rights, Usage};
 use crate::manifest::Manifest;
+use crate::recordings::Tape;
 use crate::settings::{Settings, SettingsError};
 use crate::store::{
     ALL_INSTALLATIONS, Failure, Fence, Installation, Mark, RunId, Store, StoreError, Trigger,
@@ -153,6 +154,7 @@ impl Services {
         journal: Arc<Journal>,
         usage: Arc<Usage>,
         report_rows: AtomicUsize,
+        tape: Option<Arc<Tape>>,
     ) -> Answered<Arc<Desk>> {
         let manifest = loaded.manifest.clone();
         let name = installation.name.clone();
@@ -201,6 +203,7 @@ impl Services {
             may_fetch,
             run: run.map(|(run, _)| run),
             journal,
+            tape,
             calls: AtomicU64::new(self.limits.calls),
             report_rows,
             activities: AtomicUsize::new(self.limits.activities),
@@ -237,6 +240,7 @@ impl Services {
                 journal.clone(),
                 Arc::default(),
                 rows,
+                None,
             )
             .await?;
         let (runtime, addon) = (self.runtime.clone(), loaded.addon.clone());

@@ -18,11 +18,17 @@ use super::words::{LONGEST_NAME, LONGEST_TEXT, Room, Words, cut};
 use crate::clock::Clock;
 use crate::connections::{Caller, Connections, Request};
 use crate::manifest::Manifest;
+use crate::recordings::Tape;
 use crate::settings::{FieldProblem, Settings, validate_fetched};
 use crate::store::{
     Activity, Change, Commit, CommitError, Failure, Fence, Progress, ReportRow, RunId, Store,
 };
 use crate::vault::Vault;
+
+/// Tells a guest that its run is recorded (docs/manifest.md).
+const RECORDED: &str = "recorded";
+/// The level of lines that are for the recording (docs/manifest.md).
+const DIGEST: &str = "digest";
 
 /// Who stores settings that a guest fetched.
 const FETCHED_BY: &str = "add-on";
@@ -45,6 +51,8 @@ pub struct Desk {
     /// None: nobody keeps reports of this call.
     pub run: Option<RunId>,
     pub journal: Arc<Journal>,
+    /// None: nobody keeps what this call hears.
+    pub tape: Option<Arc<Tape>>,
     /// Capability calls that may still come.
     pub calls: AtomicU64,
     /// Report rows that may still come.
@@ -186,6 +194,10 @@ impl Desk {
         };
         let left = room(&self.activities, activities.len(), "activities")?;
         let stored = self.store.guest_commit(commit, self.clock.now()).await;
+        if let Some(tape) = &self.tape {
+            let code = stored.as_ref().err().map(code_of);
+            tape.committed(&changes, code);
+        }
         if stored.is_ok() {
             self.activities.store(left, Ordering::Relaxed);
         }
@@ -206,15 +218,25 @@ fn room(left: &AtomicUsize, wanted: usize, limit: &str) -> Result<usize, Failure
 
 /// Why something is not kept.
 fn unkept(error: CommitError) -> Failure {
-    let message = error.to_string();
+    let failure = Failure::new(code_of(&error), error.to_string());
     match error {
-        CommitError::Conflict { table, key } => Failure::new("conflict", message)
-            .with("table", table)
-            .with("key", key),
-        CommitError::Fenced => Failure::new("fenced", message),
-        CommitError::Full { .. } | CommitError::Disk { .. } => Failure::new("full", message),
-        CommitError::Invalid(_) => Failure::new("invalid-request", message),
+        CommitError::Conflict { table, key } => failure.with("table", table).with("key", key),
         CommitError::Store(error) => error.into(),
+        CommitError::Fenced
+        | CommitError::Full { .. }
+        | CommitError::Disk { .. }
+        | CommitError::Invalid(_) => failure,
+    }
+}
+
+/// As the add-on is told.
+fn code_of(error: &CommitError) -> &'static str {
+    match error {
+        CommitError::Conflict { .. } => "conflict",
+        CommitError::Fenced => "fenced",
+        CommitError::Full { .. } | CommitError::Disk { .. } => "full",
+        CommitError::Invalid(_) => "invalid-request",
+        CommitError::Store(_) => "internal",
     }
 }
 
@@ -291,12 +313,16 @@ impl http::Host for Guest {
                 options,
             }
         };
-        let requests = requests.into_iter().map(request).collect();
+        let requests: Vec<Request> = requests.into_iter().map(request).collect();
+        let asked = self.desk.tape.as_ref().map(|_| requests.clone());
         let answers = self
             .desk
             .connections
             .send(&self.desk.caller, requests)
             .await;
+        if let Some((tape, asked)) = self.desk.tape.as_ref().zip(asked) {
+            tape.answered(asked, &answers, self.desk.clock.now());
+        }
         let answer = |answer: crate::connections::Answer| match answer {
             Ok(response) => Ok(http::Response {
                 status: response.status,
@@ -319,12 +345,12 @@ impl storage::Host for Guest {
         keys: Vec<String>,
     ) -> wasmtime::Result<Result<Vec<storage::Entry>, types::Failure>> {
         self.desk.admit()?;
-        Ok(entries(
-            self.desk
-                .store
-                .guest_get(&self.desk.installation, &table, &keys)
-                .await,
-        ))
+        let desk = &self.desk;
+        let found = desk
+            .store
+            .guest_get(&desk.installation, &table, &keys)
+            .await;
+        Ok(entries(desk.tape.as_deref(), &table, found))
     }
 
     async fn scan(
@@ -335,12 +361,12 @@ impl storage::Host for Guest {
         limit: u32,
     ) -> wasmtime::Result<Result<Vec<storage::Entry>, types::Failure>> {
         self.desk.admit()?;
-        Ok(entries(
-            self.desk
-                .store
-                .guest_scan(&self.desk.installation, &table, &prefix, &after, limit)
-                .await,
-        ))
+        let desk = &self.desk;
+        let found = desk
+            .store
+            .guest_scan(&desk.installation, &table, &prefix, &after, limit)
+            .await;
+        Ok(entries(desk.tape.as_deref(), &table, found))
     }
 
     async fn commit(
@@ -359,8 +385,13 @@ impl storage::Host for Guest {
 }
 
 fn entries(
+    tape: Option<&Tape>,
+    table: &str,
     found: Result<Vec<crate::store::Entry>, crate::store::StoreError>,
 ) -> Result<Vec<storage::Entry>, types::Failure> {
+    if let (Some(tape), Ok(found)) = (tape, &found) {
+        tape.read(table, found);
+    }
     let entry = |crate::store::Entry { key, value }| storage::Entry { key, value };
     found
         .map(|found| found.into_iter().map(entry).collect())
@@ -370,9 +401,12 @@ fn entries(
 impl run::Host for Guest {
     async fn settings(&mut self) -> wasmtime::Result<Vec<types::Pair>> {
         self.desk.admit()?;
-        Ok(pairs_out(
-            self.desk.settings().for_guest(&self.desk.manifest),
-        ))
+        let settings = self.desk.settings().for_guest(&self.desk.manifest);
+        let settings: Vec<_> = settings.into_iter().collect();
+        if let Some(tape) = &self.desk.tape {
+            tape.found_settings(&settings);
+        }
+        Ok(pairs_out(settings))
     }
 
     async fn set_fetched(
@@ -390,16 +424,32 @@ impl run::Host for Guest {
 
     async fn context(&mut self) -> wasmtime::Result<Vec<types::Pair>> {
         self.desk.admit()?;
-        Ok(pairs_out(self.desk.context.clone()))
+        let context = self.desk.context.clone();
+        if let Some(tape) = &self.desk.tape {
+            tape.found_context(&context);
+        }
+        let recorded = self.desk.tape.as_ref().filter(|tape| tape.is_whole());
+        let recorded = recorded.map(|_| (RECORDED.to_owned(), "on".to_owned()));
+        Ok(pairs_out(context.into_iter().chain(recorded)))
     }
 
     async fn now(&mut self) -> wasmtime::Result<u64> {
         self.desk.admit()?;
-        Ok(u64::try_from(self.desk.clock.now().timestamp()).unwrap_or(0))
+        let now = self.desk.clock.now();
+        if let Some(tape) = &self.desk.tape {
+            tape.was_told(now);
+        }
+        Ok(u64::try_from(now.timestamp()).unwrap_or(0))
     }
 
     async fn log(&mut self, level: String, message: String) -> wasmtime::Result<()> {
         self.desk.admit()?;
+        if level == DIGEST {
+            if let Some(tape) = &self.desk.tape {
+                tape.digested(&message);
+            }
+            return Ok(());
+        }
         // More than is kept of it, since secrets become shorter.
         let message = cut(message, 2 * LONGEST_TEXT);
         let message = self.desk.caller.access.redactor().clean(message);
@@ -414,7 +464,11 @@ impl run::Host for Guest {
         let stage = cut(stage, LONGEST_NAME);
         self.desk.caller.usage.note_progress(&stage, done);
         self.desk.journal.progress(Progress { stage, done, total });
-        Ok(self.desk.caller.halt.reason().is_none())
+        let goes_on = self.desk.caller.halt.reason().is_none();
+        if let Some(tape) = &self.desk.tape {
+            tape.progressed(goes_on);
+        }
+        Ok(goes_on)
     }
 
     async fn report(

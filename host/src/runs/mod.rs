@@ -31,4 +31,4 @@ pub use engine::Runtime;
 pub use instance::{Finding, Instance, Query, Rows};
 pub use limits::{Changed as ChangedLimits, KNOBS, Knob, LimitError, Limits};
 pub use seats::Seats;
-pub use work::{ANSWER, BeginError, CALLS_TO, MIGRATION_FAILED, Task, WRITES_TO, Work};
+pub use work::{ANSWER, BeginError, CALLS_TO, MIGRATION_FAILED, Starter, Task, WRITES_TO, Work};

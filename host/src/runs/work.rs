@@ -21,6 +21,7 @@ use super::pause;
 use super::threads::on_own_thread;
 use crate::connections::Usage;
 use crate::connections::halt::{Halt, Halter, Reason, halt};
+use crate::recordings::{self, About, Scope, Tape};
 use crate::store::{
     CommitError, Failure, Fence, Installation, LeaseAnswer, NewRun, Outcome, RunId, RunState,
     Store, StoreError, Trigger,
@@ -73,6 +74,27 @@ pub enum BeginError {
     Store(#[from] StoreError),
 }
 
+/// Who starts a run, and what for.
+#[derive(Debug, Clone, Copy)]
+pub struct Starter<'a> {
+    pub trigger: Trigger,
+    /// The person, or what stands for one.
+    pub actor: &'a str,
+    /// The run is recorded, also where nobody asked for that on a page.
+    pub records: bool,
+}
+
+impl<'a> Starter<'a> {
+    /// Somebody at a page or a command.
+    pub fn person(actor: &'a str) -> Self {
+        Self {
+            trigger: Trigger::Person,
+            actor,
+            records: false,
+        }
+    }
+}
+
 /// A run that has begun.
 pub struct Work {
     services: Services,
@@ -87,6 +109,7 @@ pub struct Work {
     halt: Halt,
     journal: Arc<Journal>,
     usage: Arc<Usage>,
+    tape: Arc<Tape>,
     started: DateTime<Utc>,
 }
 
@@ -154,9 +177,13 @@ impl Work {
         loaded: Arc<Loaded>,
         installation: Installation,
         task: Task,
-        trigger: Trigger,
-        actor: &str,
+        by: Starter<'_>,
     ) -> Result<Arc<Self>, BeginError> {
+        let Starter {
+            trigger,
+            actor,
+            records,
+        } = by;
         let services = &services.limited(&installation.name).await?;
         let store = &services.store;
         let now = services.clock.now();
@@ -195,6 +222,13 @@ impl Work {
                 }
             },
         };
+        let wanted = matches!(task, Task::Job { .. })
+            && (records || store.take_record_next(&installation.name).await?);
+        let scope = if wanted {
+            Scope::Whole
+        } else {
+            Scope::Failures
+        };
         let (halter, halt) = halt();
         Ok(Arc::new(Self {
             journal: Arc::new(Journal::new(services.limits.log_lines)),
@@ -208,6 +242,7 @@ impl Work {
             halter: Arc::new(halter),
             halt,
             usage: Arc::default(),
+            tape: Arc::new(Tape::new(scope)),
             started: now,
         }))
     }
@@ -261,6 +296,9 @@ impl Work {
         drop(over);
         if let Err(error) = heart.await {
             tracing::error!(run = self.run, %error, "a run's heartbeat broke down");
+        }
+        if let Err(error) = self.keep_recording(&outcome).await {
+            tracing::error!(run = self.run, %error, "what a run heard could not be kept");
         }
         if let Err(error) = self.conclude(&outcome).await {
             tracing::error!(run = self.run, %error, "the outcome of a run could not be stored");
@@ -320,6 +358,49 @@ impl Work {
         store.finish_run(self.run, outcome, now).await?;
         self.note_end(outcome);
         released
+    }
+
+    /// Stores what the run heard, with made-up texts for people's.
+    async fn keep_recording(&self, outcome: &Outcome) -> Result<(), StoreError> {
+        let taken = self.tape.take();
+        let options = match &self.task {
+            Task::Job { options, .. } => options.clone(),
+            Task::Act { .. } | Task::Migrate => Vec::new(),
+        };
+        if !self.tape.is_whole() && taken.exchanges.is_empty() {
+            return Ok(());
+        }
+        let store = &self.services.store;
+        let package = store
+            .package(&self.loaded.sha256)
+            .await?
+            .unwrap_or_default();
+        let (manifest, outcome) = (self.loaded.manifest.clone(), outcome.clone());
+        let (job, preview) = (self.task.name(), self.task.is_preview());
+        let (tape, started) = (self.tape.clone(), self.started);
+        // Going through all of it takes its time, and others wait for this thread.
+        let made = tokio::task::spawn_blocking(move || {
+            let about = About {
+                manifest: &manifest,
+                package: &package,
+                job: &job,
+                preview,
+                options: &options,
+                started,
+                outcome: &outcome,
+            };
+            recordings::made(&tape, &taken, about)
+        });
+        let Ok(made) = made.await else {
+            tracing::error!(run = self.run, "a recording could not be made");
+            return Ok(());
+        };
+        for (kind, content) in made {
+            store
+                .save_recording(&self.installation.name, self.run, kind, &content)
+                .await?;
+        }
+        Ok(())
     }
 
     /// For whoever reads the host's own log.
@@ -457,7 +538,9 @@ impl Work {
 
     async fn try_migrate(&self, fence: &Fence, state: u32, wanted: u32) -> Answered<()> {
         let purpose = Purpose::migration((self.run, self.trigger), fence.clone());
-        let reached = self.instance(purpose).await?.migrate(state).await?;
+        // A recording begins with the state that the job finds.
+        let migrating = self.instance_heard_by(purpose, None).await?;
+        let reached = migrating.migrate(state).await?;
         if reached == wanted {
             return Ok(());
         }
@@ -466,6 +549,15 @@ impl Work {
     }
 
     async fn instance(&self, purpose: Purpose) -> Answered<Instance> {
+        self.instance_heard_by(purpose, Some(self.tape.clone()))
+            .await
+    }
+
+    async fn instance_heard_by(
+        &self,
+        purpose: Purpose,
+        tape: Option<Arc<Tape>>,
+    ) -> Answered<Instance> {
         let rows = AtomicUsize::new(self.services.limits.report_rows);
         let desk = self
             .services
@@ -477,6 +569,7 @@ impl Work {
                 self.journal.clone(),
                 self.usage.clone(),
                 rows,
+                tape,
             )
             .await?;
         Instance::new(

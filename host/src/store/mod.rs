@@ -30,6 +30,7 @@ mod master_key;
 mod open;
 mod pauses;
 mod readiness;
+mod recordings;
 mod records;
 mod reports;
 mod restore;
@@ -62,6 +63,7 @@ pub use leases::{Fence, LEASE_SECONDS, LeaseAnswer};
 pub use limits::ALL as ALL_INSTALLATIONS;
 pub use login_sources::LoginSource;
 pub use master_key::{OF_CHANNELS, ResealError, StoredKey};
+pub use recordings::RecordingKind;
 pub use reports::{LogLine, LogRow, ReportRow};
 pub use restore::{Restored, restore};
 pub use runs::{

@@ -44,8 +44,13 @@ pub async fn file(export: Export, format: Format, name: &str) -> Result<Response
         Format::Json => text(export, "").await?,
         Format::Xlsx => bytes(xlsx::workbook(export).await?),
     };
+    Ok(attachment(&format!("{name}.{ending}"), content_type, body))
+}
+
+/// A file for the browser to keep; `name`: with its ending.
+pub fn attachment(name: &str, content_type: &str, body: Body) -> Response {
     let plain = |c: char| {
-        if c.is_ascii_alphanumeric() || c == '-' {
+        if c.is_ascii_alphanumeric() || "-.".contains(c) {
             c
         } else {
             '_'
@@ -56,10 +61,10 @@ pub async fn file(export: Export, format: Format, name: &str) -> Result<Response
         (header::CONTENT_TYPE, content_type.to_owned()),
         (
             header::CONTENT_DISPOSITION,
-            format!("attachment; filename=\"{name}.{ending}\""),
+            format!("attachment; filename=\"{name}\""),
         ),
     ];
-    Ok((headers, body).into_response())
+    (headers, body).into_response()
 }
 
 /// A file of text with that mark in front.

@@ -38,6 +38,7 @@ pub fn viewing() -> Router<App> {
         )
         .route("/runs/{run}", get(pages::run::show))
         .route("/runs/{run}/live", get(pages::run::live))
+        .route("/runs/{run}/recording", get(pages::run::recording))
         .route(
             "/runs/{run}/reports/{report}/{format}",
             get(pages::run::download),
@@ -56,6 +57,10 @@ pub fn operating() -> Router<App> {
             post(pages::mappings::save),
         )
         .route("/runs/{run}/stop", post(pages::run::stop))
+        .route(
+            "/installations/{name}/runs/record",
+            post(pages::runs::record),
+        )
         .layer(protection::short_bodies());
     let with_texts = Router::new()
         .route("/installations/{name}/jobs/{job}", post(pages::job::start))

@@ -82,6 +82,7 @@ pub mod failure {
     pub const NO_JOB: &str = "There is no such job.";
     pub const NO_KIND_OF_CHANNEL: &str = "There is no such kind of channel.";
     pub const NO_PAGE: &str = "There is no such page.";
+    pub const NO_RECORDING: &str = "There is no recording of this run.";
     pub const NO_REPORT: &str = "There is no such report.";
     pub const NO_SESSION: &str = "There is no such session.";
     pub const NO_STEP: &str = "There is no such step.";
@@ -537,6 +538,17 @@ pub mod run {
     pub fn by(who: &str) -> String {
         format!("by {who}")
     }
+}
+
+/// What helps where something goes wrong.
+pub mod support {
+    pub const TITLE: &str = "When something goes wrong";
+    pub const HELP: &str = "A recording is what a run says to the services and hears from them, without secrets, and with made-up \
+        words and numbers for people's. Whoever mends the add-on can do the run again with it.";
+    pub const RECORD: &str = "Record the next run";
+    pub const WANTED: &str = "The next run will be recorded.";
+    pub const DO_NOT: &str = "Do not record it";
+    pub const DOWNLOAD: &str = "Download the recording";
 }
 
 /// A page of what the runs of a job reported.

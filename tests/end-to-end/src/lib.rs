@@ -9,7 +9,7 @@ mod photo;
 mod serve;
 mod stage;
 
-pub use http::{Answer, get, post_form, post_signed};
+pub use http::{Answer, get, post_form, post_json, post_signed};
 pub use middleman::Middleman;
 pub use photo::{amount, photo};
 pub use serve::Serve;

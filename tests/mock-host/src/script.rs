@@ -41,6 +41,9 @@ pub enum ScriptError {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Script {
+    /// Of which run it is the recording, for people.
+    #[serde(default, rename = "about")]
+    _about: Value,
     /// The time at which the run begins, such as `2026-03-02T08:00:00Z`.
     pub now: DateTime<Utc>,
     /// Seconds that each `send` takes.

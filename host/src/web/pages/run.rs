@@ -16,7 +16,7 @@ use super::run_line::{self, RunLine};
 use super::subject::{Place, Subject};
 use super::traffic::{self, TrafficPart};
 use crate::exports::{Export, ReportExport};
-use crate::store::{LogRow, Role, Run, RunId, RunState};
+use crate::store::{LogRow, RecordingKind, Role, Run, RunId, RunState};
 use crate::web::App;
 use crate::web::download;
 use crate::web::failure::Failure;
@@ -54,6 +54,8 @@ struct RunPage {
     log: Vec<LogPart>,
     more_log: Option<String>,
     activity: String,
+    /// Where it was recorded.
+    recording: Option<String>,
     /// Of a preview: where its job is started in earnest, with the same options.
     do_it: Option<String>,
     zone: &'static str,
@@ -164,6 +166,9 @@ pub async fn show(
             .filter(|_| full)
             .map(|last| format!("{href}?log={}#log", last.number)),
         log: log.into_iter().map(|row| log_part(&subject, row)).collect(),
+        recording: recorded(&app, &run)
+            .await?
+            .then(|| format!("{href}/recording")),
         activity: Filter::of_run(run.id).address(&subject.href(&app, Place::Activity)),
         do_it: (run.preview && run.state == RunState::Finished)
             .then(|| startable(&subject, &run))
@@ -172,6 +177,29 @@ pub async fn show(
         zone: subject.zone.name(),
         href,
     }))
+}
+
+async fn recorded(app: &App, run: &Run) -> Result<bool, Failure> {
+    let kind = RecordingKind::Whole;
+    let recorded = app.host.store().recorded_runs(&run.installation, kind);
+    Ok(recorded.await?.contains(&run.id))
+}
+
+/// `GET /runs/{run}/recording`
+pub async fn recording(
+    State(app): State<App>,
+    Path(run): Path<RunId>,
+) -> Result<Response, Failure> {
+    let store = app.host.store();
+    let run = store.run(run).await?;
+    let recording = store.recording(run.id, RecordingKind::Whole).await?;
+    let recording = recording.ok_or_else(|| Failure::not_found(texts::failure::NO_RECORDING))?;
+    let name = format!("{}-run-{}-recording.json", run.installation, run.id);
+    Ok(download::attachment(
+        &name,
+        "application/json",
+        recording.into(),
+    ))
 }
 
 /// Whether a run can be begun anew from what is kept of it: of long options only the beginning is.

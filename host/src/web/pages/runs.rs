@@ -1,9 +1,9 @@
 //! The runs of an installation, the newest first, and how its connections stand with their limits.
 
 use askama::Template;
-use axum::Extension;
 use axum::extract::{Path, Query, State};
-use axum::response::Response;
+use axum::response::{Redirect, Response};
+use axum::{Extension, Form};
 use serde::Deserialize;
 
 use super::run_line::RunLine;
@@ -24,6 +24,9 @@ struct RunsPage {
     frame: Frame,
     traffic: Vec<TrafficPart>,
     runs: Vec<RunLine>,
+    /// Whether the next run is recorded.
+    records_next: bool,
+    record: String,
     newest: Option<String>,
     older: Option<String>,
     zone: &'static str,
@@ -52,6 +55,8 @@ pub async fn show(
             None => traffic::load(&app, &subject).await,
             Some(_) => Vec::new(),
         },
+        records_next: app.host.store().records_next(&name).await?,
+        record: format!("{href}/record"),
         runs: found
             .iter()
             .map(|run| RunLine::new(&app, &subject, run))
@@ -63,4 +68,21 @@ pub async fn show(
         newest: before.map(|_| href.clone()),
         zone: subject.zone.name(),
     }))
+}
+
+/// Whether the next run is to be recorded.
+#[derive(Deserialize)]
+pub struct Record {
+    next: bool,
+}
+
+/// `POST /installations/{name}/runs/record`
+pub async fn record(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Form(Record { next }): Form<Record>,
+) -> Result<Redirect, Failure> {
+    let subject = Subject::load(&app, &name).await?;
+    app.host.store().set_record_next(&name, next).await?;
+    Ok(Redirect::to(&subject.href(&app, Place::Runs)))
 }
