@@ -20,5 +20,6 @@ pub mod scheduler;
 pub mod server;
 pub mod settings;
 pub mod store;
+pub mod support;
 pub mod vault;
 pub mod web;

@@ -23,6 +23,7 @@ mod outbox;
 mod output;
 mod page;
 mod progress;
+mod question;
 mod report;
 mod restore;
 mod run;
@@ -33,6 +34,7 @@ mod service_manager;
 mod session;
 mod settings;
 mod stop;
+mod support;
 mod user;
 
 use std::path::PathBuf;
@@ -139,6 +141,7 @@ enum Command {
     Report(report::Report),
     /// Shows the runs of an installation, the newest first
     Runs(runs::Runs),
+    Support(support::Support),
     /// Shows the web hooks of an installation: addresses, and what came lately
     Hooks(hooks::Hooks),
     /// Shows or changes the terms of a connection
@@ -205,6 +208,7 @@ pub fn main() -> ExitCode {
             Command::Act(act) => act.execute(&context).await,
             Command::Report(report) => report.execute(&context).await,
             Command::Runs(runs) => runs.execute(&context).await,
+            Command::Support(support) => support.execute(&context).await,
             Command::Hooks(hooks) => hooks.execute(&context).await,
             Command::Connection(connection) => connection.execute(&context).await,
             Command::Limits(limits) => limits.execute(&context).await,

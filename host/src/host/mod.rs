@@ -15,6 +15,7 @@ mod pages;
 mod people;
 mod probation;
 mod readiness;
+mod support;
 mod territory;
 mod traffic;
 

@@ -13,7 +13,7 @@ mod signature;
 mod terms;
 
 pub use changes::{Changes, auth, hosts, may_replace};
-pub use pack::pack;
+pub use pack::{archive, pack};
 pub use read::read;
 pub use signature::{
     NewKeys, Parts, PublicKey, SecretKey, Signature, SignatureError, make_keys, split,

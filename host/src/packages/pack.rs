@@ -35,12 +35,17 @@ pub fn pack(folder: &Path) -> Result<Vec<u8>, PackageError> {
             entries.push((name, bytes));
         }
     }
-    let bytes = archive(&entries).map_err(|error| PackageError::NoZip(error.to_string()))?;
+    let bytes = archive(&entries)?;
     read(&bytes)?;
     Ok(bytes)
 }
 
-fn archive(entries: &[(&str, Vec<u8>)]) -> zip::result::ZipResult<Vec<u8>> {
+/// A zip file of these, the same for the same.
+pub fn archive(entries: &[(&str, Vec<u8>)]) -> Result<Vec<u8>, PackageError> {
+    write(entries).map_err(|error| PackageError::NoZip(error.to_string()))
+}
+
+fn write(entries: &[(&str, Vec<u8>)]) -> zip::result::ZipResult<Vec<u8>> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .last_modified_time(DateTime::default())

@@ -8,15 +8,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
-use sqlx::any::AnyArguments;
+use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AssertSqlSafe, Row};
 use thiserror::Error;
 
 use super::activities::insert_activities;
-use super::records::{number, to_json};
+use super::records::{number, text, to_json};
 use super::room::{counted, within};
 use super::{Activity, Fence, Store, StoreError, Subject, Writing};
+
+/// What a table of an add-on's holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableSize {
+    pub table: String,
+    pub entries: i64,
+    /// Of its values.
+    pub characters: i64,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -188,6 +197,25 @@ impl Store {
             entries.push(Entry { key, value });
         }
         Ok(entries)
+    }
+
+    /// How much an installation keeps, table by table.
+    pub async fn guest_sizes(&self, installation: &str) -> Result<Vec<TableSize>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT collection, COUNT(*) AS entries, CAST(SUM(LENGTH(value)) AS BIGINT) AS characters \
+             FROM guest_entry WHERE installation = $1 GROUP BY collection ORDER BY collection",
+        )
+        .bind(installation)
+        .fetch_all(&self.pool)
+        .await?;
+        let size = |row: &AnyRow| {
+            Ok(TableSize {
+                table: text(row, "collection")?,
+                entries: number(row, "entries")?,
+                characters: number(row, "characters")?,
+            })
+        };
+        rows.iter().map(size).collect()
     }
 
     /// All of it or none of it; durable once it returns.

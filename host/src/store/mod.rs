@@ -55,7 +55,7 @@ pub use backup::{Backup, read as read_backup};
 pub use connections::ConnectionOverride;
 pub use continuity::Mark;
 pub use error::StoreError;
-pub use guest::{Change, Commit, CommitError, Entry, GuestLimits};
+pub use guest::{Change, Commit, CommitError, Entry, GuestLimits, TableSize};
 pub use hooks::{HookEvent, HookState, NewHookEvent, Queued, TakenEvent, WaitingHook};
 pub use host_changes::{Author, HostChanged};
 pub use installations::{Installation, NewInstallation};
@@ -192,6 +192,17 @@ impl Store {
     async fn snapshot(&self) -> Result<Transaction<'static, Any>, StoreError> {
         let begin = AssertSqlSafe(self.dialect.begin_snapshot());
         Ok(self.pool.begin_with(begin).await?)
+    }
+
+    /// Which database it is, and its version.
+    pub async fn server(&self) -> Result<String, StoreError> {
+        let (name, version) = match self.dialect {
+            Dialect::Sqlite => ("SQLite", "SELECT sqlite_version()"),
+            Dialect::Postgres => ("PostgreSQL", "SELECT current_setting('server_version')"),
+        };
+        let row = sqlx::query(version).fetch_one(&self.pool).await?;
+        let version: String = row.try_get(0)?;
+        Ok(format!("{name} {version}"))
     }
 
     /// The time by the database's server; none where it runs on this machine's clock.

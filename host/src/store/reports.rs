@@ -86,19 +86,18 @@ impl Store {
         .bind(i64::from(limit))
         .fetch_all(&self.pool)
         .await?;
-        rows.iter()
-            .map(|row| {
-                let line = LogLine {
-                    at: instant(row, "at")?,
-                    level: text(row, "level")?,
-                    message: text(row, "message")?,
-                };
-                Ok(LogRow {
-                    number: number(row, "number")?,
-                    line,
-                })
-            })
-            .collect()
+        rows.iter().map(log_row).collect()
+    }
+
+    /// So many lines at the end, in order.
+    pub async fn last_log_lines(&self, run: RunId, limit: u32) -> Result<Vec<LogRow>, StoreError> {
+        let rows =
+            sqlx::query("SELECT * FROM run_log WHERE run = $1 ORDER BY number DESC LIMIT $2")
+                .bind(run)
+                .bind(i64::from(limit))
+                .fetch_all(&self.pool)
+                .await?;
+        rows.iter().rev().map(log_row).collect()
     }
 
     /// Adds rows behind those that are there.
@@ -239,4 +238,16 @@ fn pattern(text: &str) -> String {
 /// Databases disagree about NUL in texts; for a line that people read, its picture says as much.
 fn without_nul(text: &str) -> String {
     text.replace('\0', "\u{2400}")
+}
+
+fn log_row(row: &AnyRow) -> Result<LogRow, StoreError> {
+    let line = LogLine {
+        at: instant(row, "at")?,
+        level: text(row, "level")?,
+        message: text(row, "message")?,
+    };
+    Ok(LogRow {
+        number: number(row, "number")?,
+        line,
+    })
 }

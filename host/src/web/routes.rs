@@ -31,6 +31,11 @@ pub fn viewing() -> Router<App> {
             get(pages::activity::download),
         )
         .route("/installations/{name}/runs", get(pages::runs::show))
+        .route("/installations/{name}/support", get(pages::support::show))
+        .route(
+            "/installations/{name}/support/file",
+            get(pages::support::file),
+        )
         .route("/installations/{name}/pages/{page}", get(pages::rows::show))
         .route(
             "/installations/{name}/pages/{page}/{format}",

@@ -549,6 +549,15 @@ pub mod support {
     pub const WANTED: &str = "The next run will be recorded.";
     pub const DO_NOT: &str = "Do not record it";
     pub const DOWNLOAD: &str = "Download the recording";
+
+    pub const BUNDLE: &str = "Support bundle";
+    pub const BUNDLE_HELP: &str = "A file for whoever helps, also a stranger: how the installation stands, without secrets, and with \
+        made-up words and numbers for people's. This is what would be in it.";
+    pub const SEE: &str = "Make a support bundle";
+    pub const PART: &str = "Part";
+    pub const BYTES: &str = "Bytes";
+    pub const WHAT: &str = "What it is";
+    pub const FILE: &str = "Download it";
 }
 
 /// A page of what the runs of a job reported.

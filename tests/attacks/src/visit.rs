@@ -19,6 +19,8 @@ pub struct Visit {
     pub answer: Answer,
 }
 
+/// Of texts that nobody's program reads.
+const ARCHIVE: &str = "application/zip";
 const WORKBOOK: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
 
 impl Answer {
@@ -76,7 +78,7 @@ impl Visit {
                 wrong.extend(read.err().map(|error| format!("no JSON: {error}")));
             }
             // Compressed: what is in its cells is tested where they are written.
-            (None, WORKBOOK) => {}
+            (None, WORKBOOK | ARCHIVE) => {}
             (None, _) if body.is_empty() => {}
             (None, other) => wrong.push(format!("an answer of the type {other:?}: {body}")),
         }

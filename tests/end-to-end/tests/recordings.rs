@@ -1,6 +1,8 @@
 //! What a run of the real host leaves in a recording: enough for the mock host to come to the same decisions with no service, and
 //! nothing that tells of a person.
 
+use std::io::Read as _;
+
 use end_to_end::{Stage, component, post_json};
 use mock_host::component::Plugin;
 use mock_host::script::Script;
@@ -158,6 +160,51 @@ fn every_job_is_replayed_to_the_same_decisions_and_what_is_sent_to_strangers_kno
     for (name, text) in &recorder.recordings {
         tells_nobody(name, text, &hidden);
     }
+    let parts = bundle(&recorder.stage);
+    for wanted in [
+        "about.json",
+        "settings.json",
+        "runs.json",
+        "waiting.json",
+        "check.json",
+        "sizes.json",
+        "log-",
+        "failed-",
+    ] {
+        assert!(
+            parts.iter().any(|(name, _)| name.starts_with(wanted)),
+            "{wanted}"
+        );
+    }
+    for (name, text) in &parts {
+        tells_nobody(name, text, &hidden);
+    }
+}
+
+/// Everything that a support bundle holds, with requests that failed.
+fn bundle(stage: &Stage) -> Vec<(String, String)> {
+    stage.set_secret("sage_password", "wrong");
+    assert_eq!(stage.host(&["run", "isp", "import-mapping"]).code, 1);
+    let list = stage.host(&["support", "isp", "--list"]).ok();
+    assert!(list.contains("about.json"), "{list}");
+    let file = stage.file("isp.zip", b"");
+    std::fs::remove_file(&file).expect("a file");
+    let asked = stage.host(&["support", "isp", "-o", &file]);
+    assert_eq!(asked.code, 1, "{}", asked.out);
+    assert!(asked.err.contains("settings.json") && asked.err.contains("--yes"));
+    assert!(!std::path::Path::new(&file).exists());
+    stage.host(&["support", "isp", "-o", &file, "--yes"]).ok();
+    let file = std::fs::File::open(&file).expect("a bundle");
+    let mut zip = zip::ZipArchive::new(file).expect("a zip file");
+    let mut parts = Vec::new();
+    for place in 0..zip.len() {
+        let mut part = zip.by_index(place).expect("a part");
+        let mut text = String::new();
+        part.read_to_string(&mut text).expect("a text");
+        let name = part.name().expect("a name").into_owned();
+        parts.push((name, text));
+    }
+    parts
 }
 
 #[track_caller]

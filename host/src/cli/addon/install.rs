@@ -1,6 +1,5 @@
 //! `addon install`, `addon update`, `addon rollback`: what is asked before, and told after.
 
-use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -11,6 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::super::context::Context;
+use super::super::question;
 use super::read;
 
 /// What an operator lets through.
@@ -130,19 +130,12 @@ fn told(offer: &Offer, version: &AddonVersion, installation: Option<&str>) -> St
 /// Asks a person; where there is none, says how to agree.
 fn agree(more: &[String]) -> Result<()> {
     let list = more.join("\n  ");
-    if !std::io::stdin().is_terminal() {
-        bail!(
-            "the new version asks for more than the one in use:\n  {list}\n--yes agrees to that; nothing was changed"
-        );
-    }
-    eprint!("The new version asks for more than the one in use:\n  {list}\nInstall it? [y/N] ");
-    std::io::stderr().flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    if !matches!(answer.trim(), "y" | "Y" | "yes") {
-        bail!("nothing was changed");
-    }
-    Ok(())
+    let known = format!("the new version asks for more than the one in use:\n  {list}");
+    question::ask(
+        &known,
+        "Install it?",
+        "--yes agrees to that; nothing was changed",
+    )
 }
 
 pub async fn roll_back(context: &Context, id: &str, to: Option<&str>) -> Result<()> {

@@ -30,6 +30,7 @@ pub mod runs;
 pub mod settings;
 pub mod setup;
 mod subject;
+pub mod support;
 pub mod todo;
 mod traffic;
 mod verdict;

@@ -27,6 +27,7 @@ struct RunsPage {
     /// Whether the next run is recorded.
     records_next: bool,
     record: String,
+    support: String,
     newest: Option<String>,
     older: Option<String>,
     zone: &'static str,
@@ -57,6 +58,7 @@ pub async fn show(
         },
         records_next: app.host.store().records_next(&name).await?,
         record: format!("{href}/record"),
+        support: app.href(&format!("/installations/{name}/support")),
         runs: found
             .iter()
             .map(|run| RunLine::new(&app, &subject, run))

@@ -16,6 +16,7 @@ mod runs;
 mod settings;
 mod setup;
 pub mod site;
+mod support;
 pub mod tables;
 mod texts;
 mod tls;

@@ -11,7 +11,7 @@ use super::site::{Browser, PASSWORD, Page, Site};
 use crate::fixtures::{Database, at, by, on_both_databases};
 
 /// All that there is behind the log-in: what it needs, how it is asked for, and an address that it answers to.
-const ROUTES: [(Role, &str, &str, &str); 45] = [
+const ROUTES: [(Role, &str, &str, &str); 47] = [
     (Role::View, "GET", "/installations", "/installations"),
     (
         Role::View,
@@ -104,6 +104,18 @@ const ROUTES: [(Role, &str, &str, &str); 45] = [
         "GET",
         "/runs/{run}/reports/{report}/{format}",
         "/runs/1/reports/plan/csv",
+    ),
+    (
+        Role::View,
+        "GET",
+        "/installations/{name}/support",
+        "/installations/isp/support",
+    ),
+    (
+        Role::View,
+        "GET",
+        "/installations/{name}/support/file",
+        "/installations/isp/support/file",
     ),
     (
         Role::View,
