@@ -22,6 +22,7 @@ mod master_key;
 mod outbox;
 mod output;
 mod page;
+mod person;
 mod progress;
 mod question;
 mod report;
@@ -142,6 +143,7 @@ enum Command {
     /// Shows the runs of an installation, the newest first
     Runs(runs::Runs),
     Support(support::Support),
+    Person(person::Person),
     /// Shows the web hooks of an installation: addresses, and what came lately
     Hooks(hooks::Hooks),
     /// Shows or changes the terms of a connection
@@ -208,6 +210,7 @@ pub fn main() -> ExitCode {
             Command::Act(act) => act.execute(&context).await,
             Command::Report(report) => report.execute(&context).await,
             Command::Runs(runs) => runs.execute(&context).await,
+            Command::Person(person) => person.execute(&context).await,
             Command::Support(support) => support.execute(&context).await,
             Command::Hooks(hooks) => hooks.execute(&context).await,
             Command::Connection(connection) => connection.execute(&context).await,

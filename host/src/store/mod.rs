@@ -15,6 +15,7 @@ mod check;
 mod connections;
 mod continuity;
 mod copy;
+mod customers;
 mod dialect;
 mod error;
 mod files;
@@ -54,6 +55,7 @@ pub use alerts::{
 pub use backup::{Backup, read as read_backup};
 pub use connections::ConnectionOverride;
 pub use continuity::Mark;
+pub use customers::{KeptOfCustomer, KeptRows};
 pub use error::StoreError;
 pub use guest::{Change, Commit, CommitError, Entry, GuestLimits, TableSize};
 pub use hooks::{HookEvent, HookState, NewHookEvent, Queued, TakenEvent, WaitingHook};

@@ -7,6 +7,7 @@ mod cli;
 mod connections;
 mod consent;
 mod contract;
+mod customers;
 mod effects;
 mod failover;
 mod fixtures;
