@@ -13,13 +13,11 @@ use wasmtime::component::Component;
 use super::bindings::SyncAddonPre;
 use super::engine::GuestLinker;
 use super::guest::Guest;
+use super::no_http;
 use crate::manifest::{INTERFACE, INTERFACE_VERSION};
 
 /// Packages of WASI that a guest may name; it gets nothing from them. The same list is in every host that comes with the contract.
 const WASI: &str = include_str!("../../../wit/wasi.txt");
-
-/// What of them is linked as a trap.
-const HTTP: &str = "wasi:http/";
 
 /// The interface that a host calls.
 const ENTRY: &str = "addon";
@@ -128,16 +126,7 @@ pub fn admit(
 ) -> Result<SyncAddonPre<Guest>, AuditError> {
     let misfit = |error: wasmtime::Error| AuditError::Misfit(format!("{error:#}"));
     let mut linker = linker.clone();
-    let names_http = component
-        .component_type()
-        .imports(linker.engine())
-        .any(|(name, _)| name.starts_with(HTTP));
-    if names_http {
-        // Nothing else is unknown: imports were read before.
-        linker
-            .define_unknown_imports_as_traps(component)
-            .map_err(misfit)?;
-    }
+    no_http::lend(&mut linker, component).map_err(misfit)?;
     SyncAddonPre::new(linker.instantiate_pre(component).map_err(misfit)?).map_err(misfit)
 }
 

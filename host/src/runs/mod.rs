@@ -15,6 +15,7 @@ mod guest;
 mod instance;
 mod journal;
 mod limits;
+mod no_http;
 mod output;
 mod pause;
 mod seats;

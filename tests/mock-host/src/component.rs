@@ -20,6 +20,7 @@ use crate::bindings::{SyncAddon, SyncAddonPre, pairs_in, pairs_out, types};
 use crate::contract::{Answer, Failure, Finding, Outcome, Pair, Query, Request, Rows};
 use crate::death::Death;
 use crate::host::MockHost;
+use crate::no_http;
 use crate::requests::Rights;
 use crate::world::World;
 
@@ -254,14 +255,7 @@ impl Plugin {
         let mut linker = Linker::<State<W>>::new(&self.engine);
         wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
         SyncAddon::add_to_linker::<_, HasSelf<MockHost<W>>>(&mut linker, |state| &mut state.host)?;
-        let imports = self.component.component_type();
-        if imports
-            .imports(&self.engine)
-            .any(|(name, _)| name.starts_with("wasi:http/"))
-        {
-            // As in a real host: whoever calls it breaks down.
-            linker.define_unknown_imports_as_traps(&self.component)?;
-        }
+        no_http::lend(&mut linker, &self.component)?;
         SyncAddonPre::new(linker.instantiate_pre(&self.component)?)
     }
 

@@ -22,6 +22,9 @@ mod world;
 mod bindings;
 #[cfg(feature = "component")]
 pub mod component;
+#[cfg(feature = "component")]
+#[path = "../../../host/src/runs/no_http.rs"]
+mod no_http;
 
 pub use death::{Death, DeathPoint, Side};
 pub use host::{MockHost, OrDeath};

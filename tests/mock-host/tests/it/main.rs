@@ -3,6 +3,8 @@
 #[cfg(feature = "component")]
 mod component;
 mod deaths;
+#[cfg(feature = "component")]
+mod examples;
 mod scripts;
 mod storage;
 #[cfg(feature = "component")]
