@@ -366,7 +366,7 @@ fn check_address(address: &str, private: bool, problems: &mut Vec<FieldProblem>)
     if url.scheme() != "https" && !is_http {
         refuse(
             "does not begin with https://",
-            "http:// is for private networks alone; say that it is in one",
+            "http:// is for private networks alone: tick that it is in one (--private on the command line)",
         );
     }
     if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {

@@ -23,6 +23,7 @@ pub enum Alerts {
     Mail(Mail),
     /// Makes a channel to a web hook, or changes it: its address comes on standard input. Prints the key that signs the messages, once
     WebHook {
+        /// What the channel is to be called
         name: String,
         /// Tells only of this one
         #[arg(long, value_name = "NAME")]
@@ -45,6 +46,7 @@ pub enum Alerts {
 
 #[derive(Args)]
 pub struct Mail {
+    /// What the channel is to be called
     name: String,
     /// The mail server; its port may stand behind it
     #[arg(long, value_name = "HOST[:PORT]")]

@@ -11,6 +11,7 @@ use clap_complete::Shell;
 /// Prints the completions of a shell
 #[derive(Args)]
 pub struct Completions {
+    /// The shell that reads them
     shell: Shell,
 }
 

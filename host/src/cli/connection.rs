@@ -120,8 +120,14 @@ fn change(
         Ok(Some(number))
     };
     match name {
-        "per-minute" => terms.per_minute = number()?,
-        "per-day" => terms.per_day = number()?,
+        "per-minute" => {
+            terms.per_minute = number()?;
+            beyond(name, terms.per_minute, Some(declared.per_minute));
+        }
+        "per-day" => {
+            terms.per_day = number()?;
+            beyond(name, terms.per_day, declared.per_day);
+        }
         // None at all is a number, too.
         "reserve" if value == "0" => terms.reserve = Some(0),
         "reserve" => {
@@ -182,6 +188,17 @@ fn change(
         }
     }
     Ok(())
+}
+
+/// Warns of more than the add-on's makers thought that the service takes.
+fn beyond(term: &str, wanted: Option<u32>, declared: Option<u32>) {
+    if let (Some(wanted), Some(declared)) = (wanted, declared)
+        && wanted > declared
+    {
+        eprintln!(
+            "warning: {term}={wanted} is more than the {declared} of the manifest; a service that is asked more often than it allows may refuse everything for an hour"
+        );
+    }
 }
 
 /// Rounded up.

@@ -14,6 +14,7 @@ use super::output::{instant, table};
 pub enum Installation {
     /// Makes an installation of an installed add-on
     Create {
+        /// What it is to be called: small letters, digits and hyphens
         name: String,
         #[arg(long, value_name = "ID")]
         addon: String,
@@ -22,6 +23,7 @@ pub enum Installation {
     List,
     /// Removes an installation with its settings, secrets, pairs, runs and log
     Remove {
+        /// Name of the installation
         name: String,
         /// What it knows is lost for good; `addon-host backup FILE` keeps a copy
         #[arg(long)]

@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use addon_host::days;
 use addon_host::exports::{Export, Format, LogExport};
+use addon_host::manifest::nearest;
 use addon_host::runs::time_zone;
 use addon_host::scheduler::Situation;
-use addon_host::store::{ActivityFilter, ActivityRow};
-use anyhow::{Result, anyhow};
+use addon_host::store::{ACTIONS, ActivityFilter, ActivityRow, ENTITIES, Store};
+use anyhow::{Result, anyhow, bail};
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
@@ -39,7 +40,7 @@ pub struct Log {
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<Time>,
     /// Most entries to show, counted from the newest [default: 1000 in a table, all in csv, json and xlsx]
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
     /// How to print; --json is the same as --format json
     #[arg(long, value_enum)]
@@ -71,6 +72,40 @@ impl Log {
             manifest, settings, ..
         } = Situation::load(&store, &self.installation).await?;
         let zone = time_zone(&manifest, &settings);
+        for entity in &self.entity {
+            let filter = ActivityFilter {
+                entities: vec![entity.clone()],
+                ..ActivityFilter::default()
+            };
+            known(
+                &store,
+                &self.installation,
+                ("entity", entity),
+                &ENTITIES,
+                filter,
+            )
+            .await?;
+        }
+        if let Some(action) = &self.action {
+            let filter = ActivityFilter {
+                action: Some(action.clone()),
+                ..ActivityFilter::default()
+            };
+            known(
+                &store,
+                &self.installation,
+                ("action", action),
+                &ACTIONS,
+                filter,
+            )
+            .await?;
+        }
+        let is_narrowed = !self.entity.is_empty()
+            || [&self.action, &self.code, &self.customer]
+                .into_iter()
+                .any(Option::is_some)
+            || self.since.is_some()
+            || self.until.is_some();
         let mut filter = ActivityFilter {
             entities: self.entity,
             action: self.action,
@@ -95,7 +130,14 @@ impl Log {
                 rows.reverse();
                 let headings = ["time", "what", "record", "here", "there", "told"];
                 let lines = rows.iter().map(line);
-                output::print(&table(&headings, lines, "Nothing has happened yet."))?;
+                output::print(&table(
+                    &headings,
+                    lines,
+                    match is_narrowed {
+                        true => "Nothing in the log is like that.",
+                        false => "Nothing has happened yet.",
+                    },
+                ))?;
                 return Ok(ExitCode::SUCCESS);
             }
         };
@@ -110,6 +152,30 @@ impl Log {
         let export = LogExport::new(store, &self.installation, filter, format, zone);
         files::write(Export::Log(export), format, "-").await?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Refuses a word that neither the contract nor this log knows: it would find nothing, which looks as if nothing had happened.
+async fn known(
+    store: &Store,
+    installation: &str,
+    (option, word): (&str, &str),
+    words: &[&str],
+    filter: ActivityFilter,
+) -> Result<()> {
+    if words.contains(&word) {
+        return Ok(());
+    }
+    let filter = ActivityFilter { limit: 1, ..filter };
+    if !store.activities(installation, &filter).await?.is_empty() {
+        return Ok(());
+    }
+    match nearest(word, words.iter().copied()) {
+        Some(meant) => bail!("--{option}: there is no `{word}`; did you mean `{meant}`?"),
+        None => bail!(
+            "--{option}: there is no `{word}`; there are {}",
+            words.join(", ")
+        ),
     }
 }
 

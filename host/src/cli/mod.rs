@@ -57,6 +57,7 @@ struct Arguments {
 }
 
 #[derive(clap::Args)]
+#[command(next_help_heading = "Options of every command")]
 struct Global {
     /// Folder of the database and the master key [default: the platform's data folder]
     #[arg(long, global = true, value_name = "DIR", env = "ADDON_HOST_DATA")]
@@ -183,6 +184,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let Arguments { global, command } = Arguments::parse();
     logging::start(global.log_format, level(&command, global.verbose));
+    let json = global.json;
+    let fail = |error: &anyhow::Error| fail(error, json);
     let context = match Context::new(global) {
         Ok(context) => context,
         Err(error) => return fail(&error),
@@ -232,9 +235,14 @@ pub fn main() -> ExitCode {
     answer.unwrap_or_else(|error| fail(&error))
 }
 
-fn fail(error: &anyhow::Error) -> ExitCode {
-    // What an add-on told may be in it. Lists of problems have a line each.
+/// Tells why a command failed: on standard error, where results are JSON as JSON too.
+fn fail(error: &anyhow::Error, json: bool) -> ExitCode {
     let told = format!("{error:#}");
+    if json {
+        eprintln!("{}", serde_json::json!({ "error": told }));
+        return ExitCode::FAILURE;
+    }
+    // What an add-on told may be in it. Lists of problems have a line each.
     let lines: Vec<String> = told.lines().map(output::printable).collect();
     eprintln!("error: {}", lines.join("\n"));
     ExitCode::FAILURE
@@ -247,5 +255,33 @@ fn level(command: &Command, verbose: u8) -> &'static str {
         (_, 0) => "warn",
         (_, 1) => "warn,addon_host=debug",
         _ => "debug",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever asks for help is told of each argument what it is.
+    #[test]
+    fn every_argument_has_a_text() {
+        fn look(command: &clap::Command, path: &str, mute: &mut Vec<String>) {
+            let path = format!("{path} {}", command.get_name());
+            let arguments = command
+                .get_arguments()
+                .filter(|argument| !argument.is_hide_set());
+            for argument in arguments.filter(|argument| argument.get_help().is_none()) {
+                mute.push(format!("{path}: {}", argument.get_id()));
+            }
+            for command in command
+                .get_subcommands()
+                .filter(|command| !command.is_hide_set())
+            {
+                look(command, &path, mute);
+            }
+        }
+        let mut mute = Vec::new();
+        look(&Arguments::command(), "", &mut mute);
+        assert_eq!(mute, [""; 0]);
     }
 }

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use addon_host::host::{ActRequest, Query};
-use anyhow::Result;
+use addon_host::host::{ActRequest, Host, Query};
+use addon_host::store::ReportRow;
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 
 use super::context::{Context, installed};
@@ -31,12 +32,17 @@ enum Act {
     /// Parts records from what the other side has of earlier ones under their ids
     Another(Records),
     /// Links a record to one that is there already
-    Link { record: String, remote_id: String },
+    Link {
+        /// Id or number of the record
+        record: String,
+        /// The other side's id
+        remote_id: String,
+    },
 }
 
 #[derive(Args)]
 struct Records {
-    /// Ids as the list shows them
+    /// Ids as the list shows them, or numbers of documents
     #[arg(required = true)]
     records: Vec<String>,
 }
@@ -69,6 +75,12 @@ impl Outbox {
                 vec![("remote-id".to_owned(), remote_id)],
             ),
         };
+        let host = context.host().await?;
+        let mut ids = Vec::new();
+        for row in rows {
+            ids.push(id_of(&host, &self.installation, row).await?);
+        }
+        let rows = ids;
         let request = ActRequest {
             page: PAGE_ID.to_owned(),
             act: act.to_owned(),
@@ -77,5 +89,33 @@ impl Outbox {
             actor: context.actor(),
         };
         page::act(context, &self.installation, request).await
+    }
+}
+
+/// The id of the row that somebody names: by its id, by the number behind the kind, or by what a cell holds.
+async fn id_of(host: &Host, installation: &str, named: String) -> Result<String> {
+    if named.contains('/') {
+        return Ok(named);
+    }
+    let rows = page::rows(host, installation, PAGE_ID, Query::default()).await?;
+    let number = named.trim_start_matches('0');
+    let is_meant = |row: &&ReportRow| {
+        let id = row.id.rsplit('/').next().unwrap_or_default();
+        id.trim_start_matches('0') == number || row.cells.contains(&named)
+    };
+    let found: Vec<&str> = rows
+        .iter()
+        .filter(is_meant)
+        .map(|row| row.id.as_str())
+        .collect();
+    match found.as_slice() {
+        [only] => Ok((*only).to_owned()),
+        [] => {
+            bail!("nothing in the outbox is `{named}`; `outbox {installation}` lists what is there")
+        }
+        several => bail!(
+            "`{named}` is one of {}: name one of these",
+            several.join(", ")
+        ),
     }
 }

@@ -135,15 +135,18 @@ pub async fn rows(
 
 /// Prints rows with their ids, which acts take.
 pub fn show(context: &Context, page: &PageSpec, rows: &[ReportRow], otherwise: &str) -> Result<()> {
-    context
-        .output
-        .show(rows.iter().map(report::json).collect(), || {
+    context.output.show(
+        rows.iter()
+            .map(|row| report::json(&page.columns.titles, row))
+            .collect(),
+        || {
             let headings =
                 std::iter::once("id").chain(page.columns.titles.iter().map(String::as_str));
             let lines = rows
                 .iter()
                 .map(|row| [std::slice::from_ref(&row.id), &row.cells].concat());
             table(&headings.collect::<Vec<_>>(), lines, otherwise)
-        })?;
+        },
+    )?;
     Ok(())
 }

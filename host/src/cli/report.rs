@@ -48,9 +48,10 @@ impl Report {
             return Ok(ExitCode::SUCCESS);
         }
         let rows = rows(&store, run.id, &self.report).await?;
-        context.output.show(rows.iter().map(json).collect(), || {
-            let titles = columns.iter().flat_map(|columns| &columns.titles);
-            let headings: Vec<&str> = titles.map(String::as_str).collect();
+        let titles = columns.map_or(&[][..], |columns| columns.titles.as_slice());
+        let json = rows.iter().map(|row| json(titles, row)).collect();
+        context.output.show(json, || {
+            let headings: Vec<&str> = titles.iter().map(String::as_str).collect();
             let lines = rows.iter().map(|row| row.cells.clone());
             table(&headings, lines, "The report is empty.")
         })?;
@@ -72,7 +73,12 @@ pub async fn rows(store: &Store, run: RunId, kind: &str) -> Result<Vec<ReportRow
     }
 }
 
-/// A row for programs.
-pub fn json(row: &ReportRow) -> Value {
-    json!({ "id": row.id, "cells": row.cells, "more": object(&row.more) })
+/// A row for programs: its cells in their order, and by the titles of their columns.
+pub fn json(columns: &[String], row: &ReportRow) -> Value {
+    let named: serde_json::Map<String, Value> = columns
+        .iter()
+        .zip(&row.cells)
+        .map(|(title, cell)| (title.clone(), cell.as_str().into()))
+        .collect();
+    json!({ "id": row.id, "columns": named, "cells": row.cells, "more": object(&row.more) })
 }

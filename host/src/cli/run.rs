@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use addon_host::host::{Host, RunRequest};
-use addon_host::manifest::Manifest;
+use addon_host::manifest::{Manifest, nearest};
 use addon_host::store::{Outcome, RecordingKind, RunId, RunState, Store, Trigger};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -18,8 +18,8 @@ use super::{files, progress, report};
 pub struct Run {
     /// Name of the installation
     installation: String,
-    /// A job of the add-on, such as `sync`
-    job: String,
+    /// A job of the add-on, such as `sync`; without one: lists them
+    job: Option<String>,
     /// Lists what the job would do, and writes nothing
     #[arg(long)]
     preview: bool,
@@ -37,19 +37,25 @@ const ROWS_FOR_PEOPLE: u32 = 200;
 
 impl Run {
     pub async fn execute(self, context: &Context) -> Result<ExitCode> {
+        let Some(job) = self.job else {
+            return jobs(context, &self.installation).await;
+        };
         let options = files::values(self.options)?;
         let host = context.host().await?;
         let (_, manifest) = installed(host.store(), &self.installation).await?;
+        if manifest.job(&job).is_none() {
+            bail!(no_job(&manifest, &job));
+        }
         let request = RunRequest {
             preview: self.preview,
             trigger: Trigger::Person,
             options,
             actor: context.actor(),
         };
-        let (installation, job) = (&self.installation, &self.job);
+        let installation = &self.installation;
         let handle = match self.record {
-            Some(_) => host.record_run(installation, job, request).await?,
-            None => host.start_run(installation, job, request).await?,
+            Some(_) => host.record_run(installation, &job, request).await?,
+            None => host.start_run(installation, &job, request).await?,
         };
         let run = handle.id();
         let stop_on_interrupt = tokio::spawn(stop_on_interrupt(host.clone(), run));
@@ -67,7 +73,7 @@ impl Run {
         };
 
         let json = if context.output.json {
-            let mut json = report_json(host.store(), run, &outcome).await?;
+            let mut json = report_json(host.store(), &manifest, run, &outcome).await?;
             json["estimate"] = forecast.as_ref().map(progress::forecast_json).into();
             json
         } else {
@@ -92,6 +98,37 @@ impl Run {
     }
 }
 
+/// What there is to run.
+async fn jobs(context: &Context, installation: &str) -> Result<ExitCode> {
+    let store = context.store().await?;
+    let (_, manifest) = installed(&store, installation).await?;
+    let json = manifest
+        .jobs
+        .iter()
+        .map(|job| json!({ "job": job.id, "title": job.title, "preview": job.preview, "help": job.help }));
+    context.output.show(json.collect(), || {
+        let rows = manifest.jobs.iter().map(|job| {
+            let preview = if job.preview { "--preview" } else { "" };
+            [job.id.clone(), preview.to_owned(), job.title.clone()]
+        });
+        table(
+            &["job", "can be previewed", "title"],
+            rows,
+            "The add-on has no jobs.",
+        )
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn no_job(manifest: &Manifest, job: &str) -> String {
+    let known: Vec<&str> = manifest.jobs.iter().map(|job| job.id.as_str()).collect();
+    let cure = match nearest(job, known.iter().copied()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("there are {}", known.join(", ")),
+    };
+    format!("add-on `{}` has no job `{job}`; {cure}", manifest.addon.id)
+}
+
 async fn stop_on_interrupt(host: Host, run: RunId) {
     while tokio::signal::ctrl_c().await.is_ok() {
         eprintln!("Stopping: what is in flight is finished first.");
@@ -101,11 +138,19 @@ async fn stop_on_interrupt(host: Host, run: RunId) {
     }
 }
 
-async fn report_json(store: &Store, run: RunId, outcome: &Outcome) -> Result<Value> {
+async fn report_json(
+    store: &Store,
+    manifest: &Manifest,
+    run: RunId,
+    outcome: &Outcome,
+) -> Result<Value> {
     let mut reports = serde_json::Map::new();
     for (kind, _) in store.report_kinds(run).await? {
         let rows = report::rows(store, run, &kind).await?;
-        reports.insert(kind, rows.iter().map(report::json).collect());
+        let spec = manifest.report(&kind);
+        let titles = spec.map_or(&[][..], |spec| spec.columns.titles.as_slice());
+        let rows = rows.iter().map(|row| report::json(titles, row)).collect();
+        reports.insert(kind, rows);
     }
     let mut json = outcome_json(outcome);
     json["run"] = json!(run);

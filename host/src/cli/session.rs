@@ -13,7 +13,7 @@ use super::output::{instant, printable, table};
 pub enum Session {
     /// Lists the sessions of the admin pages, those used last first
     List,
-    /// Ends a session, all of an account, or all there are
+    /// Ends a session, all of an account (--account NAME), or everybody's (--all)
     Revoke {
         /// As `session list` names it
         #[arg(required_unless_present_any = ["account", "all"])]

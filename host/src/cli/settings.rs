@@ -30,6 +30,7 @@ enum Change {
     },
     /// Sets a secret to what standard input holds, without the last line break
     SetSecret {
+        /// Key of the setting
         key: String,
         /// Removes it instead
         #[arg(long)]

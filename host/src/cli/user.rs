@@ -18,17 +18,24 @@ use super::settings::pair;
 pub enum User {
     /// Makes an account for the admin pages, or changes its password (from standard input) and logs it out everywhere
     Set {
+        /// What the person logs in with
         name: String,
         /// What it may do: view, operate or administer [default: what it may now; a new one administers]
         #[arg(long)]
         role: Option<Role>,
     },
     /// Changes what an account may do, from its next click on
-    Role { name: String, role: Role },
+    Role {
+        /// Name of the account
+        name: String,
+        /// What it may do from now on
+        role: Role,
+    },
     /// Lists the accounts
     List,
     /// Lets administrators of an installation's Splynx log in as LOGIN@INSTALLATION, with their passwords there; without --role no more
     Admit {
+        /// Name of the installation
         installation: String,
         /// The installation's connection to Splynx
         #[arg(long, default_value = "splynx")]

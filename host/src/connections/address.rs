@@ -40,7 +40,9 @@ pub enum AddressError {
     Insecure,
     #[error("the address must not carry a user, a query or a fragment")]
     Decorated,
-    #[error("the address names the host `{0}`, which is none of those that the add-on may reach")]
+    #[error(
+        "the address names the host `{0}`, which is none of those that the add-on may reach; an operator allows it with `addon-host connection INSTALLATION CONNECTION set allow-host={0}`"
+    )]
     ForeignHost(String),
     #[error("{0}")]
     Path(&'static str),

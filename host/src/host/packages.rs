@@ -10,7 +10,8 @@ use std::sync::Arc;
 use super::{Host, HostError};
 use crate::manifest::Manifest;
 use crate::packages::{
-    Changes, LARGEST_PACKAGE, Package, PackageError, PublicKey, Signature, may_replace, read, split,
+    Changes, LARGEST_PACKAGE, Package, PackageError, PublicKey, Signature, is_archive, may_replace,
+    read, split,
 };
 use crate::runs::Loaded;
 use crate::store::{AddonVersion, Author, NewAddonVersion, StoreError, TrustedKey};
@@ -60,6 +61,10 @@ impl Host {
             return Err(PackageError::TooLarge { what, most }.into());
         }
         let parts = split(bytes).map_err(PackageError::from)?;
+        // A file that is no archive at all is told as that, not as one that somebody should sign.
+        if !is_archive(parts.archive) {
+            read(parts.archive)?;
+        }
         let signed_by = self
             .signer(parts.signature.as_ref(), parts.archive, terms)
             .await?;

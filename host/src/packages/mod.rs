@@ -14,7 +14,7 @@ mod terms;
 
 pub use changes::{Changes, auth, hosts, may_replace};
 pub use pack::{archive, pack};
-pub use read::read;
+pub use read::{is_archive, read};
 pub use signature::{
     NewKeys, Parts, PublicKey, SecretKey, Signature, SignatureError, make_keys, split,
 };

@@ -18,6 +18,14 @@ use crate::manifest::Manifest;
 
 type Archive<'b> = ZipArchive<Cursor<&'b [u8]>>;
 
+/// What an archive begins with.
+const FIRST_ENTRY: &[u8] = b"PK\x03\x04";
+
+/// Whether the bytes begin as an archive does.
+pub fn is_archive(bytes: &[u8]) -> bool {
+    bytes.starts_with(FIRST_ENTRY)
+}
+
 /// The end of an archive without a comment: signature, 18 more bytes, of which the last two count the comment's.
 const END_SIGNATURE: [u8; 4] = *b"PK\x05\x06";
 const END_BYTES: usize = 22;
@@ -74,7 +82,7 @@ fn check_archive(bytes: &[u8], archive: &mut Archive<'_>) -> Result<(), PackageE
     let ends_plainly =
         end.is_some_and(|end| end.starts_with(&END_SIGNATURE) && end.ends_with(&[0, 0]));
     // The first entry begins with the file: `offset` alone would allow an archive that counts what stands before it.
-    if !ends_plainly || archive.offset() != 0 || !bytes.starts_with(b"PK\x03\x04") {
+    if !ends_plainly || archive.offset() != 0 || !is_archive(bytes) {
         return refuse("there is data before or behind the archive");
     }
     if archive.has_duplicate_names() {

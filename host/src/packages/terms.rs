@@ -62,6 +62,7 @@ pub fn terms(manifest: &Manifest) -> Terms {
         help: _,
         rows: _,
         choices: _,
+        proposals: _,
     } in mappings
     {}
     // A job runs where a person starts it, a schedule or a web hook; a preview is held to reading whatever the job says.

@@ -352,11 +352,7 @@ async fn refuse_leaderless(database: &mut AnyConnection, name: &str) -> Result<(
     .fetch_one(database)
     .await?;
     match count(&row, "amount")? {
-        0 => Err(StoreError::InUse {
-            what: "account",
-            name: name.to_owned(),
-            by: "nobody else administers; give another account that role first".to_owned(),
-        }),
+        0 => Err(StoreError::Leaderless(name.to_owned())),
         _ => Ok(()),
     }
 }

@@ -11,6 +11,39 @@ use super::records::{instant, json, millis, number, text, to_json};
 use super::room::OVERHEAD;
 use super::{RunId, Store, StoreError, Writing};
 
+/// What an activity can be about, as `storage.wit` names it; an add-on may have more.
+pub const ENTITIES: [&str; 9] = [
+    "customer",
+    "invoice",
+    "credit-note",
+    "payment",
+    "receipt",
+    "allocation",
+    "statement",
+    "mapping",
+    "run",
+];
+
+/// What happens to records, and the states that they come to.
+pub const ACTIONS: [&str; 16] = [
+    "created",
+    "updated",
+    "removed",
+    "paired",
+    "unpaired",
+    "imported",
+    "listed",
+    "loaded",
+    "synced",
+    "skipped",
+    "held",
+    "uncertain",
+    "owed",
+    "planned",
+    "do-not-send",
+    "done-by-hand",
+];
+
 /// As in `storage.wit`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Activity {

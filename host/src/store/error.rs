@@ -93,6 +93,11 @@ pub enum StoreError {
     Missing { what: &'static str, name: String },
     #[error("the {what} `{name}` is there already")]
     Exists { what: &'static str, name: String },
+    /// Of an account: somebody has to be able to let others in.
+    #[error(
+        "without `{0}` nobody would administer this host: make an account with the role `administer` first"
+    )]
+    Leaderless(String),
     #[error("{what} `{name}` is in use: {by}")]
     InUse {
         what: &'static str,

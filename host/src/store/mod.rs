@@ -47,7 +47,9 @@ mod tests;
 mod trust;
 
 pub use accounts::{Account, Role, Session};
-pub use activities::{Activity, ActivityFilter, ActivityRow, HeldRecords, Order};
+pub use activities::{
+    ACTIONS, Activity, ActivityFilter, ActivityRow, ENTITIES, HeldRecords, Order,
+};
 pub use addons::{AddonVersion, NewAddonVersion};
 pub use alerts::{
     AlertChannel, AlertMessage, AlertTurn, DueAlert, FailingJob, NewlyHeld, TakenAlert,

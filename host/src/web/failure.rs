@@ -81,9 +81,10 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Missing { .. } => Self::new(StatusCode::NOT_FOUND, sentence(&error)),
-            StoreError::Exists { .. } | StoreError::InUse { .. } | StoreError::Limit(_) => {
-                Self::new(StatusCode::CONFLICT, sentence(&error))
-            }
+            StoreError::Exists { .. }
+            | StoreError::Leaderless(_)
+            | StoreError::InUse { .. }
+            | StoreError::Limit(_) => Self::new(StatusCode::CONFLICT, sentence(&error)),
             StoreError::Nul => Self::new(StatusCode::BAD_REQUEST, sentence(&error)),
             error => Self::internal(&error),
         }

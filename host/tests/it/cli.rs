@@ -347,7 +347,7 @@ async fn what_cannot_be_is_answered_with_a_reason_and_the_exit_code_says_so() {
             "installation `isp` runs it",
         ),
         (vec!["addon", "inspect", broken], "is no package"),
-        (vec!["addon", "install", broken], "nobody signed"),
+        (vec!["addon", "install", broken], "is no package"),
         (
             vec!["addon", "install", broken, "--allow-unsigned"],
             "is no package",

@@ -343,7 +343,7 @@ impl Stage {
     pub fn install(&self, manifest: &str, component: &[u8]) {
         let (packed, package) = self.pack("first", manifest, component);
         packed.ok();
-        self.host(&["addon", "install", &package]).ok();
+        self.host(&["addon", "install", &package, "--yes"]).ok();
     }
 
     /// The installation alone, where the add-on is there already; `per_minute`: most requests to each service.

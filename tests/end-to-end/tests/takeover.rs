@@ -90,7 +90,7 @@ fn of_two_hosts_one_is_killed_in_the_middle_of_a_sync_and_the_other_goes_on_with
     let first = Stage::new("small").on_database(&server.database());
     let (packed, package) = first.pack("first", &Stage::manifest("0.1.0"), &component);
     packed.ok();
-    first.host(&["addon", "install", &package]).ok();
+    first.host(&["addon", "install", &package, "--yes"]).ok();
     let stages = [
         ("isp", &first),
         ("second", &first.beside("small", "second")),

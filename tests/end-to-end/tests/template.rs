@@ -71,7 +71,7 @@ fn the_templates_addon_posts_each_invoice_once_in_a_host_that_knows_nothing_of_i
     let component = std::fs::read(component).expect("the component");
     let (packed, package) = stage.pack("digest", manifest, &component);
     packed.ok();
-    stage.host(&["addon", "install", &package]).ok();
+    stage.host(&["addon", "install", &package, "--yes"]).ok();
     stage
         .host(&["installation", "create", "isp", "--addon", "invoice-digest"])
         .ok();

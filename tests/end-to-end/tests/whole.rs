@@ -137,7 +137,7 @@ fn what_cannot_work_is_refused_with_its_cure_and_nothing_is_lost() {
     ] {
         let (packed, package) = stage.pack(name, &manifest, &component);
         let refused = if packed.code == 0 {
-            stage.host(&["addon", "install", &package])
+            stage.host(&["addon", "install", &package, "--yes"])
         } else {
             packed
         };

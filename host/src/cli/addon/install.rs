@@ -22,7 +22,7 @@ pub struct Taking {
     /// Takes an update signed with another trusted key than the version in use
     #[arg(long)]
     accept_new_key: bool,
-    /// Agrees to what it asks for beyond the version in use
+    /// Agrees to what it asks for; of an update, beyond the version in use
     #[arg(short, long)]
     yes: bool,
 }
@@ -67,8 +67,12 @@ async fn take(
     taking: &Taking,
 ) -> Result<ExitCode> {
     let more = &offer.changes.asks_for_more;
-    if offer.current.is_some() && !more.is_empty() && !taking.yes {
-        agree(more)?;
+    if !more.is_empty() && !taking.yes {
+        let what = match offer.current {
+            Some(_) => "The new version asks for more than the one in use",
+            None => "The add-on asks for this",
+        };
+        agree(what, more)?;
     }
     let actor = context.actor();
     let version = host.accept(offer, installation, &actor).await?;
@@ -128,11 +132,10 @@ fn told(offer: &Offer, version: &AddonVersion, installation: Option<&str>) -> St
 }
 
 /// Asks a person; where there is none, says how to agree.
-fn agree(more: &[String]) -> Result<()> {
-    let list = more.join("\n  ");
-    let known = format!("the new version asks for more than the one in use:\n  {list}");
+fn agree(what: &str, asked: &[String]) -> Result<()> {
+    let list = asked.join("\n  ");
     question::ask(
-        &known,
+        &format!("{what}:\n  {list}"),
         "Install it?",
         "--yes agrees to that; nothing was changed",
     )

@@ -29,6 +29,7 @@ pub enum Addon {
     },
     /// Makes a package of a folder that holds addon.toml and the component
     Pack {
+        /// The folder
         folder: PathBuf,
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
@@ -38,20 +39,26 @@ pub enum Addon {
     },
     /// Signs a package that is there, in its place; a signature that it bears is replaced
     Sign {
+        /// The package
         file: PathBuf,
         #[arg(long, value_name = "KEY")]
         key: PathBuf,
     },
     /// Shows what is in a package, who signed it, and what it asks for
-    Inspect { file: PathBuf },
+    Inspect {
+        /// The package
+        file: PathBuf,
+    },
     /// Installs a package
     Install {
+        /// The package
         file: PathBuf,
         #[command(flatten)]
         taking: Taking,
     },
     /// Installs a package in the place of the version in use; what runs goes on with the old one
     Update {
+        /// The package
         file: PathBuf,
         /// Only for this installation, which then stays at it
         #[arg(long, value_name = "NAME")]
@@ -61,6 +68,7 @@ pub enum Addon {
     },
     /// Goes back to the version that was in use before; stored state stays as it is
     Rollback {
+        /// Id of the add-on, as `addon list` shows it
         id: String,
         /// To this version
         #[arg(long)]
@@ -75,6 +83,7 @@ pub enum Addon {
     /// Trusts the packages of whoever has this key: the line of a minisign public key, or its file. Without one: lists whom
     /// this host trusts
     Trust {
+        /// The key's line, or the file that holds it
         key: Option<String>,
         /// What its owner is called here
         #[arg(long, default_value = "")]

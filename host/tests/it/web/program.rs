@@ -177,7 +177,7 @@ async fn people_and_their_sessions_are_looked_after_by_command_while_the_server_
 
     assert!(
         refused(data.path(), &["user", "role", "admin", "view"])
-            .contains("nobody else administers")
+            .contains("nobody would administer")
     );
     assert!(refused(data.path(), &["user", "role", "admin", "own"]).contains("is no role"));
     assert!(set_password(data.path(), "ann", "long-enough-by-far\n"));
@@ -194,7 +194,7 @@ async fn people_and_their_sessions_are_looked_after_by_command_while_the_server_
         json(data.path(), &["user", "remove", "ann"])["removed"],
         "ann"
     );
-    assert!(refused(data.path(), &["user", "remove", "admin"]).contains("nobody else administers"));
+    assert!(refused(data.path(), &["user", "remove", "admin"]).contains("nobody would administer"));
     terminate(child);
 }
 
