@@ -3,14 +3,12 @@
 use std::cell::RefCell;
 
 use crate::capability::{Capabilities, Failure, Pair, Row};
-use crate::check;
+use crate::check::{self, COMPANY};
 use crate::clocks;
 use crate::collect::Map;
-use crate::json;
 use crate::pages;
 use crate::preview::Preview;
 use crate::reconcile;
-use crate::sage;
 use crate::settings::SPLYNX_ADDRESS;
 use crate::splynx::{CreditNote, Invoice};
 use crate::sync::asked::Asked;
@@ -18,7 +16,7 @@ use crate::sync::credit_notes::CreditNotes;
 use crate::sync::customers::Customers;
 use crate::sync::documents::Office;
 use crate::sync::invoices::Invoices;
-use crate::sync::lists::{self, List};
+use crate::sync::lists;
 use crate::sync::made;
 use crate::sync::mapping::Mapping;
 use crate::sync::orphans;
@@ -192,27 +190,21 @@ fn perform(run: &mut Run, job: &str, options: &[Pair]) -> Job<Option<Failure>> {
     Ok(None)
 }
 
-/// The pairs of an installation belong to one company: under another they would point at strangers.
+/// Notes the company that the pairs are of; refuses another one.
 fn same_company(run: &mut Run) -> Job<()> {
-    const KEY: &str = "company";
     let company = run.settings.company_id.clone();
     if company.is_empty() {
         return Err(Halt::Failed(check::no_company()));
     }
-    match run.meta(KEY)? {
-        None => {
-            let mut batch = Batch::default();
-            batch.set(META, KEY, company);
-            run.commit(batch)
-        }
-        Some(known) if known == company => Ok(()),
-        Some(known) => Err(Halt::Failed(Failure::new(
-            "other-company",
-            format!(
-                "This installation has worked with Sage company {known}, and the settings now name {company}. Make another installation for {company}, or set the company back."
-            ),
-        ))),
+    if let Some(other) = check::other_company(run, &company)? {
+        return Err(Halt::Failed(other));
     }
+    if run.meta(COMPANY)?.is_some() {
+        return Ok(());
+    }
+    let mut batch = Batch::default();
+    batch.set(META, COMPANY, company);
+    run.commit(batch)
 }
 
 /// Keeps the first address of Splynx, from which marks are derived: what was made before it is changed stays this installation's own.
@@ -393,32 +385,6 @@ fn sweep_once_a_day(run: &mut Run, due: &[Kind], kinds: &mut Kinds) -> Job<()> {
     let mut batch = Batch::default();
     batch.set(META, KEY, today);
     run.commit(batch)
-}
-
-/// What a field or mapping row can be set to.
-///
-/// # Errors
-/// Where the lists were never loaded, or Sage does not answer.
-pub fn choices(cap: &mut dyn Capabilities, source: &str) -> Result<Vec<Pair>, Failure> {
-    let mut run = Run::new(cap)?;
-    let choices = match (source, List::of_source(source)) {
-        ("sage-companies", _) => sage::companies(&mut run).map(|companies| {
-            companies
-                .iter()
-                .map(|company| (json::text(company, "ID"), json::text(company, "Name")))
-                .collect()
-        }),
-        ("splynx-customer-categories", _) => Ok(lists::customer_categories()),
-        (_, Some(list)) => lists::choices(&mut run, list),
-        (own, None) if own.starts_with(pages::statements::OPEN_INVOICES) => {
-            pages::statements::open_invoices(&mut run, own)
-        }
-        (unknown, None) => Err(Halt::Failed(Failure::new(
-            "unknown-choices",
-            format!("There is no list {unknown:?}."),
-        ))),
-    };
-    choices.map_err(Halt::into_failure)
 }
 
 /// A page's rows, as people filter and page through them.

@@ -11,10 +11,14 @@ use serde_json::Value;
 use crate::capability::{Capabilities, Failure};
 use crate::json;
 use crate::sage;
+use crate::settings::SPLYNX_ADDRESS;
 use crate::splynx::{self, Customer, Permission, Resource};
 use crate::sync::lists;
 use crate::sync::mapping::Mapping;
 use crate::write::ledger::{Halt, Job, Run};
+
+/// Where the company is kept that the pairs are of.
+pub const COMPANY: &str = "company";
 
 /// One finding; `severity` is `error`, `warning` or `ok`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,21 +66,125 @@ pub fn check(cap: &mut dyn Capabilities) -> Result<Vec<Finding>, Failure> {
         }
         Err(failure) => return Err(failure),
     };
+    // Each service is tried as soon as its own settings are there.
     let mut findings = Vec::new();
-    missing_settings(&run, &mut findings);
-    if findings.is_empty() {
-        let splynx = splynx_answers(&mut run);
-        let answers = splynx.is_ok();
-        connection(&mut findings, "splynx", splynx);
+    let has_splynx = SPLYNX.has_settings(&run, &mut findings);
+    if has_splynx {
+        let answer = splynx_answers(&mut run);
+        let answers = answer.is_ok();
+        SPLYNX.answered(answer, &mut findings);
         if answers {
             findings.extend(permissions::reading(&mut run));
         }
+    }
+    let has_sage = SAGE.has_settings(&run, &mut findings);
+    if has_sage {
         let company = company(&mut run);
-        connection(&mut findings, "sage", company);
+        SAGE.answered(company, &mut findings);
+    }
+    if has_splynx && has_sage {
         findings.extend(mappings(&mut run).map_err(Halt::into_failure)?);
         findings.extend(combinations::settings(&mut run).map_err(Halt::into_failure)?);
     }
     Ok(findings)
+}
+
+/// What is needed to ask a service, and where trouble with it is shown.
+struct ToAsk {
+    title: &'static str,
+    code: &'static str,
+    /// Setting and title, as the manifest has them.
+    settings: &'static [(&'static str, &'static str)],
+    /// Of the address.
+    address: &'static str,
+    /// Of what the service knows somebody by.
+    credential: &'static str,
+}
+
+const SPLYNX: ToAsk = ToAsk {
+    title: "Splynx",
+    code: "splynx-connection",
+    settings: &[
+        (SPLYNX_ADDRESS, "API domain"),
+        ("splynx_api_key", "API key"),
+        ("splynx_api_secret", "API secret"),
+    ],
+    address: SPLYNX_ADDRESS,
+    credential: "splynx_api_key",
+};
+
+const SAGE: ToAsk = ToAsk {
+    title: "Sage",
+    code: "sage-connection",
+    settings: &[
+        ("sage_api_url", "API address"),
+        ("sage_login", "Login"),
+        ("sage_password", "Password"),
+        ("sage_api_key", "API key"),
+    ],
+    address: "sage_api_url",
+    credential: "sage_login",
+};
+
+impl ToAsk {
+    /// Whether it can be asked; else what is missing.
+    fn has_settings(&self, run: &Run, findings: &mut Vec<Finding>) -> bool {
+        let before = findings.len();
+        for (key, title) in self.settings {
+            if run.settings.value(key).is_empty() {
+                findings.push(finding(
+                    "error",
+                    "setting-missing",
+                    format!("{title} of {} is not set.", self.title),
+                    format!("Enter it under Settings, {}.", self.title),
+                    key,
+                ));
+            }
+        }
+        let address = run.settings.value(self.address);
+        if self.address == SPLYNX_ADDRESS && !address.is_empty() && !address.ends_with('/') {
+            findings.push(finding(
+                "error",
+                "slash-missing",
+                "The API domain does not end in a slash.",
+                format!("Write {address}/."),
+                self.address,
+            ));
+        }
+        findings.len() == before
+    }
+
+    /// An answer is judged by whoever asked; without one, the address or the credentials are to blame.
+    fn answered(&self, result: Job<Finding>, findings: &mut Vec<Finding>) {
+        findings.push(match result {
+            Ok(found) => found,
+            Err(halt) => {
+                let failure = halt.into_failure();
+                let field = match failure.code.as_str() {
+                    "denied" => self.credential,
+                    _ => self.address,
+                };
+                finding("error", self.code, failure.message, "", field)
+            }
+        });
+    }
+}
+
+/// The pairs of an installation belong to one company: under another they would point at strangers.
+///
+/// # Errors
+/// The store's.
+pub fn other_company(run: &mut Run, chosen: &str) -> Job<Option<Failure>> {
+    let known = run.meta(COMPANY)?;
+    let other = known.filter(|known| !chosen.is_empty() && known != chosen);
+    Ok(other.map(|known| {
+        Failure::new(
+            "other-company",
+            format!(
+                "This installation has worked with Sage company {known}, and the settings now name {chosen}. Make another installation for {chosen}, or set the company back."
+            ),
+        )
+    }))
 }
 
 /// Every job that talks to Sage needs a company.
@@ -85,53 +193,6 @@ pub fn no_company() -> Failure {
         "no-company",
         "No Sage company is chosen. Save login, password and API key under Settings, Sage: the company is fetched then.",
     )
-}
-
-fn missing_settings(run: &Run, findings: &mut Vec<Finding>) {
-    for key in [
-        "splynx_api_domain",
-        "splynx_api_key",
-        "splynx_api_secret",
-        "sage_api_url",
-        "sage_login",
-        "sage_password",
-        "sage_api_key",
-    ] {
-        if run.settings.value(key).is_empty() {
-            findings.push(finding(
-                "error",
-                "setting-missing",
-                format!("{key} is not set."),
-                "Enter it under Settings.",
-                key,
-            ));
-        }
-    }
-    let domain = run.settings.value("splynx_api_domain");
-    if !domain.is_empty() && !domain.ends_with('/') {
-        findings.push(finding(
-            "error",
-            "slash-missing",
-            "The API domain does not end in a slash.",
-            format!("Write {domain}/."),
-            "splynx_api_domain",
-        ));
-    }
-}
-
-fn connection(findings: &mut Vec<Finding>, name: &'static str, result: Job<Finding>) {
-    findings.push(match result {
-        Ok(found) => found,
-        Err(halt) => {
-            let failure = halt.into_failure();
-            let (code, field) = if name == "splynx" {
-                ("splynx-connection", "splynx_api_domain")
-            } else {
-                ("sage-connection", "sage_login")
-            };
-            finding("error", code, failure.message, "", field)
-        }
-    });
 }
 
 fn splynx_answers(run: &mut Run) -> Job<Finding> {
@@ -152,6 +213,15 @@ fn company(run: &mut Run) -> Job<Finding> {
     let companies = sage::companies(run)?;
     let chosen = run.settings.company_id.clone();
     let id = |company: &Value| json::text(company, "ID");
+    if let Some(failure) = other_company(run, &chosen)? {
+        return Ok(finding(
+            "error",
+            "other-company",
+            failure.message,
+            "",
+            "sage_company_id",
+        ));
+    }
     if let Some(company) = companies.iter().find(|company| id(company) == chosen) {
         return Ok(connected(company));
     }

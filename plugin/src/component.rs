@@ -5,6 +5,7 @@ use crate::capability::{
     Activity, Answer, Capabilities, Change, Entry, Failure, Pair, Request, Response, Row,
     Unanswered,
 };
+use crate::choices;
 use crate::digested;
 
 /// Generated code, which crosses the boundary by raw pointers.
@@ -225,7 +226,7 @@ impl exported::Guest for Component {
     }
 
     fn choices(source: String) -> Result<Vec<types::Pair>, types::Failure> {
-        addon::choices(&mut Imports, &source)
+        choices::choices(&mut Imports, &source)
             .map(pairs_out)
             .map_err(failure_out)
     }

@@ -10,6 +10,7 @@ pub mod addon;
 pub mod arithmetic;
 pub mod capability;
 mod check;
+pub mod choices;
 pub mod clocks;
 mod collect;
 #[cfg(target_family = "wasm")]

@@ -15,6 +15,9 @@ const SETTLE_SECONDS: u64 = 300;
 /// Where Splynx is, by the settings.
 pub const SPLYNX_ADDRESS: &str = "splynx_api_domain";
 
+/// The value of a mapping row that is to have no counterpart: what needs one is held, and the check is content.
+pub const LEFT_UNMAPPED: &str = "none";
+
 /// The four ticks that every sync sets on a Sage customer (F25, F26, F27, F28).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomerTicks {
@@ -244,6 +247,11 @@ impl Settings {
     /// The Sage id that a mapping row names: `item.7`, `tax.1`, `bank_account.2`, `default_bank_account`.
     pub fn mapped(&self, key: &str) -> Option<i64> {
         self.value(key).parse().ok()
+    }
+
+    /// Whether nobody has decided on a mapping row yet: leaving it unmapped is a decision.
+    pub fn is_unmapped(&self, key: &str) -> bool {
+        self.mapped(key).is_none() && self.value(key) != LEFT_UNMAPPED
     }
 
     /// All settings and mappings as saved.

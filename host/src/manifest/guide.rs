@@ -61,8 +61,8 @@ fn about(
             let message = format!("there is no page `{id}`");
             table.problem("page", message, suggestion(&id, known));
         }
-        let state = table.maybe_text("state").unwrap_or_default();
-        Some(GuideAbout::Page { id, state })
+        let states = table.texts("states");
+        Some(GuideAbout::Page { id, states })
     };
     let mapped = table
         .flag("mappings", false)

@@ -296,6 +296,8 @@ pub struct MappingSpec {
     pub rows: String,
     /// Source of the values, for the guest's `choices`.
     pub choices: String,
+    /// Source of what the guest proposes for rows without a value: row and value.
+    pub proposals: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -394,8 +396,8 @@ pub enum GuideAbout {
         preview: bool,
         or: Vec<String>,
     },
-    /// A page on which nothing should wait for a person, with the value of its filter `state`, if it is about one.
-    Page { id: String, state: String },
+    /// A page on which nothing should wait for a person, with the values of its filter `state`, if it is about some.
+    Page { id: String, states: Vec<String> },
 }
 
 /// A page of the installation: of rows that come from the guest's `view`, or of what the runs of a job reported.
@@ -463,6 +465,8 @@ pub enum PageContent {
 pub struct Columns {
     pub titles: Vec<String>,
     pub money: Vec<String>,
+    /// What people know a row by; none: its first columns.
+    pub naming: Vec<String>,
 }
 
 /// Rows as a chart: bars side by side, a group for each row, a picture for each kind of row.

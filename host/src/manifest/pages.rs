@@ -93,9 +93,13 @@ fn columns(table: &Table<'_>) -> Columns {
     let columns = Columns {
         titles: table.some_texts("columns"),
         money: table.texts("money"),
+        naming: table.texts("naming"),
     };
     for title in &columns.money {
         refer_column(table, "money", title, &columns);
+    }
+    for title in &columns.naming {
+        refer_column(table, "naming", title, &columns);
     }
     columns
 }

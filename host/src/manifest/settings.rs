@@ -158,6 +158,7 @@ pub(super) fn mappings(root: &Table<'_>, settings: &[SettingSpec]) -> Vec<Mappin
             help: table.maybe_text("help").unwrap_or_default(),
             rows: table.text("rows"),
             choices: table.text("choices"),
+            proposals: table.maybe_text("proposals"),
         };
         check_key(&table, &mapping.key);
         check_unique(&table, "key", &mapping.key, &mut seen);

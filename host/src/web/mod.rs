@@ -21,6 +21,7 @@ mod routes;
 mod sessions;
 mod staged;
 mod texts;
+mod zone;
 
 pub use base_path::{BasePath, BasePathError};
 pub use health::Vitals;

@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::frame::{Frame, Moment, page};
 use super::login::session::Visitor;
 use super::texts;
+use super::zone;
 use crate::store::Role;
 
 #[derive(Template)]
@@ -19,6 +20,7 @@ struct SessionsPage {
     frame: Frame,
     is_everybodys: bool,
     sessions: Vec<Line>,
+    zone: Tz,
 }
 
 struct Line {
@@ -38,6 +40,7 @@ pub async fn show(
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Response, Failure> {
     let is_everybodys = visitor.role >= Role::Administer;
+    let zone = zone::shared(&app).await?;
     let sessions = app.host.store().sessions(app.clock.now()).await?;
     let sessions = sessions
         .into_iter()
@@ -48,14 +51,15 @@ pub async fn show(
             account: session.account,
             role: session.role,
             agent: session.agent,
-            begun: Moment::new(session.created_at, Tz::UTC),
-            used: Moment::new(session.seen_at, Tz::UTC),
+            begun: Moment::new(session.created_at, zone),
+            used: Moment::new(session.seen_at, zone),
         })
         .collect();
     Ok(page(&SessionsPage {
         frame: Frame::new(app.base.as_str(), Some(&visitor), texts::sessions::TITLE),
         is_everybodys,
         sessions,
+        zone,
     }))
 }
 

@@ -32,8 +32,6 @@ pub mod common {
     pub const FIRST_PAGE: &str = "Back to the first page";
     pub const NEXT_PAGE: &str = "Next page";
 
-    pub const TIMES_IN_UTC: &str = "Times are in UTC.";
-
     pub fn times_in(zone: &str) -> String {
         format!("Times are in {zone}.")
     }
@@ -122,8 +120,6 @@ pub mod installations {
     pub const AN_ADDON: &str = "an add-on";
     pub const UNSIGNED: &str = "unsigned package";
 
-    /// Behind the time.
-    pub const UTC: &str = "(UTC).";
     pub const WHY: &str = "Why";
 
     pub const NEW: &str = "A new installation";
@@ -363,6 +359,14 @@ pub mod settings {
     pub const CHANGES: &str = "Who changed what";
     pub const SAVE: &str = "Save settings";
     pub const CHECK_UNDER_WAY: &str = "The check of the new settings is still under way.";
+    pub const HOOK_ON: &str = "on";
+    pub const HOOK_OFF: &str = "off";
+
+    pub fn hook(secret: &str) -> String {
+        format!(
+            "The service sends its messages to this path below the name of these pages, signed with the secret that stands above as \u{201c}{secret}\u{201d}; without one it is off."
+        )
+    }
 
     pub fn saved(count: &usize) -> String {
         match count {
@@ -443,6 +447,17 @@ pub mod mappings {
     pub const NOTHING: &str = "There is nothing to map.";
     pub const STALE: &str = "stale";
     pub const SAVE: &str = "Save mappings";
+    /// At a row that was filled in.
+    pub const PROPOSED: &str = "proposed, not saved";
+
+    pub fn proposed(rows: usize) -> String {
+        match rows {
+            1 => "One row is filled in with what fits. Look at it, and save it.".to_owned(),
+            rows => {
+                format!("{rows} rows are filled in with what fits. Look at them, and save them.")
+            }
+        }
+    }
 
     pub fn stale(value: &str) -> String {
         format!("{value} is not in the list any more: choose another.")

@@ -2,8 +2,8 @@
 
 use super::{Finding, finding};
 use crate::json;
-use crate::settings::Direction;
-use crate::sync::lists::{List, named_at};
+use crate::settings::{Direction, Settings};
+use crate::sync::lists::{List, Row, named_at};
 use crate::sync::mapping::Mapping;
 use crate::sync::taxes::Rated;
 use crate::write::ledger::{Job, Run, cursor_key};
@@ -12,7 +12,7 @@ use crate::write::record::Kind;
 /// Findings on settings alone: names, directions, methods, import, automatic runs.
 pub fn settings(run: &mut Run) -> Job<Vec<Finding>> {
     let mut findings = Vec::new();
-    names(run, &mut findings);
+    names(run, &mut findings)?;
     payments(run, &mut findings);
     amounts(run, &mut findings);
     automatic_runs(run, &mut findings)?;
@@ -20,11 +20,12 @@ pub fn settings(run: &mut Run) -> Job<Vec<Finding>> {
     Ok(findings)
 }
 
-/// D13: what happens to two customers of one name.
-fn names(run: &Run, findings: &mut Vec<Finding>) {
+/// D13: what happens to two customers of one name. Once they were exported, whoever is held for it is listed.
+fn names(run: &mut Run, findings: &mut Vec<Finding>) -> Job<()> {
     let pattern = &run.settings.name_pattern;
     let tells_apart = pattern.contains("{id}") || pattern.contains("{login}");
-    if !tells_apart && !run.settings.make_names_unique {
+    let is_settled = tells_apart || run.settings.make_names_unique;
+    if !is_settled && run.meta(&cursor_key(Kind::Customer))?.is_none() {
         findings.push(finding(
             "warning",
             "names-may-clash",
@@ -33,6 +34,7 @@ fn names(run: &Run, findings: &mut Vec<Finding>) {
             "customer_name_pattern",
         ));
     }
+    Ok(())
 }
 
 fn payments(run: &Run, findings: &mut Vec<Finding>) {
@@ -208,40 +210,9 @@ fn history(run: &mut Run, findings: &mut Vec<Finding>) -> Job<()> {
 pub fn mappings(run: &Run, mapping: &Mapping) -> Vec<Finding> {
     let settings = &run.settings;
     let mut findings = Vec::new();
-    for row in mapping
-        .rows(List::SplynxCategories)
-        .filter(|row| row.active)
-    {
-        let field = format!("item.{}", row.id);
-        if settings.mapped(&field).is_none() {
-            findings.push(finding(
-                "warning",
-                "mapping-missing",
-                format!(
-                    "The category {} is not mapped: documents that use it are held.",
-                    row.title
-                ),
-                format!("Choose its counterpart under {}.", List::place(&field)),
-                &field,
-            ));
-        }
-    }
+    categories(settings, mapping, &mut findings);
     taxes(run, mapping, &mut findings);
-    let sends = settings.direction == Direction::ToSage;
-    for method in settings.push_methods.iter().filter(|_| sends) {
-        if let Err(reason) = mapping.bank_account(settings, *method)
-            && reason.code == "mapping-missing"
-        {
-            let field = format!("bank_account.{method}");
-            findings.push(finding(
-                "warning",
-                "mapping-missing",
-                reason.message,
-                reason.cure,
-                &field,
-            ));
-        }
-    }
+    methods(settings, mapping, &mut findings);
     for (field, what) in mapping.stale(settings) {
         findings.push(finding(
             "warning",
@@ -269,6 +240,92 @@ pub fn mappings(run: &Run, mapping: &Mapping) -> Vec<Finding> {
     findings
 }
 
+/// One finding, however many categories have no item yet.
+fn categories(settings: &Settings, mapping: &Mapping, findings: &mut Vec<Finding>) {
+    let open = mapping
+        .rows(List::SplynxCategories)
+        .filter(|row| row.active && settings.is_unmapped(&format!("item.{}", row.id)));
+    unmapped(
+        "item",
+        ("category", "categories"),
+        "documents that use",
+        open,
+        findings,
+    );
+}
+
+/// F41, F45, F46: every method that is sent needs a bank account, its own or the default one.
+fn methods(settings: &Settings, mapping: &Mapping, findings: &mut Vec<Finding>) {
+    if settings.mapped("default_bank_account").is_some() {
+        return;
+    }
+    let is_sent = |method: i64| match settings.direction {
+        Direction::ToSage => settings.push_methods.contains(&method),
+        Direction::Both => settings.imported_method != Some(method),
+        Direction::FromSage => false,
+    };
+    let open = mapping.rows(List::SplynxMethods).filter(|row| {
+        row.active && is_sent(row.id) && settings.is_unmapped(&format!("bank_account.{}", row.id))
+    });
+    unmapped(
+        "bank_account",
+        ("payment method", "payment methods"),
+        "payments by",
+        open,
+        findings,
+    );
+    if let Some(told) = findings
+        .iter_mut()
+        .find(|found| found.field.starts_with("bank_account."))
+    {
+        told.cure
+            .push_str(" Or choose the default bank account under Settings, Payments.");
+    }
+}
+
+fn unmapped<'r>(
+    family: &str,
+    (one, several): (&str, &str),
+    what: &str,
+    rows: impl Iterator<Item = &'r Row>,
+    findings: &mut Vec<Finding>,
+) {
+    const NAMED: usize = 3;
+    let rows: Vec<&Row> = rows.collect();
+    let Some(first) = rows.first() else { return };
+    let field = format!("{family}.{}", first.id);
+    let titles: Vec<&str> = rows
+        .iter()
+        .take(NAMED)
+        .map(|row| row.title.as_str())
+        .collect();
+    let message = match rows.len() {
+        1 => format!(
+            "The {one} {} is not mapped: {what} it are held.",
+            first.title
+        ),
+        count if count <= NAMED => format!(
+            "{count} {several} are not mapped: {what} them are held: {}.",
+            titles.join(", ")
+        ),
+        count => format!(
+            "{count} {several} are not mapped: {what} them are held: {} and {} more.",
+            titles.join(", "),
+            count - NAMED
+        ),
+    };
+    findings.push(finding(
+        "warning",
+        "mapping-missing",
+        message,
+        format!(
+            "Choose a counterpart under {}; or \"Leave unmapped\" there, if none is meant.",
+            List::place(&field)
+        ),
+        &field,
+    ));
+}
+
 /// VAT as Splynx charges it and as Sage would, at each rate: lines are held where a rate is not mapped, or to another one.
 fn taxes(run: &Run, mapping: &Mapping, findings: &mut Vec<Finding>) {
     let rated = mapping.rated(&run.settings).into_iter();
@@ -277,6 +334,9 @@ fn taxes(run: &Run, mapping: &Mapping, findings: &mut Vec<Finding>) {
         let what = named_at(&tax.title, percent);
         let cure = mapping.tax_cure(&key, percent);
         let target = run.settings.mapped(&key);
+        if target.is_none() && !run.settings.is_unmapped(&key) {
+            continue;
+        }
         let Some(target) = target else {
             findings.push(finding(
                 "warning",

@@ -150,6 +150,13 @@ pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<St
                 ..record
             }),
             "retry" => retried(run, key, record)?,
+            "exclude" | "done" if record.state == State::Synced => {
+                return Err(refuse(format!(
+                    "{} {} is in Sage and in step: there is nothing to decide.",
+                    key.kind.name(),
+                    record.label
+                )));
+            }
             "exclude" => Record {
                 state: State::DoNotSend,
                 reason: Reason::default(),

@@ -180,7 +180,7 @@ impl Side {
         }
         if let Some((here, there)) = self.open.filter(|(here, there)| here != there) {
             let cause = if here < there {
-                "What pays it did not go to Sage, as payments of methods that are not sent, or is not allocated to it there."
+                "What pays it was not sent, being older than \"Export payments from\" or of a method that is not sent, or it is not allocated to it there."
             } else {
                 "Sage has allocated to it what is no payment of it in Splynx."
             };

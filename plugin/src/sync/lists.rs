@@ -4,14 +4,13 @@
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::capability::{Activity, Capabilities, Failure, Pair};
+use crate::capability::{Activity, Capabilities, Failure};
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::json;
 use crate::sage;
 use crate::settings::Settings;
 use crate::splynx;
 use crate::stored::{self, stored};
-use crate::sync::taxes;
 use crate::write::ledger::{Halt, Job, META, Run};
 use crate::write::record::{Batch, TAX_DOUBTS};
 
@@ -405,49 +404,4 @@ pub fn stored_rate(cap: &mut dyn Capabilities, tax: i64) -> Result<Decimal, Fail
         .and_then(|entry| stored::from_text::<Row>(&entry.value));
     let percent = row.and_then(|row| row.percent).unwrap_or_default();
     Ok(percent / Decimal::ONE_HUNDRED)
-}
-
-/// The customer categories of Splynx, which are not data there; a lead is none yet (Splynx API, customers).
-const CUSTOMER_CATEGORIES: [(&str, &str); 2] = [("person", "Person"), ("company", "Company")];
-
-/// The rows of the mapping of customer categories.
-pub fn customer_categories() -> Vec<Pair> {
-    CUSTOMER_CATEGORIES
-        .iter()
-        .map(|(value, title)| ((*value).to_owned(), (*title).to_owned()))
-        .collect()
-}
-
-/// What a field or mapping row can be set to, from the lists as loaded: value and title. What can no longer be chosen is there
-/// only where it is chosen already, and says so.
-pub fn choices(run: &mut Run, list: List) -> Job<Vec<Pair>> {
-    if !is_loaded(run)? {
-        return Err(Halt::Failed(Failure::new(
-            "not-loaded",
-            "Press \"Import mapping settings\" first: it loads what there is to choose from.",
-        )));
-    }
-    if list == List::SplynxTaxes {
-        return taxes::choices(run);
-    }
-    let rows = stored(run, list)?
-        .into_iter()
-        .map(|(_, row)| (row.id, row))
-        .to_map();
-    let mut choices = rows
-        .values()
-        .filter(|row| row.active)
-        .map(|row| (row.id, row.named()))
-        .to_map();
-    for (_, of, id) in chosen(&run.settings) {
-        let row = rows.get(&id);
-        if let (true, Some(what)) = (of == list, staleness(list, row)) {
-            let title = row.map_or_else(|| id.to_string(), Row::named);
-            choices.insert(id, format!("{title} ({what})"));
-        }
-    }
-    Ok(choices
-        .into_iter()
-        .map(|(id, title)| (id.to_string(), title))
-        .collect())
 }

@@ -80,7 +80,7 @@ fn look_through(run: &mut Run, payments: bool, above: i64) -> Job<()> {
     };
     let mut after = Some(above);
     while let Some(above) = after {
-        run.progress("Reading Splynx: payments from Sage", 0, 0)?;
+        run.meanwhile("Reading Splynx: payments from Sage", 0)?;
         let mut batch = Batch::default();
         if payments {
             let page = splynx::changed::<Payment>(run, &window, above)?;
@@ -479,7 +479,7 @@ pub fn recover(run: &mut Run) -> Job<()> {
 }
 
 fn settle_doubts(run: &mut Run, keys: Vec<RecordKey>) -> Job<()> {
-    run.progress("Looking up what an earlier run left open", 0, 0)?;
+    run.meanwhile("Looking up what an earlier run left open", 0)?;
     let ids: Vec<i64> = keys.iter().map(|key| key.id).collect();
     let mut sheets = sheets(run, &ids)?;
     let mut records = run.records(keys)?;

@@ -99,7 +99,7 @@ pub fn reload_customers(run: &mut Run) -> Job<()> {
     let mut above = 0;
     let mut seen = 0;
     loop {
-        run.progress("Reading Sage: customers", seen, 0)?;
+        run.meanwhile("Reading Sage: customers", seen)?;
         let (rows, complete) = newer(run, service.name(), above, None)?;
         seen += rows.len() as u64;
         let mut batch = Batch::default();

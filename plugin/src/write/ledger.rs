@@ -160,6 +160,15 @@ impl<'a> Run<'a> {
         self.advance(0)
     }
 
+    /// Tells of something that the stage under way needs first, and that it goes on from; ends the job where a person asked for it.
+    pub fn meanwhile(&mut self, title: &str, done: u64) -> Job<()> {
+        if self.cap.progress(title, done, 0) {
+            Ok(())
+        } else {
+            Err(Halt::Stopped)
+        }
+    }
+
     /// The stage under way has come so many records further; ends the job where a person asked for it.
     pub fn advance(&mut self, by: usize) -> Job<()> {
         let Stage { title, done, total } = &mut self.stage;

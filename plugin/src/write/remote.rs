@@ -385,7 +385,7 @@ pub fn take_over(run: &mut Run, service: Service, from: Option<NaiveDate>) -> Jo
     let stage = format!("Reading Sage: {}s", service.title());
     let mut seen = 0;
     loop {
-        run.progress(&stage, seen, 0)?;
+        run.meanwhile(&stage, seen)?;
         let (rows, complete) = newer(run, service.name(), above, filter.as_deref())?;
         let mut batch = Batch::default();
         above = index(run, &mut batch, service, &rows, above)?;
@@ -446,7 +446,7 @@ pub(super) fn taken_over_key(service: Service) -> String {
 pub fn refresh(run: &mut Run, service: Service, mut above: i64) -> Job<()> {
     let mut seen = 0;
     loop {
-        run.progress(&format!("Reading Sage: {}s", service.title()), seen, 0)?;
+        run.meanwhile(&format!("Reading Sage: {}s", service.title()), seen)?;
         let (rows, complete) = newer(run, service.name(), above, None)?;
         seen += rows.len() as u64;
         let mut batch = Batch::default();

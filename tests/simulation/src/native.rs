@@ -8,6 +8,7 @@ use splynx_sageone::capability::{
     Activity, Answer, Capabilities, Change, Entry, Failure, Pair, Request, Response, Row,
     Unanswered,
 };
+use splynx_sageone::choices;
 
 use crate::world::World;
 
@@ -53,7 +54,7 @@ pub fn view(
 
 /// What a field or mapping row can be set to.
 pub fn choices(host: &mut MockHost<World>, source: &str) -> Result<Vec<Pair>, contract::Failure> {
-    addon::choices(&mut Native(host), source).map_err(failure_out)
+    choices::choices(&mut Native(host), source).map_err(failure_out)
 }
 
 /// The readiness check.

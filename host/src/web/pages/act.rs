@@ -157,11 +157,14 @@ impl<'a> Draft<'a> {
             _ => None,
         };
         let offers = offers(app, visitor, subject.name(), &self.spec.values, row).await;
-        let named = match rows.split_at_checked(NAMED) {
-            Some((first, rest)) if !rest.is_empty() => {
-                texts::act::and_more(&first.join(", "), rest.len())
-            }
-            _ => rows.join(", "),
+        let first = &rows[..rows.len().min(NAMED)];
+        let named = match subject.situation.manifest.page(&self.request.page) {
+            Some(page) => rows::names(app, subject, page, self.wish, first).await,
+            None => first.to_vec(),
+        };
+        let named = match rows.len().checked_sub(NAMED) {
+            Some(rest) if rest > 0 => texts::act::and_more(&named.join(", "), rest),
+            _ => named.join(", "),
         };
         let template = ActPage {
             frame: subject.frame(app, visitor, place, &self.spec.title),

@@ -14,7 +14,7 @@ use super::subject::{Place, Subject};
 use crate::days;
 use crate::exports::{AMOUNT, Export, Format, LogExport};
 use crate::manifest::ActivitySpec;
-use crate::store::{ActivityFilter, ActivityRow};
+use crate::store::{ACTIONS, ActivityFilter, ActivityRow, ENTITIES};
 use crate::web::App;
 use crate::web::download;
 use crate::web::failure::Failure;
@@ -31,21 +31,7 @@ const CURRENCY: &str = "currency";
 /// Kinds of record that people look at together: the value in the address, the title, and the entities as `storage.wit` names
 /// them. Money that came, from whichever side, is one subject. An add-on may have more entities, which the first tab shows.
 const TABS: [(&str, &str, &[&str]); 5] = [
-    (
-        "",
-        texts::activity::ALL,
-        &[
-            "customer",
-            "invoice",
-            "credit-note",
-            "payment",
-            "receipt",
-            "allocation",
-            "statement",
-            "mapping",
-            "run",
-        ],
-    ),
+    ("", texts::activity::ALL, &ENTITIES),
     ("customers", texts::activity::CUSTOMERS, &["customer"]),
     ("invoices", texts::activity::INVOICES, &["invoice"]),
     (
@@ -58,26 +44,6 @@ const TABS: [(&str, &str, &[&str]); 5] = [
         texts::activity::PAYMENTS,
         &["payment", "receipt", "allocation", "statement"],
     ),
-];
-
-/// What happens to records, and the states that they come to.
-const ACTIONS: [&str; 16] = [
-    "created",
-    "updated",
-    "removed",
-    "paired",
-    "unpaired",
-    "imported",
-    "listed",
-    "loaded",
-    "synced",
-    "skipped",
-    "held",
-    "uncertain",
-    "owed",
-    "planned",
-    "do-not-send",
-    "done-by-hand",
 ];
 
 /// What people can leave out of the table.

@@ -20,11 +20,13 @@ use crate::web::failure::Failure;
 use crate::web::frame::{Frame, Moment, page, page_with};
 use crate::web::login::session::Visitor;
 use crate::web::texts;
+use crate::web::zone;
 
 #[derive(Template)]
 #[template(path = "addons.html")]
 struct AddonsPage {
     frame: Frame,
+    zone: Tz,
     href: String,
     addons: Vec<AddonPart>,
     told: Option<String>,
@@ -205,6 +207,7 @@ async fn draw(
     problem: Option<String>,
 ) -> Result<Response, Failure> {
     let store = app.host.store();
+    let zone = zone::shared(app).await?;
     let versions = store.addon_versions().await?;
     let installations = store.installations().await?;
     let mut addons: Vec<AddonPart> = Vec::new();
@@ -223,7 +226,7 @@ async fn draw(
             active: version.active,
             signed_by,
             withdrawn: version.withdrawn.clone(),
-            installed: Moment::new(version.installed_at, Tz::UTC),
+            installed: Moment::new(version.installed_at, zone),
             by: version.installed_by.clone(),
         };
         match addons.iter_mut().find(|addon| addon.id == version.addon) {
@@ -276,6 +279,7 @@ async fn draw(
             addons,
             told,
             problem,
+            zone,
         },
     ))
 }

@@ -25,6 +25,7 @@ use crate::web::failure::Failure;
 use crate::web::frame::{Frame, Moment, page_with};
 use crate::web::login::session::Visitor;
 use crate::web::texts;
+use crate::web::zone;
 
 /// Messages that the page lists.
 const NEWEST: u32 = 30;
@@ -36,6 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[template(path = "alerts.html")]
 struct AlertsPage {
     frame: Frame,
+    zone: Tz,
     href: String,
     channels: Vec<ChannelLine>,
     messages: Vec<MessageLine>,
@@ -251,6 +253,7 @@ async fn draw(
     notice: Notice,
 ) -> Result<Response, Failure> {
     let store = app.host.store();
+    let zone = zone::shared(app).await?;
     let stored = store.alert_channels().await?;
     let installations = store.installations().await?;
     let names: Vec<&str> = installations.iter().map(|one| one.name.as_str()).collect();
@@ -289,7 +292,11 @@ async fn draw(
         frame: Frame::new(app.base.as_str(), Some(visitor), texts::alerts::TITLE),
         href: app.href("/alerts"),
         channels,
-        messages: messages.into_iter().map(line).collect::<Result<_, _>>()?,
+        messages: messages
+            .into_iter()
+            .map(|message| line(message, zone))
+            .collect::<Result<_, _>>()?,
+        zone,
         forms: [
             ChannelForm {
                 id: "mail",
@@ -314,10 +321,10 @@ async fn draw(
     Ok(page_with(status, &template))
 }
 
-fn line(message: AlertMessage) -> Result<MessageLine, StoreError> {
+fn line(message: AlertMessage, zone: Tz) -> Result<MessageLine, StoreError> {
     let letter = Letter::read(&message.letter)?;
     Ok(MessageLine {
-        made: Moment::new(message.made_at, Tz::UTC),
+        made: Moment::new(message.made_at, zone),
         channel: message.channel,
         subject: letter.subject(),
         error: message.error.unwrap_or_default(),

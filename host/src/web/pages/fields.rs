@@ -29,6 +29,12 @@ pub struct Field {
     pub findings: Vec<Finding>,
 }
 
+/// Fields under a heading.
+pub struct Group {
+    pub title: String,
+    pub fields: Vec<Field>,
+}
+
 pub enum Control {
     /// `kind`: the type of the input; `decimal`: a text that is a number.
     Line {
@@ -161,7 +167,12 @@ pub fn fields(
                 choices: Some(source),
             } => fetched(source, value, choices),
         };
-        let findings = found.iter().map(|found| &found.finding);
+        // A form in which something is still to be entered does not complain that it is not.
+        let is_set = !value.is_empty() || subject.situation.secrets.contains(&spec.key);
+        let findings = found
+            .iter()
+            .map(|found| &found.finding)
+            .filter(|_| is_set || !spec.required);
         Field {
             id: spec.key.clone(),
             key: spec.key.clone(),
@@ -187,6 +198,21 @@ pub fn fields(
         .iter()
         .map(field)
         .collect()
+}
+
+/// Fields under their groups' headings, in the manifest's order.
+pub fn grouped(manifest: &Manifest, fields: Vec<Field>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (spec, field) in manifest.settings.iter().zip(fields) {
+        match groups.iter_mut().find(|group| group.title == spec.group) {
+            Some(group) => group.fields.push(field),
+            None => groups.push(Group {
+                title: spec.group.clone(),
+                fields: vec![field],
+            }),
+        }
+    }
+    groups
 }
 
 /// A problem as the sentence behind a field's title.

@@ -13,6 +13,7 @@ use crate::web::failure::Failure;
 use crate::web::frame::{Frame, Moment, page};
 use crate::web::login::session::Visitor;
 use crate::web::texts;
+use crate::web::zone;
 
 /// `GET /changes`
 pub async fn show(
@@ -21,6 +22,7 @@ pub async fn show(
     Query(at): Query<At>,
 ) -> Result<Response, Failure> {
     let changes = app.host.store().host_changes(at.before, PAGE).await?;
+    let zone = zone::shared(&app).await?;
     let href = app.href("/changes");
     let full = changes.len() == PAGE as usize;
     let next = changes.last().filter(|_| full);
@@ -34,14 +36,17 @@ pub async fn show(
         column: texts::host_changes::WHAT,
         first: at.before.map(|_| href.clone()),
         next: next.map(|last| format!("{href}?before={}", last.number)),
-        changes: changes.into_iter().map(line).collect(),
-        zone: Tz::UTC.name(),
+        changes: changes
+            .into_iter()
+            .map(|change| line(change, zone))
+            .collect(),
+        zone: zone.name(),
     }))
 }
 
-fn line(change: HostChanged) -> Line {
+fn line(change: HostChanged, zone: Tz) -> Line {
     Line {
-        at: Moment::new(change.at, Tz::UTC),
+        at: Moment::new(change.at, zone),
         by: change.by,
         what: texts::host_changes::what(&change.what, &change.name),
         secret: false,

@@ -24,6 +24,7 @@ use crate::web::failure::Failure;
 use crate::web::frame::{Frame, Moment, page_with};
 use crate::web::login::session::Visitor;
 use crate::web::texts;
+use crate::web::zone;
 
 /// Runs that a card shows.
 const LAST_RUNS: u32 = 3;
@@ -32,6 +33,7 @@ const LAST_RUNS: u32 = 3;
 #[template(path = "installations.html")]
 struct InstallationsPage {
     frame: Frame,
+    zone: Tz,
     installations: Vec<Card>,
     /// Installations that cannot be shown, and why: one must not hide the others.
     broken: Vec<(String, String)>,
@@ -110,10 +112,11 @@ async fn draw(
             Err(failure) => broken.push((installation.name, failure.message)),
         }
     }
+    let zone = zone::shared(app).await?;
     let stuck = store.stuck_alert_channels().await?;
     let stuck = stuck
         .into_iter()
-        .map(|(channel, since)| (channel, Moment::new(since, Tz::UTC)));
+        .map(|(channel, since)| (channel, Moment::new(since, zone)));
     let versions = store.addon_versions().await?.into_iter();
     let active = versions.filter(|version| version.active);
     let addons = active.map(|version| (version.addon.clone(), addons::title(&version)));
@@ -126,6 +129,7 @@ async fn draw(
         installations,
         broken,
         stuck: stuck.collect(),
+        zone,
         addons: addons.collect(),
         wanted,
         problem,

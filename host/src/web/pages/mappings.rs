@@ -34,6 +34,12 @@ struct MappingsPage {
 }
 
 impl MappingsPage {
+    /// How many rows are filled in and not saved.
+    fn proposed(&self) -> usize {
+        let rows = self.tables.iter().flat_map(|table| &table.rows);
+        rows.filter(|row| row.proposed).count()
+    }
+
     fn has_rows(&self) -> bool {
         self.tables.iter().any(|table| !table.rows.is_empty())
     }
@@ -65,6 +71,8 @@ struct Row {
     key: String,
     title: String,
     value: String,
+    /// The value is what the add-on proposes; nobody has chosen it yet.
+    proposed: bool,
     /// The value is not among the options, which are known.
     gone: bool,
     error: Option<String>,
@@ -115,7 +123,13 @@ async fn draw(
     let mappings = &subject.situation.manifest.mappings;
     let sources = mappings
         .iter()
-        .flat_map(|spec| [spec.rows.as_str(), spec.choices.as_str()]);
+        .flat_map(|spec| {
+            let proposals = spec.proposals.as_deref();
+            [spec.rows.as_str(), spec.choices.as_str()]
+                .into_iter()
+                .chain(proposals)
+        })
+        .collect::<Vec<_>>();
     let lists = Choices::load(app, visitor, subject.name(), sources).await;
     let check = CheckPart::load(app, subject).await?;
     let list = |source: &str| {
@@ -127,8 +141,16 @@ async fn draw(
         table(
             subject,
             spec,
-            list(&spec.rows),
-            list(&spec.choices),
+            Lists {
+                rows: list(&spec.rows),
+                options: list(&spec.choices),
+                // What nobody can propose, somebody chooses.
+                proposals: spec
+                    .proposals
+                    .as_ref()
+                    .and_then(|source| list(source).ok())
+                    .unwrap_or_default(),
+            },
             &feedback,
             &check.findings,
         )
@@ -147,14 +169,25 @@ async fn draw(
 
 type List = Result<Vec<(String, String)>, String>;
 
+/// What the add-on says of a table.
+struct Lists {
+    rows: List,
+    options: List,
+    proposals: Vec<(String, String)>,
+}
+
 fn table(
     subject: &Subject,
     spec: &MappingSpec,
-    rows: List,
-    options: List,
+    lists: Lists,
     feedback: &Feedback,
     found: &[Found],
 ) -> Table {
+    let Lists {
+        rows,
+        options,
+        proposals,
+    } = lists;
     let mut hints: Vec<String> = [rows.as_ref().err(), options.as_ref().err()]
         .into_iter()
         .flatten()
@@ -175,11 +208,12 @@ fn table(
         }
     }
     let rows = titles.into_iter().map(|(id, title)| {
+        let proposal = proposals.iter().find(|(row, _)| *row == id);
         row(
             subject,
-            format!("{}.{id}", spec.key),
-            title,
+            (format!("{}.{id}", spec.key), title),
             &options,
+            proposal.map(|(_, value)| value.as_str()),
             feedback,
             found,
         )
@@ -204,17 +238,16 @@ fn table(
 
 fn row(
     subject: &Subject,
-    key: String,
-    title: String,
+    (key, title): (String, String),
     options: &[(String, String)],
+    proposal: Option<&str>,
     feedback: &Feedback,
     found: &[Found],
 ) -> Row {
-    let value = feedback
-        .typed
-        .get(&key)
-        .map_or_else(|| subject.situation.settings.get(&key), String::as_str)
-        .to_owned();
+    let stored = subject.situation.settings.get(&key);
+    let typed = feedback.typed.get(&key).map(String::as_str);
+    let proposal = proposal.filter(|_| typed.is_none() && stored.is_empty());
+    let value = typed.or(proposal).unwrap_or(stored).to_owned();
     let gone = !value.is_empty()
         && !options.is_empty()
         && !options.iter().any(|(option, _)| *option == value);
@@ -233,6 +266,7 @@ fn row(
         key,
         title,
         value,
+        proposed: proposal.is_some(),
         gone,
         error,
         findings,

@@ -17,6 +17,7 @@ use crate::web::frame::{Frame, Moment, page_with};
 use crate::web::login::account::{AccountError, with_new_password};
 use crate::web::login::session::Visitor;
 use crate::web::texts;
+use crate::web::zone;
 
 const ROLES: [Role; 3] = [Role::View, Role::Operate, Role::Administer];
 
@@ -24,6 +25,7 @@ const ROLES: [Role; 3] = [Role::View, Role::Operate, Role::Administer];
 #[template(path = "people.html")]
 struct PeoplePage {
     frame: Frame,
+    zone: Tz,
     href: String,
     people: Vec<Line>,
     /// Installations whose administrators in the service may log in.
@@ -183,6 +185,7 @@ fn parsed(role: &str) -> Result<Role, Failure> {
 
 async fn draw(app: &App, visitor: &Visitor, notice: Notice) -> Result<Response, Failure> {
     let store = app.host.store();
+    let zone = zone::shared(app).await?;
     let people = store.accounts().await?.into_iter().map(|account| Line {
         is_this: account.name == visitor.account,
         href: app.href(&format!(
@@ -192,7 +195,7 @@ async fn draw(app: &App, visitor: &Visitor, notice: Notice) -> Result<Response, 
         name: account.name,
         role: account.role,
         source: account.source,
-        since: Moment::new(account.created_at, Tz::UTC),
+        since: Moment::new(account.created_at, zone),
     });
     let sources = store.login_sources().await?;
     let (status, made, problem) = match notice {
@@ -210,6 +213,7 @@ async fn draw(app: &App, visitor: &Visitor, notice: Notice) -> Result<Response, 
             .collect(),
         made,
         problem,
+        zone,
     };
     Ok(page_with(status, &template))
 }

@@ -7,14 +7,14 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::activity::Filter;
-use super::cells::{Cell, Column, cells, headings};
+use super::cells::{Cell, Column, amount, cells, headings};
 use super::chart::Chart;
 use super::fields::{Choice, options};
 use super::reports;
 use super::subject::{Place, Subject};
 use crate::exports::{Export, PageExport};
 use crate::host::{self, answer};
-use crate::manifest::{ActRows, FilterSpec, PageContent, PageSpec};
+use crate::manifest::{ActRows, Columns, FilterSpec, PageContent, PageSpec};
 use crate::store::{ReportRow, Role, RunId};
 use crate::web::App;
 use crate::web::download;
@@ -28,6 +28,9 @@ const PAGE: u32 = 100;
 
 /// Name of the value with which a row says whose it is (`storage.wit`, `activity`).
 const CUSTOMER: &str = "customer-id";
+
+/// Columns by which a row is known where the manifest does not name them.
+const TELLING: usize = 2;
 
 /// In front of a filter's key, in addresses and forms.
 const FILTER: &str = "filter.";
@@ -208,6 +211,40 @@ pub async fn show(
         None => Notice::None,
     };
     draw(&app, &visitor, &subject, &id, &Wish::of(&fields), notice).await
+}
+
+/// What people know rows by, in the order of `ids`. A row that is not there any more keeps its id.
+pub async fn names(
+    app: &App,
+    subject: &Subject,
+    page: &PageSpec,
+    wish: &Wish,
+    ids: &[String],
+) -> Vec<String> {
+    let rows = app.host.view(subject.name(), &page.id, wish.query()).await;
+    let rows = rows.map(|rows| rows.rows).unwrap_or_default();
+    let Columns {
+        titles,
+        money,
+        naming,
+    } = &page.columns;
+    let naming = match naming.as_slice() {
+        [] => &titles[..titles.len().min(TELLING)],
+        named => named,
+    };
+    let name = |id: &String| {
+        let row = rows.iter().find(|row| row.id == *id)?;
+        let cells = titles.iter().zip(&row.cells);
+        let telling = cells.filter(|(title, cell)| naming.contains(title) && !cell.is_empty());
+        let written = telling.map(|(title, cell)| match money.contains(title) {
+            true => amount(cell),
+            false => cell.clone(),
+        });
+        Some(written.collect::<Vec<_>>().join(" ")).filter(|name| !name.is_empty())
+    };
+    ids.iter()
+        .map(|id| name(id).unwrap_or_else(|| id.clone()))
+        .collect()
 }
 
 /// `GET /installations/{name}/pages/{page}/{format}`: all rows that fit.

@@ -7,9 +7,11 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::check_part::CheckPart;
-use super::fields::{self, Control, Field};
+use super::fields::{self, Control, Group};
 use super::form::{Feedback, Saved, Submitted, submit};
 use super::subject::{Place, Subject};
+use crate::manifest::HookSpec;
+use crate::scheduler::Situation;
 use crate::web::App;
 use crate::web::choices::Choices;
 use crate::web::failure::Failure;
@@ -30,11 +32,17 @@ struct SettingsPage {
     /// Address of who changed what.
     changes: String,
     groups: Vec<Group>,
+    hooks: Vec<Hook>,
 }
 
-struct Group {
+/// Where a service sends its messages.
+struct Hook {
     title: String,
-    fields: Vec<Field>,
+    /// Below the name of this host.
+    path: String,
+    is_on: bool,
+    /// Title of the secret that it signs with.
+    secret: String,
 }
 
 /// `GET /installations/{name}/settings`
@@ -90,16 +98,6 @@ async fn draw(
     let wrong = wrong
         .map(|field| (field.key.clone(), field.title.clone()))
         .collect();
-    let mut groups: Vec<Group> = Vec::new();
-    for (spec, field) in manifest.settings.iter().zip(fields) {
-        match groups.iter_mut().find(|group| group.title == spec.group) {
-            Some(group) => group.fields.push(field),
-            None => groups.push(Group {
-                title: spec.group.clone(),
-                fields: vec![field],
-            }),
-        }
-    }
     let template = SettingsPage {
         frame: subject.frame(app, visitor, Place::Settings, texts::settings::TITLE),
         href: subject.href(app, Place::Settings),
@@ -108,7 +106,27 @@ async fn draw(
         problem: feedback.problem,
         check,
         changes: subject.href(app, Place::Changes),
-        groups,
+        groups: fields::grouped(manifest, fields),
+        hooks: manifest
+            .hooks
+            .iter()
+            .map(|spec| hook(app, subject, spec))
+            .collect(),
     };
     Ok(page_with(status, &template))
+}
+
+fn hook(app: &App, subject: &Subject, spec: &HookSpec) -> Hook {
+    let Situation {
+        manifest, secrets, ..
+    } = &subject.situation;
+    let secret = &spec.signature.secret;
+    Hook {
+        title: spec.title.clone(),
+        path: app.href(&format!("/hooks/{}/{}", subject.name(), spec.id)),
+        is_on: secrets.contains(secret),
+        secret: manifest
+            .setting(secret)
+            .map_or_else(|| secret.clone(), |setting| setting.title.clone()),
+    }
 }

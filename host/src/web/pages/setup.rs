@@ -11,7 +11,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::check_part::{CheckPart, Found};
-use super::fields::{self, Control, Field};
+use super::fields::{self, Control, Group};
 use super::form::{Feedback, Route, Submitted, submit};
 use super::run_line::RunLine;
 use super::subject::{Place, Subject};
@@ -25,6 +25,9 @@ use crate::web::failure::Failure;
 use crate::web::frame::{Frame, page_with};
 use crate::web::login::session::Visitor;
 use crate::web::texts;
+
+/// The filter of a page that a step is about.
+const STATE: &str = "state";
 
 /// The button that saves and leads to the next step.
 const GO_ON: &str = "go-on";
@@ -90,7 +93,7 @@ impl Progress {
 
 /// What a step shows.
 enum Part {
-    Fields(Vec<Field>),
+    Fields(Vec<Group>),
     /// Only findings about mappings, and the way to them.
     Mappings {
         href: String,
@@ -121,10 +124,11 @@ impl Part {
 
     /// Key and title of fields with a complaint.
     fn wrong(&self) -> Vec<(String, String)> {
-        let Self::Fields(fields) = self else {
+        let Self::Fields(groups) = self else {
             return Vec::new();
         };
-        let wrong = fields.iter().filter(|field| field.error.is_some());
+        let fields = groups.iter().flat_map(|group| &group.fields);
+        let wrong = fields.filter(|field| field.error.is_some());
         wrong
             .map(|field| (field.key.clone(), field.title.clone()))
             .collect()
@@ -198,6 +202,18 @@ pub async fn guide(
 ) -> Result<Option<GuidePart>, Failure> {
     let steps = steps(app, subject, check).await?;
     let done = |step: &&Step<'_>| step.state == Progress::Done;
+    // Whoever has been through it is told by the verdict what broke since.
+    let counts = |step: &&Step<'_>| {
+        matches!(
+            step.spec.about,
+            GuideAbout::Job { .. } | GuideAbout::Schedule(_)
+        )
+    };
+    if steps.iter().filter(counts).all(|step| done(&step))
+        && steps.last().is_some_and(|last| done(&last))
+    {
+        return Ok(None);
+    }
     Ok(steps.iter().find(|step| !done(step)).map(|next| GuidePart {
         href: subject.href(app, Place::Setup(None)),
         done: steps.iter().filter(done).count(),
@@ -277,10 +293,16 @@ async fn steps<'s>(
         let Some(step) = rest.first_mut() else { break };
         match &step.spec.about {
             GuideAbout::Page { .. } if at < gone_on => step.state = Progress::Done,
-            GuideAbout::Page { id, state } => {
+            GuideAbout::Page { id, states } => {
                 let is_filled = before.last().is_some_and(is_done_job);
-                if is_filled && waiting(app, subject, id, state).await == Some(0) {
+                if is_filled && waiting(app, subject, id, states).await == Some(0) {
                     step.state = Progress::Done;
+                }
+            }
+            // Nothing is in the way as long as nothing was entered.
+            GuideAbout::Check if before.iter().any(|step| step.state != Progress::Done) => {
+                if step.state == Progress::Done {
+                    step.state = Progress::Open;
                 }
             }
             GuideAbout::Settings(groups)
@@ -397,18 +419,25 @@ fn holds_credentials(manifest: &Manifest, groups: &[String]) -> bool {
 }
 
 /// How many rows wait on a page; none: that cannot be told.
-async fn waiting(app: &App, subject: &Subject, page: &str, state: &str) -> Option<usize> {
-    let filters = match state {
-        "" => Vec::new(),
-        state => vec![("state".to_owned(), state.to_owned())],
-    };
-    let query = host::Query {
-        filters,
-        limit: 100,
-        ..host::Query::default()
-    };
-    let rows = app.host.view(subject.name(), page, query).await.ok()?;
-    Some(rows.rows.len())
+async fn waiting(app: &App, subject: &Subject, page: &str, states: &[String]) -> Option<usize> {
+    let mut filters: Vec<Vec<(String, String)>> = states
+        .iter()
+        .map(|state| vec![(STATE.to_owned(), state.clone())])
+        .collect();
+    if filters.is_empty() {
+        filters.push(Vec::new());
+    }
+    let mut count = 0;
+    for filters in filters {
+        let query = host::Query {
+            filters,
+            limit: 100,
+            ..host::Query::default()
+        };
+        let rows = app.host.view(subject.name(), page, query).await.ok()?;
+        count += rows.rows.len();
+    }
+    Some(count)
 }
 
 async fn part(
@@ -431,9 +460,9 @@ async fn part(
                 &feedback.problems,
                 &check.findings,
             );
-            let of_groups = manifest.settings.iter().zip(all);
-            let of_groups = of_groups.filter(|(spec, _)| groups.contains(&spec.group));
-            Part::Fields(of_groups.map(|(_, field)| field).collect())
+            let mut all = fields::grouped(manifest, all);
+            all.retain(|group| groups.contains(&group.title));
+            Part::Fields(all)
         }
         GuideAbout::Mappings => Part::Mappings {
             href: subject.href(app, Place::Mappings),
@@ -466,14 +495,21 @@ async fn part(
                 last: last.first().map(|run| RunLine::new(app, subject, run)),
             }
         }
-        GuideAbout::Page { id, state } => {
+        GuideAbout::Page { id, states } => {
             let spec = manifest
                 .page(id)
                 .ok_or_else(|| Failure::not_found(texts::failure::NO_PAGE))?;
             Part::Page {
                 title: spec.title.clone(),
-                href: subject.href(app, Place::Page(id)),
-                waiting: waiting(app, subject, id, state).await,
+                // The filter takes one state: that of the first wait.
+                href: match states.as_slice() {
+                    [only] => format!(
+                        "{}?filter.{STATE}={only}",
+                        subject.href(app, Place::Page(id))
+                    ),
+                    _ => subject.href(app, Place::Page(id)),
+                },
+                waiting: waiting(app, subject, id, states).await,
             }
         }
     })

@@ -107,8 +107,24 @@ fn gossip(seen: &Seen, secrets: &[(String, String)]) -> String {
         text.push_str(&format!(
             "{secret} {pair} {encoded} {json} {hex} {alone} {upper} {lower}\n"
         ));
+        for form in escaped(secret) {
+            text.push_str(&format!("{form}\n"));
+        }
     }
     text
+}
+
+/// As PHP and .NET write JSON, a page writes texts, and an address carries what is in a form.
+fn escaped(secret: &str) -> [String; 5] {
+    let php = json!(secret).to_string().replace('/', "\\/");
+    let net = secret.replace('"', "\\u0022").replace('&', "\\u0026");
+    let named = secret.replace('&', "&amp;").replace('"', "&quot;");
+    let numbered = named.replace('/', "&#47;").replace("&quot;", "&#x22;");
+    let percent = secret
+        .replace('"', "%22")
+        .replace('&', "%26")
+        .replace('/', "%2f");
+    [php, net, named, numbered, percent]
 }
 
 pub fn reply(seen: &Seen, secrets: &[(String, String)]) -> Reply {

@@ -32,6 +32,7 @@ const TEXTS: &[&str] = &[
     "cure",
     "reason",
     "money",
+    "naming",
     "label",
     "split",
     "bars",

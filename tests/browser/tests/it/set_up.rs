@@ -50,7 +50,7 @@ async fn a_bookkeeper_sets_the_small_provider_up_and_the_cron_is_green() {
     browser.inspect("installation-refused").await;
     browser.fill("Name", "isp").await;
     browser.press("Make it, and set it up").await;
-    browser.sees("0 of 14 done").await;
+    browser.sees("0 of 18 done").await;
     browser.inspect("set-up-first").await;
     // Both services are on this machine, and have no limits.
     office.stage.widen(6000);
@@ -96,6 +96,7 @@ async fn a_bookkeeper_sets_the_small_provider_up_and_the_cron_is_green() {
     browser.visit("installations/isp/setup?step=6").await;
     browser.inspect("set-up-mappings").await;
     browser.follow("Open the mappings").await;
+    browser.sees("filled in with what fits").await;
     for (key, value) in known.iter().filter(|(key, _)| key.contains('.')) {
         browser.set(key, value).await;
     }
@@ -114,11 +115,11 @@ async fn a_bookkeeper_sets_the_small_provider_up_and_the_cron_is_green() {
     ends(&browser, "finished").await;
     browser.sees("Plan").await;
     browser.inspect("preview").await;
-    for number in [11, 12, 13] {
+    for number in [11, 12, 13, 14, 16, 17] {
         job(number).await;
     }
     step(
-        14,
+        18,
         &[
             "cron_customers",
             "cron_invoices",
@@ -127,7 +128,7 @@ async fn a_bookkeeper_sets_the_small_provider_up_and_the_cron_is_green() {
         ],
     )
     .await;
-    browser.sees("14 of 14 done").await;
+    browser.sees("18 of 18 done").await;
     browser.inspect("set-up-done").await;
 
     // The scheduler begins by itself.

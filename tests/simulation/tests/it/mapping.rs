@@ -1,6 +1,6 @@
 //! Lists to choose from, what became of a choice, and what the readiness check says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sandbox::isp::{Isp, Size};
 use serde_json::json;
@@ -326,10 +326,30 @@ fn each_doubtful_combination_of_settings_is_one_finding_with_its_field() {
         ),
         (&[("tax.1", "")], "mapping-missing", "tax.1"),
         (&[("tax.1", "302")], "tax-rates-differ", "tax.1"),
+        // A gap that is meant.
+        (&[("tax.1", "none")], "", ""),
         (
             &[("default_bank_account", ""), ("payments_push_methods", "2")],
             "mapping-missing",
             "bank_account.2",
+        ),
+        (
+            &[
+                ("default_bank_account", ""),
+                ("payments_push_methods", ""),
+                ("payments_direction", "both"),
+            ],
+            "mapping-missing",
+            "bank_account.2",
+        ),
+        (
+            &[
+                ("default_bank_account", ""),
+                ("payments_push_methods", ""),
+                ("payments_direction", "from_sage"),
+            ],
+            "",
+            "",
         ),
     ];
     let saved = calm.host().settings.clone();
@@ -353,7 +373,96 @@ fn each_doubtful_combination_of_settings_is_one_finding_with_its_field() {
         calm.set(key, value);
     }
     calm.run_through("sync");
+    // The names of customers are the pattern's default again: who clashes by now is held, and listed.
+    calm.set("customer_name_pattern", "{name}");
     assert_eq!(usual(&mut calm), BTreeSet::new());
+    calm.set("sage_company_id", "99");
+    let other = ("other-company".to_owned(), "sage_company_id".to_owned());
+    assert_eq!(usual(&mut calm), BTreeSet::from([other]));
+}
+
+/// Each service is tried as soon as its own settings are there: whoever enters the first one learns whether it is right.
+#[test]
+fn each_service_is_tried_by_itself() {
+    let tried = |missing: &str| -> Vec<(&'static str, String)> {
+        let mut installation = Installation::new(&Isp::seeded(Size::Tiny, 2), false);
+        installation.set(missing, "");
+        let findings = installation.check().into_iter();
+        let found = findings.filter(|found| found.severity != "warning");
+        found.map(|found| (found.code, found.field)).collect()
+    };
+    let found = |code, field: &str| (code, field.to_owned());
+    assert_eq!(
+        tried("sage_password"),
+        [
+            found("splynx-connection", "splynx_api_domain"),
+            found("permissions", "splynx_api_key"),
+            found("setting-missing", "sage_password")
+        ]
+    );
+    assert_eq!(
+        tried("splynx_api_secret"),
+        [
+            found("setting-missing", "splynx_api_secret"),
+            found("sage-connection", "sage_company_id")
+        ]
+    );
+}
+
+/// Equal titles, equal rates and the only bank account are proposed for rows that nobody has decided on; where two fit, nothing is.
+#[test]
+fn what_agrees_by_itself_is_proposed() {
+    let mut installation = Installation::new(&Isp::seeded(Size::Tiny, 2), false);
+    installation.run("import-mapping").expect("both answer");
+    let names = |installation: &mut Installation, list: &str| {
+        let list = installation.choices(list).expect("loaded").into_iter();
+        list.collect::<BTreeMap<_, _>>()
+    };
+    let categories = names(&mut installation, "splynx-transaction-categories");
+    let items = names(&mut installation, "sage-items");
+    for category in categories.keys() {
+        installation.set(&format!("item.{category}"), "");
+    }
+    let proposed = installation.choices("proposals:item").expect("loaded");
+    assert!(!proposed.is_empty());
+    for (category, item) in &proposed {
+        assert!(
+            items[item].starts_with(&categories[category]),
+            "{} to {}",
+            categories[category],
+            items[item]
+        );
+    }
+    // What somebody has decided is not proposed again, a gap no less.
+    let (first, item) = proposed[0].clone();
+    installation.set(&format!("item.{first}"), "none");
+    let rest = installation.choices("proposals:item").expect("loaded");
+    assert_eq!(rest, proposed[1..]);
+    let targets = installation.choices("targets:sage-items").expect("loaded");
+    assert_eq!(targets[0].0, "none");
+    assert!(targets.iter().any(|(id, _)| *id == item));
+
+    installation.set("tax.1", "");
+    let types = names(&mut installation, "sage-tax-types");
+    let proposed = installation.choices("proposals:tax").expect("loaded");
+    let (_, target) = proposed
+        .iter()
+        .find(|(tax, _)| tax == "1")
+        .expect("one fits");
+    assert!(types[target].ends_with(", 15 %"), "{}", types[target]);
+
+    installation.set("default_bank_account", "");
+    let accounts = names(&mut installation, "sage-bank-accounts");
+    let methods = names(&mut installation, "splynx-payment-methods");
+    let proposed = installation
+        .choices("proposals:bank_account")
+        .expect("loaded");
+    for (method, account) in &proposed {
+        assert!(
+            accounts.len() == 1 || accounts[account].eq_ignore_ascii_case(&methods[method]),
+            "{method} to {account}"
+        );
+    }
 }
 
 /// B0's Accounting ID column, F80: every record is on the page Records, synchronised or not, and can be found by kind, state, customer and text.
