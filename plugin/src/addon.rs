@@ -63,20 +63,31 @@ pub fn run_job(
     options: &[Pair],
 ) -> Result<Outcome, Failure> {
     if !preview {
-        return run(cap, job, options);
+        let (ended, counts) = run(cap, job, options);
+        return ended.map_err(|failure| with_what_was_done(failure, &counts));
     }
     let mut preview = Preview::new(cap);
-    let mut outcome = run(&mut preview, job, options)?;
+    // What a preview that fails had come to was not done.
+    let mut outcome = run(&mut preview, job, options).0?;
     outcome.counts.extend(preview.finish()?);
     Ok(outcome)
 }
 
-fn run(cap: &mut dyn Capabilities, job: &str, options: &[Pair]) -> Result<Outcome, Failure> {
-    let mut run = Run::new(cap)?;
+/// How it ended, and what was counted until then.
+fn run(
+    cap: &mut dyn Capabilities,
+    job: &str,
+    options: &[Pair],
+) -> (Result<Outcome, Failure>, Map<String, u64>) {
+    let mut run = match Run::new(cap) {
+        Ok(run) => run,
+        Err(failure) => return (Err(failure), Map::new_vec()),
+    };
     let ended = perform(&mut run, job, options).and_then(|why| {
         clocks::tell(&mut run)?;
         Ok(why)
     });
+    let counts = run.counts;
     let (state, resume_at, why) = match ended {
         Ok(why) => (
             "finished",
@@ -85,14 +96,15 @@ fn run(cap: &mut dyn Capabilities, job: &str, options: &[Pair]) -> Result<Outcom
         ),
         Err(Halt::Stopped) => ("stopped", None, None),
         Err(Halt::Paused(why)) => ("paused", why.retry_at, Some(why)),
-        Err(Halt::Failed(failure)) => return Err(with_what_was_done(failure, &run.counts)),
+        Err(Halt::Failed(failure)) => return (Err(failure), counts),
     };
-    Ok(Outcome {
+    let told = Outcome {
         state,
         resume_at,
         why,
-        counts: run.counts.into_iter().collect(),
-    })
+        counts: counts.clone().into_iter().collect(),
+    };
+    (Ok(told), counts)
 }
 
 /// A run that fails may have done much before, or beside it.

@@ -28,10 +28,13 @@ impl Failure {
 
     /// What a service said about one of its paths; of others it says nothing.
     pub fn about(path: &str, code: &str, message: impl Into<String>) -> Self {
-        Self {
-            more: vec![(PATH.to_owned(), path.to_owned())],
-            ..Self::new(code, message)
-        }
+        Self::new(code, message).on_path(path)
+    }
+
+    /// The same, of one path alone.
+    pub fn on_path(mut self, path: &str) -> Self {
+        self.more.push((PATH.to_owned(), path.to_owned()));
+        self
     }
 
     /// The path that it is about, if it is about one alone.

@@ -15,7 +15,10 @@ use crate::settings::SPLYNX_ADDRESS;
 use crate::splynx::{self, Customer, Permission, Resource};
 use crate::sync::lists;
 use crate::sync::mapping::Mapping;
+use crate::sync::pipeline;
 use crate::write::ledger::{Halt, Job, Run};
+use crate::write::limits;
+use crate::write::record::Kind;
 
 /// Where the company is kept that the pairs are of.
 pub const COMPANY: &str = "company";
@@ -155,8 +158,8 @@ impl ToAsk {
     }
 
     /// An answer is judged by whoever asked; without one, the address or the credentials are to blame.
-    fn answered(&self, result: Job<Finding>, findings: &mut Vec<Finding>) {
-        findings.push(match result {
+    fn answered(&self, result: Job<Vec<Finding>>, findings: &mut Vec<Finding>) {
+        findings.extend(match result {
             Ok(found) => found,
             Err(halt) => {
                 let failure = halt.into_failure();
@@ -164,7 +167,7 @@ impl ToAsk {
                     "denied" => self.credential,
                     _ => self.address,
                 };
-                finding("error", self.code, failure.message, "", field)
+                vec![finding("error", self.code, failure.message, "", field)]
             }
         });
     }
@@ -195,41 +198,41 @@ pub fn no_company() -> Failure {
     )
 }
 
-fn splynx_answers(run: &mut Run) -> Job<Finding> {
+fn splynx_answers(run: &mut Run) -> Job<Vec<Finding>> {
     // Whether it may read them is another question.
     if let Permission::Unknown(why) = splynx::may_list(run, Customer::PATH)? {
         return Err(Halt::Failed(why));
     }
-    Ok(finding(
+    Ok(vec![finding(
         "ok",
         "splynx-connection",
         "Splynx answers, and knows the API key.",
         "",
         "splynx_api_domain",
-    ))
+    )])
 }
 
-fn company(run: &mut Run) -> Job<Finding> {
+fn company(run: &mut Run) -> Job<Vec<Finding>> {
     let companies = sage::companies(run)?;
     let chosen = run.settings.company_id.clone();
-    let id = |company: &Value| json::text(company, "ID");
+    let id = sage::id_text;
     if let Some(failure) = other_company(run, &chosen)? {
-        return Ok(finding(
+        return Ok(vec![finding(
             "error",
             "other-company",
             failure.message,
             "",
             "sage_company_id",
-        ));
+        )]);
     }
     if let Some(company) = companies.iter().find(|company| id(company) == chosen) {
-        return Ok(connected(company));
+        return standing(run, company);
     }
-    Ok(match companies.as_slice() {
+    Ok(vec![match companies.as_slice() {
         [only] => {
             run.cap.set_fetched("sage_company_id", &id(only))?;
             run.settings.company_id = id(only);
-            connected(only)
+            return standing(run, only);
         }
         [] => finding(
             "error",
@@ -254,7 +257,31 @@ fn company(run: &mut Run) -> Job<Finding> {
                 "sage_company_id",
             )
         }
-    })
+    }])
+}
+
+/// That it answers, and what it does not let through.
+fn standing(run: &mut Run, company: &Value) -> Job<Vec<Finding>> {
+    let mut findings = vec![connected(company)];
+    if let Some(until) = limits::locked_until(company) {
+        // A closed year is as it should be, unless something is to go into it.
+        let kinds = [Kind::Invoice, Kind::CreditNote, Kind::Payment];
+        let mut is_wanted = limits::is_waited_for(run)?;
+        for kind in kinds {
+            let is_before = run.settings.from(kind).is_none_or(|from| from <= until);
+            is_wanted |= is_before && !pipeline::was_scanned(run, kind)?;
+        }
+        findings.push(finding(
+            if is_wanted { "warning" } else { "ok" },
+            "period-locked",
+            format!(
+                "The company in Sage is locked up to {until}: what is dated earlier, or that day, is held and not sent."
+            ),
+            "Move the lockdown date in Sage, under Company, Change Company Settings, Financial Years; or let exports begin later, under \"Invoices from\", \"Credit notes from\" and \"Payments from\".",
+            "export_invoices_from",
+        ));
+    }
+    Ok(findings)
 }
 
 fn connected(company: &Value) -> Finding {
@@ -264,7 +291,7 @@ fn connected(company: &Value) -> Finding {
         format!(
             "Connected to {} (company {}).",
             json::text(company, "Name"),
-            json::text(company, "ID")
+            sage::id_text(company)
         ),
         "",
         "sage_company_id",

@@ -45,7 +45,7 @@ fn named(run: &mut Run, source: &str) -> Job<Vec<Pair>> {
     match source {
         "sage-companies" => {
             let companies = sage::companies(run)?;
-            let choice = |company| (json::text(company, "ID"), json::text(company, "Name"));
+            let choice = |company| (sage::id_text(company), json::text(company, "Name"));
             Ok(companies.iter().map(choice).collect())
         }
         "splynx-customer-categories" => Ok(customer_categories()),

@@ -11,6 +11,11 @@ use sha2::{Digest, Sha256};
 
 use crate::digested;
 
+/// The value of a body; none: it is no JSON. A byte-order mark before it is none of it: files of PHP often begin with one.
+pub fn parse(body: &str) -> Option<Value> {
+    serde_json::from_str(body.trim_start_matches('\u{feff}')).ok()
+}
+
 /// The member, or null where the value is no object or lacks it.
 pub fn field<'a>(value: &'a Value, name: &str) -> &'a Value {
     value.get(name).unwrap_or(&Value::Null)
@@ -96,11 +101,24 @@ pub fn relation(value: &Value, name: &str) -> Option<i64> {
     integer(value, name).filter(|id| *id != 0)
 }
 
-/// `true`, `1` and `"1"` are true; everything else is false.
+/// `true` and `1`, also as texts, are true; everything else is false.
 pub fn flag(value: &Value, name: &str) -> bool {
-    match field(value, name) {
-        Value::Bool(b) => *b,
-        _ => text(value, name) == "1",
+    said(value, name) == Some(true)
+}
+
+/// Whether it says that it is not so: `false` and `0`, also as texts. What is missing says nothing.
+pub fn is_off(value: &Value, name: &str) -> bool {
+    said(value, name) == Some(false)
+}
+
+fn said(value: &Value, name: &str) -> Option<bool> {
+    if let Value::Bool(said) = field(value, name) {
+        return Some(*said);
+    }
+    match text(value, name).trim().to_ascii_lowercase().as_str() {
+        "1" | "true" => Some(true),
+        "0" | "false" => Some(false),
+        _ => None,
     }
 }
 

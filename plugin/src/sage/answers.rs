@@ -33,11 +33,14 @@ pub enum Reply {
 pub fn reply_of(method: &str, path: &str, answer: Answer, now: u64) -> Reply {
     let response = match answer {
         Ok(response) => response,
-        Err(unanswered) if unanswered.maybe_sent => return Reply::Uncertain(unanswered.reason),
+        // What becomes of other paths, this one does not tell.
+        Err(unanswered) if unanswered.maybe_sent => {
+            return Reply::Uncertain(unanswered.reason.on_path(path));
+        }
         Err(unanswered) => return Reply::NotSent(unanswered.reason.into()),
     };
     match response.status {
-        200..=299 | 404 if method == "DELETE" => Reply::Removed,
+        200..=299 | 404 if method == "DELETE" && !is_page(&response.body) => Reply::Removed,
         200..=299 => match stored_object(&response.body) {
             Some(object) => Reply::Stored(object),
             None => unreadable(response.status, path),
@@ -47,7 +50,8 @@ pub fn reply_of(method: &str, path: &str, answer: Answer, now: u64) -> Reply {
         }
         // The request came too slowly, or not whole: nobody knows how far it got.
         400..=499 if response.status != 408 => Reply::NotSent(trouble(&response, path, now)),
-        status => Reply::Uncertain(Failure::new(
+        status => Reply::Uncertain(Failure::about(
+            path,
             "sage-trouble",
             format!("Sage answered {status} to {path}: {}", said(&response.body)),
         )),
@@ -56,7 +60,7 @@ pub fn reply_of(method: &str, path: &str, answer: Answer, now: u64) -> Reply {
 
 /// The one object that Sage says it stored, alone or as a list of one.
 fn stored_object(body: &str) -> Option<Value> {
-    let object = match serde_json::from_str::<Value>(body).ok()? {
+    let object = match json::parse(body)? {
         Value::Array(mut objects) if objects.len() == 1 => objects.pop()?,
         other => other,
     };
@@ -65,7 +69,8 @@ fn stored_object(body: &str) -> Option<Value> {
 }
 
 fn unreadable(status: u16, path: &str) -> Reply {
-    Reply::Uncertain(Failure::new(
+    Reply::Uncertain(Failure::about(
+        path,
         "unreadable-answer",
         format!("Sage answered {status} to {path} without the stored object."),
     ))
@@ -81,7 +86,7 @@ pub fn replies_of(path: &str, answer: Option<Answer>, parts: usize, now: u64) ->
     });
     let objects = match &answer {
         Ok(response) if (200..300).contains(&response.status) => {
-            serde_json::from_str::<Vec<Value>>(&response.body).ok()
+            json::parse(&response.body).and_then(json::into_list)
         }
         _ => None,
     };
@@ -137,7 +142,7 @@ pub fn body(response: &Response, path: &str) -> Job<Value> {
     if response.status == 204 {
         return Ok(Value::Null);
     }
-    serde_json::from_str(&response.body).map_err(|_| {
+    json::parse(&response.body).ok_or_else(|| {
         let what = match response.body.trim() {
             "" => "it is empty",
             page if is_page(page) => {
@@ -217,20 +222,20 @@ pub fn unexpected(path: &str, what: &str) -> Halt {
 }
 
 /// Whether a body is for a browser: Sage's own server and proxies send such where Sage itself was not reached.
-fn is_page(body: &str) -> bool {
+pub fn is_page(body: &str) -> bool {
     body.trim_start().starts_with('<')
 }
 
 /// The message of an error body: a bare string, `{Message}`, `{Message, ModelState}`, a list of texts, else the text itself.
 pub fn said(body: &str) -> String {
-    let message = match serde_json::from_str::<Value>(body) {
-        Ok(Value::String(text)) => text,
-        Ok(Value::Array(texts)) => texts
+    let message = match json::parse(body) {
+        Some(Value::String(text)) => text,
+        Some(Value::Array(texts)) => texts
             .iter()
             .filter_map(Value::as_str)
             .collect::<Vec<_>>()
             .join("; "),
-        Ok(Value::Object(object)) => {
+        Some(Value::Object(object)) => {
             let mut parts: Vec<&str> = ["Message", "MessageDetail"]
                 .iter()
                 .filter_map(|name| object.get(*name)?.as_str())

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::answers::{body, check, rows, said, unexpected};
+use super::answers::{body, check, is_page, rows, said, unexpected};
 use super::{CONNECTION, Service};
 use crate::capability::{Effect, Pair, Request};
 use crate::collect::{Set, ToSet};
@@ -287,6 +287,11 @@ pub fn companies(run: &mut Run) -> Job<Vec<Value>> {
         .map_err(|refused| unexpected(path, &format!("it refused the list ({refused})")))
 }
 
+/// An object's id, as settings hold it; empty: it has none.
+pub fn id_text(object: &Value) -> String {
+    json::integer(object, "ID").map_or(String::new(), |id| id.to_string())
+}
+
 /// The company that the installation works with (Sage API 2.1).
 pub fn current_company(run: &mut Run) -> Job<Value> {
     let query = company(run);
@@ -341,14 +346,18 @@ pub fn get_one_as(
         priority,
         ..read(path.clone(), query)
     })?;
-    if matches!(response.status, 204 | 404) {
+    let is_page = is_page(&response.body);
+    if matches!(response.status, 204 | 404) && !is_page {
         return Ok(None);
     }
-    let object = body(&check(run, response, &path)?, &path)?;
+    let object = match response.status {
+        404 => Value::Null,
+        _ => body(&check(run, response, &path)?, &path)?,
+    };
     if object.is_object() && json::integer(&object, "ID") == Some(id) {
         return Ok(Some(object));
     }
-    // Nothing may also come as the literal null (Sage API 1.5), but so may a failure: a list is plainer.
+    // Nothing may also come as the literal null (Sage API 1.5) or as a server's page, but so may a failure: a list is plainer.
     if object.is_null() {
         let only = format!("ID eq {id}");
         let (rows, _) = newer(run, service.name(), id - 1, Some(&only))?;

@@ -6,10 +6,11 @@ mod answers;
 mod client;
 mod types;
 
-pub use answers::{Reply, replies_of, reply_of};
+pub use answers::{Reply, replies_of, reply_of, unexpected};
 pub use client::{
     IDS, LARGEST_BATCH, by_ids, by_near_ids, calculate, companies, current_company, delete_request,
-    get_one, get_one_as, list_all, newer, newer_of, probe, save_batch_request, save_request,
+    get_one, get_one_as, id_text, list_all, newer, newer_of, probe, save_batch_request,
+    save_request,
 };
 pub use types::{
     AllocationLikeness, CustomerLikeness, DocumentLikeness, Found, Likeness, Service, amount,

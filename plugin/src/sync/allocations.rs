@@ -398,7 +398,7 @@ fn decide(
                 Reason::new(
                     "end-differs",
                     format!("Not enough is left in Sage of the {what} {label}, which is not as Splynx says: {}", end.reason.message),
-                    "Cure that first.",
+                    format!("Cure that first. {}", end.reason.cure),
                 )
                 .until_record(key),
             )

@@ -375,6 +375,7 @@ impl Facts {
         }
         let facts = Known {
             customer: self.customers.get(&receipt.customer).map(|(id, _)| *id),
+            is_foreign: run.limits.is_foreign(receipt.customer),
             invoices: &self.invoices,
         };
         let waits = receipts::plan(&mut sheet, allocated, &facts, &run.settings);

@@ -364,7 +364,7 @@ fn same_in_sage(name: &str, id: i64) -> Reason {
     Reason::new(
         "name-taken",
         format!("Sage already has a customer named {name:?} (id {id})."),
-        "Pair the two if they are the same customer; else put {id} or {login} into the \"Name pattern\", or switch \"Make names unique\" on.",
+        "Pair the two on the page Pairing if they are the same customer; else put {id} or {login} into the \"Name pattern\", or switch \"Make names unique\" on.",
     )
     .until_setting("customer_name_pattern")
     .until_setting("make_names_unique")

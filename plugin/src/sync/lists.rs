@@ -182,7 +182,7 @@ impl Row {
         Some(Self {
             id: json::integer(value, "ID")?,
             title,
-            active: value.get("Active").is_none_or(|v| v == &Value::Bool(true)),
+            active: !json::is_off(value, "Active"),
             // Sage's rates are fractions (Sage API 1.3).
             percent: json::decimal(value, "Percentage")
                 .map(|rate| (rate * Decimal::ONE_HUNDRED).round_dp(RATE_PLACES)),

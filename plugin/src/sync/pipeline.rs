@@ -15,6 +15,7 @@ use crate::sync::births;
 use crate::sync::made;
 use crate::write::birth::Birth;
 use crate::write::ledger::{Halt, Job, META, Run, activity, cursor_key};
+use crate::write::limits::{self, Limits};
 use crate::write::protocol::{self, Act, Write};
 use crate::write::record::{Batch, GONE_IN_SAGE, Kind, Reason, Record, RecordKey, State, Stored};
 use crate::write::recovery;
@@ -53,6 +54,14 @@ impl Decision {
 
     pub fn hold(reason: Reason) -> Self {
         Self::SetAside(Aside::Hold(reason))
+    }
+
+    /// What the company does not let through is held instead.
+    fn within(self, limits: &Limits, record: Option<&Record>) -> Self {
+        match &self {
+            Self::Write { act, .. } => limits.forbid(act, record).map_or(self, Self::hold),
+            _ => self,
+        }
     }
 
     /// Whether it would send something, or holds news for what a list of Sage's says.
@@ -263,16 +272,19 @@ impl<E: Entity> Walked for E {
         let mut decide = |run: &Run| -> Vec<Decision> {
             let page = page.iter();
             page.map(|(source, stored)| {
-                self.decide(run, &mut facts, source, stored.record.as_ref())
+                let record = stored.record.as_ref();
+                let decision = self.decide(run, &mut facts, source, record);
+                decision.within(&run.limits, record)
             })
             .collect()
         };
         let mut decisions = decide(run);
         let mut with_records = page.iter().map(|(_, stored)| stored).zip(&decisions);
-        if with_records.any(|(stored, decision)| decision.rests_on_lists(stored))
-            && self.renew(run)?
-        {
-            decisions = decide(run);
+        if with_records.any(|(stored, decision)| decision.rests_on_lists(stored)) {
+            let has_new_limits = E::KIND != Kind::Customer && limits::renew(run)?;
+            if self.renew(run)? || has_new_limits {
+                decisions = decide(run);
+            }
         }
         let judged = page.into_iter().zip(decisions);
         let judged = judged.map(|((source, stored), decision)| Judged {
@@ -306,6 +318,7 @@ pub fn sync_these(run: &mut Run, of: &dyn Walked, ids: &[i64]) -> Job<()> {
 pub fn prepare(run: &mut Run, of: &dyn Walked) -> Job<()> {
     recovery::recover(run, of.kind())?;
     run.wake_changed_settings()?;
+    limits::look_again(run)?;
     let from = run.settings.from(of.kind());
     for service in of.services() {
         remote::take_over(run, *service, from)?;

@@ -13,6 +13,7 @@ use crate::sage::{self, Service};
 use crate::settings::{Grouping, Settings};
 use crate::splynx::{Receivable, Standing};
 use crate::sync::lines::{Fate, Plan, Sheet};
+use crate::write::limits::in_another_currency;
 use crate::write::record::{Reason, Remote, State};
 
 /// In front of the kind of dependency that [`until_paired`] makes.
@@ -89,6 +90,8 @@ pub type Allocated = Map<i64, Share>;
 /// What Splynx knows of a receipt's customer and invoices.
 pub struct Known<'k> {
     pub customer: Option<i64>,
+    /// The customer in Sage has another currency than the company.
+    pub is_foreign: bool,
     /// By Sage's invoice id.
     pub invoices: &'k Map<i64, Receivable>,
 }
@@ -117,6 +120,7 @@ pub fn plan(
         let wait = match (known.customer, settings.imported_method) {
             (None, _) => Some(Wait::CustomerNotPaired),
             (_, None) => Some(Wait::NoMethod),
+            _ if known.is_foreign => Some(Wait::OtherCurrency),
             (Some(_), Some(_)) => {
                 let share = line.target.and_then(|target| allocated.get(&target));
                 wait(
@@ -138,7 +142,7 @@ pub fn plan(
             },
         };
         if let Some(wait) = wait.filter(|_| line.waits()) {
-            let mut reason = wait.reason();
+            let mut reason = wait.reason(sage_customer);
             match (wait, line.target) {
                 (Wait::CustomerNotPaired, _) => {
                     until_paired(&mut reason, Service::Customer, sage_customer);
@@ -185,6 +189,7 @@ fn linked(invoice: Option<&Receivable>, share: Option<&Share>) -> Link {
 enum Wait {
     CustomerNotPaired,
     NoMethod,
+    OtherCurrency,
     Unlinked,
     Partial,
     InvoicePaid,
@@ -205,7 +210,8 @@ fn wait(link: Link, f18: bool, f20: bool) -> Option<Wait> {
 }
 
 impl Wait {
-    fn reason(self) -> Reason {
+    /// `customer`: Sage's id.
+    fn reason(self, customer: i64) -> Reason {
         const F18: &str = "create_payment_without_invoice";
         const F20: &str = "create_payment_for_paid_invoice";
         match self {
@@ -220,6 +226,7 @@ impl Wait {
                 "Choose \"Method of payments that came from Sage\" under Settings, Payments.",
             )
             .until_setting("payment_method_id"),
+            Self::OtherCurrency => in_another_currency(customer),
             Self::Unlinked => Reason::new(
                 "unlinked",
                 "It is linked to no invoice that Splynx knows.",

@@ -31,7 +31,7 @@ impl Specimen {
     /// None: Sage has nothing to ask with.
     pub fn find(run: &mut Run, mapping: &Mapping) -> Job<Option<Self>> {
         let (customers, _) = sage::newer(run, "Customer", 0, None)?;
-        let is_active = |row: &&Value| row.get("Active") != Some(&Value::Bool(false));
+        let is_active = |row: &&Value| !json::is_off(row, "Active");
         let customer = customers.iter().find(is_active).or(customers.first());
         let customer = customer.and_then(|c| json::integer(c, "ID"));
         let settings = &run.settings;

@@ -26,6 +26,11 @@ impl Birth {
     /// Of a record as Splynx sent it (Splynx API 3.2, 3.6, 3.8, 3.11).
     pub fn of(kind: Kind, row: &Value) -> Self {
         let text = |name: &str| json::text(row, name).trim().to_lowercase();
+        // 12 and 12.0 are one id.
+        let customer = || {
+            json::integer(row, "customer_id")
+                .map_or_else(|| text("customer_id"), |id| id.to_string())
+        };
         let amount = |name: &str| {
             json::decimal(row, name).map_or_else(String::new, |d| d.normalize().to_string())
         };
@@ -43,7 +48,7 @@ impl Birth {
             Kind::Payment => (
                 "real_create_datetime",
                 vec![
-                    text("customer_id"),
+                    customer(),
                     text("receipt_number"),
                     day("date"),
                     amount("amount"),
@@ -52,7 +57,7 @@ impl Birth {
             _ => (
                 "real_create_datetime",
                 vec![
-                    text("customer_id"),
+                    customer(),
                     text("number"),
                     day("date_created"),
                     amount("total"),

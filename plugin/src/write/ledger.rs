@@ -11,6 +11,7 @@ use crate::sage::Service;
 use crate::settings::Settings;
 use crate::stored;
 use crate::write::allowed::Refusal;
+use crate::write::limits::{LIMITS, Limits};
 use crate::write::prefixes::under;
 use crate::write::record::{
     Batch, Kind, OPEN, RECORDS, REMOTE, Reason, Record, RecordKey, Remote, State, Stored, WAITING,
@@ -81,11 +82,13 @@ pub type Job<T> = Result<T, Halt>;
 pub struct Run<'a> {
     pub cap: &'a mut dyn Capabilities,
     pub settings: Settings,
+    /// What the company in Sage lets nobody send, as it was read last.
+    pub limits: Limits,
     /// For the run's summary: `invoices created` → 12.
     pub counts: Map<String, u64>,
     /// Whose news in Sage this run has listed ([`crate::write::remote::catch_up`]).
     pub caught_up: Vec<Service>,
-    /// Sources of mapping lists that this run has read anew ([`crate::sync::renewal`]).
+    /// Sources of mapping lists and the like that this run has read anew ([`crate::sync::renewal`], [`crate::write::limits`]).
     pub renewed: Vec<&'static str>,
     /// Sage has just stored other VAT than its tax type's rate makes: nothing more is sent by that before it was looked at.
     pub doubts_tax: bool,
@@ -123,12 +126,15 @@ impl<'a> Run<'a> {
     /// # Errors
     /// Where the settings cannot be read.
     pub fn new(cap: &'a mut dyn Capabilities) -> Result<Self, Failure> {
-        let known = cap.get(META, &[FIRST_ADDRESS.to_owned()])?.pop();
-        let first_address = known.map(|entry| entry.value);
-        let settings = Settings::load(cap, first_address.as_deref())?;
+        let known = cap.get(META, &[FIRST_ADDRESS, LIMITS].map(str::to_owned))?;
+        let of = |key: &str| known.iter().find(|entry| entry.key == key);
+        let first_address = of(FIRST_ADDRESS).map(|entry| entry.value.as_str());
+        let settings = Settings::load(cap, first_address)?;
+        let limits = Limits::stored(of(LIMITS));
         Ok(Self {
             cap,
             settings,
+            limits,
             counts: Map::new_vec(),
             caught_up: Vec::new(),
             renewed: Vec::new(),

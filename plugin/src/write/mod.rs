@@ -4,6 +4,7 @@
 //! - [`birth`]: what tells a record from another one under its id
 //! - [`ledger`]: reading and writing those rows through the host's storage
 //! - [`allowed`]: what the services do not let this installation do
+//! - [`limits`]: what the company in Sage lets nobody send
 //! - [`prefixes`]: reading under many prefixes at once
 //! - [`remote`]: what Sage already holds, listed once and then from the highest known id on
 //! - [`known_customers`]: Sage's customers in that list, and who looks like whom
@@ -20,6 +21,7 @@ pub mod birth;
 pub mod exchange;
 pub mod known_customers;
 pub mod ledger;
+pub mod limits;
 pub mod prefixes;
 pub mod protocol;
 pub mod record;

@@ -94,7 +94,16 @@ pub fn execute(run: &mut Run, writes: Vec<Write>) -> Job<()> {
         };
         let rest = writes.split_off(writes.len().min(most));
         let count = writes.len();
-        execute_batch(run, writes)?;
+        if let Err(halt) = execute_batch(run, writes) {
+            // Other kinds go on, and must see that these are on their way: no payment goes before its invoice.
+            if matches!(&halt, Halt::Failed(why) if why.path().is_some()) {
+                let fresh = rest
+                    .into_iter()
+                    .filter(|write| write.stored.record.is_none());
+                put_back(run, fresh.collect())?;
+            }
+            return Err(halt);
+        }
         run.advance(count)?;
         if std::mem::take(&mut run.doubts_tax) {
             run.renewed.clear();
@@ -392,7 +401,7 @@ pub(super) fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reaso
     if let Some(reason) = seen::changed_since(&run.settings, write, &object) {
         return Ok(Err(reason));
     }
-    let is_closed = json::flag(&object, "Locked") || object.get("Editable") == Some(&false.into());
+    let is_closed = json::flag(&object, "Locked") || json::is_off(&object, "Editable");
     if is_closed {
         return Ok(Err(Reason::new(
             "locked-in-sage",

@@ -244,9 +244,11 @@ impl Reason {
             .any(|token| token.starts_with("record:"))
     }
 
-    /// Whether a list of Sage's may say otherwise by now.
+    /// Whether a list of Sage's, or its company, may say otherwise by now.
     pub fn is_of_lists(&self) -> bool {
-        const CODES: [&str; 5] = [
+        const CODES: [&str; 7] = [
+            "period-locked",
+            "other-currency",
             "mapping-stale",
             "tax-rate-differs",
             "tax-in-doubt",

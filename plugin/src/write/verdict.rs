@@ -183,7 +183,9 @@ pub fn judge(
         nothing if nothing.is_empty() => "is listed as money that came from Sage".to_owned(),
         what => format!("differs in {what}"),
     };
-    Some(Verdict::NotOurs(reason(*service, *tie, found, &what)))
+    Some(Verdict::NotOurs(reason(
+        settings, *service, *tie, found, &what,
+    )))
 }
 
 fn tie(settings: &Settings, marked: RecordKey, likeness: &Likeness, found: &Found) -> Tie {
@@ -250,7 +252,7 @@ pub fn lookalikes(settings: &Settings, survey: &Survey, money: &Money, of: Recor
 }
 
 /// Why what was found is not simply the record's; `what`: speaks against it.
-fn reason(service: Service, tie: Tie, found: &Found, what: &str) -> Reason {
+fn reason(settings: &Settings, service: Service, tie: Tie, found: &Found, what: &str) -> Reason {
     let id = found.id;
     let title = service.title();
     match &found.likeness {
@@ -260,7 +262,7 @@ fn reason(service: Service, tie: Tie, found: &Found, what: &str) -> Reason {
                 "Sage already has a customer named {:?} (id {id}), and it {what}.",
                 customer.name
             ),
-            "Pair the two if they are the same customer; else put {id} or {login} into the name pattern, or switch \"Make names unique\" on.",
+            "Pair the two on the page Pairing if they are the same customer; else put {id} or {login} into the \"Name pattern\", or switch \"Make names unique\" on.",
         )
         .until_setting("customer_name_pattern")
         .until_setting("make_names_unique"),
@@ -295,9 +297,19 @@ fn reason(service: Service, tie: Tie, found: &Found, what: &str) -> Reason {
                     "Sage already has a {title} number {} (id {id}), and it {what}.",
                     document.number
                 ),
-                "Delete the document in Sage; if that is impossible, make it again in Splynx under a new number. Then retry.",
+                cure_of_taken(settings, &document.reference),
             ),
         },
+    }
+}
+
+/// What to do about a number that another document has: only what this installation has made may be deleted for it.
+fn cure_of_taken(settings: &Settings, reference: &str) -> &'static str {
+    let signs = settings.identity.signs(reference);
+    if signs.iter().any(|sign| matches!(sign, Sign::Ours(_))) {
+        "Was it made for the same document, before that was deleted in Splynx and made again? Delete the document in Sage, then retry. If it was not, or that is impossible, give this one a new number in Splynx."
+    } else {
+        "Leave that document as it is: this add-on did not make it. If the two are the same, link them in the outbox; if not, give this one a new number in Splynx."
     }
 }
 
@@ -347,7 +359,7 @@ pub fn adopt_or_hold(
                 other.kind.name(),
                 other.id
             ),
-            "Look at both in Splynx: one of them may be a duplicate. Where the other was deleted there and this one made again: Delete the document in Sage; if that is impossible, make it again in Splynx under a new number. Then retry.",
+            "Look at both in Splynx. Where the other was deleted there, and this one made again in its place: Delete the document in Sage, then retry; if that is impossible, give this one a new number in Splynx. Where both are there, one of them is a duplicate: give this one a new number, or press \"Never send\".",
         );
     }
     let action = if new.state == State::Synced {

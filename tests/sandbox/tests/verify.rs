@@ -103,6 +103,7 @@ fn position(switch: &str, rng: &mut ChaCha8Rng) -> Value {
         "rounding" => of(&["per-line", "at-end"]),
         "duplicate_numbers"
         | "empty_numbers"
+        | "other_numbers"
         | "duplicate_references"
         | "negative_lines"
         | "used_tax_types"

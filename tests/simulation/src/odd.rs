@@ -18,6 +18,8 @@ pub enum Odd {
     PageWith(u16),
     /// 500, after the service has acted.
     ErrorAfter,
+    /// Nothing in time, after the service has acted.
+    NoAnswer,
     /// 200 with a web page.
     Page,
     /// 200 without a body.
@@ -42,6 +44,28 @@ pub enum Odd {
     EmptyTexts,
     /// Words that nobody documents, where one of a few is expected.
     UnknownWords,
+    /// A byte-order mark before the body.
+    Marked,
+    /// What a server prints behind the body that a script has made.
+    Trailing,
+    /// The first half of the body.
+    Cut,
+    /// Another success than is usual: 201.
+    Created,
+    /// 204, of which nobody reads a body.
+    NoContent,
+    /// 200 with the object that tells of an error.
+    ErrorObject,
+    /// `Results` are null, and so many in all.
+    ResultsNull,
+    /// Lists do not say how many there are.
+    WithoutTotals,
+    IdsAsFloats,
+    AmountsAsTexts,
+    /// `true` as 1.
+    FlagsAsNumbers,
+    /// `true` as "True".
+    FlagsAsTexts,
 }
 
 impl Odd {
@@ -56,10 +80,14 @@ impl Odd {
         Self::Status(429),
         Self::Status(500),
         Self::Status(503),
+        // A page of welcome in the place of the service, and being sent to one.
+        Self::PageWith(200),
+        Self::PageWith(302),
         Self::PageWith(403),
         Self::PageWith(404),
         Self::PageWith(411),
         Self::ErrorAfter,
+        Self::NoAnswer,
         Self::Page,
         Self::Empty,
         Self::Null,
@@ -75,6 +103,18 @@ impl Odd {
         Self::AdditionalFields,
         Self::EmptyTexts,
         Self::UnknownWords,
+        Self::Marked,
+        Self::Trailing,
+        Self::Cut,
+        Self::Created,
+        Self::NoContent,
+        Self::ErrorObject,
+        Self::ResultsNull,
+        Self::WithoutTotals,
+        Self::IdsAsFloats,
+        Self::AmountsAsTexts,
+        Self::FlagsAsNumbers,
+        Self::FlagsAsTexts,
     ];
 
     /// Whether the service sees the request.
@@ -82,8 +122,12 @@ impl Odd {
         !matches!(self, Self::Status(_) | Self::PageWith(_))
     }
 
-    /// The answer; `own` is the service's, where it acted.
-    pub fn answer(self, own: Option<Response>) -> Response {
+    /// The answer; `own` is the service's, where it acted. None: there is none.
+    pub fn answer(self, own: Option<Response>) -> Option<Response> {
+        (self != Self::NoAnswer).then(|| self.made_of(own))
+    }
+
+    fn made_of(self, own: Option<Response>) -> Response {
         let status = own.as_ref().map_or(200, |own| own.status);
         let body = own
             .as_ref()
@@ -187,7 +231,53 @@ impl Odd {
                     }
                 })
             }),
-            Self::FilterIgnored => own.unwrap_or_else(|| Response::empty(500)),
+            Self::Marked => with_bytes(own, |body| [b"\xef\xbb\xbf", body].concat()),
+            Self::Trailing => with_bytes(own, |body| {
+                [body, b"\n<br />\n<b>Notice</b>: Undefined index"].concat()
+            }),
+            Self::Cut => with_bytes(own, |body| body[..body.len() / 2].to_vec()),
+            Self::Created => Response {
+                status: if status == 200 { 201 } else { status },
+                ..own.unwrap_or_else(|| Response::empty(500))
+            },
+            Self::NoContent => Response::empty(204),
+            Self::ErrorObject => {
+                Response::json(status, &json!({"Message": "An error has occurred."}))
+            }
+            Self::ResultsNull => changed(|mut body| {
+                if let Some(rows) = body.get_mut("Results") {
+                    *rows = Value::Null;
+                }
+                body
+            }),
+            Self::WithoutTotals => changed(|body| {
+                each_object(body, &|mut object| {
+                    object.retain(|name, _| !is_count(name));
+                    object
+                })
+            }),
+            Self::IdsAsFloats => changed(|body| {
+                each_field(body, &|name, value| match &value {
+                    Value::Number(number) if is_id(name) => {
+                        serde_json::from_str(&format!("{number}.0")).unwrap_or(value)
+                    }
+                    _ => value,
+                })
+            }),
+            Self::AmountsAsTexts => changed(|body| {
+                each_field(body, &|name, value| match value {
+                    Value::Number(number) if is_amount(name) || is_count(name) => {
+                        number.to_string().into()
+                    }
+                    value => value,
+                })
+            }),
+            Self::FlagsAsNumbers => changed(|body| with_flags(body, &|is| i32::from(is).into())),
+            Self::FlagsAsTexts => {
+                changed(|body| with_flags(body, &|is| if is { "True" } else { "False" }.into()))
+            }
+            // What makes the difference is the request, or that nothing comes.
+            Self::FilterIgnored | Self::NoAnswer => own.unwrap_or_else(|| Response::empty(500)),
         }
     }
 
@@ -206,6 +296,21 @@ impl Odd {
 fn page(status: u16) -> Response {
     let body = "<!DOCTYPE html><html><body><h1>One moment, please</h1></body></html>";
     Response::text(status, "text/html", body)
+}
+
+fn with_bytes(own: Option<Response>, change: fn(&[u8]) -> Vec<u8>) -> Response {
+    let own = own.unwrap_or_else(|| Response::empty(500));
+    Response {
+        body: change(&own.body),
+        ..own
+    }
+}
+
+fn with_flags(body: Value, write: &dyn Fn(bool) -> Value) -> Value {
+    each_field(body, &|_, value| match value {
+        Value::Bool(is) => write(is),
+        value => value,
+    })
 }
 
 /// The rows of a list, with or without Sage's envelope.
@@ -254,6 +359,10 @@ fn each_field(body: Value, change: &dyn Fn(&str, Value) -> Value) -> Value {
 
 fn is_id(name: &str) -> bool {
     name == "ID" || name == "id" || name.ends_with("Id") || name.ends_with("_id")
+}
+
+fn is_count(name: &str) -> bool {
+    matches!(name, "TotalResults" | "ReturnedResults")
 }
 
 fn is_amount(name: &str) -> bool {

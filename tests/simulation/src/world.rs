@@ -270,7 +270,9 @@ impl World {
             (Some(odd), _) => {
                 let (wire, now) = (odd.request(&wire), self.now);
                 let acts = odd.lets_it_act();
-                odd.answer(acts.then(|| self.service(party).handle(&wire, now)))
+                let own = acts.then(|| self.service(party).handle(&wire, now));
+                odd.answer(own)
+                    .ok_or_else(|| lost("timeout", "No answer came in time."))?
             }
             (None, Some(instead)) => self.disturbed(party, &wire, instead)?,
             (None, None) => self.undisturbed(party, &wire)?,

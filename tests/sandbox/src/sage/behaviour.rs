@@ -148,6 +148,8 @@ pub struct Behaviour {
     pub duplicate_numbers: Doubtful,
     /// Q2: an empty number with `useSystemDocumentNumber=false`; accepted means that the system's number is given.
     pub empty_numbers: Doubtful,
+    /// SAGE-142: another number for a document that is stored, as companies refuse it whose users are invited.
+    pub other_numbers: Doubtful,
     /// Q3, SAGE-121: line amounts that were sent.
     pub sent_totals: SentTotals,
     /// Q4, SAGE-119: half cents.
@@ -228,6 +230,7 @@ impl Default for Behaviour {
             error_shape: ErrorShape::BareString,
             duplicate_numbers: Doubtful::Refused,
             empty_numbers: Doubtful::Accepted,
+            other_numbers: Doubtful::Accepted,
             sent_totals: SentTotals::Recomputed,
             ties: Ties::AwayFromZero,
             tax_basis: TaxBasis::Line,

@@ -133,6 +133,13 @@ impl Books {
             .map_or("", |customer| customer.name.as_str())
     }
 
+    /// The currency of a customer's documents where it is not that of the company's books.
+    pub fn foreign_currency(&self, customer: i64) -> Option<i64> {
+        let home = self.company.home_currency?;
+        let own = self.customers.get(customer)?.currency_id?;
+        (own != 0 && own != home).then_some(own)
+    }
+
     /// Whether a date lies in a period that the company has closed.
     pub fn locked(&self, date: NaiveDate) -> bool {
         self.company.lock_processing && self.company.lock_date.is_some_and(|lock| date <= lock)

@@ -36,6 +36,8 @@ pub struct Company {
     pub lock_processing: bool,
     /// Documents on this day and before are closed while `lock_processing`.
     pub lock_date: Option<NaiveDate>,
+    /// The currency of its books; none: it does not tell, and knows one only.
+    pub home_currency: Option<i64>,
     /// Paid for; calls to a company that is not are answered with 402.
     pub active: bool,
     pub created: NaiveDateTime,
@@ -73,6 +75,7 @@ static COLUMNS: &[Column<Company>] = &[
     flag("CheckForDuplicateSupplierReferences", |_, _| false.into()),
     flag("LockProcessing", |c, _| c.lock_processing.into()),
     date("LockProcessingDate", |c, _| c.lock_date.into()),
+    number_of("HomeCurrencyId", |c, _| c.home_currency.into()),
     number_of("CountryId", |_, _| 209.into()),
     flag("EnableCustomerZone", |_, _| false.into()),
     flag("DisplayInactiveItems", |_, _| false.into()),
@@ -122,6 +125,7 @@ impl Company {
             unique_references: false,
             lock_processing: false,
             lock_date: None,
+            home_currency: None,
             active: true,
             created,
         }
@@ -152,6 +156,9 @@ impl Company {
         }
         if let Some(lock_date) = fields.date("LockProcessingDate")? {
             company.lock_date = Some(lock_date);
+        }
+        if let Some(currency) = fields.int("HomeCurrencyId")? {
+            company.home_currency = Some(currency).filter(|id| *id != 0);
         }
         if let Some(active) = fields.flag("Active")? {
             company.active = active;

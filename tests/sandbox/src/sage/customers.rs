@@ -184,6 +184,14 @@ impl Entity for Customer {
             let text = "An e-mail address is required for this communication method.";
             return Err(Refusal::invalid("Email", text));
         }
+        let currency_id = fields.int("CurrencyId")?;
+        let before = saving
+            .before
+            .filter(|before| before.currency_id != currency_id);
+        if before.is_some_and(|before| has_activity(before, books)) {
+            let text = "The currency of a customer with transactions can't be changed.";
+            return Err(Refusal::invalid("CurrencyId", text));
+        }
         Ok(Self {
             id: saving.id,
             name: fields.required_text("Name", 100)?,
@@ -218,7 +226,7 @@ impl Entity for Customer {
             accepts_electronic_invoices: fields.is("AcceptsElectronicInvoices")?,
             business_registration_number: fields.text("BusinessRegistrationNumber", 100)?,
             tax_status_verified: fields.date("TaxStatusVerified")?,
-            currency_id: fields.int("CurrencyId")?,
+            currency_id,
             default_discount_percentage: fields.fraction("DefaultDiscountPercentage")?,
             default_tax_type_id: existing(fields, "DefaultTaxTypeId", &books.tax_types)?,
             due_date_method_id: fields.choice("DueDateMethodId", &[0, 1, 2, 3, 4])?,

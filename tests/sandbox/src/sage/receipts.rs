@@ -67,6 +67,9 @@ impl Record for Receipt {
 static COLUMNS: &[Column<Receipt>] = &[
     number("ID", |r, _| r.id.into()),
     number("CustomerId", |r, _| r.customer_id.into()),
+    number("Customer_CurrencyId", |r, books| {
+        books.foreign_currency(r.customer_id).into()
+    }),
     date("Date", |r, _| r.date.into()),
     text("Payee", |r, _| (&r.payee).into()),
     text("DocumentNumber", |r, _| (&r.number).into()),

@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use addon_host::manifest::Manifest;
 use mock_host::contract::Row;
 use sandbox::isp::{Isp, Size};
+use serde_json::json;
 use simulation::installation::Installation;
 use simulation::world::MANIFEST;
 use splynx_sageone::capability::Pair;
 
 use crate::busy::{busy, options};
+use crate::desk::Desk;
 use crate::judge::writes;
 
 /// A row of a plan, and the activity that it foretells: act, record, name, amount, reason.
@@ -129,4 +131,24 @@ fn a_first_sync_does_exactly_what_its_preview_lists() {
         assert!(foretold.len() > 500, "there was something to plan");
         assert_eq!(foretold, done);
     }
+}
+
+/// What a preview that fails had come to was not done, and is not told as if it were; what a run had done is.
+#[test]
+fn a_preview_that_fails_tells_nothing_as_done() {
+    let mut desk = Desk::new(1);
+    let customer = desk.customer(0);
+    desk.invoice(customer);
+    desk.payment(customer, "20", json!({}));
+    let receipts = json!({"method": "GET", "path": "CustomerReceipt/Get"});
+    desk.with_fault("sage", receipts, &json!({"status": {"code": 500}}));
+    let why = desk.installation.preview_with("sync", &[]);
+    let why = why.expect_err("receipts cannot be read").message;
+    assert!(!why.contains("Done in this run"), "{why}");
+    let why = desk.installation.run("sync");
+    let why = why.expect_err("receipts cannot be read").message;
+    assert!(
+        why.contains("Done in this run: 1 invoices created"),
+        "{why}"
+    );
 }

@@ -159,6 +159,9 @@ static BOTH: &[Column<Document>] = &[
     text("CustomerName", |d, books| {
         books.customer_name(d.customer_id).into()
     }),
+    number_of("Customer_CurrencyId", |d, books| {
+        books.foreign_currency(d.customer_id).into()
+    }),
     number_of("SalesRepresentativeId", |d, _| {
         d.sales_representative_id.into()
     }),

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{Document, DocumentKind, columns, draft};
 use crate::http::Response;
+use crate::sage::behaviour::Doubtful;
 use crate::sage::books::{Books, Series};
 use crate::sage::call::Call;
 use crate::sage::entity::{saved, shown, target};
@@ -82,6 +83,11 @@ pub fn save_one(
             DocumentKind::Return => books.system_number(Series::Return, |b| &b.returns),
         },
     };
+    let keeps = old_number.is_none_or(|old| old == document.number);
+    if !keeps && books.behaviour.other_numbers == Doubtful::Refused {
+        let text = "The document number can't be changed.";
+        return Err(Refusal::invalid("DocumentNumber", text));
+    }
     check_number(books, books.documents(kind), &document.number, document.id)?;
     let others = books.documents(kind).linked(document.customer_id);
     let references = others

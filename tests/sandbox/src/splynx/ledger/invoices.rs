@@ -178,7 +178,8 @@ impl Ledger {
                 .iter()
                 .zip(&edited.items)
                 .all(|(a, b)| same_line(a, b));
-        if before.customer_id != edited.customer_id {
+        let changes_hands = before.customer_id != edited.customer_id;
+        if changes_hands && !(self.rules.invoices_change_hands && untouched) {
             return refuse("customer_id");
         }
         if !same_money && !untouched {
@@ -191,18 +192,22 @@ impl Ledger {
             && before.date_created == edited.date_created
             && before.date_till == edited.date_till
             && before.date_payment == edited.date_payment;
-        if paid && !untouched && !same_head {
+        if paid && !untouched && !same_head && !self.rules.paid_invoices_change {
             return refuse("number");
         }
         let mut after = edited;
-        if same_money {
+        if same_money && !changes_hands {
             after.touch(stamp.day());
             self.invoices.put(after);
             self.index_invoice(id);
             return Ok(());
         }
+        self.require_customer(after.customer_id)?;
         self.price_invoice(&mut after)?;
         self.unpost_lines(id, stamp);
+        if changes_hands {
+            self.forget_invoice(id, before.customer_id);
+        }
         for item in &mut after.items {
             item.transaction_id = None;
         }

@@ -68,6 +68,10 @@ pub struct Rules {
     pub closed_status: bool,
     /// SPLYNX-117: invoices below zero are taken, as before version 4.0.
     pub negative_invoices: bool,
+    /// SPLYNX-116: the number and dates of a paid invoice can be changed.
+    pub paid_invoices_change: bool,
+    /// SPLYNX-145: an invoice that nothing was paid of can be given to another customer.
+    pub invoices_change_hands: bool,
 }
 
 impl Default for Rules {
@@ -77,6 +81,8 @@ impl Default for Rules {
             tie_equal_payments: true,
             closed_status: false,
             negative_invoices: false,
+            paid_invoices_change: false,
+            invoices_change_hands: false,
         }
     }
 }

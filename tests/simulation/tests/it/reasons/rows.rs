@@ -39,17 +39,13 @@ fn correct(desk: &mut Desk, (_, id): Record, fields: serde_json::Value) {
     desk.splynx("invoices", "update", id, json!({ "items": items }));
 }
 
-/// Whether Splynx tells the lines of invoices.
-fn show_items(desk: &mut Desk, shown: bool) {
-    let missing = match shown {
-        true => json!([]),
-        false => json!([["invoices", "items"]]),
-    };
+/// Splynx does not tell these fields, and tells all others.
+fn hide(desk: &mut Desk, fields: serde_json::Value) {
     desk.splynx(
         "behaviour",
         "update",
         0,
-        json!({ "missing_fields": missing }),
+        json!({ "missing_fields": fields }),
     );
 }
 
@@ -79,6 +75,35 @@ pub const CURES: &[Cure] = &[
         cure: |desk, _| {
             desk.run("import-mapping");
             desk.set("item.7", "2005");
+        },
+        then: "synced",
+    },
+    Cure {
+        code: "period-locked",
+        says: "Move the lockdown date in Sage",
+        make: |desk| {
+            let closed = json!({"LockProcessing": true, "LockProcessingDate": "2026-02-28"});
+            desk.sage("company", "update", 0, closed);
+            invoice(desk)
+        },
+        cure: |desk, _| {
+            let earlier = json!({"LockProcessingDate": "2026-01-31"});
+            desk.sage("company", "update", 0, earlier);
+        },
+        then: "synced",
+    },
+    Cure {
+        code: "other-currency",
+        says: "Give the customer in Sage the company's currency",
+        make: |desk| {
+            desk.sage("company", "update", 0, json!({"HomeCurrencyId": 5}));
+            let customer = desk.sage_customer(desk.customer(0));
+            desk.sage("customers", "update", customer, json!({"CurrencyId": 7}));
+            invoice(desk)
+        },
+        cure: |desk, _| {
+            let customer = desk.sage_customer(desk.customer(0));
+            desk.sage("customers", "update", customer, json!({"CurrencyId": 5}));
         },
         then: "synced",
     },
@@ -355,11 +380,11 @@ pub const CURES: &[Cure] = &[
         says: "Give it lines in Splynx: then it goes by itself.",
         make: |desk| {
             let (kind, id) = invoice(desk);
-            show_items(desk, false);
+            hide(desk, json!([["invoices", "items"]]));
             (kind, id)
         },
         cure: |desk, record| {
-            show_items(desk, true);
+            hide(desk, json!([]));
             correct(desk, record, json!({"price": "200.0000"}));
         },
         then: "synced",
@@ -395,6 +420,192 @@ pub const CURES: &[Cure] = &[
             desk.splynx("invoices", "update", first, json!({"number": "FREE-1"}));
         },
         then: "synced",
+    },
+    Cure {
+        code: "category-missing",
+        says: "Give the line a category in Splynx, then retry.",
+        make: |desk| {
+            hide(desk, json!([["transactions", "category"]]));
+            invoice_of(desk, json!({"categoryIdForTransaction": null}))
+        },
+        cure: |desk, record| {
+            correct(desk, record, json!({"categoryIdForTransaction": 7}));
+            retry(desk, record);
+        },
+        then: "synced",
+    },
+    Cure {
+        code: "lines-differ",
+        says: "Correct the document in Splynx.",
+        make: |desk| {
+            let (kind, id) = invoice(desk);
+            let mut rows = desk.state(false, "invoices");
+            rows[0]["total"] = json!("500.0000");
+            let told = json!({"status": {"code": 200, "body": json!(rows).to_string()}});
+            let list = json!({"method": "GET", "path": "admin/finance/invoices", "nth": 1});
+            desk.with_fault("splynx", list, &told);
+            (kind, id)
+        },
+        cure: |desk, record| {
+            desk.without_faults();
+            correct(desk, record, json!({"price": "200.0000"}));
+        },
+        then: "synced",
+    },
+    Cure {
+        code: "name-taken",
+        says: "switch \"Make names unique\" on",
+        make: |desk| {
+            let theirs = json!({"Name": "Taken", "Active": true, "Email": "other@x.example"});
+            desk.sage("customers", "create", 0, theirs);
+            let id = customer_named(desk, "Taken");
+            desk.run("sync");
+            let row = id.to_string();
+            let done = desk.installation.act("pairing", "create", &[&row], &[]);
+            done.expect("it is proposed");
+            ("customer", id)
+        },
+        cure: |desk, _| desk.set("make_names_unique", "on"),
+        then: "synced",
+    },
+    Cure {
+        code: "number-taken",
+        says: "give this one a new number in Splynx",
+        make: |desk| {
+            let (kind, id) = invoice(desk);
+            let invoices = desk.state(false, "invoices");
+            let customer = desk.sage_customer(desk.customer(1));
+            let lines = json!([{"LineType": 0, "SelectionId": 2001, "TaxTypeId": 301, "Description": "By hand", "Quantity": 1,
+                "UnitPriceInclusive": 90}]);
+            let theirs = json!({"CustomerId": customer, "Date": "2026-02-01", "DueDate": "2026-02-01", "Inclusive": true,
+                "DocumentNumber": invoices[0]["number"], "Lines": lines});
+            desk.sage("invoices", "create", 0, theirs);
+            (kind, id)
+        },
+        cure: |desk, (_, id)| {
+            desk.splynx("invoices", "update", id, json!({"number": "FREE-2"}));
+        },
+        then: "synced",
+    },
+    Cure {
+        code: "already-paired",
+        says: "Delete the document in Sage, then retry",
+        make: |desk| {
+            let (kind, first) = invoice(desk);
+            desk.run("sync");
+            let number = desk.in_sage(first)["DocumentNumber"].clone();
+            desk.splynx("invoices", "delete", first, json!({}));
+            let items = [line("Fibre", "1", "100.0000")];
+            let again = json!({ "number": number });
+            (kind, desk.invoice_of(desk.customer(0), &items, again))
+        },
+        cure: |desk, record| {
+            let there = desk.state(true, "invoices");
+            desk.sage("invoices", "delete", id_of(&there[0], "ID"), json!({}));
+            retry(desk, record);
+        },
+        then: "synced",
+    },
+    Cure {
+        code: "end-differs",
+        says: "Cure that first. Move the lockdown date in Sage",
+        make: |desk| {
+            let (_, id) = invoice(desk);
+            desk.run("sync");
+            let closed = json!({"LockProcessing": true, "LockProcessingDate": "2026-02-01"});
+            desk.sage("company", "update", 0, closed);
+            desk.reprice(id, "300.0000");
+            desk.payment(desk.customer(0), "345.00", json!({ "invoice_id": id }));
+            let relations = desk.state(false, "invoice_relations");
+            ("allocation", id_of(&relations[0], "id"))
+        },
+        cure: |desk, _| {
+            desk.sage("company", "update", 0, json!({"LockProcessing": false}));
+        },
+        then: "synced",
+    },
+    Cure {
+        code: "end-not-ours",
+        says: "its money came from Sage",
+        make: |desk| {
+            desk.set("bank_account.2", "");
+            desk.set("default_bank_account", "");
+            let (_, id) = invoice(desk);
+            desk.payment(desk.customer(0), "115.00", json!({ "invoice_id": id }));
+            desk.run("sync");
+            desk.set("payment_method_id", "2");
+            let relations = desk.state(false, "invoice_relations");
+            ("allocation", id_of(&relations[0], "id"))
+        },
+        cure: |_, _| {},
+        then: "skipped",
+    },
+    Cure {
+        code: "allocated-otherwise",
+        says: "Correct the allocation in Sage, then mark this one as done.",
+        make: |desk| {
+            let (_, id) = invoice(desk);
+            let payment = desk.payment(desk.customer(0), "115.00", json!({ "invoice_id": id }));
+            let save = json!({"method": "POST", "path": "Allocation/"});
+            desk.with_fault(
+                "sage",
+                save,
+                &json!({"status": {"code": 500, "before": true}}),
+            );
+            let _ = desk.installation.run("sync");
+            desk.without_faults();
+            let receipt = desk.keyed(&format!("P{payment}")).expect("it went");
+            desk.allocate(id_of(&receipt, "ID"), id, "50", "0");
+            desk.pass(10);
+            let relations = desk.state(false, "invoice_relations");
+            ("allocation", id_of(&relations[0], "id"))
+        },
+        cure: |desk, (kind, id)| {
+            let allocations = desk.state(true, "allocations");
+            let made = id_of(&allocations[0], "ID");
+            let (source, target) = ("SourceDocumentId", "AllocatedToDocumentId");
+            let ends = json!({source: allocations[0][source], target: allocations[0][target], "Total": "115", "Discount": "0"});
+            desk.sage("allocations", "delete", made, json!({}));
+            desk.sage("allocations", "create", 0, ends);
+            desk.decide("done", kind, id, "");
+        },
+        then: "done-by-hand",
+    },
+    Cure {
+        code: "paid-twice",
+        says: "in Splynx, then mark this as done.",
+        make: |desk| {
+            let (_, id) = invoice(desk);
+            desk.run("sync");
+            let receipt = desk.receipt(desk.customer(0), "2026-02-17", "115", &[]);
+            desk.run("import-payments");
+            desk.set("create_payment_without_invoice", "on");
+            let pay = json!({"method": "POST", "path": "finance/payments"});
+            desk.with_fault("splynx", pay, &json!("drop-after"));
+            let _ = desk.installation.run("import-payments");
+            desk.without_faults();
+            let invoices = desk.state(false, "invoices");
+            let row = invoices.iter().find(|row| row["id"] == json!(id));
+            let number = row.expect("it is there")["number"].clone();
+            let records = desk.state(false, "bank_statements_records");
+            let by_hand = json!({"invoice_number": number, "payment_type": 3});
+            desk.splynx(
+                "bank_statements_records",
+                "pair",
+                id_of(&records[0], "id"),
+                by_hand,
+            );
+            desk.pass(10);
+            ("receipt", receipt)
+        },
+        cure: |desk, (kind, id)| {
+            let told = desk.told(kind, id);
+            let named = told.split("Delete payment ").nth(1).expect("it is named");
+            let again = named.split(' ').next().and_then(|id| id.parse().ok());
+            desk.splynx("payments", "delete", again.expect("an id"), json!({}));
+            desk.decide("done", kind, id, "");
+        },
+        then: "done-by-hand",
     },
     Cure {
         code: "end-in-doubt",
