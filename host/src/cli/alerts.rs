@@ -33,9 +33,15 @@ pub enum Alerts {
         private: bool,
     },
     /// Sends a message through a channel that says that messages come
-    Test { name: String },
+    Test {
+        /// Name of the channel
+        name: String,
+    },
     /// Removes a channel, and what it has not sent
-    Remove { name: String },
+    Remove {
+        /// Name of the channel
+        name: String,
+    },
     /// Shows the messages of the last month, the newest first
     Sent {
         /// Most messages to show

@@ -29,6 +29,7 @@ enum Change {
     /// Sets per-minute, per-day, reserve (of the day, for people), burst, settle (seconds), timeout (seconds), answer-mib or allow-host (several:
     /// parted by commas); an empty value goes back to the manifest's
     Set {
+        /// Terms with their new values; an empty value is the manifest's again
         #[arg(required = true, value_name = "NAME=VALUE", value_parser = pair)]
         changes: Vec<(String, String)>,
     },

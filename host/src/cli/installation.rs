@@ -16,6 +16,7 @@ pub enum Installation {
     Create {
         /// What it is to be called: small letters, digits and hyphens
         name: String,
+        /// Id of the add-on, as `addon list` shows it
         #[arg(long, value_name = "ID")]
         addon: String,
     },

@@ -24,6 +24,7 @@ pub struct LimitsOf {
 enum Change {
     /// Sets limits; an empty value goes back to what held before
     Set {
+        /// Limits with their new values; an empty value is the usual one again
         #[arg(required = true, value_name = "NAME=VALUE", value_parser = pair)]
         changes: Vec<(String, String)>,
     },

@@ -22,7 +22,10 @@ pub enum MasterKey {
     /// key stays in the file, because backups taken so far need it; `forget` takes it out.
     Rotate,
     /// Takes a key out of the file for good; secrets in backups from its time do not open any more
-    Forget { id: KeyId },
+    Forget {
+        /// Id of the key
+        id: KeyId,
+    },
     /// Goes on with a new key where the one in use is lost for good: all stored passwords and keys have to be entered again
     Reset {
         /// Removes the secrets, which nothing can open any more

@@ -25,6 +25,7 @@ pub struct Settings {
 enum Change {
     /// Sets settings and mappings; an empty value goes back to the default
     Set {
+        /// Settings and mappings with their new values; an empty value is the default again
         #[arg(required = true, value_name = "KEY=VALUE", value_parser = pair)]
         changes: Vec<(String, String)>,
     },

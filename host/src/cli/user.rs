@@ -45,7 +45,10 @@ pub enum User {
         roles: Vec<(String, String)>,
     },
     /// Removes an account and logs it out everywhere
-    Remove { name: String },
+    Remove {
+        /// Name of the account
+        name: String,
+    },
 }
 
 /// Longer than any password.

@@ -62,7 +62,7 @@ impl Host {
         }
         let parts = split(bytes).map_err(PackageError::from)?;
         // A file that is no archive at all is told as that, not as one that somebody should sign.
-        if !is_archive(parts.archive) {
+        if parts.signature.is_none() && !is_archive(parts.archive) {
             read(parts.archive)?;
         }
         let signed_by = self

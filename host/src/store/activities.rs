@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::Row;
 use sqlx::any::{AnyArguments, AnyRow};
 
-use super::records::{instant, json, millis, number, text, to_json};
+use super::records::{instant, json, millis, number, text, to_json, without_nul};
 use super::room::OVERHEAD;
 use super::{RunId, Store, StoreError, Writing};
 
@@ -243,14 +243,14 @@ pub(super) async fn insert_activities(
         .map(|(id, told)| {
             (
                 id,
-                &told.entity,
-                &told.action,
-                &told.local_id,
-                &told.remote_id,
-                &told.customer_id,
-                &told.label,
-                &told.code,
-                &told.message,
+                without_nul(&told.entity),
+                without_nul(&told.action),
+                without_nul(&told.local_id),
+                without_nul(&told.remote_id),
+                without_nul(&told.customer_id),
+                without_nul(&told.label),
+                without_nul(&told.code),
+                without_nul(&told.message),
                 to_json(&told.more),
             )
         })

@@ -129,7 +129,9 @@ impl Store {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
-        let named: Vec<_> = keys.iter().map(|key| (table, key)).collect();
+        // Nothing is stored under what holds NUL, and databases disagree about such a question.
+        let can_be = |key: &&String| !table.contains('\0') && !key.contains('\0');
+        let named: Vec<_> = keys.iter().filter(can_be).map(|key| (table, key)).collect();
         let sql = format!(
             "SELECT g.key, g.value FROM {} AS w CROSS JOIN guest_entry AS g WHERE {NAMED}",
             self.dialect.rows("$2")
@@ -158,6 +160,11 @@ impl Store {
         after: &str,
         limit: u32,
     ) -> Result<Vec<Entry>, StoreError> {
+        // No key holds NUL: none has such a prefix, and what comes after such a text comes after the part before it.
+        if table.contains('\0') || prefix.contains('\0') {
+            return Ok(Vec::new());
+        }
+        let after = after.split('\0').next().unwrap_or_default();
         // Keys are never empty, so `> ''` is every key.
         let (comparison, low) = if prefix > after {
             (">=", prefix)

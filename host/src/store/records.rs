@@ -64,3 +64,8 @@ pub(super) fn json<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
 pub(super) fn to_json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("plain records of texts and whole numbers serialise")
 }
+
+/// Databases disagree about NUL in texts; for a line that people read, its picture says as much.
+pub(super) fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{2400}")
+}

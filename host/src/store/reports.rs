@@ -6,7 +6,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::records::{count, instant, json, millis, number, text, to_json};
+use super::records::{count, instant, json, millis, number, text, to_json, without_nul};
 use super::room::OVERHEAD;
 use super::{RunId, Store, StoreError, Subject, Writing};
 
@@ -233,11 +233,6 @@ fn pattern(text: &str) -> String {
         .replace('!', "!!")
         .replace('%', "!%")
         .replace('_', "!_")
-}
-
-/// Databases disagree about NUL in texts; for a line that people read, its picture says as much.
-fn without_nul(text: &str) -> String {
-    text.replace('\0', "\u{2400}")
 }
 
 fn log_row(row: &AnyRow) -> Result<LogRow, StoreError> {

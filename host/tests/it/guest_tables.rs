@@ -70,8 +70,16 @@ fn key() -> impl Strategy<Value = String> {
     .prop_map(|characters| characters.into_iter().collect())
 }
 
+/// What a guest may ask for: also what no key can be.
+fn asked() -> impl Strategy<Value = String> {
+    (key(), prop::bool::weighted(0.1), key()).prop_map(|(key, has_nul, rest)| match has_nul {
+        true => format!("{key}\0{rest}"),
+        false => key,
+    })
+}
+
 fn start() -> impl Strategy<Value = String> {
-    prop_oneof![1 => Just(String::new()), 3 => key()]
+    prop_oneof![1 => Just(String::new()), 3 => asked()]
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -83,7 +91,7 @@ fn call() -> impl Strategy<Value = Call> {
     let expect = (table(), key(), prop::bool::weighted(0.9))
         .prop_map(|(table, key, right)| Expect { table, key, right });
     prop_oneof![
-        1 => (table(), prop::collection::vec(key(), 0..80)).prop_map(|(table, keys)| Call::Get(table, keys)),
+        1 => (table(), prop::collection::vec(asked(), 0..80)).prop_map(|(table, keys)| Call::Get(table, keys)),
         2 => (table(), start(), start(), 0..6_u32)
             .prop_map(|(table, prefix, after, limit)| Call::Scan { table, prefix, after, limit }),
         3 => (prop::collection::vec(expect, 0..3), prop::collection::vec(change(), 0..80), 0..3_usize)
@@ -191,7 +199,7 @@ async fn play(store: &Store, fence: &Fence, calls: Vec<Call>) {
                 let twice = keys.windows(2).any(|pair| pair[0] == pair[1]);
                 let told = vec![
                     Activity {
-                        label: "one".into(),
+                        label: "one\0".into(),
                         ..Activity::default()
                     };
                     added

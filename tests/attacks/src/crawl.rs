@@ -11,7 +11,7 @@ use crate::page::Page;
 use crate::visit::{Answer, Visit};
 
 /// Of addresses that differ in their values alone so many are asked for,
-const MOST_ALIKE: usize = 15;
+const MOST_ALIKE: usize = 20;
 
 /// of those that combine two values so many, and of others one.
 const MOST_COMBINED: usize = 3;

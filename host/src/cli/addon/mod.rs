@@ -21,6 +21,7 @@ use install::Taking;
 pub enum Addon {
     /// Makes the keys that packages are signed with: a secret file, and beside it FILE.pub
     Keygen {
+        /// Where the secret key goes; the public one goes beside it, with .pub
         #[arg(short, long, value_name = "FILE", default_value = "addon.key")]
         output: PathBuf,
         /// Does not ask for a password: whoever has the file can sign
@@ -31,6 +32,7 @@ pub enum Addon {
     Pack {
         /// The folder
         folder: PathBuf,
+        /// Where the package goes
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
         /// Signs it with this secret key; its password, where it has one, is read from standard input
@@ -41,6 +43,7 @@ pub enum Addon {
     Sign {
         /// The package
         file: PathBuf,
+        /// File of the secret key
         #[arg(long, value_name = "KEY")]
         key: PathBuf,
     },
@@ -75,11 +78,17 @@ pub enum Addon {
         to: Option<String>,
     },
     /// Has an installation go with the version in use again
-    Unpin { installation: String },
+    Unpin {
+        /// Name of the installation
+        installation: String,
+    },
     /// Lists what is installed
     List,
     /// Removes an add-on that no installation uses
-    Remove { id: String },
+    Remove {
+        /// Id of the add-on, as `addon list` shows it
+        id: String,
+    },
     /// Trusts the packages of whoever has this key: the line of a minisign public key, or its file. Without one: lists whom
     /// this host trusts
     Trust {
@@ -90,7 +99,10 @@ pub enum Addon {
         name: String,
     },
     /// Trusts a key no longer; what was installed goes on running
-    Distrust { id: String },
+    Distrust {
+        /// Id of the key, as `addon trust` shows it
+        id: String,
+    },
 }
 
 impl Addon {
