@@ -218,8 +218,8 @@ fn stored_fields(manifest: &Manifest) -> Fields<'_> {
 /// Whether the value of a parameter is nobody's: it is named like a kept field, or `main_attributes[FIELD][1]` is.
 fn keeps_parameter(fields: Fields<'_>, name: &str) -> bool {
     let is_number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
-    let parts = name.split(['[', ']']).filter(|part| !part.is_empty());
-    let named = parts.filter(|part| !is_number(part)).last();
+    let mut parts = name.split(['[', ']']).filter(|part| !part.is_empty());
+    let named = parts.rfind(|part| !is_number(part));
     named.is_some_and(|field| fields.keeps(field))
 }
 

@@ -300,10 +300,11 @@ async fn steps<'s>(
                 }
             }
             // Nothing is in the way as long as nothing was entered.
-            GuideAbout::Check if before.iter().any(|step| step.state != Progress::Done) => {
-                if step.state == Progress::Done {
-                    step.state = Progress::Open;
-                }
+            GuideAbout::Check
+                if step.state == Progress::Done
+                    && before.iter().any(|step| step.state != Progress::Done) =>
+            {
+                step.state = Progress::Open;
             }
             GuideAbout::Settings(groups)
                 if at >= gone_on && step.state == Progress::Done && untouched(subject, groups) =>
