@@ -242,13 +242,11 @@ impl Look {
             Self::AtChanges => pipeline::sync(run, of),
             Self::AtAll => {
                 sweep::sweep(run, of)?;
+                sent::watch(run, of.kind())?;
                 match of.kind() {
-                    // The pairs of customers are parted on a page of their own.
+                    // Customers bear no mark.
                     Kind::Customer => Ok(()),
-                    kind => {
-                        sent::watch(run, kind)?;
-                        orphans::tell(run, of)
-                    }
+                    _ => orphans::tell(run, of),
                 }
             }
             Self::At(ids) => pipeline::sync_these(run, of, ids),

@@ -104,15 +104,14 @@ pub struct CustomerLikeness {
     pub vat: String,
     /// Digest of everything that we keep in step ([`customer_content`]).
     pub content: String,
+    /// Digest of the telephone number and of the lines of the address that every save of ours writes; none: an earlier version noted it.
+    pub reach: Option<String>,
+    pub active: bool,
+    /// Whether the VAT number is what we sent, and no note of Sage's users.
+    pub vat_is_ours: bool,
 }
 
-stored!(CustomerLikeness {
-    name,
-    contact,
-    email,
-    vat,
-    content
-});
+stored!(CustomerLikeness { name, contact, email, vat, content } may { reach, active, vat_is_ours });
 
 /// An invoice, credit note or receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,8 +151,23 @@ impl CustomerLikeness {
             email: json::text(customer, "Email"),
             vat: json::text(customer, "TaxReference"),
             content: customer_content(customer),
+            reach: Some(reach(customer)),
+            active: json::flag(customer, "Active"),
+            vat_is_ours: !json::text(customer, "TaxReference").is_empty(),
         }
     }
+}
+
+/// A digest of where a customer is reached. The mobile number and the third and fourth line of the address can be Sage's users' own.
+fn reach(customer: &Value) -> String {
+    const TEXTS: [&str; 4] = [
+        "Telephone",
+        "PostalAddress01",
+        "PostalAddress02",
+        "PostalAddress05",
+    ];
+    let texts = TEXTS.map(|name| json::text(customer, name).trim().to_owned());
+    json::digest(&serde_json::json!(texts))
 }
 
 /// A digest of the fields of a customer that we keep in step; all others belong to Sage's users.
@@ -218,6 +232,14 @@ impl Likeness {
                 rest: rest(row),
             }),
         })
+    }
+
+    /// As it is seen after it was saved with these fields: what a save leaves out belongs to Sage's users.
+    pub fn saved_with(mut self, fields: &Value) -> Self {
+        if let Self::Customer(customer) = &mut self {
+            customer.vat_is_ours = fields.get("TaxReference").is_some();
+        }
+        self
     }
 
     /// A document with another total; none: it is none, or has that one.

@@ -186,7 +186,9 @@ fn proposal(run: &Run, facts: &Facts, row: &Row) -> Option<Reason> {
 fn write(own: Option<(&Record, &Remote)>, fields: Value, likeness: CustomerLikeness) -> Decision {
     let hash = likeness.content.clone();
     let act = match own {
-        Some((record, _)) if record.hash == hash => return Decision::InStep,
+        Some((record, _)) if record.hash == hash && !record.is_retried() => {
+            return Decision::of_unchanged(record);
+        }
         Some((_, remote)) => Act::Update {
             id: remote.id,
             fields,

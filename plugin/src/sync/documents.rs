@@ -25,7 +25,9 @@ use crate::sync::renewal::renew;
 use crate::text::cut;
 use crate::write::ledger::{Job, Run};
 use crate::write::protocol::{Act, Expected};
-use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, Remote, State, Stored};
+use crate::write::record::{
+    Batch, GONE_IN_SAGE, Kind, Reason, Record, RecordKey, Remote, State, Stored,
+};
 use crate::write::remote::{self, Question, Survey, Way};
 use crate::write::vat::Vat;
 use crate::write::verdict::{self, Money, Suspect};
@@ -484,8 +486,9 @@ pub fn customer_in_sage(customers: &Map<RecordKey, Stored>, customer: i64) -> Re
         )),
         Some(Record {
             remote: Some(remote),
+            reason,
             ..
-        }) => Ok(remote.id),
+        }) if reason.code != GONE_IN_SAGE => Ok(remote.id),
         _ => Err(Aside::Hold(
             Reason::new(
                 "customer-not-synced",

@@ -72,10 +72,6 @@ impl Decision {
 
     /// On a document or receipt that Sage has already, and that needs no sending.
     pub fn of_sent(record: &Record, hash: &str) -> Self {
-        let is_a_persons_to_mend = matches!(
-            record.reason.code.as_str(),
-            "total-differs" | "vat-differs" | GONE_IN_SAGE
-        ) || seen::was_edited(record);
         if let (true, Some(remote)) = (record.hash.is_empty(), &record.remote) {
             // A person linked it: what it says now is what was meant.
             Self::Found {
@@ -86,7 +82,18 @@ impl Decision {
                 },
                 hash: hash.to_owned(),
             }
-        } else if matches!(record.state, State::Held | State::Owed) && is_a_persons_to_mend {
+        } else {
+            Self::of_unchanged(record)
+        }
+    }
+
+    /// On a record that needs no sending: what stays listed waits for a person, who mends it in Sage.
+    pub fn of_unchanged(record: &Record) -> Self {
+        let is_a_persons_to_mend = matches!(
+            record.reason.code.as_str(),
+            "total-differs" | "vat-differs" | GONE_IN_SAGE
+        ) || seen::was_edited(record);
+        if matches!(record.state, State::Held | State::Owed) && is_a_persons_to_mend {
             Self::Keep
         } else {
             Self::InStep
@@ -102,7 +109,8 @@ pub fn possible_duplicate(
     lookalikes: &[i64],
 ) -> Option<Decision> {
     let vouched_for = record.is_some_and(|record| record.vouched_for);
-    let found = lookalikes.first().filter(|_| !vouched_for)?;
+    let is_believed = vouched_for || is_planted(Mistake::LookalikeBelieved);
+    let found = lookalikes.first().filter(|_| !is_believed)?;
     let what = service.title();
     Some(Decision::hold(Reason::new(
         verdict::POSSIBLE_DUPLICATE,

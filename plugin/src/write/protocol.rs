@@ -433,18 +433,23 @@ pub(super) fn stored(
     object: &Value,
 ) -> Job<i64> {
     let id = json::integer(object, "ID").unwrap_or_default();
-    let (action, expected) = match &write.act {
-        Act::Update { expected, .. } => ("updated", expected.as_ref()),
-        Act::Create { expected, .. } => ("created", expected.as_ref()),
-        Act::Remove { .. } => ("removed", None),
+    let (action, fields, expected) = match &write.act {
+        Act::Update {
+            fields, expected, ..
+        } => ("updated", fields, expected.as_ref()),
+        Act::Create {
+            object, expected, ..
+        } => ("created", object, expected.as_ref()),
+        Act::Remove { .. } => ("removed", &Value::Null, None),
     };
+    let seen = Likeness::of_row(write.service, object);
     let mut record = Record {
         state: State::Synced,
         remote: Some(Remote {
             service: write.service,
             id,
         }),
-        seen: Likeness::of_row(write.service, object),
+        seen: seen.map(|seen| seen.saved_with(fields)),
         sent: Vec::new(),
         intent: None,
         update_in_flight_until: None,

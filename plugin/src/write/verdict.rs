@@ -166,11 +166,17 @@ pub fn judge(
     if let Some((_, own)) = own {
         return Some(Verdict::ours(*service, own));
     }
+    // Whatever a person says of it, Sage takes no second one of its number.
+    let takes_number = |found: &Found| match (likeness, &found.likeness) {
+        (Likeness::Document(own), Likeness::Document(there)) => has_number_of(own, there),
+        _ => false,
+    };
     let blamed = found.iter().find(|(tie, found)| match tie {
-        Tie::Mark => is_free(found) && !is_vouched,
+        Tie::Mark | Tie::OldMark if *is_vouched => takes_number(found),
+        Tie::Mark => is_free(found),
         Tie::OldMark => {
             let is_alike = is_alike(likeness, &found.likeness) || is_planted(Mistake::LooksProve);
-            is_free(found) && !is_vouched && is_alike
+            is_free(found) && is_alike
         }
         Tie::Number => true,
         Tie::Loose => {
@@ -183,7 +189,12 @@ pub fn judge(
         nothing if nothing.is_empty() => "is listed as money that came from Sage".to_owned(),
         what => format!("differs in {what}"),
     };
-    Some(Verdict::NotOurs(reason(*service, *tie, found, &what)))
+    let tie = if *is_vouched && takes_number(found) {
+        Tie::Number
+    } else {
+        *tie
+    };
+    Some(Verdict::NotOurs(reason(*service, tie, found, &what)))
 }
 
 fn tie(settings: &Settings, marked: RecordKey, likeness: &Likeness, found: &Found) -> Tie {

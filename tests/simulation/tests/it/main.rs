@@ -46,4 +46,5 @@ mod territories;
 mod untold;
 mod vat;
 mod watch;
+mod watched_customers;
 mod whole;

@@ -6,13 +6,13 @@ use serde_json::json;
 use crate::desk::{Desk, dec, id_of};
 use crate::judge::{splynx_requests, writes};
 
-const DAY: i64 = 24 * 60;
+pub const DAY: i64 = 24 * 60;
 
-fn standing(state: &str, code: &str) -> (String, String) {
+pub fn standing(state: &str, code: &str) -> (String, String) {
     (state.to_owned(), code.to_owned())
 }
 
-fn synced() -> (String, String) {
+pub fn synced() -> (String, String) {
     standing("synced", "")
 }
 
@@ -30,7 +30,7 @@ fn imported(invoices: usize) -> (Desk, Vec<i64>, i64, i64) {
 }
 
 /// Runs as the scheduler would, a quarter of an hour and a day later, and changes nothing by it.
-fn watch(desk: &mut Desk) {
+pub fn watch(desk: &mut Desk) {
     let wrote = writes(&mut desk.installation);
     for minutes in [15, DAY, 15] {
         desk.pass(minutes);
