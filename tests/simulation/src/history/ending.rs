@@ -9,7 +9,7 @@ use serde_json::Value;
 use splynx_sageone::write::record::{OPEN, RECORDS, REMOTE};
 
 use super::oracles::{is_so, nothing_stands_twice};
-use super::{Life, Verdict};
+use super::{Life, Verdict, hands};
 use crate::differences::{Judge, SORTS, Sort, listed};
 use crate::people::{id_of, key_of, money};
 
@@ -25,6 +25,7 @@ pub fn judge(life: &mut Life, whole: bool) -> Verdict {
         sums_are_conserved(life)?;
         no_payment_goes_before_its_invoice(life)?;
         what_people_edited_in_sage_is_listed(life)?;
+        hands::what_changed_after_it_was_settled_is_listed(life)?;
         allocations_are_splynxs_relations(life)?;
     }
     Ok(())
@@ -42,6 +43,7 @@ fn what_people_edited_in_sage_is_listed(life: &mut Life) -> Verdict {
         let service = match edit.entity {
             "invoices" => "TaxInvoice",
             "returns" => "CustomerReturn",
+            "customers" => "Customer",
             _ => "CustomerReceipt",
         };
         let pair = host
