@@ -256,10 +256,11 @@ fn row(
         .iter()
         .find(|problem| problem.field == key)
         .map(told);
+    // What is filled in needs no word on what to choose.
     let findings = found
         .iter()
         .map(|found| &found.finding)
-        .filter(|finding| finding.field == key)
+        .filter(|finding| finding.field == key && proposal.is_none())
         .cloned()
         .collect();
     Row {

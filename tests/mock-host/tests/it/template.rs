@@ -23,7 +23,13 @@ fn the_templates_own_scripts_are_met() {
         eprintln!("skipped: scripts/build-plugin -p invoice-digest makes the component");
         return;
     }
-    let plugin = Plugin::load(&component).expect("a component");
+    meets_the_scripts(&component);
+}
+
+/// Lives the template's own scripts with a component, which does what the template does.
+pub fn meets_the_scripts(component: &Path) {
+    let shown = component.display();
+    let plugin = Plugin::load(component).unwrap_or_else(|error| panic!("{shown}: {error}"));
     let scripts = std::fs::read_dir(root().join("plugin/template/tests")).expect("a folder");
     let mut met = 0;
     for script in scripts {
@@ -33,7 +39,7 @@ fn the_templates_own_scripts_are_met() {
         assert_eq!(
             run.unmet,
             Vec::<String>::new(),
-            "{}: {}",
+            "{shown}, {}: {}",
             file.display(),
             run.end
         );
