@@ -150,9 +150,9 @@ pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<St
                 ..record
             }),
             "retry" => retried(run, key, record)?,
-            "exclude" | "done" if record.state == State::Synced => {
+            "exclude" if record.state == State::Synced => {
                 return Err(refuse(format!(
-                    "{} {} is in Sage and in step: there is nothing to decide.",
+                    "{} {} is on both sides and in step: there is nothing left to send.",
                     key.kind.name(),
                     record.label
                 )));

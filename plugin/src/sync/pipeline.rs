@@ -6,6 +6,7 @@ use chrono::{Days, NaiveDate};
 
 use crate::capability::Failure;
 use crate::collect::{Map, ToSet};
+use crate::json;
 use crate::planted::{Mistake, is_planted};
 use crate::preview::MADE_ABOVE;
 use crate::sage::Service;
@@ -246,7 +247,13 @@ impl<E: Entity> Walked for E {
         rows.retain(|(id, _)| !others.contains(id));
         let mut births = births::births(E::KIND, &rows);
         let sources = Page::<E::Source>::parse(&rows);
-        hold_unreadable(run, E::KIND, sources.unreadable)?;
+        // What is deleted need not be understood.
+        let (deleted, unreadable) = sources
+            .unreadable
+            .into_iter()
+            .partition(|(id, _)| is_marked_deleted(&rows, *id));
+        forget_deleted(run, E::KIND, deleted)?;
+        hold_unreadable(run, E::KIND, unreadable)?;
         let (mut open, mut settled) = known(run, E::KIND, &rows)?;
         let mut batch = Batch::default();
         for source in &sources.records {
@@ -555,6 +562,23 @@ fn was_refused(before: &Record, decision: &Decision) -> bool {
 pub fn is_ours_to_decide(stored: &Stored) -> bool {
     let record = stored.record.as_ref();
     record.is_none_or(Record::is_ours_to_decide)
+}
+
+fn is_marked_deleted(rows: &[Row], id: i64) -> bool {
+    let row = rows.iter().find(|(row, _)| *row == id);
+    row.is_some_and(|(_, value)| json::text(value, "status") == "deleted")
+}
+
+/// These are marked as deleted in Splynx, and nothing else of them can be read.
+fn forget_deleted(run: &mut Run, kind: Kind, deleted: Vec<(i64, String)>) -> Job<()> {
+    let keys = deleted.iter().map(|(id, _)| RecordKey::new(kind, *id));
+    let is_known = |(_, stored): &(RecordKey, Stored)| {
+        let record = stored.record.as_ref();
+        record.is_some_and(|record| record.is_ours_to_decide() || record.is_a_persons())
+    };
+    let known = run.records(keys)?.into_iter().filter(is_known);
+    let known = known.map(|(key, _)| key).collect();
+    forget_the_gone(run, known)
 }
 
 /// What Splynx says of these is not understood; everything else goes on.

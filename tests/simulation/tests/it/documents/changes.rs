@@ -439,3 +439,25 @@ pub fn what_is_deleted_after_it_went_to_sage_is_owed_and_a_failed_read_is_no_del
     desk.run("sync");
     assert_eq!(desk.standing("invoice", gone).0, "done-by-hand");
 }
+
+/// What is marked as deleted need not be understood: it is owed, whatever else of it cannot be read.
+#[test]
+fn an_invoice_that_cannot_be_read_and_is_then_deleted_is_owed() {
+    let mut desk = Desk::new(1);
+    let customer = desk.customer(0);
+    let (sent, never_sent) = (desk.invoice(customer), desk.invoice(customer));
+    let undated = json!({"date_created": "0000-00-00"});
+    desk.splynx("invoices", "update", never_sent, undated.clone());
+    desk.run("sync");
+    desk.splynx("invoices", "update", sent, undated);
+    desk.run("sync");
+    for invoice in [sent, never_sent] {
+        let standing = desk.standing("invoice", invoice);
+        assert_eq!(standing, ("held".to_owned(), "unreadable".to_owned()));
+        desk.splynx("invoices", "update", invoice, json!({"status": "deleted"}));
+    }
+    desk.run("sync");
+    let owed = ("owed".to_owned(), "deleted-after-sync".to_owned());
+    assert_eq!(desk.standing("invoice", sent), owed);
+    assert_eq!(desk.standing("invoice", never_sent).0, "skipped");
+}
