@@ -1,5 +1,5 @@
 //! Time as a parameter. Everything that needs the time is given a [`Clock`] or an instant; only [`SystemClock`] asks the
-//! machine. The trap: a wall clock jumps, so sleeping is done in short pieces and compares with `now` each time.
+//! machine. Beware: a wall clock jumps, so sleeping is done in short pieces and compares with `now` each time.
 
 use std::pin::Pin;
 use std::time::{Duration, SystemTime};

@@ -11,27 +11,27 @@ use crate::preview::Preview;
 use crate::reconcile;
 use crate::settings::SPLYNX_ADDRESS;
 use crate::splynx::{CreditNote, Invoice};
-use crate::sync::asked::Asked;
 use crate::sync::credit_notes::CreditNotes;
 use crate::sync::customers::Customers;
-use crate::sync::documents::Office;
+use crate::sync::documents::DocumentContext;
+use crate::sync::import_recovery;
 use crate::sync::invoices::Invoices;
 use crate::sync::lists;
-use crate::sync::made;
 use crate::sync::mapping::Mapping;
 use crate::sync::orphans;
 use crate::sync::pairing;
 use crate::sync::pairing_file;
 use crate::sync::payments_in::{self, Scope};
 use crate::sync::payments_out::Payments;
-use crate::sync::pipeline::{self, Walked};
+use crate::sync::pipeline::{self, SyncSource};
+use crate::sync::record_request::Asked;
 use crate::sync::relations;
 use crate::sync::same_number;
 use crate::sync::sent;
 use crate::sync::sweep;
 use crate::sync::vat_numbers;
 use crate::sync::{allocations, calibration};
-use crate::write::ledger::{FIRST_ADDRESS, Halt, Job, META, Run};
+use crate::write::ledger::{FIRST_ADDRESS, META, Run, RunError, RunResult};
 use crate::write::record::{Batch, Kind};
 
 pub use crate::check::{Finding, check};
@@ -94,9 +94,9 @@ fn run(
             None,
             why.or(run.put_off.take()).or_else(|| as_one(run.notes)),
         ),
-        Err(Halt::Stopped) => ("stopped", None, None),
-        Err(Halt::Paused(why)) => ("paused", why.retry_at, Some(why)),
-        Err(Halt::Failed(failure)) => return (Err(failure), counts),
+        Err(RunError::Stopped) => ("stopped", None, None),
+        Err(RunError::Paused(why)) => ("paused", why.retry_at, Some(why)),
+        Err(RunError::Failed(failure)) => return (Err(failure), counts),
     };
     let told = Outcome {
         state,
@@ -139,9 +139,9 @@ struct Kinds {
 }
 
 impl Kinds {
-    fn next(&mut self, kind: Kind, ended: Job<()>) -> Job<()> {
+    fn next(&mut self, kind: Kind, ended: RunResult<()>) -> RunResult<()> {
         match ended {
-            Err(Halt::Failed(why)) if why.path().is_some() => {
+            Err(RunError::Failed(why)) if why.path().is_some() => {
                 self.failed.push((kind, why));
                 Ok(())
             }
@@ -153,14 +153,14 @@ impl Kinds {
         self.failed.iter().any(|(failed, _)| *failed == kind)
     }
 
-    fn end(self) -> Job<()> {
+    fn end(self) -> RunResult<()> {
         let failures = self.failed.into_iter().map(|(_, why)| why).collect();
-        as_one(failures).map_or(Ok(()), |why| Err(Halt::Failed(why)))
+        as_one(failures).map_or(Ok(()), |why| Err(RunError::Failed(why)))
     }
 }
 
 /// Does the job; answers what a finished one wants people to know.
-fn perform(run: &mut Run, job: &str, options: &[Pair]) -> Job<Option<Failure>> {
+fn perform(run: &mut Run, job: &str, options: &[Pair]) -> RunResult<Option<Failure>> {
     same_company(run)?;
     same_splynx(run)?;
     match job {
@@ -178,7 +178,7 @@ fn perform(run: &mut Run, job: &str, options: &[Pair]) -> Job<Option<Failure>> {
         "sweep" => {
             let mut kinds = Kinds::default();
             for kind in Kind::ALL {
-                let ended = bring_into_step(run, kind, &Look::AtAll);
+                let ended = bring_into_step(run, kind, &Selection::AtAll);
                 kinds.next(kind, ended)?;
             }
             kinds.end()?;
@@ -193,7 +193,7 @@ fn perform(run: &mut Run, job: &str, options: &[Pair]) -> Job<Option<Failure>> {
         "sync" => return sync(run),
         "sync-records" => return sync_records(run, options),
         unknown => {
-            return Err(Halt::Failed(Failure::new(
+            return Err(RunError::Failed(Failure::new(
                 "unknown-job",
                 format!("There is no job {unknown:?}."),
             )));
@@ -203,13 +203,13 @@ fn perform(run: &mut Run, job: &str, options: &[Pair]) -> Job<Option<Failure>> {
 }
 
 /// Notes the company that the pairs are of; refuses another one.
-fn same_company(run: &mut Run) -> Job<()> {
+fn same_company(run: &mut Run) -> RunResult<()> {
     let company = run.settings.company_id.clone();
     if company.is_empty() {
-        return Err(Halt::Failed(check::no_company()));
+        return Err(RunError::Failed(check::no_company()));
     }
     if let Some(other) = check::other_company(run, &company)? {
-        return Err(Halt::Failed(other));
+        return Err(RunError::Failed(other));
     }
     if run.meta(COMPANY)?.is_some() {
         return Ok(());
@@ -220,7 +220,7 @@ fn same_company(run: &mut Run) -> Job<()> {
 }
 
 /// Keeps the first address of Splynx, from which marks are derived: what was made before it is changed stays this installation's own.
-fn same_splynx(run: &mut Run) -> Job<()> {
+fn same_splynx(run: &mut Run) -> RunResult<()> {
     let address = run.settings.value(SPLYNX_ADDRESS).to_owned();
     if address.is_empty() || run.meta(FIRST_ADDRESS)?.is_some() {
         return Ok(());
@@ -232,7 +232,7 @@ fn same_splynx(run: &mut Run) -> Job<()> {
 
 /// Which records of a kind are looked at.
 #[derive(Debug)]
-enum Look {
+enum Selection {
     AtChanges,
     /// Also at what changed or vanished without a trace.
     AtAll,
@@ -240,8 +240,8 @@ enum Look {
     At(Vec<i64>),
 }
 
-impl Look {
-    fn perform(&self, run: &mut Run, of: &dyn Walked) -> Job<()> {
+impl Selection {
+    fn perform(&self, run: &mut Run, of: &dyn SyncSource) -> RunResult<()> {
         match self {
             Self::AtChanges => pipeline::sync(run, of),
             Self::AtAll => {
@@ -260,7 +260,7 @@ impl Look {
     }
 }
 
-fn export_all(run: &mut Run, of: &[Kind]) -> Job<()> {
+fn export_all(run: &mut Run, of: &[Kind]) -> RunResult<()> {
     let mut kinds = Kinds::default();
     for kind in of {
         let ended = export(run, *kind);
@@ -269,48 +269,48 @@ fn export_all(run: &mut Run, of: &[Kind]) -> Job<()> {
     kinds.end()
 }
 
-fn export(run: &mut Run, kind: Kind) -> Job<()> {
+fn export(run: &mut Run, kind: Kind) -> RunResult<()> {
     if kind == Kind::Customer {
         vat_numbers::notice_changes(run, 1)?;
     }
-    bring_into_step(run, kind, &Look::AtChanges)
+    bring_into_step(run, kind, &Selection::AtChanges)
 }
 
-fn bring_into_step(run: &mut Run, kind: Kind, look: &Look) -> Job<()> {
+fn bring_into_step(run: &mut Run, kind: Kind, selection: &Selection) -> RunResult<()> {
     match kind {
         Kind::Customer => {
-            match look {
-                Look::At(ids) => vat_numbers::forget(run, ids)?,
-                Look::AtAll => vat_numbers::notice_changes(run, VAT_NUMBERS)?,
-                Look::AtChanges => {}
+            match selection {
+                Selection::At(ids) => vat_numbers::forget(run, ids)?,
+                Selection::AtAll => vat_numbers::notice_changes(run, VAT_NUMBERS)?,
+                Selection::AtChanges => {}
             }
             let mapping = Mapping::load(run)?;
-            look.perform(run, &Customers { mapping })
+            selection.perform(run, &Customers { mapping })
         }
         Kind::Invoice => {
-            let office = office(run)?;
-            look.perform(run, &Invoices { office })
+            let context = context(run)?;
+            selection.perform(run, &Invoices { context })
         }
         Kind::CreditNote => {
-            let office = office(run)?;
-            look.perform(run, &CreditNotes { office })
+            let context = context(run)?;
+            selection.perform(run, &CreditNotes { context })
         }
         Kind::Payment => {
-            made::recognise(run)?;
+            import_recovery::recognise(run)?;
             let mapping = Mapping::load(run)?;
             let mapping = RefCell::new(mapping);
-            look.perform(run, &Payments { mapping })
+            selection.perform(run, &Payments { mapping })
         }
         // A direction without import is nothing that a sync need tell.
         Kind::Receipt => {
             payments_in::import(run, Scope::New)?;
-            if matches!(look, Look::AtAll) {
+            if matches!(selection, Selection::AtAll) {
                 payments_in::watch(run)?;
             }
             Ok(())
         }
         Kind::Allocation => {
-            if matches!(look, Look::AtAll) {
+            if matches!(selection, Selection::AtAll) {
                 relations::watch(run)?;
                 sent::watch(run, kind)?;
             }
@@ -319,17 +319,17 @@ fn bring_into_step(run: &mut Run, kind: Kind, look: &Look) -> Job<()> {
     }
 }
 
-fn office(run: &mut Run) -> Job<Office> {
+fn context(run: &mut Run) -> RunResult<DocumentContext> {
     let mapping = Mapping::load(run)?;
     let arithmetic = calibration::before_documents(run, &mapping)?.arithmetic;
-    Ok(Office {
+    Ok(DocumentContext {
         mapping: RefCell::new(mapping),
         arithmetic,
     })
 }
 
 /// What cron would do now, in the order of F69.
-fn sync(run: &mut Run) -> Job<Option<Failure>> {
+fn sync(run: &mut Run) -> RunResult<Option<Failure>> {
     let due: Vec<Kind> = Kind::ALL
         .into_iter()
         .filter(|kind| run.settings.due(*kind))
@@ -352,8 +352,8 @@ fn sync(run: &mut Run) -> Job<Option<Failure>> {
 
 /// What an event or a person asks for, and whatever it brings along: the customer of a new document, records that waited for one of
 /// these, and allocations. A kind that has nothing to do costs no request.
-fn sync_records(run: &mut Run, options: &[Pair]) -> Job<Option<Failure>> {
-    let mut asked = Asked::of(options).map_err(Halt::Failed)?;
+fn sync_records(run: &mut Run, options: &[Pair]) -> RunResult<Option<Failure>> {
+    let mut asked = Asked::of(options).map_err(RunError::Failed)?;
     // A customer that is known has an event of its own where it changes.
     let customers = run.records(std::mem::take(&mut asked.customers))?;
     let unknown = customers
@@ -370,7 +370,7 @@ fn sync_records(run: &mut Run, options: &[Pair]) -> Job<Option<Failure>> {
         let ids = asked.ids(kind);
         let has_open = run.next_open(kind, &mut String::new())?.is_some();
         if kind == Kind::Allocation || has_open || !ids.is_empty() {
-            let ended = bring_into_step(run, kind, &Look::At(ids));
+            let ended = bring_into_step(run, kind, &Selection::At(ids));
             kinds.next(kind, ended)?;
         }
     }
@@ -379,7 +379,7 @@ fn sync_records(run: &mut Run, options: &[Pair]) -> Job<Option<Failure>> {
 }
 
 /// Not on an installation's first day: everything has just been looked at.
-fn sweep_once_a_day(run: &mut Run, due: &[Kind], kinds: &mut Kinds) -> Job<()> {
+fn sweep_once_a_day(run: &mut Run, due: &[Kind], kinds: &mut Kinds) -> RunResult<()> {
     const KEY: &str = "swept-on";
     let today = run.settings.today.to_string();
     let before = run.meta(KEY)?;
@@ -389,7 +389,7 @@ fn sweep_once_a_day(run: &mut Run, due: &[Kind], kinds: &mut Kinds) -> Job<()> {
     if before.is_some() {
         for kind in due {
             if !kinds.has_failed(*kind) {
-                let ended = bring_into_step(run, *kind, &Look::AtAll);
+                let ended = bring_into_step(run, *kind, &Selection::AtAll);
                 kinds.next(*kind, ended)?;
             }
         }
@@ -423,18 +423,18 @@ pub struct Rows {
 pub fn view(cap: &mut dyn Capabilities, page: &str, query: &Query) -> Result<Rows, Failure> {
     let mut run = Run::new(cap)?;
     match page {
-        "outbox" => pages::outbox::view(&mut run, query).map_err(Halt::into_failure),
+        "outbox" => pages::outbox::view(&mut run, query).map_err(RunError::into_failure),
         "calibration" => calibration::view(&mut run)
             .map(|rows| Rows {
                 rows,
                 next: String::new(),
             })
-            .map_err(Halt::into_failure),
-        "figures" => reconcile::figures(&mut run).map_err(Halt::into_failure),
-        "vat" => pages::vat::view(&mut run).map_err(Halt::into_failure),
-        "pairing" => pages::pairing::view(&mut run, query).map_err(Halt::into_failure),
-        "records" => pages::records::view(&mut run, query).map_err(Halt::into_failure),
-        "statements" => pages::statements::view(&mut run, query).map_err(Halt::into_failure),
+            .map_err(RunError::into_failure),
+        "figures" => reconcile::figures(&mut run).map_err(RunError::into_failure),
+        "vat" => pages::vat::view(&mut run).map_err(RunError::into_failure),
+        "pairing" => pages::pairing::view(&mut run, query).map_err(RunError::into_failure),
+        "records" => pages::records::view(&mut run, query).map_err(RunError::into_failure),
+        "statements" => pages::statements::view(&mut run, query).map_err(RunError::into_failure),
         unknown => Err(Failure::new(
             "unknown-page",
             format!("There is no page {unknown:?}."),
@@ -455,11 +455,13 @@ pub fn act(
 ) -> Result<String, Failure> {
     let mut run = Run::new(cap)?;
     match page {
-        "outbox" => pages::outbox::act(&mut run, act, rows, values).map_err(Halt::into_failure),
-        "records" => pages::outbox::take_back(&mut run, rows).map_err(Halt::into_failure),
-        "pairing" => pages::pairing::act(&mut run, act, rows, values).map_err(Halt::into_failure),
+        "outbox" => pages::outbox::act(&mut run, act, rows, values).map_err(RunError::into_failure),
+        "records" => pages::outbox::take_back(&mut run, rows).map_err(RunError::into_failure),
+        "pairing" => {
+            pages::pairing::act(&mut run, act, rows, values).map_err(RunError::into_failure)
+        }
         "statements" => {
-            pages::statements::act(&mut run, act, rows, values).map_err(Halt::into_failure)
+            pages::statements::act(&mut run, act, rows, values).map_err(RunError::into_failure)
         }
         unknown => Err(Failure::new(
             "unknown-page",

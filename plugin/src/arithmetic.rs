@@ -1,7 +1,7 @@
 //! How Sage computes a document: the reference's model (Sage API 3.2), with the company's own answers in place of assumptions
 //! where it was asked (`sync::calibration`).
 //!
-//! The trap: nobody outside knows this for sure. So a plan is made by the model, and what Sage then stored is compared all the same.
+//! Beware: nobody outside knows this for sure. So a plan is made by the model, and what Sage then stored is compared all the same.
 
 use rust_decimal::{Decimal, RoundingStrategy};
 

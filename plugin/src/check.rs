@@ -16,7 +16,7 @@ use crate::splynx::{self, Customer, Permission, Resource};
 use crate::sync::lists;
 use crate::sync::mapping::Mapping;
 use crate::sync::pipeline;
-use crate::write::ledger::{Halt, Job, Run};
+use crate::write::ledger::{Run, RunError, RunResult};
 use crate::write::limits;
 use crate::write::record::Kind;
 
@@ -86,8 +86,8 @@ pub fn check(cap: &mut dyn Capabilities) -> Result<Vec<Finding>, Failure> {
         SAGE.answered(company, &mut findings);
     }
     if has_splynx && has_sage {
-        findings.extend(mappings(&mut run).map_err(Halt::into_failure)?);
-        findings.extend(combinations::settings(&mut run).map_err(Halt::into_failure)?);
+        findings.extend(mappings(&mut run).map_err(RunError::into_failure)?);
+        findings.extend(combinations::settings(&mut run).map_err(RunError::into_failure)?);
     }
     Ok(findings)
 }
@@ -158,7 +158,7 @@ impl ToAsk {
     }
 
     /// An answer is judged by whoever asked; without one, the address or the credentials are to blame.
-    fn answered(&self, result: Job<Vec<Finding>>, findings: &mut Vec<Finding>) {
+    fn answered(&self, result: RunResult<Vec<Finding>>, findings: &mut Vec<Finding>) {
         findings.extend(match result {
             Ok(found) => found,
             Err(halt) => {
@@ -177,7 +177,7 @@ impl ToAsk {
 ///
 /// # Errors
 /// The store's.
-pub fn other_company(run: &mut Run, chosen: &str) -> Job<Option<Failure>> {
+pub fn other_company(run: &mut Run, chosen: &str) -> RunResult<Option<Failure>> {
     let known = run.meta(COMPANY)?;
     let other = known.filter(|known| !chosen.is_empty() && known != chosen);
     Ok(other.map(|known| {
@@ -198,10 +198,10 @@ pub fn no_company() -> Failure {
     )
 }
 
-fn splynx_answers(run: &mut Run) -> Job<Vec<Finding>> {
+fn splynx_answers(run: &mut Run) -> RunResult<Vec<Finding>> {
     // Whether it may read them is another question.
     if let Permission::Unknown(why) = splynx::may_list(run, Customer::PATH)? {
-        return Err(Halt::Failed(why));
+        return Err(RunError::Failed(why));
     }
     Ok(vec![finding(
         "ok",
@@ -212,7 +212,7 @@ fn splynx_answers(run: &mut Run) -> Job<Vec<Finding>> {
     )])
 }
 
-fn company(run: &mut Run) -> Job<Vec<Finding>> {
+fn company(run: &mut Run) -> RunResult<Vec<Finding>> {
     let companies = sage::companies(run)?;
     let chosen = run.settings.company_id.clone();
     let id = sage::id_text;
@@ -261,7 +261,7 @@ fn company(run: &mut Run) -> Job<Vec<Finding>> {
 }
 
 /// That it answers, and what it does not let through.
-fn standing(run: &mut Run, company: &Value) -> Job<Vec<Finding>> {
+fn standing(run: &mut Run, company: &Value) -> RunResult<Vec<Finding>> {
     let mut findings = vec![connected(company)];
     if let Some(until) = limits::locked_until(company) {
         // A closed year is as it should be, unless something is to go into it.
@@ -299,7 +299,7 @@ fn connected(company: &Value) -> Finding {
 }
 
 /// What the lists tell of the mappings; where they were never loaded, how they are (F47, F56).
-fn mappings(run: &mut Run) -> Job<Vec<Finding>> {
+fn mappings(run: &mut Run) -> RunResult<Vec<Finding>> {
     if !lists::is_loaded(run)? {
         return Ok(vec![finding(
             "warning",

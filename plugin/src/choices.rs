@@ -10,7 +10,7 @@ use crate::settings::{LEFT_UNMAPPED, Settings};
 use crate::sync::lists::{self, List, Row};
 use crate::sync::mapping::Mapping;
 use crate::sync::taxes;
-use crate::write::ledger::{Halt, Job, Run};
+use crate::write::ledger::{Run, RunError, RunResult};
 
 /// Before the name of a list: what its rows can be mapped to, `sage-items` and leaving them unmapped for example.
 const TARGETS: &str = "targets:";
@@ -26,10 +26,10 @@ const CUSTOMER_CATEGORIES: [(&str, &str); 2] = [("person", "Person"), ("company"
 /// Where the lists were never loaded, or Sage does not answer.
 pub fn choices(cap: &mut dyn Capabilities, source: &str) -> Result<Vec<Pair>, Failure> {
     let mut run = Run::new(cap)?;
-    named(&mut run, source).map_err(Halt::into_failure)
+    named(&mut run, source).map_err(RunError::into_failure)
 }
 
-fn named(run: &mut Run, source: &str) -> Job<Vec<Pair>> {
+fn named(run: &mut Run, source: &str) -> RunResult<Vec<Pair>> {
     if let Some(list) = List::of_source(source) {
         return of_list(run, list);
     }
@@ -54,7 +54,7 @@ fn named(run: &mut Run, source: &str) -> Job<Vec<Pair>> {
         }
         own => match own.strip_prefix(PROPOSALS) {
             Some(mapping) => proposals(run, mapping),
-            None => Err(Halt::Failed(Failure::new(
+            None => Err(RunError::Failed(Failure::new(
                 "unknown-choices",
                 format!("There is no list {own:?}."),
             ))),
@@ -63,7 +63,7 @@ fn named(run: &mut Run, source: &str) -> Job<Vec<Pair>> {
 }
 
 /// What is in a list as loaded. What can no longer be chosen is there only where it is chosen already, and says so.
-fn of_list(run: &mut Run, list: List) -> Job<Vec<Pair>> {
+fn of_list(run: &mut Run, list: List) -> RunResult<Vec<Pair>> {
     needs_lists(run)?;
     if list == List::SplynxTaxes {
         return taxes::choices(run);
@@ -90,11 +90,11 @@ fn of_list(run: &mut Run, list: List) -> Job<Vec<Pair>> {
         .collect())
 }
 
-fn needs_lists(run: &mut Run) -> Job<()> {
+fn needs_lists(run: &mut Run) -> RunResult<()> {
     if lists::is_loaded(run)? {
         return Ok(());
     }
-    Err(Halt::Failed(Failure::new(
+    Err(RunError::Failed(Failure::new(
         "not-loaded",
         "Press \"Import mapping settings\" first: it loads what there is to choose from.",
     )))
@@ -109,7 +109,7 @@ fn customer_categories() -> Vec<Pair> {
 
 /// What agrees by itself, for rows without a choice: equal titles, of taxes equal rates, of bank accounts the only one. Where two fit,
 /// nobody but a person can tell.
-fn proposals(run: &mut Run, mapping: &str) -> Job<Vec<Pair>> {
+fn proposals(run: &mut Run, mapping: &str) -> RunResult<Vec<Pair>> {
     needs_lists(run)?;
     let lists = Mapping::loaded(run)?;
     let settings = &run.settings;

@@ -10,7 +10,7 @@ use crate::capability::{Activity, Pair};
 use crate::collect::Map;
 use crate::planted::{Mistake, is_planted};
 use crate::splynx;
-use crate::write::ledger::{Job, META, Run};
+use crate::write::ledger::{META, Run, RunResult};
 use crate::write::record::Batch;
 
 /// Differences that are told, in seconds.
@@ -69,7 +69,7 @@ fn seconds(text: &str) -> Option<i64> {
 }
 
 /// Tells people once that a clock is wrong, and forgets it once it is right again.
-pub fn tell(run: &mut Run) -> Job<()> {
+pub fn tell(run: &mut Run) -> RunResult<()> {
     let heard = run.clocks.0.clone();
     let mut batch = Batch::default();
     for (connection, ahead) in heard.iter() {

@@ -10,7 +10,7 @@ pub const RECORDED: &str = "recorded";
 pub const LEVEL: &str = "digest";
 
 thread_local! {
-    /// None: nobody asks.
+    /// `None`: nobody asks.
     static TEXTS: RefCell<Option<BTreeSet<String>>> = const { RefCell::new(None) };
 }
 

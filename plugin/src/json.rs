@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::digested;
 
-/// The value of a body; none: it is no JSON. A byte-order mark before it is none of it: files of PHP often begin with one.
+/// The value of a body; `None`: it is no JSON. A byte-order mark before it is none of it: files of PHP often begin with one.
 pub fn parse(body: &str) -> Option<Value> {
     serde_json::from_str(body.trim_start_matches('\u{feff}')).ok()
 }
@@ -32,7 +32,7 @@ pub fn text(value: &Value, name: &str) -> String {
 }
 
 /// A decimal of a number or a numeric text, plain or scientific. What has more than 28 decimals is rounded to them: a binary float may
-/// print as many, or leave `-1.1368683772161603e-13` where 0 is meant. None: it is no number, or larger than any amount.
+/// print as many, or leave `-1.1368683772161603e-13` where 0 is meant. `None`: it is no number, or larger than any amount.
 pub fn decimal(value: &Value, name: &str) -> Option<Decimal> {
     let text = text(value, name);
     let text = text.trim();

@@ -15,7 +15,7 @@
 //! and boxes are called too, so it proves nothing by itself. To those versions a mark of today looks like another installation's (a tag
 //! and a key): they neither import nor adopt what bears it.
 //!
-//! The trap: a mark says who made the object that it was made for. People copy documents with their references.
+//! Beware: a mark says who made the object that it was made for. People copy documents with their references.
 
 use sha2::{Digest, Sha256};
 
@@ -159,7 +159,7 @@ impl Identity {
         }
     }
 
-    /// What a receipt number or a statement record's key says; none: it is no key of a line.
+    /// What a receipt number or a statement record's key says; `None`: it is no key of a line.
     pub fn line_of(&self, text: &str) -> Option<LineKey> {
         let text = text.trim().to_ascii_uppercase();
         let parts: Vec<&str> = text.strip_prefix(LINE_KEYS)?.split('-').collect();

@@ -98,7 +98,7 @@ thread_local! {
     static PLANTED: std::cell::Cell<Option<Mistake>> = const { std::cell::Cell::new(None) };
 }
 
-/// Plants a mistake in what this thread does from now on; none: everything is right again.
+/// Plants a mistake in what this thread does from now on; `None`: everything is right again.
 #[cfg(feature = "planted")]
 pub fn plant(mistake: Option<Mistake>) {
     PLANTED.set(mistake);

@@ -36,7 +36,7 @@ impl Charge {
 #[derive(Debug, Clone, Copy)]
 pub struct Mode<'a> {
     pub inclusive: bool,
-    /// The tax type and rate of the fix line; none: totals are not fixed.
+    /// The tax type and rate of the fix line; `None`: totals are not fixed.
     pub fix: Option<(i64, Decimal)>,
     pub arithmetic: &'a Arithmetic,
 }
@@ -44,7 +44,7 @@ pub struct Mode<'a> {
 /// A line for Sage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// The charge that it stands for; none: it is the fix line.
+    /// The charge that it stands for; `None`: it is the fix line.
     pub charge: Option<usize>,
     pub quantity: Decimal,
     pub price: Decimal,
@@ -65,7 +65,7 @@ pub struct Plan {
 
 /// Why a document cannot be put to Sage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
+pub enum PricingError {
     /// The lines make this, and the total is something else.
     LinesDiffer(Decimal),
     /// That charge takes off more than the lines of its tax have.
@@ -76,9 +76,9 @@ pub enum Trouble {
 ///
 /// # Errors
 /// Where the lines are not what the total was made of, or a discount has nothing to be taken off.
-pub fn plan(charges: &[Charge], total: Decimal, mode: &Mode) -> Result<Plan, Trouble> {
+pub fn plan(charges: &[Charge], total: Decimal, mode: &Mode) -> Result<Plan, PricingError> {
     let exact: Vec<Decimal> = charges.iter().map(Charge::gross).collect();
-    let differs = || Trouble::LinesDiffer(money::cents(exact.iter().sum()));
+    let differs = || PricingError::LinesDiffer(money::cents(exact.iter().sum()));
     let grosses = money::apportion(&exact, total).ok_or_else(differs)?;
     let amounts: Vec<Decimal> = if mode.inclusive {
         grosses
@@ -113,7 +113,7 @@ struct Share<'c> {
 }
 
 /// D15: Sage is not known to take negative lines, so each is taken off the positive lines of its tax, the largest first.
-fn fold_discounts(shares: &mut Vec<Share>) -> Result<(), Trouble> {
+fn fold_discounts(shares: &mut Vec<Share>) -> Result<(), PricingError> {
     let (discounts, mut rest): (Vec<Share>, Vec<Share>) = shares
         .drain(..)
         .partition(|share| share.amount < Decimal::ZERO);
@@ -132,7 +132,7 @@ fn fold_discounts(shares: &mut Vec<Share>) -> Result<(), Trouble> {
             }
         }
         if !left.is_zero() {
-            return Err(Trouble::DiscountTooLarge(discount.charge));
+            return Err(PricingError::DiscountTooLarge(discount.charge));
         }
     }
     *shares = rest;

@@ -259,7 +259,7 @@ impl Settings {
         &self.raw
     }
 
-    /// Records dated earlier are left out (D5); none: customers, which have no date.
+    /// Records dated earlier are left out (D5); `None`: customers, which have no date.
     pub fn from(&self, kind: Kind) -> Option<NaiveDate> {
         self.from.get(&kind).copied()
     }

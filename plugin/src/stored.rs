@@ -3,7 +3,7 @@
 //! Why not serde's derive: it makes a parser of two to five kilobytes for every type, which was an eighth of the component. Here the text
 //! is parsed once, and a type only picks its members.
 //!
-//! The trap: what one version writes, its neighbours must read. A member that is added later goes under `may`.
+//! Beware: what one version writes, its neighbours must read. A member that is added later goes under `may`.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -17,10 +17,10 @@ pub trait Storable: Sized {
     /// Appends it as JSON.
     fn write(&self, text: &mut String);
 
-    /// None: this is not what was written.
+    /// `None`: this is not what was written.
     fn read(value: &Value) -> Option<Self>;
 
-    /// What a member stands for that is not there; none: it has to be.
+    /// What a member stands for that is not there; `None`: it has to be.
     fn absent() -> Option<Self> {
         None
     }
@@ -33,7 +33,7 @@ pub fn to_text(state: &impl Storable) -> String {
     text
 }
 
-/// None: the text is damaged, or of something else.
+/// `None`: the text is damaged, or of something else.
 pub fn from_text<T: Storable>(text: &str) -> Option<T> {
     T::read(&serde_json::from_str(text).ok()?)
 }

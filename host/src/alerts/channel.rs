@@ -60,7 +60,7 @@ pub enum Security {
     Tls,
     /// Turns to TLS, and does nothing before (port 587).
     Starttls,
-    /// None: for a server on this machine.
+    /// `None`: for a server on this machine.
     None,
 }
 
@@ -82,14 +82,14 @@ pub struct NewChannel {
 pub enum NewMeans {
     Mail {
         terms: MailTerms,
-        /// None: the one that is kept.
+        /// `None`: the one that is kept.
         password: Option<Secret>,
     },
     WebHook {
-        /// None: the one that is kept.
+        /// `None`: the one that is kept.
         address: Option<Secret>,
         private: bool,
-        /// None: the one that is kept, or a new one.
+        /// `None`: the one that is kept, or a new one.
         key: Option<Secret>,
     },
 }
@@ -399,7 +399,7 @@ pub fn reach(private: bool) -> Reach {
     }
 }
 
-/// The bytes of a signing key; none: it is none.
+/// The bytes of a signing key; `None`: it is none.
 pub fn signing_key(key: &str) -> Option<Vec<u8>> {
     let key = BASE64_STANDARD.decode(key.strip_prefix(KEY_MARK)?).ok()?;
     (SHORTEST_KEY..=64).contains(&key.len()).then_some(key)

@@ -10,7 +10,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 
 use super::channel::{Open, Sealed, Terms};
-use super::letter::{self, Letter};
+use super::message::{self, AlertContent};
 use super::{AlertError, goes_on, mail, web_hook};
 use crate::clock::Clock;
 use crate::host::Host;
@@ -51,7 +51,7 @@ pub struct Courier<'a> {
     pub host: &'a Host,
     pub clock: &'a dyn Clock,
     /// Where the admin pages are, as people reach them.
-    pub address: letter::Address<'a>,
+    pub address: message::Address<'a>,
     /// How long one message may take, [`SENDING`].
     pub sending: Duration,
 }
@@ -157,7 +157,7 @@ impl Courier<'_> {
                 let why = delivery.told();
                 tracing::warn!(channel, "an alert did not reach everybody yet: {why}");
                 let missing = delivery.later.into_iter().map(|(who, _)| who).collect();
-                let rest = Letter::read(&taken.letter)?.only(missing).stored();
+                let rest = AlertContent::read(&taken.letter)?.only(missing).stored();
                 store
                     .alert_not_sent(taken.id, &why, again, Some(&rest))
                     .await?;
@@ -196,7 +196,8 @@ impl Courier<'_> {
 
     async fn send(&self, taken: &TakenAlert, now: DateTime<Utc>) -> Result<Delivery, Undelivered> {
         let later = Undelivered::Later;
-        let letter = Letter::read(&taken.letter).map_err(|error| later(error.to_string()))?;
+        let message =
+            AlertContent::read(&taken.letter).map_err(|error| later(error.to_string()))?;
         let open = self
             .host
             .open_channel(&taken.channel)
@@ -219,9 +220,9 @@ impl Courier<'_> {
                 let mail = mail::Mail {
                     id,
                     at: taken.made_at,
-                    subject: &letter.subject(),
-                    text: letter.text(self.address),
-                    only: &letter.only,
+                    subject: &message.subject(),
+                    text: message.text(self.address),
+                    only: &message.only,
                 };
                 mail::send(terms, password.as_ref(), mail).await
             }
@@ -229,7 +230,7 @@ impl Courier<'_> {
                 terms: Terms::WebHook(terms),
                 sealed: Some(Sealed::WebHook { address: to, key }),
             } => {
-                let body = letter.json(&id, taken.made_at, self.address).to_string();
+                let body = message.json(&id, taken.made_at, self.address).to_string();
                 let connections = self.host.connections();
                 let sent = web_hook::send(connections, terms, (to, key), &id, body, now).await;
                 sent.map(|()| Delivery::default()).map_err(later)

@@ -2,7 +2,7 @@
 
 use lettre::message::Mailbox;
 
-/// `books@isp.example`, also with a name, quoted or not: `Books (Pty) Ltd <books@isp.example>`. None: it is no address.
+/// `books@isp.example`, also with a name, quoted or not: `Books (Pty) Ltd <books@isp.example>`. `None`: it is no address.
 pub fn mailbox(text: &str) -> Option<Mailbox> {
     let text = text.trim();
     let Some((name, address)) = text

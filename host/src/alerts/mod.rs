@@ -1,23 +1,23 @@
 //! Tells people what needs them: a job that fails, one that does not start, a day without any work done, records that are held.
 //!
 //! Three steps that know nothing of each other: `seen` reads from the store what is wrong now, `story` (pure) decides what of that is
-//! news, and what is news goes as a `letter` to the store, from where the `courier` delivers it by `mail` or `web_hook`, again and again
+//! news, and what is news goes as a `message` to the store, from where the `courier` delivers it by `mail` or `web_hook`, again and again
 //! until it is. Nothing here stops or slows a run: it is a task beside the scheduler. Every host looks; who looks has the turn, so a trouble is
-//! told once. The trap: where no channel is set up nothing is looked at, and nothing is remembered either.
+//! told once. Beware: where no channel is set up nothing is looked at, and nothing is remembered either.
 
 pub mod channel;
 mod courier;
-mod letter;
+mod incident;
 mod mail;
 mod mailbox;
+mod message;
 mod seen;
-mod story;
 mod web_hook;
 
 pub use courier::{Courier, SENDING};
-pub use letter::Letter;
+pub use incident::{Held, HeldGroup, Incident, Kind, News};
 pub use mailbox::{addresses, server_and_port};
-pub use story::{Held, HeldGroup, Kind, News, Trouble};
+pub use message::AlertContent;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ use thiserror::Error;
 use tokio::sync::watch;
 
 use self::courier::{Delivery, Undelivered};
-use self::story::Past;
+use self::incident::Past;
 use crate::clock::Clock;
 use crate::host::Host;
 use crate::store::{AlertChannel, Store, StoreError};
@@ -103,14 +103,14 @@ pub async fn look(store: &Store, now: DateTime<Utc>) -> Result<(), AlertError> {
     };
     let seen = seen::look(store, &past, now).await?;
     let (past, news) = past.go_on(seen, now);
-    let letters: Vec<(String, String)> = channels
+    let messages: Vec<(String, String)> = channels
         .iter()
         .filter_map(|channel| Some((channel.name.clone(), letter_for(channel, &news)?)))
         .collect();
-    Ok(turn.end(&json(&past), &letters, now).await?)
+    Ok(turn.end(&json(&past), &messages, now).await?)
 }
 
-/// What of the news a channel is for; none: nothing.
+/// What of the news a channel is for; `None`: nothing.
 fn letter_for(channel: &AlertChannel, news: &[News]) -> Option<String> {
     let concerns = |one: &&News| match (&channel.installation, one.installation()) {
         (Some(only), Some(about)) => only == about,
@@ -118,7 +118,7 @@ fn letter_for(channel: &AlertChannel, news: &[News]) -> Option<String> {
         _ => true,
     };
     let news: Vec<News> = news.iter().filter(concerns).cloned().collect();
-    (!news.is_empty()).then(|| Letter::of(news).stored())
+    (!news.is_empty()).then(|| AlertContent::of(news).stored())
 }
 
 /// Sends everything that is due.

@@ -3,9 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use super::story::{HeldGroup, Kind, Past, Seen, Trouble};
+use super::incident::{HeldGroup, Incident, Kind, Past, Seen};
 use crate::runs::time_zone;
-use crate::scheduler::{Situation, SituationError, Verdict, agenda};
+use crate::scheduler::{InstallationView, InstallationViewError, Verdict, agenda};
 use crate::store::{FailingJob, Run, ScheduleState, Store, StoreError};
 
 /// After so long without a scheduled run that came to its end, something is wrong. More than a day, since a daily job does not end at
@@ -38,15 +38,15 @@ async fn look_at(
         installation: name.to_owned(),
         ..Seen::default()
     };
-    let situation = match Situation::load(store, name).await {
+    let situation = match InstallationView::load(store, name).await {
         Ok(situation) => situation,
-        Err(SituationError::Store(error)) => return Err(error),
-        Err(SituationError::Manifest(error)) => {
-            seen.troubles.push(Trouble {
+        Err(InstallationViewError::Store(error)) => return Err(error),
+        Err(InstallationViewError::Manifest(error)) => {
+            seen.incidents.push(Incident {
                 message: format!(
                     "The add-on's manifest cannot be read, so nothing can be started: {error}."
                 ),
-                ..trouble(Kind::NotStarted, name, now, Tz::UTC)
+                ..incident(Kind::NotStarted, name, now, Tz::UTC)
             });
             return Ok(seen);
         }
@@ -61,7 +61,7 @@ async fn look_at(
     };
     for job in failing {
         let run = store.run(job.run).await?;
-        seen.troubles.push(Trouble {
+        seen.incidents.push(Incident {
             title: title(&job.job),
             ..failed(job, run, zone)
         });
@@ -80,18 +80,18 @@ async fn look_at(
         active.push(job.as_str());
         let state = situation.states.get(job).copied().unwrap_or_default();
         if let Some(message) = not_started(store, name, job, *verdict, state, now).await? {
-            seen.troubles.push(Trouble {
+            seen.incidents.push(Incident {
                 job: job.clone(),
                 title: title(job),
                 message,
-                ..trouble(Kind::NotStarted, name, now, zone)
+                ..incident(Kind::NotStarted, name, now, zone)
             });
         }
     }
     seen.scheduled = !active.is_empty();
     let is_free = store.lease_holder(name, now).await?.is_none();
-    if seen.troubles.is_empty() && seen.scheduled {
-        seen.troubles
+    if seen.incidents.is_empty() && seen.scheduled {
+        seen.incidents
             .extend(nothing_done(store, name, &active, zone, now).await?);
     }
     // While a run works, more may come.
@@ -101,8 +101,8 @@ async fn look_at(
     Ok(seen)
 }
 
-fn trouble(kind: Kind, installation: &str, since: DateTime<Utc>, zone: Tz) -> Trouble {
-    Trouble {
+fn incident(kind: Kind, installation: &str, since: DateTime<Utc>, zone: Tz) -> Incident {
+    Incident {
         kind,
         installation: installation.to_owned(),
         job: String::new(),
@@ -116,16 +116,16 @@ fn trouble(kind: Kind, installation: &str, since: DateTime<Utc>, zone: Tz) -> Tr
     }
 }
 
-fn failed(job: &FailingJob, run: Run, zone: Tz) -> Trouble {
+fn failed(job: &FailingJob, run: Run, zone: Tz) -> Incident {
     let why = run.outcome.and_then(|outcome| outcome.why);
     let (code, message) = why.map(|why| (why.code, why.message)).unwrap_or_default();
-    Trouble {
+    Incident {
         job: job.job.clone(),
         times: job.times,
         run: Some(job.run),
         code,
         message,
-        ..trouble(Kind::Failing, &job.installation, job.since, zone)
+        ..incident(Kind::Failing, &job.installation, job.since, zone)
     }
 }
 
@@ -162,7 +162,7 @@ async fn nothing_done(
     jobs: &[&str],
     zone: Tz,
     now: DateTime<Utc>,
-) -> Result<Option<Trouble>, StoreError> {
+) -> Result<Option<Incident>, StoreError> {
     let mut done = None;
     let mut begun: Option<DateTime<Utc>> = None;
     for job in jobs {
@@ -180,9 +180,9 @@ async fn nothing_done(
         .map_or_else(String::new, |why| {
             format!(" The last run says: {}", why.message)
         });
-    Ok(Some(Trouble {
+    Ok(Some(Incident {
         message: format!("No scheduled job came to its end since then.{why}"),
-        ..trouble(Kind::NothingDone, installation, since, zone)
+        ..incident(Kind::NothingDone, installation, since, zone)
     }))
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use addon_host::alerts::channel::{self, MailTerms, NewChannel, NewMeans, Security, Terms};
-use addon_host::alerts::{self, Courier, Letter};
+use addon_host::alerts::{self, AlertContent, Courier};
 use addon_host::clock::SystemClock;
 use addon_host::vault::Secret;
 use anyhow::{Context as _, Result, ensure};
@@ -243,22 +243,22 @@ async fn test(context: &Context, name: &str) -> Result<ExitCode> {
 async fn sent(context: &Context, limit: u32) -> Result<ExitCode> {
     let mut rows = Vec::new();
     for message in context.store().await?.alert_messages(limit).await? {
-        let letter = Letter::read(&message.letter)?;
-        rows.push((message, letter));
+        let content = AlertContent::read(&message.letter)?;
+        rows.push((message, content));
     }
-    let json = rows.iter().map(|(message, letter)| {
+    let json = rows.iter().map(|(message, content)| {
         json!({
             "id": message.id, "channel": message.channel, "made_at": instant(message.made_at), "state": message.state,
-            "attempts": message.attempts, "sent_at": message.sent_at.map(instant), "error": message.error, "news": letter.news,
+            "attempts": message.attempts, "sent_at": message.sent_at.map(instant), "error": message.error, "news": content.news,
         })
     });
     context.output.show(json.collect(), || {
-        let lines = rows.iter().map(|(message, letter)| {
+        let lines = rows.iter().map(|(message, content)| {
             [
                 instant(message.made_at),
                 message.channel.clone(),
                 message.state.clone(),
-                letter.subject(),
+                content.subject(),
                 message.error.clone().unwrap_or_default(),
             ]
         });

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use addon_host::manifest::HookSpec;
-use addon_host::scheduler::Situation;
+use addon_host::scheduler::InstallationView;
 use addon_host::store::{HookEvent, HookState, Store};
 use anyhow::Result;
 use clap::Args;
@@ -33,7 +33,7 @@ struct Shown {
 impl Hooks {
     pub async fn execute(self, context: &Context) -> Result<ExitCode> {
         let store = context.store().await?;
-        let situation = Situation::load(&store, &self.installation).await?;
+        let situation = InstallationView::load(&store, &self.installation).await?;
         let mut shown = Vec::new();
         for spec in situation.manifest.hooks {
             let is_on = situation.secrets.contains(&spec.signature.secret);

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use addon_host::runs::{KNOBS, Knob, Limits};
+use addon_host::runs::{LIMIT_SPECS, LimitSpec, Limits};
 use addon_host::store::ALL_INSTALLATIONS;
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
@@ -43,7 +43,7 @@ impl LimitsOf {
         let mut changed = store.changed_limits(scope).await?;
         if let Some(Change::Set { changes }) = self.command {
             for (name, value) in changes {
-                let knob = Knob::named(&name)?;
+                let knob = LimitSpec::named(&name)?;
                 if value.trim().is_empty() {
                     changed.remove(knob.name);
                     continue;
@@ -64,7 +64,7 @@ impl LimitsOf {
             _ => Limits::default().with(&store.changed_limits(ALL_INSTALLATIONS).await?),
         };
         let limits = for_all.with(&changed);
-        let json: Map<String, Value> = KNOBS
+        let json: Map<String, Value> = LIMIT_SPECS
             .iter()
             .map(|knob| {
                 let value = json!({"value": knob.of(&limits), "otherwise": knob.of(&for_all),
@@ -73,7 +73,7 @@ impl LimitsOf {
             })
             .collect();
         context.output.show(Value::Object(json), || {
-            let rows = KNOBS.iter().map(|knob| {
+            let rows = LIMIT_SPECS.iter().map(|knob| {
                 let otherwise = match changed.contains_key(knob.name) {
                     true => format!("otherwise {}", knob.of(&for_all)),
                     false => String::new(),

@@ -6,7 +6,7 @@ use addon_host::days;
 use addon_host::exports::{Export, Format, LogExport};
 use addon_host::manifest::nearest;
 use addon_host::runs::time_zone;
-use addon_host::scheduler::Situation;
+use addon_host::scheduler::InstallationView;
 use addon_host::store::{ACTIONS, ActivityFilter, ActivityRow, ENTITIES, Store};
 use anyhow::{Result, anyhow, bail};
 use chrono::{DateTime, NaiveDate, Utc};
@@ -68,9 +68,9 @@ const FOR_PEOPLE: u32 = 1000;
 impl Log {
     pub async fn execute(self, context: &Context) -> Result<ExitCode> {
         let store = context.store().await?;
-        let Situation {
+        let InstallationView {
             manifest, settings, ..
-        } = Situation::load(&store, &self.installation).await?;
+        } = InstallationView::load(&store, &self.installation).await?;
         let zone = time_zone(&manifest, &settings);
         for entity in &self.entity {
             let filter = ActivityFilter {

@@ -74,7 +74,7 @@ pub fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// From milliseconds since the Unix epoch; none: no time that people know.
+/// From milliseconds since the Unix epoch; `None`: no time that people know.
 pub fn millis(millis: i64) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp_millis(millis)
 }

@@ -1,6 +1,6 @@
 //! What systemd is told of `serve`: that it is up, that it still works, that it stops. Says nothing where nobody manages it.
 //!
-//! The trap: a watchdog that is fed by a timer alone keeps a host alive that does nothing. Ours is fed only while the host is well.
+//! Beware: a watchdog that is fed by a timer alone keeps a host alive that does nothing. Ours is fed only while the host is well.
 
 #[cfg(unix)]
 pub use systemd::{feed_watchdog, ready, stopping};

@@ -1,6 +1,6 @@
 //! Where a request may go: the base address that the operator set, and the paths and queries that a guest adds to it.
 //!
-//! Pure. A guest names a path below the base address and nothing else. The trap: whatever could make the joined address mean
+//! Pure. A guest names a path below the base address and nothing else. Beware: whatever could make the joined address mean
 //! another place, to us or to any server on the way, is refused and not repaired.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};

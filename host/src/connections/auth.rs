@@ -1,7 +1,7 @@
 //! What a service wants to see of the sender: credentials become headers and query parameters of one request.
 //!
 //! Pure: whoever sends puts the [`Proof`] on the request last, when everything that a guest supplied was checked. Nonces
-//! and tokens are given. The trap: nothing here may be formatted; a proof is as secret as what it was made from.
+//! and tokens are given. Beware: nothing here may be formatted; a proof is as secret as what it was made from.
 
 use std::borrow::Cow;
 

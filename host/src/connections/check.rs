@@ -5,10 +5,10 @@ use std::sync::Arc;
 use reqwest::Method;
 
 use super::address::AddressError;
+use super::connection_queue::PendingRequest;
 use super::effect;
 use super::egress::Outgoing;
 use super::governor::Priority;
-use super::lane::Errand;
 use super::route::Route;
 use super::{Caller, Request, Rights};
 use crate::store::Failure;
@@ -59,7 +59,7 @@ pub(super) fn check(
     caller: &Caller,
     request: Request,
     index: usize,
-) -> Result<(Arc<Route>, Errand), Failure> {
+) -> Result<(Arc<Route>, PendingRequest), Failure> {
     let Request {
         connection,
         effect,
@@ -168,7 +168,7 @@ pub(super) fn check(
     }
     Ok((
         route,
-        Errand {
+        PendingRequest {
             index,
             outgoing,
             write,

@@ -26,7 +26,7 @@ impl Clocks {
         }
     }
 
-    /// How far the service's clock is ahead of ours; none: not noticeably, or it never told.
+    /// How far the service's clock is ahead of ours; `None`: not noticeably, or it never told.
     pub fn ahead(&self, route: &Route) -> Option<TimeDelta> {
         let ahead = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let ahead = ahead.get(&route.sender).copied();

@@ -1,7 +1,7 @@
 //! Whether a request changes something at the service: decided from what is sent, and never from the add-on's word alone.
 //!
 //! Pure. GET, HEAD and OPTIONS read (RFC 9110, 9.2.1); everything else writes, but for a POST to a path that the manifest names
-//! under `reads`, to which a person agreed. The trap: frameworks on the other side let a header, a parameter or a field take the
+//! under `reads`, to which a person agreed. Beware: frameworks on the other side let a header, a parameter or a field take the
 //! method's place (Yii `X-Http-Method-Override` and `_method`, Rails, Laravel and Symfony `_method`, ASP.NET `X-HTTP-Method`), so what
 //! is sent as a GET may arrive as a DELETE.
 

@@ -1,7 +1,7 @@
 //! The only way out: one HTTP exchange, with its time-outs, size limit and address filter.
 //!
 //! Names are resolved here and the addresses filtered before connecting, so a name cannot turn into an internal address
-//! between check and use. Nothing is retried, no redirect followed, no proxy or cookie used. The trap: errors of the HTTP
+//! between check and use. Nothing is retried, no redirect followed, no proxy or cookie used. Beware: errors of the HTTP
 //! library carry the address with its query, which holds credentials; only [`Broken`] leaves this file.
 
 use std::collections::HashMap;

@@ -1,6 +1,6 @@
-//! One request of a lane, from the last checks to the redacted answer, and the words for what goes wrong on the way.
+//! One request of a queue, from the last checks to the redacted answer, and the words for what goes wrong on the way.
 //!
-//! The trap: between checking the lease and sending lies nothing that waits. A run that slept through its lease must not
+//! Beware: between checking the lease and sending lies nothing that waits. A run that slept through its lease must not
 //! write beside the one that took over.
 
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use chrono::{DateTime, Utc};
 
 use super::auth::{Credential, Proof, Stamp, prove, splynx_nonce_at};
 use super::budget::Rest;
+use super::cancellation::Reason;
+use super::connection_queue::PendingRequest;
 use super::egress::{Broken, Received};
 use super::governor::{By, Limits, Why};
-use super::halt::Reason;
 use super::haul::Haul;
-use super::lane::Errand;
 use super::redact::Redactor;
 use super::route::Route;
 use super::{Answer, Caller, Connections, Response, Rights, Unanswered, token};
@@ -25,9 +25,9 @@ const LONGEST_REST: u32 = 24 * 60 * 60;
 /// Characters of a service's words that are kept.
 const LONGEST_SAID: usize = 300;
 
-/// What every request of a lane needs.
+/// What every request of a queue needs.
 #[derive(Clone)]
-pub(super) struct Crew {
+pub(super) struct RequestContext {
     pub connections: Connections,
     pub caller: Caller,
     pub route: Arc<Route>,
@@ -37,7 +37,7 @@ pub(super) struct Crew {
 
 /// What an answer tells of the connection.
 #[derive(Debug, Default)]
-pub(super) enum Tells {
+pub(super) enum ConnectionSignal {
     /// None came.
     #[default]
     Nothing,
@@ -49,32 +49,39 @@ pub(super) enum Tells {
     Limited(Rest),
 }
 
-impl Crew {
+impl RequestContext {
     pub fn now(&self) -> DateTime<Utc> {
         self.connections.budget.clock.now()
     }
 
-    pub async fn fly(&self, errand: &Errand) -> (Answer, Tells) {
-        match self.exchange(errand).await {
-            Ok((response, tells)) => (Ok(response), tells),
-            Err(unanswered) => (Err(unanswered), Tells::Nothing),
+    pub async fn fly(&self, pending: &PendingRequest) -> (Answer, ConnectionSignal) {
+        match self.exchange(pending).await {
+            Ok((response, signal)) => (Ok(response), signal),
+            Err(unanswered) => (Err(unanswered), ConnectionSignal::Nothing),
         }
     }
 
-    async fn exchange(&self, errand: &Errand) -> Result<(Response, Tells), Unanswered> {
+    async fn exchange(
+        &self,
+        pending: &PendingRequest,
+    ) -> Result<(Response, ConnectionSignal), Unanswered> {
         if !self.route.credentials.iter().any(Credential::signs) {
-            return self.deliver(errand, 0).await;
+            return self.deliver(pending, 0).await;
         }
         let turn = self.take_turn().await.map_err(Unanswered::unsent)?;
         let result = match self.next_nonce().await {
-            Ok(nonce) => self.deliver(errand, nonce).await,
+            Ok(nonce) => self.deliver(pending, nonce).await,
             Err(error) => Err(Unanswered::unsent(error.into())),
         };
         self.give_back(turn).await;
         result
     }
 
-    async fn deliver(&self, errand: &Errand, nonce: i64) -> Result<(Response, Tells), Unanswered> {
+    async fn deliver(
+        &self,
+        pending: &PendingRequest,
+        nonce: i64,
+    ) -> Result<(Response, ConnectionSignal), Unanswered> {
         let Connections {
             budget,
             tokens,
@@ -90,14 +97,14 @@ impl Crew {
                 token: token.as_ref(),
             },
         );
-        if let (true, Rights::Write(fence)) = (errand.write, &self.caller.rights) {
+        if let (true, Rights::Write(fence)) = (pending.write, &self.caller.rights) {
             let held = budget.store.holds_lease(fence, self.now()).await;
             if !held.map_err(|error| Unanswered::unsent(error.into()))? {
-                return Err(Unanswered::unsent(halted(Reason::Fenced)));
+                return Err(Unanswered::unsent(cancelled(Reason::Fenced)));
             }
         }
         let received = egress
-            .exchange(self.route.terms(), &errand.outgoing, &proof, &self.haul)
+            .exchange(self.route.terms(), &pending.outgoing, &proof, &self.haul)
             .await;
         let received = received.map_err(|broken| self.unanswered(&broken))?;
         clocks.hear(&self.route, &received.headers, self.now());
@@ -121,25 +128,25 @@ impl Crew {
             headers: cleaned,
             body: self.clean_body(redactor, body).await,
         };
-        let tells = Tells::of(status, &headers, &response.body);
-        Ok((response, tells))
+        let signal = ConnectionSignal::of(status, &headers, &response.body);
+        Ok((response, signal))
     }
 
     /// Fetches an access token. A failure is why nothing can be sent.
-    pub async fn log_in(&self) -> (Tells, Option<Failure>) {
+    pub async fn log_in(&self) -> (ConnectionSignal, Option<Failure>) {
         let turn = match self.take_turn().await {
             Ok(turn) => turn,
-            Err(failure) => return (Tells::Nothing, Some(failure)),
+            Err(failure) => return (ConnectionSignal::Nothing, Some(failure)),
         };
         let result = match self.next_nonce().await {
             Ok(nonce) => self.fetch_token(nonce).await,
-            Err(error) => (Tells::Nothing, Some(error.into())),
+            Err(error) => (ConnectionSignal::Nothing, Some(error.into())),
         };
         self.give_back(turn).await;
         result
     }
 
-    async fn fetch_token(&self, nonce: i64) -> (Tells, Option<Failure>) {
+    async fn fetch_token(&self, nonce: i64) -> (ConnectionSignal, Option<Failure>) {
         let result = match token::request(&self.route, nonce) {
             Ok(outgoing) => {
                 self.connections
@@ -150,9 +157,12 @@ impl Crew {
             Err(error) => Err(Broken::Unsendable(error.to_string())),
         };
         match result {
-            Err(broken) => (Tells::Nothing, Some(self.unanswered(&broken).reason)),
+            Err(broken) => (
+                ConnectionSignal::Nothing,
+                Some(self.unanswered(&broken).reason),
+            ),
             Ok(received) if (200..300).contains(&received.status) && self.keep_token(&received) => {
-                (Tells::Accepted, None)
+                (ConnectionSignal::Accepted, None)
             }
             Ok(received) => {
                 let redactor = self.caller.access.redactor().clone();
@@ -162,7 +172,7 @@ impl Crew {
                     self.route.title, received.status
                 );
                 (
-                    Tells::of(received.status, &received.headers, &body),
+                    ConnectionSignal::of(received.status, &received.headers, &body),
                     Some(self.failure("unreachable", message)),
                 )
             }
@@ -288,7 +298,7 @@ impl Crew {
     }
 }
 
-impl Tells {
+impl ConnectionSignal {
     /// `body`: without secrets.
     fn of(status: u16, headers: &[(String, String)], body: &str) -> Self {
         match status {
@@ -315,7 +325,7 @@ impl Tells {
     }
 }
 
-pub(super) fn halted(reason: Reason) -> Failure {
+pub(super) fn cancelled(reason: Reason) -> Failure {
     match reason {
         Reason::Stopped => Failure::new("stopped", "A person asked this run to stop."),
         Reason::HostStops => Failure::new("stopped", "The host is being stopped."),

@@ -1,4 +1,4 @@
-//! How many requests the lanes of one process have in flight together that draw on the same budget. Whose turn it is, and
+//! How many requests the queues of one process have in flight together that draw on the same budget. Whose turn it is, and
 //! whether credentials may go, is agreed on with all processes, in the governor.
 
 use std::collections::HashMap;
@@ -15,20 +15,20 @@ pub(super) struct Gates(Mutex<HashMap<String, Arc<Gate>>>);
 
 #[derive(Debug)]
 pub(super) struct Gate {
-    slots: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     /// How often the service refused; what was admitted before that does not leave any more.
     refusals: AtomicU64,
 }
 
 /// The right to have one request in flight.
-pub(super) type Slot = OwnedSemaphorePermit;
+pub(super) type Permit = OwnedSemaphorePermit;
 
 impl Gates {
     pub fn of(&self, route: &Route) -> Arc<Gate> {
         let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let gate = || {
             Arc::new(Gate {
-                slots: Arc::new(Semaphore::new(route.parallel)),
+                permits: Arc::new(Semaphore::new(route.parallel)),
                 refusals: AtomicU64::new(0),
             })
         };
@@ -40,14 +40,14 @@ impl Gates {
 }
 
 impl Gate {
-    /// A slot if one is free.
-    pub fn try_enter(&self) -> Option<Slot> {
-        self.slots.clone().try_acquire_owned().ok()
+    /// A permit if one is free.
+    pub fn try_enter(&self) -> Option<Permit> {
+        self.permits.clone().try_acquire_owned().ok()
     }
 
     /// Waits for one; first come, first served.
-    pub async fn enter(&self) -> Option<Slot> {
-        self.slots.clone().acquire_owned().await.ok()
+    pub async fn enter(&self) -> Option<Permit> {
+        self.permits.clone().acquire_owned().await.ok()
     }
 
     pub fn refusals(&self) -> u64 {

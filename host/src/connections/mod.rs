@@ -1,31 +1,31 @@
 //! HTTP for guests (`http.wit`): a guest names a connection and a path, the host knows address, credentials, limits and
 //! time-outs.
 //!
-//! One request's way: checked (`check`), queued in the `lane` of its connection, admitted by the `governor` through the
+//! One request's way: checked (`check`), queued in the `queue` of its connection, admitted by the `governor` through the
 //! `budget`, proven and sent (`exchange`), redacted (`redact`), answered. `governor`, `auth`, `address`, `reach` and
-//! `redact` are pure. The trap: whatever a guest supplied is checked before credentials are added, never after.
+//! `redact` are pure. Beware: whatever a guest supplied is checked before credentials are added, never after.
 
 pub mod address;
 pub mod auth;
 mod budget;
+pub mod cancellation;
 mod check;
 mod clocks;
+mod connection_queue;
+mod connection_turn;
 mod effect;
 mod egress;
 mod exchange;
 mod failure;
 mod gate;
 pub mod governor;
-pub mod halt;
 mod haul;
-mod lane;
 mod notice;
 mod people;
 pub mod reach;
 pub mod redact;
 mod route;
 mod token;
-mod turn;
 mod usage;
 
 pub use governor::{By, Priority};
@@ -40,14 +40,14 @@ use chrono::TimeDelta;
 use tokio::task::JoinSet;
 
 use self::budget::Budget;
+use self::cancellation::CancellationToken;
 use self::clocks::Clocks;
+use self::connection_queue::{ConnectionQueue, PendingRequest};
 use self::egress::Egress;
-use self::exchange::Crew;
+use self::exchange::RequestContext;
 use self::gate::Gates;
 use self::governor::{Class, Estimate, Figures};
-use self::halt::Halt;
 use self::haul::Haul;
-use self::lane::{Errand, Lane};
 use self::token::Tokens;
 use crate::clock::Clock;
 use crate::store::{Failure, Fence, RunId, Store, StoreError};
@@ -94,9 +94,9 @@ pub struct Caller {
     pub by: By,
     /// A person waits at a page: all its requests are urgent, whatever the add-on says of them.
     pub urgent: bool,
-    /// None: it acts for no run.
+    /// `None`: it acts for no run.
     pub run: Option<RunId>,
-    pub halt: Halt,
+    pub cancellation: CancellationToken,
     pub usage: Arc<Usage>,
     /// Hears what the run's log should say of waits and pauses.
     pub tell: Tell,
@@ -173,33 +173,36 @@ impl Connections {
                 .collect();
         }
         let mut answers: Vec<Option<Answer>> = vec![None; requests.len()];
-        let mut errands: BTreeMap<String, (Arc<Route>, Vec<Errand>)> = BTreeMap::new();
+        let mut pending_requests: BTreeMap<String, (Arc<Route>, Vec<PendingRequest>)> =
+            BTreeMap::new();
         for (index, request) in requests.into_iter().enumerate() {
             match check::check(caller, request, index) {
-                Ok((route, errand)) => {
-                    errands
+                Ok((route, pending)) => {
+                    pending_requests
                         .entry(route.name.clone())
                         .or_insert_with(|| (route, Vec::new()))
                         .1
-                        .push(errand);
+                        .push(pending);
                 }
                 Err(reason) => answers[index] = Some(Err(Unanswered::unsent(reason))),
             }
         }
-        let largest = errands.values().map(|(route, _)| route.max_response_bytes);
+        let largest = pending_requests
+            .values()
+            .map(|(route, _)| route.max_response_bytes);
         let haul = Haul::for_answers_of(largest.max().unwrap_or_default());
-        let mut lanes = JoinSet::new();
-        for (route, errands) in errands.into_values() {
-            let crew = Crew {
+        let mut queues = JoinSet::new();
+        for (route, pending_requests) in pending_requests.into_values() {
+            let context = RequestContext {
                 connections: self.clone(),
                 caller: caller.clone(),
                 route,
                 haul: haul.clone(),
             };
-            lanes.spawn(Lane::new(crew, errands).run());
+            queues.spawn(ConnectionQueue::new(context, pending_requests).run());
         }
-        while let Some(lane) = lanes.join_next().await {
-            match lane {
+        while let Some(queue) = queues.join_next().await {
+            match queue {
                 Ok(done) => done
                     .into_iter()
                     .for_each(|(index, answer)| answers[index] = Some(answer)),
@@ -220,7 +223,7 @@ impl Connections {
         }
     }
 
-    /// How a connection stands; none: it cannot be used.
+    /// How a connection stands; `None`: it cannot be used.
     pub async fn figures(
         &self,
         access: &Access,
@@ -232,7 +235,7 @@ impl Connections {
         }
     }
 
-    /// How far a service's clock was ahead of ours at its last answer; none: not noticeably.
+    /// How far a service's clock was ahead of ours at its last answer; `None`: not noticeably.
     pub fn clock_ahead(&self, access: &Access, connection: &str) -> Option<TimeDelta> {
         match access.route(connection) {
             Some(Ok(route)) => self.clocks.ahead(route),
@@ -240,7 +243,7 @@ impl Connections {
         }
     }
 
-    /// How long so many requests take; none: the connection cannot be used.
+    /// How long so many requests take; `None`: the connection cannot be used.
     pub async fn estimate(
         &self,
         access: &Access,

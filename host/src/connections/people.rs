@@ -1,7 +1,7 @@
 //! Whether a service knows a person by a password. Splynx does so for its administrators (Splynx API, access tokens).
 //!
 //! The password goes to the connection's own address and nowhere else, and neither it nor the answer to it is logged, kept or handed
-//! on: a token that comes back is given back at once. The trap: these requests count like any other, and a wrong password here is the
+//! on: a token that comes back is given back at once. Beware: these requests count like any other, and a wrong password here is the
 //! person's, so it must not be taken for a refusal of the connection's credentials.
 
 use reqwest::Method;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::auth::{Credential, Proof};
 use super::budget::Admission;
 use super::egress::{Outgoing, Received};
-use super::exchange::Crew;
+use super::exchange::RequestContext;
 use super::governor::{Ask, By, Class, Priority};
 use super::haul::Haul;
 use super::{Caller, Connections, Request};
@@ -74,7 +74,7 @@ impl Connections {
         }
         // First, so that wrong credentials of the connection are found without anybody's password.
         let role = self.role(caller, connection, person.login).await?;
-        let crew = Crew {
+        let context = RequestContext {
             connections: self.clone(),
             caller: caller.clone(),
             route,
@@ -84,11 +84,11 @@ impl Connections {
             "auth_type": "admin", "login": person.login, "password": person.password.expose(), "code": person.code,
         });
         // Also for somebody whom it does not know: both take as long.
-        let answer = crew.ask(Method::POST, TOKENS, body.to_string()).await?;
+        let answer = context.ask(Method::POST, TOKENS, body.to_string()).await?;
         let told = String::from_utf8_lossy(&answer.body);
         match answer.status {
             200..=299 => {
-                crew.give_token_back(&answer.body).await;
+                context.give_token_back(&answer.body).await;
                 Ok(role.map_or(Vouched::Unknown, |role| Vouched::Known { role }))
             }
             400..=499 if told.contains("TWO_FACTOR_CODE") => Ok(Vouched::CodeWanted),
@@ -97,7 +97,7 @@ impl Connections {
         }
     }
 
-    /// None: the service has nobody of that name.
+    /// `None`: the service has nobody of that name.
     async fn role(
         &self,
         caller: &Caller,
@@ -129,7 +129,7 @@ impl Connections {
     }
 }
 
-impl Crew {
+impl RequestContext {
     /// One request without the connection's credentials, as the governor allows.
     async fn ask(&self, method: Method, path: &str, body: String) -> Result<Received, Failure> {
         self.admit().await?;

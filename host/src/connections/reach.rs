@@ -1,7 +1,7 @@
 //! Network addresses that a connection may lead to.
 //!
 //! A name that was checked can resolve to anything a moment later, so this is asked about the addresses themselves, when
-//! connecting. The trap: an IPv4 address comes in many disguises, and each of them leads to the same machine.
+//! connecting. Beware: an IPv4 address comes in many disguises, and each of them leads to the same machine.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

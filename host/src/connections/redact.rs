@@ -2,7 +2,7 @@
 //! them in, and in whatever way the text around them was escaped.
 //!
 //! The text is searched once for all secrets in all their forms. Where it has escapes (`%41`, `\u0041`, `&#65;`), it is searched again
-//! as it reads without them, so that no mixture of them has to be foreseen. The trap: a short secret is also an ordinary word or number,
+//! as it reads without them, so that no mixture of them has to be foreseen. Beware: a short secret is also an ordinary word or number,
 //! and replacing it would falsify an answer. Below `SHORTEST` characters nothing is replaced; credentials that are worth the name are
 //! longer.
 
@@ -46,7 +46,7 @@ static SEARCHES: Semaphore = Semaphore::const_new(2);
 #[derive(Clone, Default)]
 pub struct Redactor {
     forms: BTreeSet<String>,
-    /// None: there is nothing to look for.
+    /// `None`: there is nothing to look for.
     needles: Option<Arc<Needles>>,
 }
 

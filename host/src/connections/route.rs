@@ -85,7 +85,7 @@ impl Access {
         })
     }
 
-    /// The connection of that name; none: the manifest has no such connection.
+    /// The connection of that name; `None`: the manifest has no such connection.
     pub fn route(&self, name: &str) -> Option<&Result<Arc<Route>, Failure>> {
         self.routes.get(name)
     }

@@ -1,6 +1,6 @@
 //! Access tokens of Splynx: fetched with key and secret, kept in memory only, replaced shortly before they expire (Splynx
 //! API, access tokens). The refresh token is not used: it is bound to address and user agent, and fetching anew is one
-//! request in half an hour. The trap: an answer here is made of secrets; nothing of it is ever logged or handed on.
+//! request in half an hour. Beware: an answer here is made of secrets; nothing of it is ever logged or handed on.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -2,7 +2,7 @@
 
 use super::{Host, HostError, master_key};
 use crate::alerts::channel::{ChannelError, NewChannel, Open, open, seal};
-use crate::alerts::{Letter, News};
+use crate::alerts::{AlertContent, News};
 use crate::connections::Connections;
 use crate::store::{AlertChannel, Author};
 
@@ -33,11 +33,11 @@ impl Host {
     /// Has a message sent that says that messages come; it goes the way of all others.
     /// Answers the message's id.
     pub async fn try_channel(&self, name: &str) -> Result<i64, HostError> {
-        let letter = Letter::of(vec![News::Test]);
+        let content = AlertContent::of(vec![News::Test]);
         let now = self.0.services.clock.now();
         let id = self
             .store()
-            .queue_alert(name, &letter.stored(), now)
+            .queue_alert(name, &content.stored(), now)
             .await?;
         self.raise_alarm();
         Ok(id)

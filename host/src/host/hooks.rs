@@ -1,7 +1,7 @@
 //! Messages that services send to the host: proven by their signature, looked at as far as the manifest says, and queued.
 //!
 //! Nothing of a message is believed before its signature was checked over the raw bytes, and nothing of it is acted on here: the
-//! scheduler begins a run with what waits. The trap: who has no secret learns nothing, not even whether there is such an installation.
+//! scheduler begins a run with what waits. Beware: who has no secret learns nothing, not even whether there is such an installation.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::Value;
@@ -95,7 +95,7 @@ impl Host {
         })
     }
 
-    /// None: there is no such hook, or its secret is not set.
+    /// `None`: there is no such hook, or its secret is not set.
     async fn open_hook(
         &self,
         installation: &str,

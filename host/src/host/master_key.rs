@@ -1,7 +1,7 @@
 //! The master key over its life: which one a database was sealed with, and how another one takes its place while hosts are running.
 //!
 //! Whatever dies in between, the secrets open: a new key is on the disk before anything is sealed with it, all secrets change in
-//! one transaction, and the old key stays in the file for the backups that need it. The trap: what is stored under fingerprints
+//! one transaction, and the old key stays in the file for the backups that need it. Beware: what is stored under fingerprints
 //! (budgets, nonces, refused logins) must survive, so their key is handed on from one master key to the next.
 
 use std::path::PathBuf;

@@ -10,13 +10,13 @@ mod hooks;
 mod inputs;
 mod master_key;
 mod offered;
+mod overlap_check;
 mod packages;
 mod pages;
 mod people;
-mod probation;
 mod readiness;
+mod rollback_policy;
 mod support;
-mod territory;
 mod traffic;
 
 use std::collections::HashMap;
@@ -32,7 +32,7 @@ use self::error::unknown;
 use self::inputs::check;
 use crate::clock::{Clock, SystemClock};
 use crate::connections::Connections;
-use crate::connections::halt::{Halter, Reason};
+use crate::connections::cancellation::{CancellationSource, Reason};
 use crate::runs::{
     CompiledComponents, Instance, Limits, Loaded, Purpose, Runtime, Services, Starter, Task, Work,
 };
@@ -45,7 +45,7 @@ pub use self::master_key::{MasterKeyError, MasterKeys};
 pub use self::packages::{Offer, Terms};
 pub use self::pages::{ActRequest, answer};
 pub use self::people::Entry;
-pub use self::probation::Migrated;
+pub use self::rollback_policy::Migrated;
 pub use self::traffic::{ConnectionState, Forecast};
 pub use crate::runs::{Finding, Query, Rows};
 
@@ -103,7 +103,7 @@ struct Inner {
     /// else does.
     loaded: Mutex<HashMap<String, Arc<OnceCell<Arc<Loaded>>>>>,
     /// The runs of this process.
-    running: Mutex<HashMap<RunId, Arc<Halter>>>,
+    running: Mutex<HashMap<RunId, Arc<CancellationSource>>>,
     /// Something came up for this process's scheduler.
     news: Notify,
     /// Something came up that people may have to be told of.
@@ -277,7 +277,7 @@ impl Host {
     ) -> Result<RunHandle, HostError> {
         let work = Work::begin(&self.0.services, loaded, installation, task, by).await?;
         let id = work.id();
-        self.running().insert(id, work.halter());
+        self.running().insert(id, work.canceller());
         let host = self.clone();
         let outcome = tokio::spawn(async move {
             let outcome = work.clone().perform().await;
@@ -294,8 +294,8 @@ impl Host {
     /// Asks a run to stop, whichever process works on it. False: it is over already.
     pub async fn request_stop(&self, run: RunId) -> Result<bool, HostError> {
         let asked = self.store().request_stop(run).await?;
-        if let Some(halter) = self.running().get(&run) {
-            halter.halt(Reason::Stopped);
+        if let Some(canceller) = self.running().get(&run) {
+            canceller.cancel(Reason::Stopped);
         }
         Ok(asked)
     }
@@ -314,8 +314,8 @@ impl Host {
 
     /// Has all runs of this process leave their work to the next host, and waits for their ends; not longer than that.
     pub async fn stop_all(&self, patience: Duration) {
-        for halter in self.running().values() {
-            halter.halt(Reason::HostStops);
+        for canceller in self.running().values() {
+            canceller.cancel(Reason::HostStops);
         }
         let all_ended = async {
             while !self.running().is_empty() {
@@ -333,7 +333,7 @@ impl Host {
         self.0.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<RunId, Arc<Halter>>> {
+    fn running(&self) -> MutexGuard<'_, HashMap<RunId, Arc<CancellationSource>>> {
         self.0
             .running
             .lock()

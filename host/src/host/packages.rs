@@ -2,7 +2,7 @@
 //! have passed, in this order, and after a person has seen what it asks for.
 //!
 //! Everything before [`Host::accept`] leaves nothing behind but a compiled component in the cache, which the next attempt uses. That one
-//! is a single transaction. Runs that are under way finish on the version that they began with. The trap: an archive is an
+//! is a single transaction. Runs that are under way finish on the version that they began with. Beware: an archive is an
 //! attacker's until its signature was verified, so it is not even looked into before.
 
 use std::sync::Arc;
@@ -36,7 +36,7 @@ impl Terms {
 /// A package that may be installed once somebody agrees.
 pub struct Offer {
     pub package: Package,
-    /// Whose signature it bears; none: nobody's that is trusted.
+    /// Whose signature it bears; `None`: nobody's that is trusted.
     pub signed_by: Option<TrustedKey>,
     /// Against the version in use; the whole of what it asks for where there is none.
     pub changes: Changes,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Host, HostError};
-use crate::connections::halt::halt;
+use crate::connections::cancellation::cancellation;
 use crate::connections::{By, Caller, Person, Rights, Vouched};
 use crate::store::{LoginSource, StoreError};
 
@@ -31,14 +31,14 @@ impl Host {
         person: &Person<'_>,
     ) -> Result<Entry, HostError> {
         let lines = self.lines(&source.installation).await?;
-        let (_halter, halt) = halt();
+        let (_halter, cancellation) = cancellation();
         let caller = Caller {
             access: Arc::new(lines.access),
             rights: Rights::Read,
             by: By::Person,
             urgent: true,
             run: None,
-            halt,
+            cancellation,
             usage: Arc::default(),
             tell: Arc::new(|_, _| {}),
         };

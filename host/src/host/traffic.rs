@@ -63,7 +63,7 @@ impl Host {
     }
 
     /// How long it takes to do what a preview listed: the preview's own requests, which the run makes again, and the writes that
-    /// the preview held back. None: it would send nothing.
+    /// the preview held back. `None`: it would send nothing.
     pub async fn forecast(
         &self,
         installation: &str,
@@ -96,7 +96,7 @@ impl Host {
         self.slowest(&lines, By::Person, needs.collect()).await
     }
 
-    /// How long a run will still take for its current stage, by what its records cost so far. None: that cannot be known.
+    /// How long a run will still take for its current stage, by what its records cost so far. `None`: that cannot be known.
     pub async fn time_left(&self, run: &Run) -> Result<Option<Forecast>, HostError> {
         let progress = &run.progress;
         let left = progress.total.saturating_sub(progress.done);

@@ -23,7 +23,7 @@ pub struct HookSpec {
     pub job: String,
     /// Runs in its place where so many messages came that they were dropped: it finds what they were about.
     pub flood_job: String,
-    /// Which messages count; none: all.
+    /// Which messages count; `None`: all.
     pub events: Option<EventsSpec>,
     /// Messages that agree in these are about one record.
     pub record: Vec<String>,

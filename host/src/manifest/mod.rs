@@ -1,7 +1,7 @@
 //! The manifest (`addon.toml`): what a host must know of an add-on without running it.
 //!
 //! This folder turns the text into a typed [`Manifest`] or into a list of [`Problem`]s, each with its line, its key and a
-//! cure. It knows nothing of stored values. The trap: a manifest comes from outside and is checked here once; whoever
+//! cure. It knows nothing of stored values. Beware: a manifest comes from outside and is checked here once; whoever
 //! holds a [`Manifest`] relies on its references (settings named by connections, jobs by schedules) being whole.
 
 mod connections;
@@ -152,7 +152,7 @@ pub struct Connection {
     pub per_minute: u32,
     /// Most requests in any 24 hours.
     pub per_day: Option<u32>,
-    /// How many of the day's requests automatic runs leave to people; none: a tenth.
+    /// How many of the day's requests automatic runs leave to people; `None`: a tenth.
     pub reserve: Option<u32>,
     /// Requests that may be sent at once after a rest; the steady pace is `per_minute` / 60 a second.
     pub burst: u32,
@@ -443,7 +443,7 @@ impl PageTab {
 /// Rows of a page that need a person: all of them, or those with one of a few values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NeedsSpec {
-    /// The column of these values; none: every row needs a person.
+    /// The column of these values; `None`: every row needs a person.
     pub column: Option<String>,
     pub values: Vec<String>,
     /// The column that says what is the matter.
@@ -465,7 +465,7 @@ pub enum PageContent {
 pub struct Columns {
     pub titles: Vec<String>,
     pub money: Vec<String>,
-    /// What people know a row by; none: its first columns.
+    /// What people know a row by; `None`: its first columns.
     pub naming: Vec<String>,
 }
 

@@ -1,7 +1,7 @@
 //! Typed access to a TOML text that remembers positions and goes on after a mistake, so that all mistakes are told at
 //! once. Asking for a key makes it known; [`Table::done`] reports the keys that nobody asked for.
 //!
-//! The trap: after a problem the getters answer a placeholder. That is safe only because a text with any problem never
+//! Beware: after a problem the getters answer a placeholder. That is safe only because a text with any problem never
 //! becomes a manifest.
 
 use std::cell::RefCell;

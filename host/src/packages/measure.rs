@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 /// What is asked for, and what would be more of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Measure {
-    /// Up to so many; none: any number.
+    /// Up to so many; `None`: any number.
     Most(Option<u64>),
-    /// No less than so many; none: it does not happen at all.
+    /// No less than so many; `None`: it does not happen at all.
     Least(Option<u64>),
-    /// These, each for itself; none: whatever there is.
+    /// These, each for itself; `None`: whatever there is.
     Each(Option<BTreeSet<String>>),
-    /// This and nothing else; none: nothing.
+    /// This and nothing else; `None`: nothing.
     Only(Option<String>),
     /// Something that holds the add-on back: any other is as good as none.
     Guard(Option<String>),

@@ -1,6 +1,6 @@
 //! Who vouches for a package: four lines of text in minisign's format, and behind them the archive that they sign.
 //!
-//! So a package stays one file, and the tool of that name can check it too (docs/packages.md). The trap: whatever stands in an archive
+//! So a package stays one file, and the tool of that name can check it too (docs/packages.md). Beware: whatever stands in an archive
 //! whose signature was not verified may be an attacker's, so nothing of it is parsed before; what is looked at here are the first
 //! bytes, up to a limit.
 
@@ -46,7 +46,7 @@ pub enum SignatureError {
 /// A package file, cut in two.
 #[derive(Debug)]
 pub struct Parts<'b> {
-    /// None: nobody signed it.
+    /// `None`: nobody signed it.
     pub signature: Option<Signature>,
     pub archive: &'b [u8],
 }
@@ -208,7 +208,7 @@ impl SecretKey {
     }
 }
 
-/// A key that is under no password, as the tool of that name writes it: with zeros for the checksum, which tells wrong passwords. None: it
+/// A key that is under no password, as the tool of that name writes it: with zeros for the checksum, which tells wrong passwords. `None`: it
 /// is another one.
 fn without_checksum(text: &str) -> Option<minisign::SecretKey> {
     // Kinds of signature, derivation and checksum; salt and limits of the derivation; id; key; checksum.

@@ -1,7 +1,7 @@
 //! What a manifest asks for, term by term: all that the host itself goes by when it sends, waits, starts and listens. What only the
 //! add-on makes something of (titles, pages, its own settings) is no term: its code may change with every version anyway.
 //!
-//! The trap: a key that is added to the manifest and forgotten here would change without a question. So every structure of the
+//! Beware: a key that is added to the manifest and forgotten here would change without a question. So every structure of the
 //! manifest is taken apart whole, without `..`, and a new field does not compile before somebody has decided about it.
 
 use std::collections::{BTreeMap, BTreeSet};

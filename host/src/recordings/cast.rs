@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use super::disguise::{Disguise, Kept, words};
-use super::tape::Taken;
+use super::tape::TapeContents;
 use super::vocabulary::Vocabulary;
 use super::walk::{Leaf, rewrite};
 use crate::connections::{Answer, Request};
@@ -44,10 +44,10 @@ impl Fields<'_> {
 impl<'a> Cast<'a> {
     /// For what belongs to no run.
     pub fn without_run(manifest: &'a Manifest, vocabulary: &'a Vocabulary) -> Self {
-        Self::of(&Taken::default(), manifest, vocabulary)
+        Self::of(&TapeContents::default(), manifest, vocabulary)
     }
 
-    pub fn of(taken: &Taken, manifest: &'a Manifest, vocabulary: &'a Vocabulary) -> Self {
+    pub fn of(taken: &TapeContents, manifest: &'a Manifest, vocabulary: &'a Vocabulary) -> Self {
         let kept = learn(taken, manifest);
         let disguise = Disguise::new(kept, &manifest.recording.marks);
         let mut cast = Self {
@@ -236,7 +236,7 @@ fn keeps_setting(manifest: &Manifest, key: &str) -> bool {
 }
 
 /// What is nobody's: whatever stands in kept fields.
-fn learn(taken: &Taken, manifest: &Manifest) -> Kept {
+fn learn(taken: &TapeContents, manifest: &Manifest) -> Kept {
     let mut kept = Kept::new(&manifest.recording.words);
     let mut document = |text: &str, fields: Fields<'_>| {
         let mut leaf = |field: &str, leaf: Leaf<'_>| {

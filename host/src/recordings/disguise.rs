@@ -3,7 +3,7 @@
 //!
 //! The same text becomes the same text wherever it stands, alone or within a longer one, cut off, in small letters or in capitals: what
 //! a program compares, it finds equal or different as before. For that each character is shifted by what stands before it in its
-//! word, under a key that nobody keeps. The trap: what is kept is kept everywhere, since nothing here knows where a text stands.
+//! word, under a key that nobody keeps. Beware: what is kept is kept everywhere, since nothing here knows where a text stands.
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -256,7 +256,7 @@ fn places(text: &str) -> Vec<Range<usize>> {
     words(text).map(place).collect()
 }
 
-/// The end of a telephone number, or another long one, that is written in groups and begins with the first of these words; none: it
+/// The end of a telephone number, or another long one, that is written in groups and begins with the first of these words; `None`: it
 /// does not, or is a date.
 fn long_number(text: &str, words: &[Range<usize>]) -> Option<usize> {
     let is_number = |word: &Range<usize>| text[word.clone()].bytes().all(|b| b.is_ascii_digit());

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::cast::{Cast, headers};
-use super::tape::{Taken, Tape};
+use super::tape::{Tape, TapeContents};
 use super::vocabulary::Vocabulary;
 use crate::connections::{Answer, Request};
 use crate::manifest::{Manifest, SettingKind};
@@ -26,7 +26,7 @@ pub struct About<'r> {
 }
 
 /// What is kept of a run's tape.
-pub fn made(tape: &Tape, taken: &Taken, about: About<'_>) -> Vec<(RecordingKind, String)> {
+pub fn made(tape: &Tape, taken: &TapeContents, about: About<'_>) -> Vec<(RecordingKind, String)> {
     let vocabulary = Vocabulary::of_package(about.package);
     let cast = Cast::of(taken, about.manifest, &vocabulary);
     if tape.is_whole() {
@@ -38,7 +38,7 @@ pub fn made(tape: &Tape, taken: &Taken, about: About<'_>) -> Vec<(RecordingKind,
 }
 
 /// The whole run.
-fn script(cast: &Cast<'_>, taken: &Taken, about: About<'_>) -> Value {
+fn script(cast: &Cast<'_>, taken: &TapeContents, about: About<'_>) -> Value {
     let manifest = about.manifest;
     let mut stored: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
     for ((table, key), value) in &taken.stored {
@@ -93,13 +93,13 @@ fn script(cast: &Cast<'_>, taken: &Taken, about: About<'_>) -> Value {
 }
 
 /// Seconds that a batch of requests took, on average.
-fn pace(taken: &Taken) -> u64 {
+fn pace(taken: &TapeContents) -> u64 {
     let took = taken.began.zip(taken.ended).map(|(from, to)| to - from);
     let seconds = took.map_or(0, |took| took.num_seconds());
     u64::try_from(seconds).unwrap_or_default() / taken.sends.max(1)
 }
 
-fn rules(cast: &Cast<'_>, taken: &Taken) -> Vec<Value> {
+fn rules(cast: &Cast<'_>, taken: &TapeContents) -> Vec<Value> {
     let exchanges = taken.exchanges.iter();
     exchanges
         .map(|(asked, answer)| {

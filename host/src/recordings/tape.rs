@@ -27,19 +27,19 @@ pub enum Scope {
 #[derive(Debug)]
 pub struct Tape {
     scope: Scope,
-    taken: Mutex<Taken>,
+    taken: Mutex<TapeContents>,
 }
 
 /// A table and a key.
-pub type Place = (String, String);
+pub type StoredKey = (String, String);
 
 #[derive(Debug, Default)]
-pub struct Taken {
+pub struct TapeContents {
     pub exchanges: Vec<(Request, Answer)>,
     /// As it stood before the run.
-    pub stored: BTreeMap<Place, String>,
+    pub stored: BTreeMap<StoredKey, String>,
     /// Written by the run itself, or looked at before.
-    known: HashSet<Place>,
+    known: HashSet<StoredKey>,
     commits: u64,
     /// Codes with which commits failed, by their number in the run.
     pub failed_commits: BTreeMap<u64, String>,
@@ -57,7 +57,7 @@ pub struct Taken {
     bytes: usize,
 }
 
-impl Taken {
+impl TapeContents {
     /// Whether there was more than is taken down.
     pub fn is_cut(&self) -> bool {
         self.bytes > LARGEST
@@ -175,15 +175,15 @@ impl Tape {
     }
 
     /// What was taken down; nothing is left.
-    pub fn take(&self) -> Taken {
+    pub fn take(&self) -> TapeContents {
         std::mem::take(&mut *self.lock())
     }
 
-    fn whole(&self) -> Option<MutexGuard<'_, Taken>> {
+    fn whole(&self) -> Option<MutexGuard<'_, TapeContents>> {
         self.is_whole().then(|| self.lock())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Taken> {
+    fn lock(&self) -> MutexGuard<'_, TapeContents> {
         // Each change is whole in itself, so a poisoned lock guards nothing broken.
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,6 +1,6 @@
 //! The words of an add-on: what stands in its package anybody may read, so in its messages these words tell nothing of anybody.
 //!
-//! The trap: names are words too (Bill May). So a word of a message counts as the add-on's only beside another one that stands
+//! Beware: names are words too (Bill May). So a word of a message counts as the add-on's only beside another one that stands
 //! beside it in the package as well.
 
 use std::collections::HashSet;

@@ -11,10 +11,10 @@ pub enum Leaf<'t> {
     Number(&'t str),
 }
 
-/// Says what a leaf becomes, by the name of the field that it stands under (empty: under none); none: it stays.
+/// Says what a leaf becomes, by the name of the field that it stands under (empty: under none); `None`: it stays.
 pub type Each<'e> = dyn FnMut(&str, Leaf<'_>) -> Option<String> + 'e;
 
-/// The text with its leaves replaced; none: it is no JSON.
+/// The text with its leaves replaced; `None`: it is no JSON.
 pub fn rewrite(json: &str, each: &mut Each<'_>) -> Option<String> {
     serde_json::from_str::<IgnoredAny>(json).ok()?;
     let mut walk = Walk {

@@ -185,7 +185,7 @@ fn is_offered(version: &Version) -> bool {
     version.major == INTERFACE_VERSION.major && *version <= INTERFACE_VERSION
 }
 
-/// The version of the entry that an export is; none: it is another thing.
+/// The version of the entry that an export is; `None`: it is another thing.
 fn entry_version(export: &str) -> Option<Version> {
     let (package, interface) = export.split_once('/')?;
     let (name, version) = interface.split_once('@')?;

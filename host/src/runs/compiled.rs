@@ -1,6 +1,6 @@
 //! Compiled components, kept from one start of the host to the next: loading one takes milliseconds, compiling it seconds.
 //!
-//! The trap: what is loaded here is machine code that runs with the host's rights. So every file bears a keyed digest (HMAC) over
+//! Beware: what is loaded here is machine code that runs with the host's rights. So every file bears a keyed digest (HMAC) over
 //! what it is of and its bytes, and nothing is loaded whose digest does not fit: who can write to the folder but does not have the
 //! master key gains nothing. Whatever does not load is compiled anew, so the folder may be deleted at any time.
 

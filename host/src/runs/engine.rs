@@ -1,7 +1,7 @@
 //! One engine for all guests: how they are compiled and linked, what an instance may use up, and the clock that its computing
 //! time is counted by.
 //!
-//! The trap: neither a time-out nor a lost lease stops a guest that only computes. Compiled code looks at the epoch on every
+//! Beware: neither a time-out nor a lost lease stops a guest that only computes. Compiled code looks at the epoch on every
 //! turn of a loop, and the epoch is moved by a thread of its own, never by a task of the executor that such a guest may be
 //! blocking.
 

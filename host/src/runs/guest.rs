@@ -1,7 +1,7 @@
 //! The capabilities that an instance has (`http.wit`, `storage.wit`, `run.wit`), bound to the one installation and call that
 //! it was made for. Each function converts, calls what owns the matter, and converts back.
 //!
-//! The trap: whom an instance acts for stands in [`Desk`], which the guest cannot reach; nothing here may take it from an
+//! Beware: whom an instance acts for stands in [`GuestContext`], which the guest cannot reach; nothing here may take it from an
 //! argument. What a guest sends is untrusted text.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -34,7 +34,7 @@ const DIGEST: &str = "digest";
 const FETCHED_BY: &str = "add-on";
 
 /// Everything that one call into a guest works with.
-pub struct Desk {
+pub struct GuestContext {
     pub store: Store,
     pub vault: Arc<Vault>,
     pub clock: Arc<dyn Clock>,
@@ -44,14 +44,14 @@ pub struct Desk {
     pub settings: Mutex<Arc<Settings>>,
     pub context: Vec<(String, String)>,
     pub caller: Caller,
-    /// None: nothing may be committed.
+    /// `None`: nothing may be committed.
     pub fence: Option<Fence>,
     /// Fetched settings may be stored, also without a lease.
     pub may_fetch: bool,
-    /// None: nobody keeps reports of this call.
+    /// `None`: nobody keeps reports of this call.
     pub run: Option<RunId>,
     pub journal: Arc<Journal>,
-    /// None: nobody keeps what this call hears.
+    /// `None`: nobody keeps what this call hears.
     pub tape: Option<Arc<Tape>>,
     /// Capability calls that may still come.
     pub calls: AtomicU64,
@@ -70,7 +70,7 @@ pub struct TooManyCalls;
 
 /// The state of an instance.
 pub struct Guest {
-    pub(super) desk: Arc<Desk>,
+    pub(super) desk: Arc<GuestContext>,
     pub(super) memory: Memory,
     pub(super) wasi: WasiCtx,
     pub(super) resources: ResourceTable,
@@ -85,7 +85,7 @@ impl WasiView for Guest {
     }
 }
 
-impl Desk {
+impl GuestContext {
     /// Counts a capability call.
     fn admit(&self) -> wasmtime::Result<()> {
         let one_less = |left: u64| left.checked_sub(1);
@@ -464,7 +464,7 @@ impl run::Host for Guest {
         let stage = cut(stage, LONGEST_NAME);
         self.desk.caller.usage.note_progress(&stage, done);
         self.desk.journal.progress(Progress { stage, done, total });
-        let goes_on = self.desk.caller.halt.reason().is_none();
+        let goes_on = self.desk.caller.cancellation.reason().is_none();
         if let Some(tape) = &self.desk.tape {
             tape.progressed(goes_on);
         }

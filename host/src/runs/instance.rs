@@ -13,7 +13,7 @@ use wasmtime_wasi::WasiCtxBuilder;
 
 use super::bindings::{SyncAddon, SyncAddonPre, exported, pairs_out, run, types};
 use super::engine::{LargeTable, Memory, OutOfMemory, Runtime};
-use super::guest::{Desk, Guest, TooManyCalls};
+use super::guest::{Guest, GuestContext, TooManyCalls};
 use super::limits::Limits;
 use super::output::{Output, cause};
 use super::words::{self, Room, Words};
@@ -103,7 +103,7 @@ pub struct Rows {
 pub struct Instance {
     addon: SyncAddon,
     store: Store<Guest>,
-    desk: Arc<Desk>,
+    desk: Arc<GuestContext>,
     said: Said,
     limits: Limits,
 }
@@ -119,7 +119,7 @@ impl Instance {
     pub async fn new(
         runtime: &Runtime,
         addon: &SyncAddonPre<Guest>,
-        desk: Arc<Desk>,
+        desk: Arc<GuestContext>,
         limits: &Limits,
     ) -> Result<Self, Failure> {
         let said = Said::default();
@@ -256,7 +256,7 @@ impl Instance {
 
 impl Said {
     /// Everything goes to the run's log; answers what stood on standard error, which is of this level.
-    fn log(&self, desk: &Desk, level: &str) -> String {
+    fn log(&self, desk: &GuestContext, level: &str) -> String {
         let redactor = desk.caller.access.redactor();
         let [stdout, stderr] =
             [&self.stdout, &self.stderr].map(|output| redactor.clean(output.text()).into_owned());
@@ -269,7 +269,7 @@ impl Said {
 }
 
 /// What it said goes to the run's log, and what happened is the failure.
-fn ended(error: &wasmtime::Error, desk: &Desk, said: &Said, limits: &Limits) -> Failure {
+fn ended(error: &wasmtime::Error, desk: &GuestContext, said: &Said, limits: &Limits) -> Failure {
     let panic = said.log(desk, "error");
     crash(error, &panic, limits, desk.caller.access.redactor()).into()
 }

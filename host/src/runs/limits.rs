@@ -1,7 +1,7 @@
 //! What one installation's calls into its add-on may use up: the usual limits, and what an operator changed of them.
 //!
 //! An operator's limit holds for all installations of the host or for one; the one's goes before. Each has a least and a most, so that no
-//! slip of the hand stops every add-on or takes the machine. The trap: a limit that a run meets is told by name, with this cure.
+//! slip of the hand stops every add-on or takes the machine. Beware: a limit that a run meets is told by name, with this cure.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -60,12 +60,12 @@ impl Default for Limits {
     }
 }
 
-/// What an operator changed, by the names of [`KNOBS`].
+/// What an operator changed, by the names of [`LIMIT_SPECS`].
 pub type Changed = BTreeMap<String, u64>;
 
 /// A limit that an operator may change.
 #[derive(Debug)]
-pub struct Knob {
+pub struct LimitSpec {
     pub name: &'static str,
     pub help: &'static str,
     pub least: u64,
@@ -75,8 +75,8 @@ pub struct Knob {
 }
 
 /// In the order in which people read them.
-pub const KNOBS: [Knob; 11] = [
-    Knob {
+pub const LIMIT_SPECS: [LimitSpec; 11] = [
+    LimitSpec {
         name: "run-seconds",
         help: "how long a run may work; waiting for a service's pace does not count",
         least: 10,
@@ -84,7 +84,7 @@ pub const KNOBS: [Knob; 11] = [
         get: |limits| limits.wall_clock.as_secs(),
         set: |limits, value| limits.wall_clock = Duration::from_secs(value),
     },
-    Knob {
+    LimitSpec {
         name: "answer-seconds",
         help: "how long people may be kept waiting for a check, a page or an act",
         least: 1,
@@ -92,7 +92,7 @@ pub const KNOBS: [Knob; 11] = [
         get: |limits| limits.interactive.as_secs(),
         set: |limits, value| limits.interactive = Duration::from_secs(value),
     },
-    Knob {
+    LimitSpec {
         name: "cpu-seconds",
         help: "how long it may compute, without waiting",
         least: 1,
@@ -100,7 +100,7 @@ pub const KNOBS: [Knob; 11] = [
         get: |limits| limits.cpu.as_secs(),
         set: |limits, value| limits.cpu = Duration::from_secs(value),
     },
-    Knob {
+    LimitSpec {
         name: "memory-mib",
         help: "its memory, in MiB",
         least: 8,
@@ -108,7 +108,7 @@ pub const KNOBS: [Knob; 11] = [
         get: |limits| (limits.memory_bytes >> 20) as u64,
         set: |limits, value| limits.memory_bytes = saturated(value) << 20,
     },
-    Knob {
+    LimitSpec {
         name: "call-mib",
         help: "what it may hand over at once, in MiB",
         least: 1,
@@ -116,7 +116,7 @@ pub const KNOBS: [Knob; 11] = [
         get: |limits| (limits.bytes_per_call >> 20) as u64,
         set: |limits, value| limits.bytes_per_call = saturated(value) << 20,
     },
-    Knob {
+    LimitSpec {
         name: "table-entries",
         help: "entries of each of its tables of functions",
         least: 10_000,
@@ -124,7 +124,7 @@ pub const KNOBS: [Knob; 11] = [
         get: |limits| limits.table_entries as u64,
         set: |limits, value| limits.table_entries = saturated(value),
     },
-    Knob {
+    LimitSpec {
         name: "calls",
         help: "how often it may call the host",
         least: 1_000,
@@ -132,7 +132,7 @@ pub const KNOBS: [Knob; 11] = [
         get: |limits| limits.calls,
         set: |limits, value| limits.calls = value,
     },
-    Knob {
+    LimitSpec {
         name: "log-lines",
         help: "lines of a run's log; what is more is left out",
         least: 0,
@@ -140,7 +140,7 @@ pub const KNOBS: [Knob; 11] = [
         get: |limits| limits.log_lines as u64,
         set: |limits, value| limits.log_lines = saturated(value),
     },
-    Knob {
+    LimitSpec {
         name: "report-rows",
         help: "rows of a run's reports",
         least: 100,
@@ -148,7 +148,7 @@ pub const KNOBS: [Knob; 11] = [
         get: |limits| limits.report_rows as u64,
         set: |limits, value| limits.report_rows = saturated(value),
     },
-    Knob {
+    LimitSpec {
         name: "activities",
         help: "entries of the activity log that a run may make",
         least: 100,
@@ -156,7 +156,7 @@ pub const KNOBS: [Knob; 11] = [
         get: |limits| limits.activities as u64,
         set: |limits, value| limits.activities = saturated(value),
     },
-    Knob {
+    LimitSpec {
         name: "stored-mib",
         help: "what it may keep, in MiB",
         least: 1,
@@ -183,15 +183,15 @@ pub enum LimitError {
     },
 }
 
-impl Knob {
+impl LimitSpec {
     /// The limit of that name.
     pub fn named(name: &str) -> Result<&'static Self, LimitError> {
-        KNOBS
+        LIMIT_SPECS
             .iter()
             .find(|knob| knob.name == name)
             .ok_or_else(|| LimitError::Unknown {
                 name: name.to_owned(),
-                known: KNOBS.map(|knob| knob.name).join(", "),
+                known: LIMIT_SPECS.map(|knob| knob.name).join(", "),
             })
     }
 
@@ -221,7 +221,7 @@ impl Limits {
     pub fn with(&self, changed: &Changed) -> Self {
         let mut limits = self.clone();
         for (name, value) in changed {
-            if let Ok(knob) = Knob::named(name)
+            if let Ok(knob) = LimitSpec::named(name)
                 && knob.check(*value).is_ok()
             {
                 (knob.set)(&mut limits, *value);

@@ -109,7 +109,7 @@ impl AsyncWrite for Output {
     }
 }
 
-/// The line of a breakdown's last words that names the cause, whichever language they are of. None: nothing was said.
+/// The line of a breakdown's last words that names the cause, whichever language they are of. `None`: nothing was said.
 pub fn cause(said: &str) -> Option<&str> {
     let lines = || said.lines().filter(|line| !line.trim().is_empty());
     let is_error = |line: &&str| {

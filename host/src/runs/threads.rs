@@ -2,7 +2,7 @@
 //! handful: a guest that takes its time, or a large text that passes between it and the host, would keep them all waiting. So it is the
 //! operating system that shares the machine out between guests, and between them and the host.
 //!
-//! The trap: dropping the future that waits has to end the guest, as it would if both were one task.
+//! Beware: dropping the future that waits has to end the guest, as it would if both were one task.
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;

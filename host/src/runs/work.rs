@@ -2,7 +2,7 @@
 //!
 //! A run works on a fresh instance, under a lease where it writes, watched by a heartbeat: it writes what the guest tells,
 //! renews the lease, hears the wish to stop and counts the time. Whatever happens to the guest, the run gets an outcome and
-//! the lease is given back. The trap: a guest need not do as it is told; after a grace its instance is thrown away, which it
+//! the lease is given back. Beware: a guest need not do as it is told; after a grace its instance is thrown away, which it
 //! survives like any other death of its host.
 
 use std::sync::Arc;
@@ -14,13 +14,15 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 
-use super::desk::{Loaded, Purpose, Services};
+use super::guest_context::{Loaded, Purpose, Services};
 use super::instance::{Answered, Instance};
 use super::journal::Journal;
 use super::pause;
 use super::threads::on_own_thread;
 use crate::connections::Usage;
-use crate::connections::halt::{Halt, Halter, Reason, halt};
+use crate::connections::cancellation::{
+    CancellationSource, CancellationToken, Reason, cancellation,
+};
 use crate::recordings::{self, About, Scope, Tape};
 use crate::store::{
     CommitError, Failure, Fence, Installation, LeaseAnswer, NewRun, Outcome, RunId, RunState,
@@ -103,10 +105,10 @@ pub struct Work {
     run: RunId,
     trigger: Trigger,
     task: Task,
-    /// None: it writes nothing.
+    /// `None`: it writes nothing.
     fence: Option<Fence>,
-    halter: Arc<Halter>,
-    halt: Halt,
+    canceller: Arc<CancellationSource>,
+    cancellation: CancellationToken,
     journal: Arc<Journal>,
     usage: Arc<Usage>,
     tape: Arc<Tape>,
@@ -229,7 +231,7 @@ impl Work {
         } else {
             Scope::Failures
         };
-        let (halter, halt) = halt();
+        let (canceller, cancellation) = cancellation();
         Ok(Arc::new(Self {
             journal: Arc::new(Journal::new(services.limits.log_lines)),
             services: services.clone(),
@@ -239,8 +241,8 @@ impl Work {
             trigger,
             task,
             fence,
-            halter: Arc::new(halter),
-            halt,
+            canceller: Arc::new(canceller),
+            cancellation,
             usage: Arc::default(),
             tape: Arc::new(Tape::new(scope)),
             started: now,
@@ -265,8 +267,8 @@ impl Work {
     }
 
     /// For telling it to stop without the way through the store.
-    pub fn halter(&self) -> Arc<Halter> {
-        self.halter.clone()
+    pub fn canceller(&self) -> Arc<CancellationSource> {
+        self.canceller.clone()
     }
 
     /// Works, and stores the outcome before it returns it.
@@ -285,7 +287,7 @@ impl Work {
         outcome
             .counts
             .extend(calls.map(|(connection, calls)| (format!("{CALLS_TO}{connection}"), calls)));
-        match (outcome.state, self.halt.reason()) {
+        match (outcome.state, self.cancellation.reason()) {
             (RunState::Stopped, Some(Reason::HostStops)) => {
                 self.leave_to_the_next_host(&mut outcome);
             }
@@ -417,7 +419,7 @@ impl Work {
 
     async fn work(self: Arc<Self>) -> Outcome {
         let overdue = async {
-            let reason = self.halt.clone().said().await;
+            let reason = self.cancellation.clone().said().await;
             tokio::time::sleep(self.services.limits.grace).await;
             reason
         };
@@ -430,7 +432,7 @@ impl Work {
                 return ended(state, Failure::new("ended", message));
             }
         };
-        match (answered, self.halt.reason()) {
+        match (answered, self.cancellation.reason()) {
             // To people a run that was taken over did not stop: they never asked for it.
             (
                 Ok(Outcome {
@@ -565,7 +567,7 @@ impl Work {
                 &self.loaded,
                 &self.installation,
                 purpose,
-                self.halt.clone(),
+                self.cancellation.clone(),
                 self.journal.clone(),
                 self.usage.clone(),
                 rows,
@@ -594,7 +596,7 @@ impl Work {
             if let Err(error) = self.beat_once(&mut renewed).await {
                 // The database lost the run, and with it what the run believes to be stored.
                 if matches!(error, StoreError::Missing { .. }) {
-                    self.halter.halt(Reason::Fenced);
+                    self.canceller.cancel(Reason::Fenced);
                 }
                 tracing::warn!(run = self.run, %error, "a run's heartbeat stumbled");
             }
@@ -609,21 +611,21 @@ impl Work {
             if let Some(fence) = &self.fence
                 && !store.renew_lease(fence, now).await?
             {
-                self.halter.halt(Reason::Fenced);
+                self.canceller.cancel(Reason::Fenced);
             }
             store.touch_run(self.run, now).await?;
             *renewed = now;
             store.keep_pace(&self.services.mark, now).await?;
         }
         if self.write_journal().await? {
-            self.halter.halt(Reason::Stopped);
+            self.canceller.cancel(Reason::Stopped);
         }
         let worked = (now - self.started)
             .to_std()
             .unwrap_or_default()
             .saturating_sub(self.usage.waited());
         if worked > self.services.limits.wall_clock {
-            self.halter.halt(Reason::TimeUp);
+            self.canceller.cancel(Reason::TimeUp);
         }
         Ok(())
     }

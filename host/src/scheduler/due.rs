@@ -3,7 +3,7 @@
 //!
 //! A schedule has slots: every so many minutes, counted from midnight in the installation's time zone, so that 1440 means
 //! midnight there. The steps are elapsed time: where clocks are put forward or back, no slot falls out and none comes twice,
-//! and that day has 23 or 25 hours of them. A job is due once for all slots since its last start. The trap: the machine's
+//! and that day has 23 or 25 hours of them. A job is due once for all slots since its last start. Beware: the machine's
 //! clock jumps; a last start that lies ahead of it must neither start again at once nor keep the job waiting for years.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,7 +112,7 @@ struct Slots {
 }
 
 impl Slots {
-    /// None: the schedule rests.
+    /// `None`: the schedule rests.
     fn of(schedule: &ScheduleSpec, settings: &Settings) -> Option<Self> {
         let rests = !schedule.when_any.is_empty()
             && !schedule

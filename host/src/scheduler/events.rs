@@ -2,11 +2,11 @@
 //!
 //! A message waits a moment for others, and for the installation to be free; while a run of its job is paused, it waits with that. From
 //! the beginning of a run on, the run answers for its messages: where its host dies, another goes on with it, and what fails is left to
-//! the ordinary runs. The trap: of several hosts one may hand a message over, so messages are taken in the store first.
+//! the ordinary runs. Beware: of several hosts one may hand a message over, so messages are taken in the store first.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{ACTOR, Situation, StartError};
+use super::{ACTOR, InstallationView, StartError};
 use crate::host::{Host, RunRequest};
 use crate::manifest::EVENT_OPTION;
 use crate::store::{TakenEvent, Trigger, WaitingHook};
@@ -53,9 +53,9 @@ async fn hand_over(
     let WaitingHook {
         installation, hook, ..
     } = waiting;
-    let Situation {
+    let InstallationView {
         manifest, states, ..
-    } = Situation::load(store, installation).await?;
+    } = InstallationView::load(store, installation).await?;
     let Some(spec) = manifest.hook(hook) else {
         // An update of the add-on did away with it. What waits is forgotten like any other, and costs nothing till then.
         return Ok(());

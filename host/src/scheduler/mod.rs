@@ -3,17 +3,17 @@
 //!
 //! Nothing is kept between two looks, so that settings changed by another process count at the next one. A start is claimed
 //! in the store, so that of several hosts one starts it; each begins elsewhere in the list, so that they share what is due at
-//! the same time. The trap: a claim is spent whether or not the start works, so it
+//! the same time. Beware: a claim is spent whether or not the start works, so it
 //! is made only where the installation is free.
 
 mod due;
 mod events;
+mod installation_view;
 mod pulse;
-mod situation;
 
 pub use due::{Verdict, agenda};
+pub use installation_view::{InstallationView, InstallationViewError};
 pub use pulse::Pulse;
-pub use situation::{Situation, SituationError};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +36,7 @@ const PACE: Duration = Duration::from_secs(15);
 #[derive(Debug, Error)]
 enum StartError {
     #[error(transparent)]
-    Situation(#[from] SituationError),
+    InstallationView(#[from] InstallationViewError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -109,12 +109,12 @@ async fn look_at(
     now: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, StartError> {
     let store = host.store();
-    let Situation {
+    let InstallationView {
         manifest,
         settings,
         states,
         ..
-    } = Situation::load(store, installation).await?;
+    } = InstallationView::load(store, installation).await?;
     let mut next = None;
     for (job, verdict) in agenda(&manifest, &settings, &states, now) {
         let seen = states.get(&job).copied().unwrap_or_default();

@@ -23,8 +23,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower_service::Service as _;
 
-use super::taken::Taken;
 use super::tls::Tls;
+use super::write_timeout::WriteTimeout;
 use crate::web::Sender;
 
 /// What connections may take.
@@ -145,7 +145,10 @@ async fn exchange(
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.headers)
-        .serve_connection(TokioIo::new(Taken::new(stream, limits.untaken)), service);
+        .serve_connection(
+            TokioIo::new(WriteTimeout::new(stream, limits.untaken)),
+            service,
+        );
     if let Err(error) = watcher.watch(serving).await {
         tracing::debug!(%error, "a connection ended early");
     }

@@ -2,8 +2,8 @@
 
 mod listen;
 mod metrics;
-mod taken;
 mod tls;
+mod write_timeout;
 
 pub use listen::ConnectionLimits;
 pub use tls::{Tls, TlsError};

@@ -13,7 +13,7 @@ use crate::vault::{Secret, Vault, VaultError};
 #[derive(Debug, Clone)]
 pub struct ValidChange {
     pub key: String,
-    /// In its normal form; none: remove what is stored.
+    /// In its normal form; `None`: remove what is stored.
     pub value: Option<NewValue>,
 }
 

@@ -10,7 +10,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use thiserror::Error;
 
 use super::records::{count, instant, millis, text};
-use super::{Author, Store, StoreError, Subject, Writing};
+use super::{Author, Store, StoreError, WriteLock, Writing};
 
 /// What an account may do; each may do what the ones before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,7 +108,7 @@ impl Store {
         role: Role,
         author: &Author,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Accounts).await?;
+        let mut writing = self.write(WriteLock::Accounts).await?;
         let before = role_of(&mut writing, name).await?;
         let changed = sqlx::query("UPDATE account SET role = $2 WHERE name = $1")
             .bind(name)
@@ -127,7 +127,7 @@ impl Store {
 
     /// Removes an account and ends its sessions. The last one that administers stays.
     pub async fn remove_account(&self, name: &str, author: &Author) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Accounts).await?;
+        let mut writing = self.write(WriteLock::Accounts).await?;
         let before = role_of(&mut writing, name).await?;
         let removed = sqlx::query("DELETE FROM account WHERE name = $1")
             .bind(name)
@@ -167,7 +167,7 @@ impl Store {
         role: Option<Role>,
         author: &Author,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Accounts).await?;
+        let mut writing = self.write(WriteLock::Accounts).await?;
         let before = role_of(&mut writing, name).await?;
         sqlx::query(
             "INSERT INTO account (name, password_hash, role, created_at) VALUES ($1, $2, COALESCE($4, 'administer'), $3) \
@@ -201,7 +201,7 @@ impl Store {
         now: DateTime<Utc>,
         expires_at: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Accounts).await?;
+        let mut writing = self.write(WriteLock::Accounts).await?;
         sqlx::query("DELETE FROM session WHERE expires_at <= $1")
             .bind(millis(now))
             .execute(&mut *writing.transaction)
@@ -252,7 +252,7 @@ impl Store {
         id: &str,
         account: Option<&str>,
     ) -> Result<bool, StoreError> {
-        let mut writing = self.write(Subject::Accounts).await?;
+        let mut writing = self.write(WriteLock::Accounts).await?;
         let ended = sqlx::query(
             "DELETE FROM session WHERE SUBSTR(token_hash, 1, 12) = $1 AND ($2 = '' OR account = $2)",
         )
@@ -266,7 +266,7 @@ impl Store {
 
     /// Ends the sessions of an account, or all of them. Answers how many.
     pub async fn revoke_sessions(&self, account: Option<&str>) -> Result<u64, StoreError> {
-        let mut writing = self.write(Subject::Accounts).await?;
+        let mut writing = self.write(WriteLock::Accounts).await?;
         let ended = sqlx::query("DELETE FROM session WHERE $1 = '' OR account = $1")
             .bind(account.unwrap_or_default())
             .execute(&mut *writing.transaction)
@@ -281,7 +281,7 @@ impl Store {
         token_hash: &str,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Accounts).await?;
+        let mut writing = self.write(WriteLock::Accounts).await?;
         sqlx::query("UPDATE session SET seen_at = $2 WHERE token_hash = $1")
             .bind(token_hash)
             .bind(millis(now))
@@ -291,7 +291,7 @@ impl Store {
     }
 
     pub async fn delete_session(&self, token_hash: &str) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Accounts).await?;
+        let mut writing = self.write(WriteLock::Accounts).await?;
         sqlx::query("DELETE FROM session WHERE token_hash = $1")
             .bind(token_hash)
             .execute(&mut *writing.transaction)
@@ -335,7 +335,7 @@ fn no_account(name: &str) -> StoreError {
     }
 }
 
-/// What an account may do; none: there is no such account.
+/// What an account may do; `None`: there is no such account.
 async fn role_of(writing: &mut Writing, name: &str) -> Result<Option<String>, StoreError> {
     let row = sqlx::query("SELECT role FROM account WHERE name = $1")
         .bind(name)

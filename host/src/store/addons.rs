@@ -6,7 +6,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::records::{flag, instant, millis, number, text};
-use super::{Author, Installation, Store, StoreError, Subject, Writing};
+use super::{Author, Installation, Store, StoreError, WriteLock, Writing};
 
 /// One package of an add-on that was installed here at some time.
 #[derive(Debug, Clone)]
@@ -62,7 +62,7 @@ impl Store {
         new: NewAddonVersion<'_>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Addons).await?;
+        let mut writing = self.write(WriteLock::Addons).await?;
         let before = active(&mut writing, new.addon).await?;
         sqlx::query("UPDATE addon_version SET active = 0 WHERE addon = $1")
             .bind(new.addon)
@@ -85,21 +85,21 @@ impl Store {
         installation: &str,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Addons).await?;
+        let mut writing = self.write(WriteLock::Addons).await?;
         keep(&mut writing, new, false, now).await?;
         let author = Author::new(new.installed_by, now);
         pin(&mut writing, installation, new.sha256, &author).await?;
         writing.commit().await
     }
 
-    /// Has an installation stay at a version of its add-on; none: it goes with the active one.
+    /// Has an installation stay at a version of its add-on; `None`: it goes with the active one.
     pub async fn pin(
         &self,
         installation: &str,
         version: Option<&AddonVersion>,
         author: &Author,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Addons).await?;
+        let mut writing = self.write(WriteLock::Addons).await?;
         let sha256 = version.map_or("", |version| &version.sha256);
         pin(&mut writing, installation, sha256, author).await?;
         writing.commit().await
@@ -114,7 +114,7 @@ impl Store {
         why: &str,
         author: &Author,
     ) -> Result<bool, StoreError> {
-        let mut writing = self.write(Subject::Addons).await?;
+        let mut writing = self.write(WriteLock::Addons).await?;
         let left = sqlx::query(
             "UPDATE addon_version SET active = 0, withdrawn = $3 WHERE addon = $1 AND sha256 = $2 AND active = 1",
         )
@@ -224,7 +224,7 @@ impl Store {
 
     /// Removes an add-on with all its versions; refused while an installation uses it.
     pub async fn remove_addon(&self, addon: &str, author: &Author) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Addons).await?;
+        let mut writing = self.write(WriteLock::Addons).await?;
         let before = active(&mut writing, addon).await?;
         let user =
             sqlx::query("SELECT name FROM installation WHERE addon = $1 ORDER BY name LIMIT 1")
@@ -343,7 +343,7 @@ async fn pin(
         .await
 }
 
-/// The version that an installation stays at; none: it goes with its add-on.
+/// The version that an installation stays at; `None`: it goes with its add-on.
 async fn stays_at(writing: &mut Writing, installation: &str) -> Result<Option<String>, StoreError> {
     let row = sqlx::query(
         "SELECT version FROM addon_version JOIN installation ON addon_version.sha256 = pinned WHERE name = $1",

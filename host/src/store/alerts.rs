@@ -11,7 +11,7 @@ use sqlx::any::AnyRow;
 use super::host_changes::{Author, words};
 use super::master_key::check_seals;
 use super::records::{count, instant, json, maybe_instant, millis, number, text};
-use super::{RunId, Store, StoreError, Subject, Writing};
+use super::{RunId, Store, StoreError, WriteLock, Writing};
 
 /// How long a message is kept after it was made.
 const MEMORY: TimeDelta = TimeDelta::days(30);
@@ -26,7 +26,7 @@ const CHANNEL: &str = "alert channel";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertChannel {
     pub name: String,
-    /// Of which it tells; none: of all.
+    /// Of which it tells; `None`: of all.
     pub installation: Option<String>,
     /// JSON.
     pub terms: String,
@@ -110,7 +110,7 @@ impl Store {
         channel: &AlertChannel,
         author: &Author,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Alerts).await?;
+        let mut writing = self.write(WriteLock::Alerts).await?;
         let before = terms_of(&mut writing, &channel.name).await?;
         let resealed = before
             .as_ref()
@@ -152,7 +152,7 @@ impl Store {
         name: &str,
         author: &Author,
     ) -> Result<bool, StoreError> {
-        let mut writing = self.write(Subject::Alerts).await?;
+        let mut writing = self.write(WriteLock::Alerts).await?;
         let before = terms_of(&mut writing, name).await?;
         let removed = sqlx::query("DELETE FROM alert_channel WHERE name = $1")
             .bind(name)
@@ -166,7 +166,7 @@ impl Store {
 
     /// Waits until nobody else looks at troubles.
     pub async fn alert_turn(&self) -> Result<AlertTurn, StoreError> {
-        let mut writing = self.write(Subject::Alerts).await?;
+        let mut writing = self.write(WriteLock::Alerts).await?;
         let row = sqlx::query("SELECT past FROM alert_watch")
             .fetch_optional(&mut *writing.transaction)
             .await?;
@@ -181,7 +181,7 @@ impl Store {
         letter: &str,
         now: DateTime<Utc>,
     ) -> Result<i64, StoreError> {
-        let mut writing = self.write(Subject::Alerts).await?;
+        let mut writing = self.write(WriteLock::Alerts).await?;
         let known = sqlx::query("SELECT 1 FROM alert_channel WHERE name = $1")
             .bind(channel)
             .fetch_optional(&mut *writing.transaction)
@@ -218,7 +218,7 @@ impl Store {
             DueAlert::Of(channel) => (Some(channel), None),
             DueAlert::Message(id) => (None, Some(id)),
         };
-        let mut writing = self.write(Subject::Alerts).await?;
+        let mut writing = self.write(WriteLock::Alerts).await?;
         let row = sqlx::query(
             "SELECT m.id, m.letter, m.made_at, m.attempts, c.name, c.installation, c.terms, c.sealed \
              FROM alert_message m JOIN alert_channel c ON c.name = m.channel \
@@ -254,7 +254,7 @@ impl Store {
         missed: Option<&str>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Alerts).await?;
+        let mut writing = self.write(WriteLock::Alerts).await?;
         sqlx::query(
             "UPDATE alert_message SET state = 'sent', sent_at = $2, error = $3 WHERE id = $1",
         )
@@ -266,7 +266,7 @@ impl Store {
         writing.commit().await
     }
 
-    /// Notes why it was not sent. `again`: when it is tried again; none: it is given up. `rest`: what is still to be sent, where a part of
+    /// Notes why it was not sent. `again`: when it is tried again; `None`: it is given up. `rest`: what is still to be sent, where a part of
     /// it was.
     pub async fn alert_not_sent(
         &self,
@@ -275,7 +275,7 @@ impl Store {
         again: Option<DateTime<Utc>>,
         rest: Option<&str>,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Alerts).await?;
+        let mut writing = self.write(WriteLock::Alerts).await?;
         sqlx::query(
             "UPDATE alert_message SET state = $2, error = $3, next_at = COALESCE($4, next_at), \
              letter = COALESCE($5, letter) WHERE id = $1",
@@ -301,7 +301,7 @@ impl Store {
         error: &str,
         most: TimeDelta,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Alerts).await?;
+        let mut writing = self.write(WriteLock::Alerts).await?;
         sqlx::query(
             "UPDATE alert_message SET error = $2, next_at = made_at + $3 WHERE channel = $1 AND state = 'waiting'",
         )
@@ -485,7 +485,7 @@ fn message(row: &AnyRow) -> Result<AlertMessage, StoreError> {
     })
 }
 
-/// A channel's terms as people read them, and its secrets as they are sealed; none: there is no such channel.
+/// A channel's terms as people read them, and its secrets as they are sealed; `None`: there is no such channel.
 async fn terms_of(
     writing: &mut Writing,
     name: &str,

@@ -32,7 +32,7 @@ pub struct Backup {
     pub rows: BTreeMap<String, u64>,
     /// Of the contents, whatever database they came from.
     pub checksum: String,
-    /// The id of the master key that opens its secrets; none: there are none, or it is from before keys had ids.
+    /// The id of the master key that opens its secrets; `None`: there are none, or it is from before keys had ids.
     pub master_key: Option<String>,
 }
 

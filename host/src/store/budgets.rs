@@ -5,12 +5,12 @@ use std::collections::HashMap;
 
 use sqlx::Row;
 
-use super::{Store, StoreError, Subject};
+use super::{Store, StoreError, WriteLock};
 
 impl Store {
     /// Reads a bucket, lets `change` decide, and stores what it answers, all in one write transaction: of two processes
-    /// that ask, one sees what the other took. `change` gets the stored text (none: never used) and answers the new text
-    /// (none: leave it) and a result. It must be quick and pure: everybody waits.
+    /// that ask, one sees what the other took. `change` gets the stored text (`None`: never used) and answers the new text
+    /// (`None`: leave it) and a result. It must be quick and pure: everybody waits.
     pub async fn with_bucket<T>(
         &self,
         key: &str,
@@ -27,7 +27,7 @@ impl Store {
         beside: &str,
         change: impl FnOnce(Option<&str>, Option<&str>) -> Result<(Option<String>, T), StoreError>,
     ) -> Result<T, StoreError> {
-        let mut writing = self.write(Subject::Bucket(key)).await?;
+        let mut writing = self.write(WriteLock::Bucket(key)).await?;
         let rows = sqlx::query("SELECT key, state FROM bucket WHERE key IN ($1, $2)")
             .bind(key)
             .bind(beside)
@@ -60,7 +60,7 @@ impl Store {
 
     /// The next nonce of a key: greater than every earlier one, and at least `at_least`.
     pub async fn next_nonce(&self, key: &str, at_least: i64) -> Result<i64, StoreError> {
-        let mut writing = self.write(Subject::Nonce(key)).await?;
+        let mut writing = self.write(WriteLock::Nonce(key)).await?;
         let row = sqlx::query(
             "INSERT INTO nonce (key, last) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE \
              SET last = CASE WHEN nonce.last < $2 THEN $2 ELSE nonce.last + 1 END RETURNING last",

@@ -6,7 +6,7 @@ use sqlx::{Any, Executor, Row};
 
 use super::host_changes::{Author, words};
 use super::records::{json, to_json};
-use super::{Store, StoreError, Subject};
+use super::{Store, StoreError, WriteLock};
 
 /// Each field that is there replaces the manifest's.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ impl Store {
         terms: &ConnectionOverride,
         author: &Author,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Installation(installation)).await?;
+        let mut writing = self.write(WriteLock::Installation(installation)).await?;
         let before = document(&mut *writing.transaction, installation, connection).await?;
         sqlx::query(
             "INSERT INTO connection_override (installation, connection, document) VALUES ($1, $2, $3) \

@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::{AnyConnection, Connection, Executor, Row};
 
-use super::dialect::{Dialect, Subject};
+use super::dialect::{Dialect, WriteLock};
 use super::restore::settle;
 use super::{Store, StoreError, files, records};
 
@@ -67,7 +67,7 @@ impl Mark {
 impl Store {
     /// Counts the mark up, and compares it with what is remembered. True: the database is an older one; it was treated as restored.
     pub async fn keep_pace(&self, mark: &Mark, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        let mut writing = self.write(Subject::Continuity).await?;
+        let mut writing = self.write(WriteLock::Continuity).await?;
         // Read within the turn: another task of this process may have counted meanwhile.
         let before = mark.read();
         let database = match value(&mut writing.transaction, DATABASE).await? {
@@ -128,7 +128,7 @@ pub(super) async fn look_at_server(
     if is_noted && known(connection).await? == Some(server) {
         return Ok(());
     }
-    let begin = sqlx::AssertSqlSafe(dialect.begin(Subject::Continuity));
+    let begin = sqlx::AssertSqlSafe(dialect.begin(WriteLock::Continuity));
     let mut transaction = connection.begin_with(begin).await?;
     transaction.execute(SERVER).await?;
     // Another connection may have been quicker.

@@ -2,7 +2,7 @@
 //! two databases can be told to hold the same whatever their kind.
 //!
 //! What tables there are is read from a SQLite file, whose schema is made by the same steps as any other: nothing here has to be
-//! changed with the schema. The trap: rows must come in one order from both databases; texts compare by their bytes in both.
+//! changed with the schema. Beware: rows must come in one order from both databases; texts compare by their bytes in both.
 
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};

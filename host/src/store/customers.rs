@@ -9,45 +9,45 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::host_changes::Author;
 use super::records::{json, number, text, to_json};
-use super::{Store, StoreError, Subject};
+use super::{Store, StoreError, WriteLock};
 
 /// In place of a name.
 const ERASED: &str = "[erased]";
 
 /// A table with texts in which a name may stand. `$1` is the installation.
-struct Place {
+struct NamedColumns {
     what: &'static str,
     table: &'static str,
     columns: &'static [&'static str],
     rows: &'static str,
 }
 
-const PLACES: [Place; 5] = [
-    Place {
+const PLACES: [NamedColumns; 5] = [
+    NamedColumns {
         what: "entries of the activity log that name the customer",
         table: "activity",
         columns: &["label", "message", "more"],
         rows: "installation = $1",
     },
-    Place {
+    NamedColumns {
         what: "lines of logs of runs",
         table: "run_log",
         columns: &["message"],
         rows: "run IN (SELECT id FROM run WHERE installation = $1)",
     },
-    Place {
+    NamedColumns {
         what: "rows of reports",
         table: "run_report",
         columns: &["cells", "more"],
         rows: "run IN (SELECT id FROM run WHERE installation = $1)",
     },
-    Place {
+    NamedColumns {
         what: "runs",
         table: "run",
         columns: &["options", "outcome"],
         rows: "installation = $1 AND state <> 'running'",
     },
-    Place {
+    NamedColumns {
         what: "alerts that were sent",
         table: "alert_message",
         columns: &["letter"],
@@ -57,7 +57,7 @@ const PLACES: [Place; 5] = [
 ];
 
 /// The add-on's own, which is counted only.
-const STORED: Place = Place {
+const STORED: NamedColumns = NamedColumns {
     what: "entries of the add-on's tables",
     table: "guest_entry",
     columns: &["value", "key"],
@@ -81,7 +81,7 @@ pub struct KeptOfCustomer {
     pub stored: i64,
 }
 
-impl Place {
+impl NamedColumns {
     /// Rows in which a text (`$2`) stands.
     fn with_text(&self) -> String {
         let columns = self.columns.iter();
@@ -157,7 +157,7 @@ impl Store {
 
     async fn count_named(
         &self,
-        place: &Place,
+        place: &NamedColumns,
         installation: &str,
         names: &[String],
     ) -> Result<i64, StoreError> {
@@ -186,7 +186,7 @@ impl Store {
         names: &[String],
         author: &Author,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Installation(installation)).await?;
+        let mut writing = self.write(WriteLock::Installation(installation)).await?;
         for place in &PLACES {
             let columns = place.columns.iter();
             let replaced: Vec<String> = columns

@@ -3,11 +3,11 @@
 //!
 //! **Who writes when.** SQLite has one lock for the whole file; BEGIN IMMEDIATE takes it at once, since a transaction that
 //! began as a reader could not become a writer while another one writes. On PostgreSQL hosts must not wait for each other
-//! where they have nothing in common, so each write transaction names its [`Subject`] and begins by taking a transaction-wide
+//! where they have nothing in common, so each write transaction names its [`WriteLock`] and begins by taking a transaction-wide
 //! advisory lock on it: whatever is read there in order to be written is read under that lock. Row locks would not do, because
 //! a lease, bucket or schedule that is not there yet has no row to lock. A transaction takes one such lock, and takes it
 //! first; rows that several subjects share are the growing numbers and what an installation keeps in all, which are taken last. So there is no circle to wait
-//! in, and at READ COMMITTED nothing that could fail to serialise: nothing has to be tried again. The trap: a new kind of write
+//! in, and at READ COMMITTED nothing that could fail to serialise: nothing has to be tried again. Beware: a new kind of write
 //! must find its subject here, and must not touch what belongs to another one.
 
 use std::borrow::Cow;
@@ -27,7 +27,7 @@ pub(super) enum Dialect {
 
 /// What a write transaction is about. Two transactions of one subject never overlap, in whichever process they are.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Subject<'a> {
+pub(super) enum WriteLock<'a> {
     /// Schema, backup and restore.
     Schema,
     /// Whether the database is the one that was written to last.
@@ -135,7 +135,7 @@ impl Dialect {
     }
 
     /// Begins a write transaction.
-    pub fn begin(self, subject: Subject<'_>) -> String {
+    pub fn begin(self, subject: WriteLock<'_>) -> String {
         match self {
             Self::Sqlite => "BEGIN IMMEDIATE".to_owned(),
             // One round trip. The key is the same in every host of every version.
@@ -211,7 +211,7 @@ fn settings_of_a_transaction() -> String {
     statements.concat()
 }
 
-impl Subject<'_> {
+impl WriteLock<'_> {
     /// The number that PostgreSQL locks. Two subjects that share one by chance wait for each other, and nothing worse.
     fn key(self) -> i64 {
         let text = match self {

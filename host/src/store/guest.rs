@@ -2,7 +2,7 @@
 //!
 //! A commit checks the run's fence and the expected values in the same transaction that writes entries and activities:
 //! there is no moment between looking and writing. Keys compare by the bytes of UTF-8, which is the order of code points.
-//! The trap: sizes are limited before anything is read or written, so that no guest makes the host allocate at will.
+//! Beware: sizes are limited before anything is read or written, so that no guest makes the host allocate at will.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use thiserror::Error;
 use super::activities::insert_activities;
 use super::records::{number, text, to_json};
 use super::room::{counted, within};
-use super::{Activity, Fence, Store, StoreError, Subject, Writing};
+use super::{Activity, Fence, Store, StoreError, WriteLock, Writing};
 
 /// What a table of an add-on's holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -233,7 +233,7 @@ impl Store {
     ) -> Result<(), CommitError> {
         self.check_commit(&commit)?;
         let installation = commit.fence.installation.as_str();
-        let mut writing = self.write(Subject::Installation(installation)).await?;
+        let mut writing = self.write(WriteLock::Installation(installation)).await?;
         if !writing.holds(commit.fence).await? {
             return Err(CommitError::Fenced);
         }

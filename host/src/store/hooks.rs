@@ -1,14 +1,14 @@
 //! Messages from services: a queue that outlives the host, and the memory of what came before.
 //!
 //! A message waits until a run was begun with it; whoever hands messages over takes them for a while, so that of several hosts one does,
-//! and that a host's death gives them back. The trap: the queue is bounded. Beyond that all are dropped, which is noted as a flood: then
+//! and that a host's death gives them back. Beware: the queue is bounded. Beyond that all are dropped, which is noted as a flood: then
 //! the add-on's ordinary job is due, which finds what they were about.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::Row;
 
 use super::records::{count, flag, instant, maybe_instant, millis, text};
-use super::{RunId, Store, StoreError, Subject, Writing};
+use super::{RunId, Store, StoreError, WriteLock, Writing};
 
 /// Messages of one hook that may wait; a billing run of a large provider stays below it.
 const MOST_WAITING: i64 = 2000;
@@ -84,7 +84,7 @@ impl Store {
         event: NewHookEvent<'_>,
         now: DateTime<Utc>,
     ) -> Result<Queued, StoreError> {
-        let mut writing = self.write(Subject::Installation(installation)).await?;
+        let mut writing = self.write(WriteLock::Installation(installation)).await?;
         sqlx::query(
             "DELETE FROM hook_event WHERE installation = $1 AND hook = $2 AND received_at < $3 AND state <> 'waiting'",
         )
@@ -172,7 +172,7 @@ impl Store {
         most_bytes: usize,
         now: DateTime<Utc>,
     ) -> Result<Vec<TakenEvent>, StoreError> {
-        let mut writing = self.write(Subject::Installation(installation)).await?;
+        let mut writing = self.write(WriteLock::Installation(installation)).await?;
         let rows = sqlx::query(
             "SELECT digest, body FROM hook_event WHERE installation = $1 AND hook = $2 AND state = 'waiting' \
              AND taken_until <= $3 ORDER BY received_at, digest LIMIT $4",
@@ -209,7 +209,7 @@ impl Store {
         Ok(taken)
     }
 
-    /// Notes to which run messages were handed, which answers for them from now on; none: they wait again.
+    /// Notes to which run messages were handed, which answers for them from now on; `None`: they wait again.
     pub async fn hand_over_events(
         &self,
         installation: &str,
@@ -217,7 +217,7 @@ impl Store {
         events: &[TakenEvent],
         run: Option<RunId>,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Installation(installation)).await?;
+        let mut writing = self.write(WriteLock::Installation(installation)).await?;
         let change = match run {
             Some(_) => "state = 'handed', body = NULL, run = $4",
             None => "taken_until = 0, run = $4",
@@ -244,7 +244,7 @@ impl Store {
         hook: &str,
         seen: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let mut writing = self.write(Subject::Installation(installation)).await?;
+        let mut writing = self.write(WriteLock::Installation(installation)).await?;
         let ended = sqlx::query(
             "UPDATE hook SET flood_at = NULL WHERE installation = $1 AND hook = $2 AND flood_at = $3",
         )
@@ -264,7 +264,7 @@ impl Store {
         hook: &str,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Installation(installation)).await?;
+        let mut writing = self.write(WriteLock::Installation(installation)).await?;
         note_flood(&mut writing, installation, hook, now).await?;
         writing.commit().await
     }
@@ -277,7 +277,7 @@ impl Store {
         refused: u32,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Installation(installation)).await?;
+        let mut writing = self.write(WriteLock::Installation(installation)).await?;
         sqlx::query(
             "INSERT INTO hook (installation, hook, refused, refused_at) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (installation, hook) DO UPDATE SET refused = hook.refused + $3, refused_at = $4",

@@ -39,9 +39,9 @@ pub struct HostChanged {
     /// `account`, `alert channel`, `connection`, …
     pub what: String,
     pub name: String,
-    /// None: it was not there.
+    /// `None`: it was not there.
     pub before: Option<String>,
-    /// None: it was removed.
+    /// `None`: it was removed.
     pub after: Option<String>,
 }
 
@@ -114,7 +114,7 @@ impl Writing {
     }
 }
 
-/// Terms as people read them: `allow_hosts books.example, per_minute 60`. None: there are none.
+/// Terms as people read them: `allow_hosts books.example, per_minute 60`. `None`: there are none.
 pub(super) fn words(terms: &impl Serialize) -> Option<String> {
     let Ok(Value::Object(terms)) = serde_json::to_value(terms) else {
         return None;

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::any::AnyRow;
 
 use super::records::{count, date, instant, maybe_instant, millis, number, text};
-use super::{Author, Store, StoreError, Subject};
+use super::{Author, Store, StoreError, WriteLock};
 
 #[derive(Debug, Clone)]
 pub struct Installation {
@@ -44,7 +44,7 @@ impl Store {
         new: NewInstallation<'_>,
         author: &Author,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Addons).await?;
+        let mut writing = self.write(WriteLock::Addons).await?;
         let addon = sqlx::query("SELECT addon FROM addon_version WHERE addon = $1 AND active = 1")
             .bind(new.addon)
             .fetch_optional(&mut *writing.transaction)
@@ -107,7 +107,7 @@ impl Store {
 
     /// Removes an installation with its settings, state, runs and log; refused while a writing run holds its lease.
     pub async fn remove_installation(&self, name: &str, author: &Author) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Installation(name)).await?;
+        let mut writing = self.write(WriteLock::Installation(name)).await?;
         let lease =
             sqlx::query("SELECT run FROM lease WHERE installation = $1 AND expires_at > $2")
                 .bind(name)
@@ -145,7 +145,7 @@ impl Store {
 
     /// Notes the version that the guest's state was migrated to.
     pub async fn set_state_version(&self, name: &str, state: u32) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Installation(name)).await?;
+        let mut writing = self.write(WriteLock::Installation(name)).await?;
         sqlx::query("UPDATE installation SET state = $2 WHERE name = $1")
             .bind(name)
             .bind(i64::from(state))

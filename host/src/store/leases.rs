@@ -1,6 +1,6 @@
 //! One writing run at a time for each installation: a lease that expires, with a fencing number that only grows.
 //!
-//! A run that slept through its lease still has its old number, and finds it out of date at its next commit. The trap:
+//! A run that slept through its lease still has its old number, and finds it out of date at its next commit. Beware:
 //! never decide from the expiry alone that a lease is still held; compare the number.
 //!
 //! Several hosts mean several clocks. The holder counts its lease as over when it expires by its own clock; others take it
@@ -15,7 +15,7 @@ use sqlx::Row;
 
 use super::dialect::Dialect;
 use super::records::{instant, millis, number};
-use super::{RunId, Store, StoreError, Subject, Writing};
+use super::{RunId, Store, StoreError, WriteLock, Writing};
 
 /// How long a lease lasts without renewal, if nothing else was said. A heartbeat every third of it leaves room for one that
 /// comes late.
@@ -30,7 +30,7 @@ pub struct Fence {
 }
 
 /// Until when this process knows its leases to last, by installation. Nobody takes a lease before it is over, so where all hosts
-/// share a clock there is nothing to ask the database for up to then. The trap: a machine of several may have slept and not know it.
+/// share a clock there is nothing to ask the database for up to then. Beware: a machine of several may have slept and not know it.
 #[derive(Debug, Default)]
 pub(super) struct Known(Mutex<HashMap<String, (Fence, DateTime<Utc>)>>);
 
@@ -92,7 +92,7 @@ impl Store {
         run: RunId,
         now: DateTime<Utc>,
     ) -> Result<LeaseAnswer, StoreError> {
-        let mut writing = self.write(Subject::Installation(installation)).await?;
+        let mut writing = self.write(WriteLock::Installation(installation)).await?;
         let held = sqlx::query(
             "SELECT run, expires_at FROM lease WHERE installation = $1 AND expires_at > $2",
         )
@@ -130,7 +130,7 @@ impl Store {
     /// Keeps the lease for another [length](Store::lease). False: it was lost to another run, or released.
     pub async fn renew_lease(&self, fence: &Fence, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let mut writing = self
-            .write(Subject::Installation(&fence.installation))
+            .write(WriteLock::Installation(&fence.installation))
             .await?;
         let over = now + self.lease;
         // Expired but taken by nobody is still ours: nobody can have written meanwhile.
@@ -157,7 +157,7 @@ impl Store {
     pub async fn release_lease(&self, fence: &Fence) -> Result<(), StoreError> {
         self.known_leases.forget(fence);
         let mut writing = self
-            .write(Subject::Installation(&fence.installation))
+            .write(WriteLock::Installation(&fence.installation))
             .await?;
         sqlx::query(
             "UPDATE lease SET run = 0, expires_at = 0, fence = fence + 1 \

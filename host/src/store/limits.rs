@@ -6,7 +6,7 @@ use sqlx::{Any, Executor, Row};
 
 use super::host_changes::{Author, words};
 use super::records::{json, to_json};
-use super::{Store, StoreError, Subject};
+use super::{Store, StoreError, WriteLock};
 
 /// Stands for all installations of the host; no installation can have this name.
 pub const ALL: &str = "*";
@@ -24,7 +24,7 @@ impl Store {
         changed: &BTreeMap<String, u64>,
         author: &Author,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Installation(scope)).await?;
+        let mut writing = self.write(WriteLock::Installation(scope)).await?;
         let before = document(&mut *writing.transaction, scope).await?;
         sqlx::query(
             "INSERT INTO guest_limit (scope, document) VALUES ($1, $2) \

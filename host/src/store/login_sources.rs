@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::accounts::Role;
 use super::records::{json, millis, text, to_json};
-use super::{Author, Store, StoreError, Subject, Writing};
+use super::{Author, Store, StoreError, WriteLock, Writing};
 
 /// In the record of changes.
 const SOURCE: &str = "people of a service";
@@ -21,7 +21,7 @@ pub struct LoginSource {
 }
 
 impl LoginSource {
-    /// What somebody may do who has that role at the service; none: nothing.
+    /// What somebody may do who has that role at the service; `None`: nothing.
     pub fn role_of(&self, theirs: &str) -> Option<Role> {
         let find = |name: &str| self.roles.iter().find(|(known, _)| known == name);
         find(theirs).or_else(|| find("*")).map(|(_, role)| *role)
@@ -57,7 +57,7 @@ impl Store {
         source: &LoginSource,
         author: &Author,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Accounts).await?;
+        let mut writing = self.write(WriteLock::Accounts).await?;
         let before = admitted(&mut writing, &source.installation).await?;
         let roles: Vec<(&str, String)> = source
             .roles
@@ -88,7 +88,7 @@ impl Store {
         installation: &str,
         author: &Author,
     ) -> Result<bool, StoreError> {
-        let mut writing = self.write(Subject::Accounts).await?;
+        let mut writing = self.write(WriteLock::Accounts).await?;
         let before = admitted(&mut writing, installation).await?;
         let removed = sqlx::query("DELETE FROM login_source WHERE installation = $1")
             .bind(installation)
@@ -115,7 +115,7 @@ impl Store {
         role: Role,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let mut writing = self.write(Subject::Accounts).await?;
+        let mut writing = self.write(WriteLock::Accounts).await?;
         let saved = sqlx::query(
             "INSERT INTO account (name, password_hash, role, source, created_at) VALUES ($1, '', $2, $3, $4) \
              ON CONFLICT (name) DO UPDATE SET role = $2 WHERE account.source = $3",
@@ -131,7 +131,7 @@ impl Store {
     }
 }
 
-/// Who of a service may log in, as people read it; none: nobody.
+/// Who of a service may log in, as people read it; `None`: nobody.
 async fn admitted(writing: &mut Writing, installation: &str) -> Result<Option<String>, StoreError> {
     let row = sqlx::query("SELECT connection, roles FROM login_source WHERE installation = $1")
         .bind(installation)

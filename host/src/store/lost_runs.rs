@@ -1,7 +1,7 @@
 //! Runs whose host died. Each sign of life of a run says how long it counts, which is as long as the run's lease; a running run
 //! beyond that has lost its host, and any other host ends it and has the job gone on with.
 //!
-//! The trap: a job that kills every host that touches it must not be handed from one to the next for ever. Going on at once
+//! Beware: a job that kills every host that touches it must not be handed from one to the next for ever. Going on at once
 //! happens once; where the run before was lost too, the next try waits.
 
 use std::sync::LazyLock;
@@ -10,7 +10,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use sqlx::Row;
 
 use super::records::{json, maybe_instant, millis, text, to_json};
-use super::{Failure, Outcome, RunId, RunState, Store, StoreError, Subject};
+use super::{Failure, Outcome, RunId, RunState, Store, StoreError, WriteLock};
 
 /// Code of a run that lost its host.
 const HOST_LOST: &str = "host-lost";
@@ -81,7 +81,7 @@ impl Store {
         installation: &str,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let mut writing = self.write(Subject::Installation(installation)).await?;
+        let mut writing = self.write(WriteLock::Installation(installation)).await?;
         let row =
             sqlx::query("SELECT job, host, whole_options, stop_requested FROM run WHERE id = $1")
                 .bind(run)

@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Executor, Row};
 use thiserror::Error;
 
 use super::records::{instant, millis, text};
-use super::{Store, StoreError, Subject, Writing};
+use super::{Store, StoreError, WriteLock, Writing};
 use crate::vault::sealed_with;
 
 /// What the database knows of the master key.
@@ -30,7 +30,7 @@ pub enum ResealError<E> {
 }
 
 impl Store {
-    /// None: nothing was sealed here yet, or by a host that did not note with which key.
+    /// `None`: nothing was sealed here yet, or by a host that did not note with which key.
     pub async fn master_key(&self) -> Result<Option<StoredKey>, StoreError> {
         let row = sqlx::query("SELECT * FROM master_key")
             .fetch_optional(&self.pool)
@@ -52,7 +52,7 @@ impl Store {
         fingerprinting: &[u8],
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::MasterKey).await?;
+        let mut writing = self.write(WriteLock::MasterKey).await?;
         if current_key(&mut writing.transaction).await?.is_none() {
             put(&mut writing, id, fingerprinting, now).await?;
         }
@@ -132,7 +132,7 @@ impl Store {
 
     /// A transaction beside which nobody stores secrets.
     async fn write_alone(&self) -> Result<Writing, StoreError> {
-        let mut writing = self.write(Subject::MasterKey).await?;
+        let mut writing = self.write(WriteLock::MasterKey).await?;
         for table in ["setting", "alert_channel"] {
             if let Some(lock) = self.dialect.lock_writers(table) {
                 writing.transaction.execute(AssertSqlSafe(lock)).await?;

@@ -2,8 +2,8 @@
 //!
 //! SQL here is what SQLite and PostgreSQL both speak; the rest is in [`dialect`], and nothing above this folder sees SQL.
 //! Reads go to a pool; writes go through [`Store::write`], one at a time within a process, so that writers queue here instead
-//! of failing on each other. The trap: between processes the database's own locks are all there is, so whatever is read in
-//! order to be written must be read inside the same write transaction, begun on the right [`Subject`].
+//! of failing on each other. Beware: between processes the database's own locks are all there is, so whatever is read in
+//! order to be written must be read inside the same write transaction, begun on the right [`WriteLock`].
 
 mod accounts;
 mod activities;
@@ -87,7 +87,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sqlx::{Any, AnyPool, AssertSqlSafe, Row, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use self::dialect::{Dialect, Subject};
+use self::dialect::{Dialect, WriteLock};
 
 /// The version of the schema that this host makes and knows.
 pub const SCHEMA_VERSION: i64 = schema::STEPS.len() as i64;
@@ -101,7 +101,7 @@ pub struct Store {
     limits: GuestLimits,
     lease: TimeDelta,
     known_leases: Arc<leases::Known>,
-    /// None: the database's room is its server's matter.
+    /// `None`: the database's room is its server's matter.
     disk: Option<room::Disk>,
 }
 
@@ -181,7 +181,7 @@ impl Store {
     }
 
     /// Begins a write transaction on a subject.
-    async fn write(&self, subject: Subject<'_>) -> Result<Writing, StoreError> {
+    async fn write(&self, subject: WriteLock<'_>) -> Result<Writing, StoreError> {
         let turn = self.writer.clone().lock_owned().await;
         let begin = AssertSqlSafe(self.dialect.begin(subject));
         let transaction = self.pool.begin_with(begin).await?;

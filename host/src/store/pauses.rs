@@ -3,7 +3,7 @@
 use chrono::SecondsFormat;
 
 use super::records::maybe_instant;
-use super::{Author, Store, StoreError, Subject};
+use super::{Author, Store, StoreError, WriteLock};
 
 impl Store {
     /// Has a job not go on after its pause. False: it did not wait to.
@@ -13,7 +13,7 @@ impl Store {
         job: &str,
         author: &Author,
     ) -> Result<bool, StoreError> {
-        let mut writing = self.write(Subject::Installation(installation)).await?;
+        let mut writing = self.write(WriteLock::Installation(installation)).await?;
         let row = sqlx::query(
             "SELECT resume_at FROM schedule WHERE installation = $1 AND job = $2 AND resume_at IS NOT NULL",
         )

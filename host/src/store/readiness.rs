@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use sqlx::Row;
 
 use super::records::{instant, json, millis, to_json};
-use super::{Store, StoreError, Subject};
+use super::{Store, StoreError, WriteLock};
 
 impl Store {
     /// Replaces the last one.
@@ -16,7 +16,7 @@ impl Store {
         at: DateTime<Utc>,
         findings: &T,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Installation(installation)).await?;
+        let mut writing = self.write(WriteLock::Installation(installation)).await?;
         sqlx::query(
             "INSERT INTO readiness (installation, checked_at, findings) VALUES ($1, $2, $3) \
              ON CONFLICT (installation) DO UPDATE SET checked_at = $2, findings = $3",
@@ -29,7 +29,7 @@ impl Store {
         writing.commit().await
     }
 
-    /// None: it was never checked.
+    /// `None`: it was never checked.
     pub async fn readiness<T: DeserializeOwned>(
         &self,
         installation: &str,

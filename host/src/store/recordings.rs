@@ -1,7 +1,7 @@
 //! Recordings of runs, and the wish that the next run be recorded. What stands in one is made elsewhere; here it is a text.
 
 use super::records::{flag, number, text};
-use super::{RunId, Store, StoreError, Subject};
+use super::{RunId, Store, StoreError, WriteLock};
 
 /// What of a run is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Store {
         kind: RecordingKind,
         content: &str,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Installation(installation)).await?;
+        let mut writing = self.write(WriteLock::Installation(installation)).await?;
         sqlx::query(
             "INSERT INTO recording (run, kind, installation, content) VALUES ($1, $2, $3, $4)",
         )
@@ -60,7 +60,7 @@ impl Store {
         writing.commit().await
     }
 
-    /// None: there is none, or it is forgotten.
+    /// `None`: there is none, or it is forgotten.
     pub async fn recording(
         &self,
         run: RunId,
@@ -96,7 +96,7 @@ impl Store {
         installation: &str,
         is_wanted: bool,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Installation(installation)).await?;
+        let mut writing = self.write(WriteLock::Installation(installation)).await?;
         sqlx::query("UPDATE installation SET record_next = $2 WHERE name = $1")
             .bind(installation)
             .bind(i64::from(is_wanted))

@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 
 use super::records::{count, instant, json, millis, number, text, to_json, without_nul};
 use super::room::OVERHEAD;
-use super::{RunId, Store, StoreError, Subject, Writing};
+use super::{RunId, Store, StoreError, WriteLock, Writing};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
@@ -39,7 +39,7 @@ impl Store {
         if lines.is_empty() {
             return Ok(());
         }
-        let mut writing = self.write(Subject::Run(run)).await?;
+        let mut writing = self.write(WriteLock::Run(run)).await?;
         let row =
             sqlx::query("SELECT COALESCE(MAX(number), 0) AS last FROM run_log WHERE run = $1")
                 .bind(run)
@@ -110,7 +110,7 @@ impl Store {
         if rows.is_empty() {
             return Ok(());
         }
-        let mut writing = self.write(Subject::Run(run)).await?;
+        let mut writing = self.write(WriteLock::Run(run)).await?;
         let first = last_number(&mut writing, run, kind).await? + 1;
         let rows: Vec<_> = (first..)
             .zip(rows)

@@ -12,7 +12,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor, Row};
 
 use super::backup::{self, Backup, copy_all, new_file};
 use super::copy::{schema_tables, tables};
-use super::dialect::{Dialect, Subject};
+use super::dialect::{Dialect, WriteLock};
 use super::lost_runs::lost;
 use super::records::{millis, number, text, to_json};
 use super::schema::{STEPS, apply, beside, sqlite_file, with_ending};
@@ -22,7 +22,7 @@ use super::{Store, StoreError, files};
 #[derive(Debug, Clone)]
 pub struct Restored {
     pub backup: Backup,
-    /// Where what was there before is kept; none: there was nothing.
+    /// Where what was there before is kept; `None`: there was nothing.
     pub kept: Option<PathBuf>,
     pub installations: Vec<String>,
 }
@@ -165,7 +165,7 @@ async fn into_postgres(
     } else {
         None
     };
-    let mut writing = store.write(Subject::Schema).await?;
+    let mut writing = store.write(WriteLock::Schema).await?;
     let to = &mut *writing.transaction;
     let tables = schema_tables().await?;
     let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();

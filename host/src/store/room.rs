@@ -4,13 +4,13 @@
 //! (activities, reports, lines of logs, outcomes, settings that it fetched), which only grow. One limit is for both.
 //!
 //! On SQLite's disk add-ons leave a part free for everybody else: for what the host itself has to write, and for other installations'
-//! settings and logs. The trap: the host's own writes never ask here, so that a run ends in good order when there is no room.
+//! settings and logs. Beware: the host's own writes never ask here, so that a run ends in good order when there is no room.
 
 use std::path::PathBuf;
 
 use super::guest::CommitError;
 use super::records::number;
-use super::{RunId, Store, StoreError, Subject, Writing};
+use super::{RunId, Store, StoreError, WriteLock, Writing};
 
 /// Bytes of the disk that add-ons leave free.
 pub(super) const FLOOR: u64 = 512 << 20;
@@ -51,7 +51,7 @@ impl Store {
 
     /// Counts what a call told that acts for no run.
     pub async fn count_told(&self, installation: &str, bytes: usize) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Installation(installation)).await?;
+        let mut writing = self.write(WriteLock::Installation(installation)).await?;
         sqlx::query("UPDATE installation SET told_bytes = told_bytes + $2 WHERE name = $1")
             .bind(installation)
             .bind(counted(bytes))

@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 
 use super::lost_runs::this_host;
 use super::records::{count, flag, instant, json, maybe_instant, millis, number, text, to_json};
-use super::{Store, StoreError, Subject};
+use super::{Store, StoreError, WriteLock};
 
 /// Grows over all installations.
 pub type RunId = i64;
@@ -174,7 +174,9 @@ impl Store {
         new: NewRun<'_>,
         now: DateTime<Utc>,
     ) -> Result<RunId, StoreError> {
-        let mut writing = self.write(Subject::Installation(new.installation)).await?;
+        let mut writing = self
+            .write(WriteLock::Installation(new.installation))
+            .await?;
         let id = writing.next_number("run").await?;
         sqlx::query(
             "INSERT INTO run (id, installation, job, started_by, actor, preview, package_sha256, state, started_at, \
@@ -201,7 +203,7 @@ impl Store {
 
     /// Notes progress. True: a person asked it to stop.
     pub async fn set_progress(&self, run: RunId, progress: &Progress) -> Result<bool, StoreError> {
-        let mut writing = self.write(Subject::Run(run)).await?;
+        let mut writing = self.write(WriteLock::Run(run)).await?;
         let row = sqlx::query(
             "UPDATE run SET stage = $2, done = $3, total = $4 WHERE id = $1 RETURNING stop_requested",
         )
@@ -218,7 +220,7 @@ impl Store {
 
     /// A sign of life; due as often as the lease's renewal.
     pub async fn touch_run(&self, run: RunId, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Run(run)).await?;
+        let mut writing = self.write(WriteLock::Run(run)).await?;
         sqlx::query("UPDATE run SET seen_at = $2, alive_until = $3 WHERE id = $1")
             .bind(run)
             .bind(millis(now))
@@ -240,7 +242,7 @@ impl Store {
 
     /// Asks a run to stop. False: it is over already.
     pub async fn request_stop(&self, run: RunId) -> Result<bool, StoreError> {
-        let mut writing = self.write(Subject::Run(run)).await?;
+        let mut writing = self.write(WriteLock::Run(run)).await?;
         let asked =
             sqlx::query("UPDATE run SET stop_requested = 1 WHERE id = $1 AND state = 'running'")
                 .bind(run)
@@ -260,7 +262,7 @@ impl Store {
         outcome: &Outcome,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let mut writing = self.write(Subject::Run(run)).await?;
+        let mut writing = self.write(WriteLock::Run(run)).await?;
         let told = to_json(outcome);
         let told_bytes = told.len();
         let ended = sqlx::query(

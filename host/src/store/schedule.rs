@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 
 use super::records::{json, maybe_instant, millis, text, to_json};
-use super::{Store, StoreError, Subject};
+use super::{Store, StoreError, WriteLock};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ScheduleState {
@@ -49,7 +49,7 @@ impl Store {
         seen: ScheduleState,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let mut writing = self.write(Subject::Installation(installation)).await?;
+        let mut writing = self.write(WriteLock::Installation(installation)).await?;
         let row = sqlx::query(
             "SELECT last_start_at, resume_at FROM schedule WHERE installation = $1 AND job = $2",
         )
@@ -89,7 +89,7 @@ impl Store {
         resume_at: Option<DateTime<Utc>>,
         options: &[(String, String)],
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Installation(installation)).await?;
+        let mut writing = self.write(WriteLock::Installation(installation)).await?;
         sqlx::query(
             "INSERT INTO schedule (installation, job, resume_at, resume_options) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (installation, job) DO UPDATE SET resume_at = $3, resume_options = $4",

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Any, AssertSqlSafe, Executor, Row, Transaction};
 
-use super::dialect::{Dialect, Subject};
+use super::dialect::{Dialect, WriteLock};
 use super::{Store, StoreError, files};
 
 /// Step N brings the schema from version N - 1 to N (counted from one).
@@ -45,7 +45,7 @@ impl Store {
         {
             self.keep_copy(&file, found).await?;
         }
-        let mut writing = self.write(Subject::Schema).await?;
+        let mut writing = self.write(WriteLock::Schema).await?;
         // Another process may have done the same meanwhile: the version is read again under the lock.
         apply(self.dialect, &mut writing.transaction, steps).await?;
         writing.commit().await

@@ -20,7 +20,7 @@ pub struct SettingChanged {
     pub at: DateTime<Utc>,
     pub by: String,
     pub secret: bool,
-    /// None: it was not set. A secret's value is never told.
+    /// `None`: it was not set. A secret's value is never told.
     pub before: Option<String>,
     pub after: Option<String>,
 }

@@ -6,7 +6,7 @@ use sqlx::Row;
 
 use super::master_key::check_seals;
 use super::records::{instant, millis, text};
-use super::{Store, StoreError, Subject, setting_changes};
+use super::{Store, StoreError, WriteLock, setting_changes};
 
 #[derive(Debug, Clone)]
 pub struct StoredSetting {
@@ -67,7 +67,7 @@ impl Store {
         actor: &str,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Installation(installation)).await?;
+        let mut writing = self.write(WriteLock::Installation(installation)).await?;
         for change in changes {
             setting_changes::note(&mut writing, installation, change, actor, now).await?;
             let (plain, sealed) = match &change.value {

@@ -3,7 +3,7 @@
 //! Both ways are one transaction under the fence of the run that migrates, so nothing else can write in between.
 
 use super::leases::Fence;
-use super::{Store, StoreError, Subject};
+use super::{Store, StoreError, WriteLock};
 
 impl Store {
     /// Keeps a copy of the tables, in the place of an earlier one. False: the lease is lost.
@@ -26,7 +26,7 @@ impl Store {
         bytes: Option<u64>,
     ) -> Result<bool, StoreError> {
         let name = fence.installation.as_str();
-        let mut writing = self.write(Subject::Installation(name)).await?;
+        let mut writing = self.write(WriteLock::Installation(name)).await?;
         if !writing.holds(fence).await? {
             return Ok(false);
         }

@@ -158,7 +158,7 @@ async fn each_transaction_brings_its_settings_with_it() {
             .unwrap();
         assert_eq!(row.get::<String, _>(0), usual, "{setting}");
         drop(connection);
-        let mut writing = store.write(Subject::Schema).await.unwrap();
+        let mut writing = store.write(WriteLock::Schema).await.unwrap();
         let row = sqlx::query(AssertSqlSafe(asked))
             .fetch_one(&mut *writing.transaction)
             .await

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::any::AnyRow;
 
 use super::records::{instant, millis, text};
-use super::{Author, Store, StoreError, Subject, Writing};
+use super::{Author, Store, StoreError, WriteLock, Writing};
 
 /// As people call it.
 const KEY: &str = "trusted key";
@@ -24,7 +24,7 @@ pub struct TrustedKey {
 impl Store {
     /// Trusts a key from now on; one that is trusted already gets the new name.
     pub async fn trust(&self, key: &TrustedKey) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Addons).await?;
+        let mut writing = self.write(WriteLock::Addons).await?;
         let before = name_of(&mut writing, &key.id).await?;
         sqlx::query(
             "INSERT INTO trusted_key (id, public_key, name, added_at, added_by) VALUES ($1, $2, $3, $4, $5) \
@@ -46,7 +46,7 @@ impl Store {
 
     /// Trusts a key no longer. What was installed with it goes on running.
     pub async fn distrust(&self, id: &str, author: &Author) -> Result<(), StoreError> {
-        let mut writing = self.write(Subject::Addons).await?;
+        let mut writing = self.write(WriteLock::Addons).await?;
         let before = name_of(&mut writing, id).await?;
         let removed = sqlx::query("DELETE FROM trusted_key WHERE id = $1")
             .bind(id)
@@ -89,7 +89,7 @@ fn key(row: &AnyRow) -> Result<TrustedKey, StoreError> {
     })
 }
 
-/// Whose a key is called; none: it is not trusted.
+/// Whose a key is called; `None`: it is not trusted.
 async fn name_of(writing: &mut Writing, id: &str) -> Result<Option<String>, StoreError> {
     let row = sqlx::query("SELECT name FROM trusted_key WHERE id = $1")
         .bind(id)

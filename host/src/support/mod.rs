@@ -1,7 +1,7 @@
 //! What a person sends to a stranger who is to help: everything that says how an installation stands, and nothing that says whose it is.
 //!
 //! A bundle is made of parts, each a text with a word on what it is, so that people see what they send before they send it. Every text
-//! that is not the host's own goes through the cast of the recordings. The trap: a new part is a new leak; the test plants canaries in
+//! that is not the host's own goes through the cast of the recordings. Beware: a new part is a new leak; the test plants canaries in
 //! everything that an installation keeps and looks for them in all parts.
 
 mod parts;

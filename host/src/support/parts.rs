@@ -6,7 +6,7 @@ use super::Part;
 use crate::host::{ConnectionState, Finding, Host, HostError};
 use crate::manifest::{INTERFACE, INTERFACE_VERSION, Manifest};
 use crate::recordings::{Cast, Vocabulary};
-use crate::runs::{KNOBS, Limits};
+use crate::runs::{LIMIT_SPECS, Limits};
 use crate::store::{
     ALL_INSTALLATIONS, AddonVersion, Installation, LogRow, RecordingKind, Run, SCHEMA_VERSION,
     Store,
@@ -22,12 +22,12 @@ const LINES: u32 = 500;
 const HOSTS_WORDS: [&str; 12] = [
     include_str!("../connections/check.rs"),
     include_str!("../connections/exchange.rs"),
-    include_str!("../connections/halt.rs"),
-    include_str!("../connections/lane.rs"),
+    include_str!("../connections/cancellation.rs"),
+    include_str!("../connections/connection_queue.rs"),
     include_str!("../connections/notice.rs"),
-    include_str!("../connections/turn.rs"),
+    include_str!("../connections/connection_turn.rs"),
     include_str!("../host/readiness.rs"),
-    include_str!("../host/territory.rs"),
+    include_str!("../host/overlap_check.rs"),
     include_str!("../runs/guest.rs"),
     include_str!("../runs/instance.rs"),
     include_str!("../runs/journal.rs"),
@@ -127,7 +127,7 @@ async fn limits(store: &Store, name: &str) -> Result<Part, HostError> {
         limits = limits.with(&of_scope);
         changed.extend(of_scope.into_keys());
     }
-    let all: serde_json::Map<_, _> = KNOBS
+    let all: serde_json::Map<_, _> = LIMIT_SPECS
         .iter()
         .map(|knob| (knob.name.to_owned(), knob.of(&limits).into()))
         .collect();
@@ -219,7 +219,7 @@ fn run_json(cast: &Cast<'_>, run: &Run) -> Value {
     })
 }
 
-/// None: it wrote nothing.
+/// `None`: it wrote nothing.
 async fn log(cast: &Cast<'_>, store: &Store, run: &Run) -> Result<Option<Part>, HostError> {
     let lines = store.last_log_lines(run.id, LINES).await?;
     if lines.is_empty() {

@@ -51,7 +51,7 @@ impl FromStr for KeyId {
     }
 }
 
-/// The key that something was sealed with; none: it was sealed before keys had ids, or is nothing sealed.
+/// The key that something was sealed with; `None`: it was sealed before keys had ids, or is nothing sealed.
 pub fn sealed_with(sealed: &[u8]) -> Option<KeyId> {
     let id = sealed.strip_prefix(&[WITH_ID])?.first_chunk::<ID_BYTES>()?;
     Some(KeyId(*id))
@@ -67,7 +67,7 @@ impl MasterKey {
         Ok(Self(key))
     }
 
-    /// None: the text is no key.
+    /// `None`: the text is no key.
     pub fn parse(text: &str) -> Option<Self> {
         let mut key = Zeroizing::new([0; KEY_BYTES]);
         hex::decode_to_slice(text, key.as_mut_slice()).ok()?;
@@ -109,7 +109,7 @@ impl MasterKey {
         Ok([&[WITH_ID], id.0.as_slice(), nonce.as_slice(), &sealed].concat())
     }
 
-    /// None: it is not what this key sealed for that place.
+    /// `None`: it is not what this key sealed for that place.
     pub fn unseal(&self, place: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let (aad, rest) = match sealed.split_first()? {
             (&WITHOUT_ID, rest) => (place.to_owned(), rest),

@@ -95,7 +95,7 @@ impl KeySource {
         write().map_err(|source| self.failed(source))
     }
 
-    /// The ids of its keys, the newest last; none: there is no file.
+    /// The ids of its keys, the newest last; `None`: there is no file.
     pub fn ids(&self) -> Result<Vec<KeyId>, VaultError> {
         Ok(ids(&self.read()?))
     }

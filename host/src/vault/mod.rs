@@ -96,7 +96,7 @@ impl Vault {
         Self::open_at(KeySource::file(key_file), None)
     }
 
-    /// `current`: the key that everything is sealed with; none: nothing is, so any key will do, also one that is made now.
+    /// `current`: the key that everything is sealed with; `None`: nothing is, so any key will do, also one that is made now.
     pub fn open_at(source: KeySource, current: Option<KeyId>) -> Result<Self, VaultError> {
         let mut known = source.read()?;
         if known.is_empty() && current.is_none() {

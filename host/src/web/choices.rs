@@ -58,7 +58,7 @@ impl Question {
 #[derive(Clone)]
 struct Kept {
     at: DateTime<Utc>,
-    /// None: it is being asked for.
+    /// `None`: it is being asked for.
     answer: Option<Answer>,
 }
 

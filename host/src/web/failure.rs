@@ -22,7 +22,7 @@ pub struct Failure {
 
 /// Carried to the layer that knows the base path and draws the page.
 #[derive(Debug, Clone)]
-pub struct Told {
+pub struct FailureText {
     pub message: String,
 }
 
@@ -54,7 +54,7 @@ impl Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
-        response.extensions_mut().insert(Told {
+        response.extensions_mut().insert(FailureText {
             message: self.message,
         });
         response

@@ -46,7 +46,7 @@ impl Findings {
     }
 }
 
-/// The last check of an installation; none: there was none yet.
+/// The last check of an installation; `None`: there was none yet.
 pub async fn last(app: &App, installation: &str) -> Result<Option<Checked>, Failure> {
     if let Some(own) = app.findings.own(installation) {
         return Ok(Some(own));

@@ -1,7 +1,7 @@
 //! For monitors, proxies and service managers, without a log-in: whether the process answers at all (`/health/alive`), and whether
 //! work can be given to it (`/health`). What is wrong is told in plain words, and nothing about whom it is wrong for.
 //!
-//! The trap: whoever restarts a host for not being ready makes an outage of the database worse. Restart for not being alive.
+//! Beware: whoever restarts a host for not being ready makes an outage of the database worse. Restart for not being alive.
 
 use std::sync::Arc;
 

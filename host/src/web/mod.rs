@@ -2,7 +2,7 @@
 //!
 //! This folder decides nothing about runs, settings or schedules; it asks the host and shows the answer. It never opens a
 //! secret. Every page but the log-in needs a session of somebody who may see it (`routes`), nothing changes on GET, changes from other sites are refused, and
-//! all text goes through the templates' escaping. The trap: a handler dies with its connection, so work that must be
+//! all text goes through the templates' escaping. Beware: a handler dies with its connection, so work that must be
 //! finished is handed to a task of its own (see [`App::detached`]).
 
 mod assets;
@@ -42,7 +42,7 @@ use crate::store::Role;
 use choices::Choices;
 use failure::Failure;
 use findings::Findings;
-use login::Door;
+use login::LoginGuard;
 use staged::Staged;
 
 /// What the handlers share.
@@ -52,7 +52,7 @@ pub struct App {
     clock: Arc<dyn Clock>,
     base: BasePath,
     vitals: Vitals,
-    door: Arc<Door>,
+    door: Arc<LoginGuard>,
     choices: Arc<Choices>,
     findings: Arc<Findings>,
     refusals: Arc<hooks::Refusals>,

@@ -15,7 +15,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::App;
 use super::base_path::BasePath;
-use super::failure::{Failure, Told, failure_page};
+use super::failure::{Failure, FailureText, failure_page};
 use super::texts;
 use crate::manifest::LONGEST_TEXT_BYTES;
 use crate::packages::LARGEST_PACKAGE;
@@ -77,7 +77,7 @@ pub fn layers(routes: Router<App>, base: &BasePath, within: Duration) -> Router<
         .layer(map_response(move |answer: Response| {
             let base = base.clone();
             async move {
-                match answer.extensions().get::<Told>() {
+                match answer.extensions().get::<FailureText>() {
                     Some(told) => failure_page(&base, answer.status(), &told.message),
                     None => answer,
                 }

@@ -42,7 +42,7 @@ impl Staged {
         });
     }
 
-    /// None: it was never sent, or has waited for too long.
+    /// `None`: it was never sent, or has waited for too long.
     pub fn take(&self, account: &str, sha256: &str, now: DateTime<Utc>) -> Option<Arc<Offer>> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.retain(|one| now - one.since < KEPT);

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use super::App;
 use super::failure::Failure;
 use crate::runs::time_zone;
-use crate::scheduler::Situation;
+use crate::scheduler::InstallationView;
 
 /// Installations that are looked at; a host with more serves people in several places.
 const MOST: usize = 20;
@@ -20,7 +20,7 @@ pub async fn shared(app: &App) -> Result<Tz, Failure> {
     let mut shared = None;
     for installation in installations {
         // One whose add-on cannot be read has no say.
-        let Ok(situation) = Situation::load(store, &installation.name).await else {
+        let Ok(situation) = InstallationView::load(store, &installation.name).await else {
             continue;
         };
         let zone = time_zone(&situation.manifest, &situation.settings);

@@ -173,7 +173,7 @@ impl Database {
         }
     }
 
-    /// None: PostgreSQL is not installed, and the test is skipped.
+    /// `None`: PostgreSQL is not installed, and the test is skipped.
     pub fn postgres() -> Option<Self> {
         Some(Self {
             url: postgres_server::shared()?.database(),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use addon_host::clock::{Clock, SystemClock};
-use addon_host::connections::halt::Reason;
+use addon_host::connections::cancellation::Reason;
 use addon_host::connections::{By, Connections, Request, Rights};
 
 use crate::rig::{BASIC, PASSWORD, Rig, code, get, status};
@@ -135,7 +135,7 @@ async fn waiting_for_the_pace_ends_with_the_word_to_stop_and_long_waits_are_not_
         service.address(),
     )
     .await;
-    let (caller, halter) = rig.caller(Rights::Read, PASSWORD).await;
+    let (caller, canceller) = rig.caller(Rights::Read, PASSWORD).await;
     let connections = rig.connections.clone();
     let sending = tokio::spawn(async move {
         connections
@@ -145,7 +145,7 @@ async fn waiting_for_the_pace_ends_with_the_word_to_stop_and_long_waits_are_not_
     while service.count() == 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    halter.halt(Reason::Stopped);
+    canceller.cancel(Reason::Stopped);
     let answers = sending.await.unwrap();
     assert_eq!(status(&answers[0]), 200, "what is in flight is waited for");
     assert_eq!(

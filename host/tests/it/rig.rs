@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use addon_host::clock::{Clock, SystemClock};
-use addon_host::connections::halt::{Halter, halt};
+use addon_host::connections::cancellation::{CancellationSource, cancellation};
 use addon_host::connections::{Access, Answer, By, Caller, Connections, Request, Rights};
 use addon_host::manifest::Manifest;
 use addon_host::settings::{Settings, validate};
@@ -99,8 +99,8 @@ impl Rig {
         )
     }
 
-    pub async fn caller(&self, rights: Rights, password: &str) -> (Caller, Halter) {
-        let (halter, halt) = halt();
+    pub async fn caller(&self, rights: Rights, password: &str) -> (Caller, CancellationSource) {
+        let (canceller, cancellation) = cancellation();
         let access = self.access(password).await;
         (
             Caller {
@@ -109,11 +109,11 @@ impl Rig {
                 by: By::Person,
                 urgent: false,
                 run: None,
-                halt,
+                cancellation,
                 usage: Arc::default(),
                 tell: Arc::new(|_, _| {}),
             },
-            halter,
+            canceller,
         )
     }
 

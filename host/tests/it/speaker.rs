@@ -200,7 +200,7 @@ impl<'s> Speaker<'s> {
         self.words(&[&[1, 0][..], &failure].concat())
     }
 
-    /// None: a state that the test says.
+    /// `None`: a state that the test says.
     fn outcome(&mut self, state: Option<&str>) -> u32 {
         let state = match state {
             Some(state) => self.plain(state),

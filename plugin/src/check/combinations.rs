@@ -6,11 +6,11 @@ use crate::settings::{Direction, Settings};
 use crate::sync::lists::{List, Row, named_at};
 use crate::sync::mapping::Mapping;
 use crate::sync::taxes::Rated;
-use crate::write::ledger::{Job, Run, cursor_key};
+use crate::write::ledger::{Run, RunResult, cursor_key};
 use crate::write::record::Kind;
 
 /// Findings on settings alone: names, directions, methods, import, automatic runs.
-pub fn settings(run: &mut Run) -> Job<Vec<Finding>> {
+pub fn settings(run: &mut Run) -> RunResult<Vec<Finding>> {
     let mut findings = Vec::new();
     names(run, &mut findings)?;
     payments(run, &mut findings);
@@ -21,7 +21,7 @@ pub fn settings(run: &mut Run) -> Job<Vec<Finding>> {
 }
 
 /// D13: what happens to two customers of one name. Once they were exported, whoever is held for it is listed.
-fn names(run: &mut Run, findings: &mut Vec<Finding>) -> Job<()> {
+fn names(run: &mut Run, findings: &mut Vec<Finding>) -> RunResult<()> {
     let pattern = &run.settings.name_pattern;
     let tells_apart = pattern.contains("{id}") || pattern.contains("{login}");
     let is_settled = tells_apart || run.settings.make_names_unique;
@@ -129,7 +129,7 @@ fn amounts(run: &Run, findings: &mut Vec<Finding>) {
     }
 }
 
-fn automatic_runs(run: &mut Run, findings: &mut Vec<Finding>) -> Job<()> {
+fn automatic_runs(run: &mut Run, findings: &mut Vec<Finding>) -> RunResult<()> {
     const TOGGLES: [&str; 4] = [
         "cron_customers",
         "cron_invoices",
@@ -162,7 +162,7 @@ fn automatic_runs(run: &mut Run, findings: &mut Vec<Finding>) -> Job<()> {
 }
 
 /// D5: documents older than the installation are probably in Sage already.
-fn history(run: &mut Run, findings: &mut Vec<Finding>) -> Job<()> {
+fn history(run: &mut Run, findings: &mut Vec<Finding>) -> RunResult<()> {
     let context = run.cap.context();
     let installed = context
         .iter()

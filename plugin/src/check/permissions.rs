@@ -12,7 +12,7 @@ use crate::splynx::{
     StatementRecord, Transaction,
 };
 use crate::sync::lists::List;
-use crate::write::ledger::{Job, Run};
+use crate::write::ledger::{Run, RunResult};
 
 /// A list of Splynx, and where the dialog of permissions has it (Splynx API 1.5).
 struct Asked {
@@ -96,7 +96,7 @@ pub fn reading(run: &mut Run) -> Vec<Finding> {
 }
 
 /// The permissions that the key lacks for a path, and the last answer that says nothing about them.
-fn permissions(run: &mut Run, list: &Asked) -> Job<(Vec<&'static str>, Option<Failure>)> {
+fn permissions(run: &mut Run, list: &Asked) -> RunResult<(Vec<&'static str>, Option<Failure>)> {
     let (mut missing, mut strange) = (Vec::new(), None);
     let mut note = |permission, name| match permission {
         Permission::Given => {}

@@ -12,7 +12,7 @@ use crate::addon::{Query, Rows};
 use crate::capability::{Entry, Failure, Pair, Row};
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::money;
-use crate::write::ledger::{Halt, Job, Run};
+use crate::write::ledger::{Run, RunError, RunResult};
 use crate::write::record::{Kind, RecordKey};
 
 /// Entries that are looked through for one page of a rare filter; the next page goes on from there.
@@ -22,8 +22,8 @@ const MOST_SCANNED: usize = 1_500;
 const CHUNK: usize = 500;
 
 /// Why an act is not done.
-fn refuse(message: impl Into<String>) -> Halt {
-    Halt::Failed(Failure::new("refused", message))
+fn refuse(message: impl Into<String>) -> RunError {
+    RunError::Failed(Failure::new("refused", message))
 }
 
 fn value<'v>(values: &'v [Pair], name: &str) -> &'v str {
@@ -35,15 +35,15 @@ fn value<'v>(values: &'v [Pair], name: &str) -> &'v str {
 
 /// Where a row has what can be filtered by.
 #[derive(Debug, Clone, Copy)]
-enum Place {
+enum FilterSource {
     Cell(usize),
     /// Among what comes with a row besides its cells.
     More(&'static str),
 }
 
-use Place::{Cell, More};
+use FilterSource::{Cell, More};
 
-impl Place {
+impl FilterSource {
     fn value(self, row: &Row) -> &str {
         match self {
             Cell(at) => row.cells.get(at).map_or("", String::as_str),
@@ -53,13 +53,16 @@ impl Place {
 }
 
 /// What rows of a page are asked for. `places`: what can be filtered by, and where a row has it.
-fn filter(query: &Query, places: &[(&str, Place)]) -> Job<impl Fn(&Row) -> bool + use<>> {
+fn filter(
+    query: &Query,
+    places: &[(&str, FilterSource)],
+) -> RunResult<impl Fn(&Row) -> bool + use<>> {
     let mut wanted = Vec::new();
     for (name, value) in &query.filters {
         let place = places.iter().find(|(known, _)| known == name);
         let Some((_, place)) = place else {
             let known: Vec<&str> = places.iter().map(|(known, _)| *known).collect();
-            return Err(Halt::Failed(Failure::new(
+            return Err(RunError::Failed(Failure::new(
                 "unknown-filter",
                 format!("There is no filter {name:?}; use {}.", known.join(", ")),
             )));
@@ -91,7 +94,7 @@ fn of_kind(query: &Query) -> String {
 }
 
 /// The customers' names by their Splynx ids, as far as they are known.
-fn names(run: &mut Run, customers: impl Iterator<Item = i64>) -> Job<Map<i64, String>> {
+fn names(run: &mut Run, customers: impl Iterator<Item = i64>) -> RunResult<Map<i64, String>> {
     let keys: Set<RecordKey> = customers
         .filter(|id| *id > 0)
         .map(|id| RecordKey::new(Kind::Customer, id))
@@ -122,8 +125,8 @@ fn page(
     query: &Query,
     (table, prefix): (&str, &str),
     shows: &dyn Fn(&Row) -> bool,
-    rows_of: fn(&mut Run, &[Entry]) -> Job<Vec<Row>>,
-) -> Job<Rows> {
+    rows_of: fn(&mut Run, &[Entry]) -> RunResult<Vec<Row>>,
+) -> RunResult<Rows> {
     let limit = query.limit.clamp(1, 500) as usize;
     let is_narrowed = !query.search.trim().is_empty() || !query.filters.is_empty();
     let chunk = if is_narrowed { CHUNK.max(limit) } else { limit };

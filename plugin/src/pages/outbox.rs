@@ -6,16 +6,16 @@ use crate::json;
 use crate::mark::Sign;
 use crate::pages::statements;
 use crate::pages::{Cell, More, refuse, value};
-use crate::sage::{self, Likeness, Service};
+use crate::sage::{self, MatchKey, Service};
 use crate::sync::births;
-use crate::write::ledger::{Job, Run, activity};
+use crate::write::ledger::{Run, RunResult, activity};
 use crate::write::record::{
     ATTENTION, Batch, GONE_IN_SAGE, Kind, OPEN, Reason, Record, RecordKey, Remote, State,
 };
 use crate::write::verdict::POSSIBLE_DUPLICATE;
 
 /// Everything that is not simply done: what waits for the next run, for a look-up, or for a person.
-pub fn view(run: &mut Run, query: &Query) -> Job<Rows> {
+pub fn view(run: &mut Run, query: &Query) -> RunResult<Rows> {
     let places = [
         ("kind", Cell(0)),
         ("state", Cell(2)),
@@ -60,7 +60,7 @@ pub fn view(run: &mut Run, query: &Query) -> Job<Rows> {
     Ok(all)
 }
 
-fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<Row>> {
+fn rows(run: &mut Run, entries: &[Entry]) -> RunResult<Vec<Row>> {
     let keys = entries
         .iter()
         .filter_map(|entry| RecordKey::parse(&entry.key));
@@ -99,7 +99,7 @@ fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<Row>> {
 }
 
 /// Decides about records: `retry`, `exclude`, `done`, `another`, or `link` (one record; value `remote-id`). Answers what to tell the person.
-pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<String> {
+pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> RunResult<String> {
     let keys: Vec<RecordKey> = rows
         .iter()
         .map(|row| {
@@ -109,7 +109,7 @@ pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<St
                 ))
             })
         })
-        .collect::<Job<_>>()?;
+        .collect::<RunResult<_>>()?;
     let mut batch = Batch::default();
     for (key, stored) in run.records(keys.iter().copied())? {
         let Some(record) = stored.record.clone() else {
@@ -187,7 +187,7 @@ pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<St
 }
 
 /// Takes back what people decided for good: never to send records, or that they were done by hand. The next run looks at them again.
-pub fn take_back(run: &mut Run, rows: &[String]) -> Job<String> {
+pub fn take_back(run: &mut Run, rows: &[String]) -> RunResult<String> {
     let keys: Vec<RecordKey> = rows
         .iter()
         .filter_map(|row| RecordKey::parse(row))
@@ -205,7 +205,7 @@ pub fn take_back(run: &mut Run, rows: &[String]) -> Job<String> {
     act(run, "retry", rows, &[])
 }
 
-fn retried(run: &mut Run, key: RecordKey, record: Record) -> Job<Record> {
+fn retried(run: &mut Run, key: RecordKey, record: Record) -> RunResult<Record> {
     if record.reason.code == GONE_IN_SAGE {
         return made_again(run, record);
     }
@@ -229,7 +229,7 @@ fn retried(run: &mut Run, key: RecordKey, record: Record) -> Job<Record> {
 }
 
 /// What was deleted in Sage is made again like something new: looked for first, and under an intent. It must really be gone.
-fn made_again(run: &mut Run, record: Record) -> Job<Record> {
+fn made_again(run: &mut Run, record: Record) -> RunResult<Record> {
     if let Some(remote) = &record.remote
         && sage::get_one(run, remote.service, remote.id)?.is_some()
     {
@@ -258,7 +258,7 @@ fn made_for_another(
     marked: RecordKey,
     remote: &Remote,
     object: &serde_json::Value,
-) -> Job<Option<String>> {
+) -> RunResult<Option<String>> {
     let signs = run
         .settings
         .identity
@@ -290,7 +290,7 @@ fn linked(
     record: Record,
     keys: &[RecordKey],
     values: &[Pair],
-) -> Job<Record> {
+) -> RunResult<Record> {
     let id = value(values, "remote-id").parse::<i64>().ok();
     let (Some(id), [_]) = (id, keys) else {
         return Err(refuse(
@@ -341,7 +341,7 @@ fn linked(
     Ok(Record {
         state: State::Synced,
         remote: Some(remote),
-        seen: Likeness::of_row(service, &object),
+        seen: MatchKey::of_row(service, &object),
         sent: Vec::new(),
         // Not known: the next look at the record takes it as it is then.
         hash: String::new(),

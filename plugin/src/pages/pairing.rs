@@ -9,16 +9,16 @@ use crate::pages::{refuse, value};
 use crate::sage::{self, Service};
 use crate::sync::pairing::{self, Choice, PAIRING, Row};
 use crate::write::known_customers::customers_listed;
-use crate::write::ledger::{Job, Run};
+use crate::write::ledger::{Run, RunResult};
 use crate::write::record::{Batch, Kind, RecordKey, State, Stored};
 
 /// Columns: Splynx id, name, e-mail, state, Sage id, Sage name, why. Filter: state. The ids are what `import-pairing` takes.
-pub fn view(run: &mut Run, query: &Query) -> Job<Rows> {
+pub fn view(run: &mut Run, query: &Query) -> RunResult<Rows> {
     let shows = super::filter(query, &[("state", super::Cell(3))])?;
     super::page(run, query, (PAIRING, ""), &shows, rows)
 }
 
-fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<PageRow>> {
+fn rows(run: &mut Run, entries: &[Entry]) -> RunResult<Vec<PageRow>> {
     let ids: Vec<i64> = entries
         .iter()
         .filter_map(|entry| pairing::row_id(&entry.key))
@@ -77,7 +77,7 @@ fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<PageRow>> {
 }
 
 /// Rows without the proposals that belong to somebody by now.
-fn open_rows(run: &mut Run, ids: &[i64]) -> Job<Map<i64, Row>> {
+fn open_rows(run: &mut Run, ids: &[i64]) -> RunResult<Map<i64, Row>> {
     let mut rows = pairing::rows(run, ids)?;
     let proposed = rows.values().flat_map(|row| &row.candidates);
     let proposed = proposed.map(|candidate| candidate.id).to_set();
@@ -90,7 +90,7 @@ fn open_rows(run: &mut Run, ids: &[i64]) -> Job<Map<i64, Row>> {
 }
 
 /// Decides about customers: `pair` (each with its one proposal, or one with the value `remote-id`), `unpair`, `create`.
-pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<String> {
+pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> RunResult<String> {
     let mut ids = Set::new();
     for row in rows {
         let id = row
@@ -147,7 +147,7 @@ pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<St
 }
 
 /// The Sage customer that a person names, which must exist.
-fn named_in_sage(run: &mut Run, text: &str, rows: usize) -> Job<Option<i64>> {
+fn named_in_sage(run: &mut Run, text: &str, rows: usize) -> RunResult<Option<i64>> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -163,7 +163,7 @@ fn named_in_sage(run: &mut Run, text: &str, rows: usize) -> Job<Option<i64>> {
     }
 }
 
-fn check_state(act: &str, key: RecordKey, stored: &Stored, row: &Row) -> Job<()> {
+fn check_state(act: &str, key: RecordKey, stored: &Stored, row: &Row) -> RunResult<()> {
     let who = format!("Customer {} ({})", key.id, row.name);
     let record = stored.record.as_ref();
     match record.map(|record| record.state) {
@@ -188,7 +188,7 @@ fn check_state(act: &str, key: RecordKey, stored: &Stored, row: &Row) -> Job<()>
     }
 }
 
-fn partner(id: i64, row: &Row, named: Option<i64>) -> Job<i64> {
+fn partner(id: i64, row: &Row, named: Option<i64>) -> RunResult<i64> {
     match (named, row.candidates.as_slice()) {
         (Some(named), _) => Ok(named),
         (None, [one]) => Ok(one.id),

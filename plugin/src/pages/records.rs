@@ -6,14 +6,14 @@
 use crate::addon::{Query, Rows};
 use crate::capability::{Entry, Row};
 use crate::pages::{Cell, More};
-use crate::write::ledger::{Job, Run, stored_record};
+use crate::write::ledger::{Run, RunResult, stored_record};
 use crate::write::record::{Kind, LABELS, RECORDS, RecordKey, Stored, searched};
 
 /// In front of a place among the labels; no record's key begins like that.
 const AMONG_LABELS: &str = "label:";
 
 /// Columns: kind, Splynx id, number or name, state, Sage id, customer, amount, reason. Filters: kind, state, customer (its id), code.
-pub fn view(run: &mut Run, query: &Query) -> Job<Rows> {
+pub fn view(run: &mut Run, query: &Query) -> RunResult<Rows> {
     let places = [
         ("kind", Cell(0)),
         ("state", Cell(3)),
@@ -79,12 +79,12 @@ fn begins(cells: &[String], wanted: &str) -> bool {
                 .any(|label| label.starts_with(wanted)))
 }
 
-fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<Row>> {
-    let parsed: Job<Vec<_>> = entries.iter().cloned().map(stored_record).collect();
+fn rows(run: &mut Run, entries: &[Entry]) -> RunResult<Vec<Row>> {
+    let parsed: RunResult<Vec<_>> = entries.iter().cloned().map(stored_record).collect();
     rows_of(run, parsed?)
 }
 
-fn rows_of(run: &mut Run, records: Vec<(RecordKey, Stored)>) -> Job<Vec<Row>> {
+fn rows_of(run: &mut Run, records: Vec<(RecordKey, Stored)>) -> RunResult<Vec<Row>> {
     let customers = records
         .iter()
         .filter_map(|(_, stored)| Some(stored.record.as_ref()?.customer));

@@ -1,6 +1,6 @@
 //! The page Statements: every receipt from Sage that waits, and pairing one with invoices by hand (F76, F77).
 //!
-//! Pairing makes payments through the same protocol as an import. The trap (F78, I10): a payment type that is sent to Sage brings the
+//! Pairing makes payments through the same protocol as an import. Beware (F78, I10): a payment type that is sent to Sage brings the
 //! money back to where it came from, so it has to be asked for by name.
 
 use rust_decimal::Decimal;
@@ -12,24 +12,24 @@ use crate::collect::ToMap;
 use crate::json;
 use crate::money;
 use crate::settings::{Direction, Settings};
-use crate::splynx::{Receivable, Resource, Standing, writes};
-use crate::sync::lines::Sheet;
-use crate::sync::made;
-use crate::sync::statements::{Work, carry_out, sheets};
-use crate::write::ledger::{Job, Run};
+use crate::splynx::{InvoiceStatus, Receivable, Resource, writes};
+use crate::sync::import_recovery;
+use crate::sync::receipt_sheet::ReceiptSheet;
+use crate::sync::statements::{StatementWork, carry_out, sheets};
+use crate::write::ledger::{Run, RunResult};
 use crate::write::record::{ATTENTION, Batch, Kind, Record, RecordKey, Remote, State};
 
 /// Before a receipt's id: the list of what it can be paired with.
 pub const OPEN_INVOICES: &str = "open-invoices/";
 
 /// The receipts of which money waits for a person.
-pub fn view(run: &mut Run, query: &Query) -> Job<Rows> {
+pub fn view(run: &mut Run, query: &Query) -> RunResult<Rows> {
     let shows = filter(query, &[])?;
     let prefix = format!("{}/", Kind::Receipt.name());
     page(run, query, (ATTENTION, &prefix), &shows, rows)
 }
 
-fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<Row>> {
+fn rows(run: &mut Run, entries: &[Entry]) -> RunResult<Vec<Row>> {
     let keys: Vec<RecordKey> = entries
         .iter()
         .filter_map(|entry| RecordKey::parse(&entry.key))
@@ -69,7 +69,7 @@ fn rows(run: &mut Run, entries: &[Entry]) -> Job<Vec<Row>> {
 }
 
 /// `pair`: one receipt's waiting money with Splynx invoices by their numbers (`invoices`), as payments of a type (`payment_type`).
-pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<String> {
+pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> RunResult<String> {
     let ("pair", [row]) = (act, rows) else {
         return Err(refuse("Statements has one act: pair, for one receipt."));
     };
@@ -79,7 +79,7 @@ pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<St
         .filter(|key| key.kind == Kind::Receipt)
         .ok_or_else(|| refuse("Take the receipt's id from the page Statements."))?;
     // Somebody may have paired it on Splynx's own screen meanwhile (D10).
-    made::look_again(run, &[key.id])?;
+    import_recovery::look_again(run, &[key.id])?;
     let stored = run.records([key])?.remove(&key).unwrap_or_default();
     let (record, saved) = match (
         stored.record.clone(),
@@ -103,7 +103,7 @@ pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<St
         .any(|line| line.waits() && line.by_hand.is_none());
     let waits = Vec::from_iter(is_rest.then(|| record.reason.clone()));
     let before = sheet.waiting();
-    let work = Work::new(
+    let work = StatementWork::new(
         key.id,
         stored,
         Record { customer, ..record },
@@ -114,7 +114,7 @@ pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<St
     carry_out(run, vec![work])?;
     let left = sheets(run, &[key.id])?
         .get(&key.id)
-        .map_or(Decimal::ZERO, Sheet::waiting);
+        .map_or(Decimal::ZERO, ReceiptSheet::waiting);
     let now = run
         .records([key])?
         .remove(&key)
@@ -130,7 +130,7 @@ pub fn act(run: &mut Run, act: &str, rows: &[String], values: &[Pair]) -> Job<St
 }
 
 /// The open invoices of the receipt's customer, the oldest first: number, and what people know it by.
-pub fn open_invoices(run: &mut Run, source: &str) -> Job<Vec<Pair>> {
+pub fn open_invoices(run: &mut Run, source: &str) -> RunResult<Vec<Pair>> {
     let key = source
         .strip_prefix(OPEN_INVOICES)
         .and_then(RecordKey::parse);
@@ -151,7 +151,9 @@ pub fn open_invoices(run: &mut Run, source: &str) -> Job<Vec<Pair>> {
     let open = rows
         .iter()
         .filter_map(|row| Receivable::parse(json::integer(row, "id")?, row).ok())
-        .filter(|invoice| invoice.standing == Standing::NotPaid && invoice.due > Decimal::ZERO);
+        .filter(|invoice| {
+            invoice.standing == InvoiceStatus::NotPaid && invoice.due > Decimal::ZERO
+        });
     let by_age = open.map(|invoice| {
         let date = invoice.date.map_or_else(String::new, |day| day.to_string());
         let title = format!(
@@ -167,12 +169,12 @@ pub fn open_invoices(run: &mut Run, source: &str) -> Job<Vec<Pair>> {
 
 /// A person says that a receipt is a payment which Splynx has: it is that payment's from now on, and the next import cancels what waits of
 /// it in a statement.
-pub fn give_up(run: &mut Run, remote: &Remote) -> Job<()> {
+pub fn give_up(run: &mut Run, remote: &Remote) -> RunResult<()> {
     let owner = run.paired([remote.clone()])?.values().next().copied();
     let Some(key) = owner.filter(|key| key.kind == Kind::Receipt) else {
         return Ok(());
     };
-    made::look_again(run, &[key.id])?;
+    import_recovery::look_again(run, &[key.id])?;
     let stored = run.records([key])?.remove(&key).unwrap_or_default();
     let Some(record) = stored.record.clone() else {
         return Ok(());
@@ -200,7 +202,7 @@ pub fn give_up(run: &mut Run, remote: &Remote) -> Job<()> {
     run.commit(batch)
 }
 
-fn is_open(record: &Record, sheet: &Sheet) -> bool {
+fn is_open(record: &Record, sheet: &ReceiptSheet) -> bool {
     matches!(record.state, State::Held | State::Owed)
         && !sheet.is_in_doubt()
         && sheet.statement.is_some()
@@ -208,7 +210,7 @@ fn is_open(record: &Record, sheet: &Sheet) -> bool {
 }
 
 /// The payment type: that of imported payments unless another is named.
-fn method(settings: &Settings, named: &str, push_back: &str) -> Job<i64> {
+fn method(settings: &Settings, named: &str, push_back: &str) -> RunResult<i64> {
     let method = match named {
         "" => settings.imported_method,
         text => Some(
@@ -235,7 +237,7 @@ fn method(settings: &Settings, named: &str, push_back: &str) -> Job<i64> {
 }
 
 /// The invoices of these numbers, oldest first: all there, open, and of one customer.
-fn invoices(run: &mut Run, numbers: &str, customer: i64) -> Job<Vec<Receivable>> {
+fn invoices(run: &mut Run, numbers: &str, customer: i64) -> RunResult<Vec<Receivable>> {
     let numbers: Vec<String> = numbers
         .split([',', ';', ' '])
         .filter(|part| !part.is_empty())
@@ -245,7 +247,7 @@ fn invoices(run: &mut Run, numbers: &str, customer: i64) -> Job<Vec<Receivable>>
     let mut found: Vec<Receivable> = rows
         .iter()
         .filter_map(|row| Receivable::parse(json::integer(row, "id")?, row).ok())
-        .filter(|invoice| invoice.standing != Standing::Deleted)
+        .filter(|invoice| invoice.standing != InvoiceStatus::Deleted)
         .collect();
     for number in &numbers {
         // Numbers need not be unique over partners (Splynx API 8.4): the receipt's customer tells them apart, where known.

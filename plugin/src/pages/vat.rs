@@ -7,10 +7,10 @@ use crate::addon::Rows;
 use crate::capability::Row;
 use crate::collect::Map;
 use crate::money;
-use crate::write::ledger::{Job, Run};
+use crate::write::ledger::{Run, RunResult};
 use crate::write::record::{RecordKey, VAT_OFF};
 
-pub fn view(run: &mut Run) -> Job<Rows> {
+pub fn view(run: &mut Run) -> RunResult<Rows> {
     const PAGE: u32 = 500;
     let mut months: Map<(String, &str), (u32, Decimal)> = Map::new_vec();
     let mut after = String::new();

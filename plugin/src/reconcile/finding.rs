@@ -76,7 +76,7 @@ pub struct Finding {
     pub id: String,
     pub kind: &'static str,
     pub label: String,
-    /// Splynx's id; none: a customer that is in Sage alone.
+    /// Splynx's id; `None`: a customer that is in Sage alone.
     pub customer: Option<i64>,
     pub date: Option<NaiveDate>,
     pub here: Option<Decimal>,
@@ -116,9 +116,9 @@ pub struct Side {
     pub date: NaiveDate,
     /// Without sign: what it is in Sage tells which way the money goes.
     pub total: Decimal,
-    /// None: it is not compared, as of payments.
+    /// `None`: it is not compared, as of payments.
     pub vat: Option<VatSides>,
-    /// What is not settled yet, on both sides; none: it is not compared.
+    /// What is not settled yet, on both sides; `None`: it is not compared.
     pub open: Option<(Decimal, Decimal)>,
 }
 

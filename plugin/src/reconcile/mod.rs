@@ -5,14 +5,14 @@
 //! records say is an explanation and never a proof: amounts, dates and customers are compared as both services have them now.
 //!
 //! Listing a large company takes days, since Sage answers so many requests a day. So a job that paused goes on where it was
-//! ([`Place`]): all that it knows is in the scratch table, and each page is one commit. And what changed since it was listed looks like a
+//! ([`Progress`]): all that it knows is in the scratch table, and each page is one commit. And what changed since it was listed looks like a
 //! difference: so Sage is asked for whatever is missing or differs once more, by its id, before it is told.
 
 mod finding;
-mod here;
-mod rest;
+mod sage_side;
+mod splynx_side;
 mod sums;
-mod there;
+mod unmatched;
 
 use chrono::NaiveDate;
 
@@ -22,14 +22,14 @@ use crate::sage::Service;
 use crate::settings::Settings;
 use crate::splynx::{CreditNote, Invoice};
 use crate::stored::{self, stored};
-use crate::write::ledger::{Halt, Job, PAGE, Run};
+use crate::write::ledger::{PAGE, Run, RunError, RunResult};
 use crate::write::record::{Batch, Kind};
 
 pub use sums::figures;
 
 use finding::{Class, Finding};
+use sage_side::TABLE;
 use sums::Sums;
-use there::TABLE;
 
 /// The report of records, [`Finding`] by finding.
 const RECORDS: &str = "reconciliation";
@@ -67,7 +67,7 @@ impl Scope {
 }
 
 /// What is done one after the other.
-enum Step {
+enum Stage {
     /// Sage's side.
     List(Service),
     /// Splynx's side, which takes its counterparts.
@@ -77,22 +77,22 @@ enum Step {
     Rest,
 }
 
-const STEPS: [Step; 10] = [
-    Step::List(Service::Customer),
-    Step::List(Service::TaxInvoice),
-    Step::List(Service::CustomerReturn),
-    Step::List(Service::CustomerReceipt),
-    Step::Compare(Kind::Customer),
-    Step::Compare(Kind::Invoice),
-    Step::Compare(Kind::CreditNote),
-    Step::Compare(Kind::Payment),
-    Step::Imports,
-    Step::Rest,
+const STEPS: [Stage; 10] = [
+    Stage::List(Service::Customer),
+    Stage::List(Service::TaxInvoice),
+    Stage::List(Service::CustomerReturn),
+    Stage::List(Service::CustomerReceipt),
+    Stage::Compare(Kind::Customer),
+    Stage::Compare(Kind::Invoice),
+    Stage::Compare(Kind::CreditNote),
+    Stage::Compare(Kind::Payment),
+    Stage::Imports,
+    Stage::Rest,
 ];
 
 /// How far the job has come; stored with every page.
 #[derive(Debug, Clone, PartialEq)]
-struct Place {
+struct Progress {
     /// The scope of it.
     from: NaiveDate,
     everything: bool,
@@ -107,7 +107,7 @@ struct Place {
     classes: Vec<u64>,
 }
 
-stored!(Place {
+stored!(Progress {
     from,
     everything,
     step,
@@ -122,16 +122,16 @@ const PLACE: &str = "place";
 const FOUND: &str = "found/";
 
 /// A finding that waits for the report.
-struct Told {
+struct WaitingFinding {
     id: String,
     cells: Vec<String>,
 }
 
-stored!(Told { id, cells });
+stored!(WaitingFinding { id, cells });
 
 /// What has been found so far.
 struct Books {
-    place: Place,
+    place: Progress,
     sums: Sums,
     /// Of the page that is looked at.
     rows: Vec<Row>,
@@ -139,13 +139,13 @@ struct Books {
 
 impl Books {
     /// Where the run paused that this one goes on with, in its scope; or the beginning.
-    fn open(run: &mut Run, scope: &Scope) -> Job<Self> {
+    fn open(run: &mut Run, scope: &Scope) -> RunResult<Self> {
         let context = run.cap.context();
         let goes_on = context
             .iter()
             .any(|(name, value)| name == "trigger" && value == "resume");
         let stored = run.cap.get(TABLE, &[PLACE.to_owned()])?.into_iter().next();
-        let place = stored.and_then(|entry| stored::from_text::<Place>(&entry.value));
+        let place = stored.and_then(|entry| stored::from_text::<Progress>(&entry.value));
         let place = match place.filter(|_| goes_on) {
             Some(mut place) => {
                 // Begun by a version that knew fewer.
@@ -153,8 +153,8 @@ impl Books {
                 place
             }
             None => {
-                there::clear(run)?;
-                Place {
+                sage_side::clear(run)?;
+                Progress {
                     from: scope.from,
                     everything: scope.everything,
                     step: 0,
@@ -183,12 +183,18 @@ impl Books {
     }
 
     /// A page, with all that was found on it and how far the job has come by that, in one commit. `after`: the last of it.
-    fn commit(&mut self, run: &mut Run, mut batch: Batch, after: String, done: u64) -> Job<()> {
+    fn commit(
+        &mut self,
+        run: &mut Run,
+        mut batch: Batch,
+        after: String,
+        done: u64,
+    ) -> RunResult<()> {
         self.sums.add_to(run, &mut batch)?;
         for row in std::mem::take(&mut self.rows) {
             let Row { id, cells, .. } = row;
             let key = format!("{FOUND}{:012}", self.place.told);
-            batch.set(TABLE, key, stored::to_text(&Told { id, cells }));
+            batch.set(TABLE, key, stored::to_text(&WaitingFinding { id, cells }));
             self.place.told += 1;
         }
         self.place.after = after;
@@ -198,7 +204,7 @@ impl Books {
     }
 
     /// Hands over what was found.
-    fn report(&self, run: &mut Run) -> Job<()> {
+    fn report(&self, run: &mut Run) -> RunResult<()> {
         for (class, count) in Class::ALL.into_iter().zip(&self.place.classes) {
             if *count > 0 {
                 run.counts
@@ -214,8 +220,8 @@ impl Books {
             after.clone_from(&last.key);
             let rows = entries
                 .iter()
-                .filter_map(|entry| stored::from_text::<Told>(&entry.value))
-                .map(|Told { id, cells }| Row {
+                .filter_map(|entry| stored::from_text::<WaitingFinding>(&entry.value))
+                .map(|WaitingFinding { id, cells }| Row {
                     id,
                     cells,
                     more: Vec::new(),
@@ -234,29 +240,29 @@ impl Books {
 }
 
 /// Compares the books; answers what to tell people where they differ.
-pub fn reconcile(run: &mut Run, options: &[Pair]) -> Job<Option<Failure>> {
-    let scope = Scope::of(&run.settings, options).map_err(Halt::Failed)?;
+pub fn reconcile(run: &mut Run, options: &[Pair]) -> RunResult<Option<Failure>> {
+    let scope = Scope::of(&run.settings, options).map_err(RunError::Failed)?;
     let mut books = Books::open(run, &scope)?;
     while let Some(step) = STEPS.get(books.place.step) {
         match step {
-            Step::List(service) => there::list(run, &mut books, *service)?,
-            Step::Compare(Kind::Customer) => here::customers(run, &mut books)?,
-            Step::Compare(kind @ Kind::Invoice) => {
-                here::documents::<Invoice>(run, &mut books, *kind)?;
+            Stage::List(service) => sage_side::list(run, &mut books, *service)?,
+            Stage::Compare(Kind::Customer) => splynx_side::customers(run, &mut books)?,
+            Stage::Compare(kind @ Kind::Invoice) => {
+                splynx_side::documents::<Invoice>(run, &mut books, *kind)?;
             }
-            Step::Compare(kind @ Kind::CreditNote) => {
-                here::documents::<CreditNote>(run, &mut books, *kind)?;
+            Stage::Compare(kind @ Kind::CreditNote) => {
+                splynx_side::documents::<CreditNote>(run, &mut books, *kind)?;
             }
-            Step::Compare(_) => here::payments(run, &mut books)?,
-            Step::Imports => rest::of_imports(run, &mut books)?,
-            Step::Rest => rest::of_sage(run, &mut books)?,
+            Stage::Compare(_) => splynx_side::payments(run, &mut books)?,
+            Stage::Imports => unmatched::of_imports(run, &mut books)?,
+            Stage::Rest => unmatched::of_sage(run, &mut books)?,
         }
         books.place.step += 1;
         books.place.done = 0;
         books.commit(run, Batch::default(), String::new(), 0)?;
     }
     books.report(run)?;
-    there::clear(run)?;
+    sage_side::clear(run)?;
     let differences = books.differences();
     Ok((differences > 0).then(|| {
         Failure::new(

@@ -5,15 +5,15 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::there::{self, TABLE};
+use super::sage_side::{self, TABLE};
 use crate::addon::Rows;
 use crate::capability::Row;
 use crate::collect::{Map, ToMap};
 use crate::json;
 use crate::money;
-use crate::sage::{Likeness, Service};
+use crate::sage::{MatchKey, Service};
 use crate::stored::{self, Storable, stored};
-use crate::write::ledger::{Job, META, Run};
+use crate::write::ledger::{META, Run, RunResult};
 use crate::write::record::{Batch, Kind, RecordKey};
 
 /// `2026-02/invoices` → [`Month`]: what the last reconciliation found.
@@ -116,7 +116,7 @@ impl Sums {
     }
 
     /// Adds what a page came to, to what is kept.
-    pub fn add_to(&mut self, run: &mut Run, batch: &mut Batch) -> Job<()> {
+    pub fn add_to(&mut self, run: &mut Run, batch: &mut Batch) -> RunResult<()> {
         let customers = std::mem::replace(&mut self.customers, Map::new_vec());
         let customers = customers.into_iter();
         let customers = customers.map(|(whose, balance)| (customer_key(&whose), balance));
@@ -128,7 +128,7 @@ impl Sums {
     }
 
     /// The report of customers whose sums differ.
-    pub fn tell_customers(&self, run: &mut Run) -> Job<()> {
+    pub fn tell_customers(&self, run: &mut Run) -> RunResult<()> {
         let mut after = String::new();
         loop {
             let entries = run.cap.scan(TABLE, CUSTOMERS, &after, PAGE)?;
@@ -169,7 +169,7 @@ impl Sums {
     }
 
     /// The report of months, which is kept for the page `figures` as well.
-    pub fn tell_months(&self, run: &mut Run) -> Job<()> {
+    pub fn tell_months(&self, run: &mut Run) -> RunResult<()> {
         let mut months: Map<String, Month> = Map::new_vec();
         for entry in run.cap.scan(TABLE, MONTHS, "", PAGE)? {
             let key = entry.key.strip_prefix(MONTHS).map(str::to_owned);
@@ -221,7 +221,7 @@ impl Sum for Balance {
     }
 }
 
-fn add<T: Sum>(run: &mut Run, batch: &mut Batch, page: Vec<(String, T)>) -> Job<()> {
+fn add<T: Sum>(run: &mut Run, batch: &mut Batch, page: Vec<(String, T)>) -> RunResult<()> {
     let keys: Vec<String> = page.iter().map(|(key, _)| key.clone()).collect();
     let stored = run.cap.get(TABLE, &keys)?.into_iter();
     let stored =
@@ -236,7 +236,7 @@ fn add<T: Sum>(run: &mut Run, batch: &mut Batch, page: Vec<(String, T)>) -> Job<
 }
 
 /// The page `figures`: months and kinds, as the last reconciliation found them.
-pub fn figures(run: &mut Run) -> Job<Rows> {
+pub fn figures(run: &mut Run) -> RunResult<Rows> {
     let as_of = run.meta(AS_OF)?.unwrap_or_default();
     let entries = run.cap.scan(FIGURES, "", "", PAGE)?;
     let rows = entries.into_iter().filter_map(|entry| {
@@ -294,12 +294,12 @@ fn whose_of(key: &str) -> Option<Whose> {
 }
 
 /// What people call them.
-fn names(run: &mut Run, all: impl Iterator<Item = Whose>) -> Job<Map<Whose, String>> {
+fn names(run: &mut Run, all: impl Iterator<Item = Whose>) -> RunResult<Map<Whose, String>> {
     let (mut ours, mut strangers) = (Vec::new(), Vec::new());
     for whose in all {
         match whose {
             Whose::Splynx(id) => ours.push(RecordKey::new(Kind::Customer, id)),
-            Whose::Stranger(id) => strangers.push(there::place(Service::Customer, id)),
+            Whose::Stranger(id) => strangers.push(sage_side::place(Service::Customer, id)),
         }
     }
     let mut names = Map::new_vec();
@@ -309,8 +309,8 @@ fn names(run: &mut Run, all: impl Iterator<Item = Whose>) -> Job<Map<Whose, Stri
         }
     }
     for entry in run.cap.get(TABLE, &strangers)? {
-        let found = there::parse(&entry.value)?;
-        if let Likeness::Customer(customer) = found.likeness {
+        let found = sage_side::parse(&entry.value)?;
+        if let MatchKey::Customer(customer) = found.likeness {
             names.insert(Whose::Stranger(found.id), customer.name);
         }
     }

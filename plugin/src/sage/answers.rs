@@ -1,13 +1,13 @@
 //! The one place that decides what an answer of Sage means: to a Save, to a request for something, and to one that it refuses.
 //!
-//! The trap: a refusal is either about the record that was sent, or about the sender. The second kind is never put on a record.
+//! Beware: a refusal is either about the record that was sent, or about the sender. The second kind is never put on a record.
 
 use serde_json::Value;
 
 use crate::capability::{Answer, Failure, Response, Unanswered};
 use crate::json;
 use crate::write::allowed::NOT_ALLOWED;
-use crate::write::ledger::{Halt, Job, Run};
+use crate::write::ledger::{Run, RunError, RunResult};
 
 /// After 429 Sage blocks for an hour, and asking meanwhile lengthens it (Sage API 1.6).
 const BLOCK_SECONDS: u64 = 65 * 60;
@@ -26,7 +26,7 @@ pub enum Reply {
     /// It may have been stored: no answer, or one that cannot be read.
     Uncertain(Failure),
     /// Not stored, and nothing more can be sent for now.
-    NotSent(Halt),
+    NotSent(RunError),
 }
 
 /// Reads the answer to a Save or Delete (architecture, write protocol, 3).
@@ -110,7 +110,7 @@ pub fn replies_of(path: &str, answer: Option<Answer>, parts: usize, now: u64) ->
 }
 
 /// The answer where it is a success, else why not.
-pub fn check(run: &mut Run, response: Response, path: &str) -> Job<Response> {
+pub fn check(run: &mut Run, response: Response, path: &str) -> RunResult<Response> {
     if (200..300).contains(&response.status) {
         Ok(response)
     } else {
@@ -119,9 +119,9 @@ pub fn check(run: &mut Run, response: Response, path: &str) -> Job<Response> {
     }
 }
 
-/// The rows of a list, and how many there are in all where Sage says so. None: nothing at all, which a client in production takes for
+/// The rows of a list, and how many there are in all where Sage says so. `None`: nothing at all, which a client in production takes for
 /// an empty list (Sage API 1.7).
-pub fn rows(list: Value, path: &str) -> Job<Option<(Vec<Value>, Option<i64>)>> {
+pub fn rows(list: Value, path: &str) -> RunResult<Option<(Vec<Value>, Option<i64>)>> {
     let total = json::integer(&list, "TotalResults");
     let rows = match list {
         Value::Object(mut envelope) if envelope.contains_key("Results") => {
@@ -138,7 +138,7 @@ pub fn rows(list: Value, path: &str) -> Job<Option<(Vec<Value>, Option<i64>)>> {
 }
 
 /// The JSON of an answer; an answer without a body is null.
-pub fn body(response: &Response, path: &str) -> Job<Value> {
+pub fn body(response: &Response, path: &str) -> RunResult<Value> {
     if response.status == 204 {
         return Ok(Value::Null);
     }
@@ -155,29 +155,29 @@ pub fn body(response: &Response, path: &str) -> Job<Value> {
 }
 
 /// Why no request of that kind can succeed for now, with the cure.
-fn trouble(response: &Response, path: &str, now: u64) -> Halt {
+fn trouble(response: &Response, path: &str, now: u64) -> RunError {
     let said = said(&response.body);
     let pause = |seconds: u64, message: String| {
-        Halt::Paused(Failure {
+        RunError::Paused(Failure {
             retry_at: Some(now + seconds),
             ..Failure::new("paused", message)
         })
     };
     match response.status {
-        401 => Halt::Failed(Failure::new(
+        401 => RunError::Failed(Failure::new(
             "denied",
             format!(
                 "Sage refused the login, password or API key ({said}). Enter them again under Settings, Sage; nothing is sent until then."
             ),
         )),
-        402 => Halt::Failed(Failure::new(
+        402 => RunError::Failed(Failure::new(
             "registration-expired",
             format!(
                 "The company's registration with Sage has expired ({said}). Renew it with Sage, then run again."
             ),
         )),
         // An invited user without the right gets 405, a key or address that is not let in 403 (Sage API 1.5).
-        status @ (403 | 405) => Halt::Failed(Failure::about(
+        status @ (403 | 405) => RunError::Failed(Failure::about(
             path,
             NOT_ALLOWED,
             format!(
@@ -193,7 +193,7 @@ fn trouble(response: &Response, path: &str, now: u64) -> Halt {
             "Sage is down for maintenance. The run goes on by itself.".to_owned(),
         ),
         status if is_page(&response.body) || matches!(status, 407 | 411 | 415) => {
-            Halt::Failed(Failure::about(
+            RunError::Failed(Failure::about(
                 path,
                 "sage-connection",
                 format!(
@@ -201,7 +201,7 @@ fn trouble(response: &Response, path: &str, now: u64) -> Halt {
                 ),
             ))
         }
-        status => Halt::Failed(Failure::about(
+        status => RunError::Failed(Failure::about(
             path,
             "sage-trouble",
             format!(
@@ -211,8 +211,8 @@ fn trouble(response: &Response, path: &str, now: u64) -> Halt {
     }
 }
 
-pub fn unexpected(path: &str, what: &str) -> Halt {
-    Halt::Failed(Failure::about(
+pub fn unexpected(path: &str, what: &str) -> RunError {
+    RunError::Failed(Failure::about(
         path,
         "unexpected-answer",
         format!(
@@ -321,14 +321,16 @@ mod tests {
         ] {
             let reply = answered(status, body);
             assert!(
-                matches!(&reply, Reply::NotSent(Halt::Failed(f)) if f.code == code),
+                matches!(&reply, Reply::NotSent(RunError::Failed(f)) if f.code == code),
                 "{status} {body}: {reply:?}"
             );
         }
         assert!(matches!(answered(408, ""), Reply::Uncertain(_)));
-        assert!(matches!(answered(401, ""), Reply::NotSent(Halt::Failed(f)) if f.code == "denied"));
         assert!(
-            matches!(answered(429, ""), Reply::NotSent(Halt::Paused(f)) if f.retry_at == Some(1_000 + 3_900))
+            matches!(answered(401, ""), Reply::NotSent(RunError::Failed(f)) if f.code == "denied")
+        );
+        assert!(
+            matches!(answered(429, ""), Reply::NotSent(RunError::Paused(f)) if f.retry_at == Some(1_000 + 3_900))
         );
         for maybe_sent in [true, false] {
             let reply = reply_of(

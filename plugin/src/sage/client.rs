@@ -8,7 +8,7 @@ use crate::capability::{Effect, Pair, Request};
 use crate::collect::{Set, ToSet};
 use crate::json;
 use crate::planted::{Mistake, is_planted};
-use crate::write::ledger::{Halt, Job, Run};
+use crate::write::ledger::{Run, RunError, RunResult};
 
 /// The most rows that Sage lists at once (Sage API 1.6).
 const PAGE: usize = 100;
@@ -65,7 +65,7 @@ pub fn newer(
     service: &str,
     above: i64,
     filter: Option<&str>,
-) -> Job<(Vec<Value>, bool)> {
+) -> RunResult<(Vec<Value>, bool)> {
     page_above(run, service, above, above, |id| match filter {
         Some(filter) => format!("ID gt {} and {filter}", id(above)),
         None => format!("ID gt {}", id(above)),
@@ -79,7 +79,7 @@ pub fn newer_of(
     above: i64,
     field: &str,
     ids: &[i64],
-) -> Job<(Vec<Value>, bool)> {
+) -> RunResult<(Vec<Value>, bool)> {
     let largest = ids.iter().copied().fold(above, i64::max);
     page_above(run, service, above, largest, |id| {
         let of = one_of(field, ids, id);
@@ -93,10 +93,10 @@ fn page_above(
     above: i64,
     largest: i64,
     conditions: impl Fn(&dyn Fn(i64) -> String) -> String,
-) -> Job<(Vec<Value>, bool)> {
+) -> RunResult<(Vec<Value>, bool)> {
     let path = format!("{service}/Get");
     let listed = match list_where(run, &path, largest, conditions) {
-        Err(Halt::Failed(_)) if is_planted(Mistake::FailedLookUpMeansAbsent) => {
+        Err(RunError::Failed(_)) if is_planted(Mistake::FailedLookUpMeansAbsent) => {
             return Ok((Vec::new(), true));
         }
         listed => listed?,
@@ -126,7 +126,7 @@ fn page_above(
 
 /// The objects of these ids that exist. What is not in the answer is asked for once more on its own, so that a filter that was ignored
 /// is never taken for a deletion.
-pub fn by_ids(run: &mut Run, service: Service, ids: &[i64]) -> Job<Vec<Value>> {
+pub fn by_ids(run: &mut Run, service: Service, ids: &[i64]) -> RunResult<Vec<Value>> {
     let mut found = Vec::new();
     for chunk in ids.chunks(IDS) {
         some_of_ids(run, service, chunk, &mut found)?;
@@ -136,7 +136,7 @@ pub fn by_ids(run: &mut Run, service: Service, ids: &[i64]) -> Job<Vec<Value>> {
 
 /// The same, read as stretches of the list: a request for a hundred where the ids are near each other. What is not met so is asked for by its
 /// id.
-pub fn by_near_ids(run: &mut Run, service: Service, ids: &[i64]) -> Job<Vec<Value>> {
+pub fn by_near_ids(run: &mut Run, service: Service, ids: &[i64]) -> RunResult<Vec<Value>> {
     const PAGES: usize = 2;
     let ids: Vec<i64> = ids.iter().copied().to_set().into_iter().collect();
     let mut found = Vec::new();
@@ -165,7 +165,12 @@ pub fn by_near_ids(run: &mut Run, service: Service, ids: &[i64]) -> Job<Vec<Valu
 }
 
 /// The same of few enough ids for one search; of fewer where Sage refuses so many.
-fn some_of_ids(run: &mut Run, service: Service, ids: &[i64], found: &mut Vec<Value>) -> Job<()> {
+fn some_of_ids(
+    run: &mut Run,
+    service: Service,
+    ids: &[i64],
+    found: &mut Vec<Value>,
+) -> RunResult<()> {
     let path = format!("{}/Get", service.name());
     let largest = ids.iter().copied().max().unwrap_or_default();
     let mut rows = match list_where(run, &path, largest, |id| one_of("ID", ids, id))? {
@@ -203,7 +208,7 @@ fn list_where(
     path: &str,
     largest: i64,
     conditions: impl Fn(&dyn Fn(i64) -> String) -> String,
-) -> Job<Listed> {
+) -> RunResult<Listed> {
     let is_long = largest > i64::from(i32::MAX);
     let mut suffixed = is_long && run.long_ids_are_suffixed;
     let mut tried_both = false;
@@ -237,7 +242,7 @@ fn list_where(
 }
 
 /// A whole list, however its ids run (built-in ones can be negative).
-pub fn list_all(run: &mut Run, service: &str) -> Job<Vec<Value>> {
+pub fn list_all(run: &mut Run, service: &str) -> RunResult<Vec<Value>> {
     let path = format!("{service}/Get");
     let mut all: Vec<Value> = Vec::new();
     let mut ids = Set::new();
@@ -265,7 +270,7 @@ pub fn list_all(run: &mut Run, service: &str) -> Job<Vec<Value>> {
 }
 
 /// One request for a list. Null, or nothing, may be an empty list and may be a failure: said twice, it is the first.
-fn list(run: &mut Run, path: &str, query: Vec<Pair>) -> Job<Listed> {
+fn list(run: &mut Run, path: &str, query: Vec<Pair>) -> RunResult<Listed> {
     for _ in 0..2 {
         let response = run.send(read(path.to_owned(), query.clone()))?;
         if response.status == 400 {
@@ -280,7 +285,7 @@ fn list(run: &mut Run, path: &str, query: Vec<Pair>) -> Job<Listed> {
 }
 
 /// The companies that the login can see; needs no company id (Sage API 1.2).
-pub fn companies(run: &mut Run) -> Job<Vec<Value>> {
+pub fn companies(run: &mut Run) -> RunResult<Vec<Value>> {
     let path = "Company/Get";
     list(run, path, Vec::new())?
         .map(|(companies, _)| companies)
@@ -293,13 +298,13 @@ pub fn id_text(object: &Value) -> String {
 }
 
 /// The company that the installation works with (Sage API 2.1).
-pub fn current_company(run: &mut Run) -> Job<Value> {
+pub fn current_company(run: &mut Run) -> RunResult<Value> {
     let query = company(run);
     fetch(run, read("Company/Current".to_owned(), query))
 }
 
 /// What Sage would store of an invoice, or what it says against it. Nothing is stored (Sage API 1.8).
-pub fn calculate(run: &mut Run, invoice: &Value) -> Job<Result<Value, String>> {
+pub fn calculate(run: &mut Run, invoice: &Value) -> RunResult<Result<Value, String>> {
     let path = "TaxInvoice/Calculate";
     let request = Request {
         method: "POST",
@@ -315,7 +320,7 @@ pub fn calculate(run: &mut Run, invoice: &Value) -> Job<Result<Value, String>> {
 }
 
 /// How many rows a search finds; none where Sage refuses it.
-pub fn probe(run: &mut Run, service: &str, filter: &str) -> Job<Option<i64>> {
+pub fn probe(run: &mut Run, service: &str, filter: &str) -> RunResult<Option<i64>> {
     let path = format!("{service}/Get");
     let mut query = company(run);
     query.push(("$filter".to_owned(), filter.to_owned()));
@@ -329,7 +334,7 @@ pub fn probe(run: &mut Run, service: &str, filter: &str) -> Job<Option<i64>> {
 }
 
 /// The object as Sage has it now; none where it is gone.
-pub fn get_one(run: &mut Run, service: Service, id: i64) -> Job<Option<Value>> {
+pub fn get_one(run: &mut Run, service: Service, id: i64) -> RunResult<Option<Value>> {
     get_one_as(run, service, id, "")
 }
 
@@ -339,7 +344,7 @@ pub fn get_one_as(
     service: Service,
     id: i64,
     priority: &'static str,
-) -> Job<Option<Value>> {
+) -> RunResult<Option<Value>> {
     let path = format!("{}/Get/{id}", service.name());
     let query = company(run);
     let response = run.send(Request {
@@ -385,7 +390,7 @@ fn read(path: String, query: Vec<Pair>) -> Request {
     }
 }
 
-fn fetch(run: &mut Run, request: Request) -> Job<Value> {
+fn fetch(run: &mut Run, request: Request) -> RunResult<Value> {
     let path = request.path.clone();
     let response = run.send(request)?;
     body(&check(run, response, &path)?, &path)

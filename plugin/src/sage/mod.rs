@@ -13,7 +13,7 @@ pub use client::{
     save_request,
 };
 pub use types::{
-    AllocationLikeness, CustomerLikeness, DocumentLikeness, Found, Likeness, Service, amount,
+    AllocationLikeness, CustomerLikeness, DocumentLikeness, Found, MatchKey, Service, amount,
     customer_content, fold, reference, rest,
 };
 

@@ -53,13 +53,13 @@ pub fn reference(number: &str, mark: &str) -> String {
 
 /// What a record is recognised by in Sage, apart from its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Likeness {
+pub enum MatchKey {
     Customer(CustomerLikeness),
     Document(DocumentLikeness),
     Allocation(AllocationLikeness),
 }
 
-impl Storable for Likeness {
+impl Storable for MatchKey {
     fn write(&self, text: &mut String) {
         let mut object = Members::begin(text);
         match self {
@@ -133,7 +133,7 @@ stored!(DocumentLikeness { customer, date, number, reference, total } may { rest
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     pub id: i64,
-    pub likeness: Likeness,
+    pub likeness: MatchKey,
 }
 
 stored!(Found { id, likeness });
@@ -189,7 +189,7 @@ pub fn customer_content(customer: &Value) -> String {
 /// Sage's amounts have four places at most; what a binary float leaves behind them is none.
 const PLACES: u32 = 4;
 
-/// An amount of money in one of Sage's objects; none: it is not there.
+/// An amount of money in one of Sage's objects; `None`: it is not there.
 pub fn amount(object: &Value, name: &str) -> Option<Decimal> {
     json::decimal(object, name).map(|amount| money::rounded(amount, PLACES))
 }
@@ -199,7 +199,7 @@ pub fn rest(object: &Value) -> Option<Decimal> {
     amount(object, "TotalUnallocated").or_else(|| amount(object, "AmountDue"))
 }
 
-impl Likeness {
+impl MatchKey {
     /// None where the row lacks what it is recognised by.
     pub fn of_row(service: Service, row: &Value) -> Option<Self> {
         Some(match service {
@@ -220,7 +220,7 @@ impl Likeness {
         })
     }
 
-    /// A document with another total; none: it is none, or has that one.
+    /// A document with another total; `None`: it is none, or has that one.
     pub fn with_total(&self, total: Option<Decimal>) -> Option<Self> {
         match self {
             Self::Document(document) if total? != document.total => {

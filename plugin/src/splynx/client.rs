@@ -9,7 +9,7 @@ use crate::capability::{Effect, Failure, Pair, Request, Response};
 use crate::collect::{ToMap, ToSet};
 use crate::json;
 use crate::planted::{Mistake, is_planted};
-use crate::write::ledger::{Halt, Job, Run};
+use crate::write::ledger::{Run, RunError, RunResult};
 
 /// Rows a page; small enough for a slow server, large enough that a quiet cycle is one request a list.
 const PAGE: usize = 200;
@@ -23,9 +23,9 @@ const IDS: usize = 80;
 /// Which records of a list are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
-    /// Changed on this day or later; none: whenever.
+    /// Changed on this day or later; `None`: whenever.
     pub changed_since: Option<NaiveDate>,
-    /// Dated on this day or later; none: whenever.
+    /// Dated on this day or later; `None`: whenever.
     pub dated_from: Option<NaiveDate>,
 }
 
@@ -58,7 +58,7 @@ impl Listing {
     }
 
     /// The next rows in the window whose id is above `after`, in the order of their ids. Empty: there are no more.
-    pub fn above(&self, run: &mut Run, window: &Window, after: i64) -> Job<Vec<Row>> {
+    pub fn above(&self, run: &mut Run, window: &Window, after: i64) -> RunResult<Vec<Row>> {
         let mut query = self.query(window);
         query.extend(condition("id", ">", &after.to_string()));
         query.push(("order[id]".to_owned(), "ASC".to_owned()));
@@ -80,7 +80,7 @@ impl Listing {
 
     /// The rows of these ids that exist. What is not in the answer is asked for once more on its own, so that a failed or
     /// ignored search is never taken for a deletion.
-    pub fn of_ids(&self, run: &mut Run, ids: &[i64]) -> Job<Vec<Row>> {
+    pub fn of_ids(&self, run: &mut Run, ids: &[i64]) -> RunResult<Vec<Row>> {
         let mut found = Vec::new();
         for chunk in ids.chunks(IDS) {
             let mut query = one_of("id", chunk);
@@ -108,19 +108,31 @@ impl Listing {
     }
 
     /// How many rows are in the window (0 where the server does not tell).
-    pub fn count(&self, run: &mut Run, window: &Window) -> Job<u64> {
+    pub fn count(&self, run: &mut Run, window: &Window) -> RunResult<u64> {
         self.counted(run, self.query(window))
     }
 
     /// How many of them have ids in a range, both ends included.
-    pub fn count_between(&self, run: &mut Run, window: &Window, low: i64, high: i64) -> Job<u64> {
+    pub fn count_between(
+        &self,
+        run: &mut Run,
+        window: &Window,
+        low: i64,
+        high: i64,
+    ) -> RunResult<u64> {
         let mut query = self.query(window);
         query.extend(between("id", &low.to_string(), &high.to_string()));
         self.counted(run, query)
     }
 
     /// How many with ids in a range, both ends included, are dated up to a day; those without a date are not among them.
-    pub fn count_dated(&self, run: &mut Run, up_to: NaiveDate, low: i64, high: i64) -> Job<u64> {
+    pub fn count_dated(
+        &self,
+        run: &mut Run,
+        up_to: NaiveDate,
+        low: i64,
+        high: i64,
+    ) -> RunResult<u64> {
         // Of what databases take for dates the first: that of records without one lies before.
         const FIRST: &str = "1000-01-01";
         let Some(field) = self.date else {
@@ -136,7 +148,7 @@ impl Listing {
         json::date(row, self.date?)
     }
 
-    fn counted(&self, run: &mut Run, query: Vec<Pair>) -> Job<u64> {
+    fn counted(&self, run: &mut Run, query: Vec<Pair>) -> RunResult<u64> {
         let request = Request {
             method: "HEAD",
             ..get(self.path, query)
@@ -150,7 +162,7 @@ impl Listing {
             .unwrap_or(0))
     }
 
-    fn rows(&self, list: Vec<Value>) -> Job<Vec<Row>> {
+    fn rows(&self, list: Vec<Value>) -> RunResult<Vec<Row>> {
         let mut rows = Vec::new();
         for value in list {
             let id = json::integer(&value, "id")
@@ -199,7 +211,7 @@ pub struct Page<T> {
     pub records: Vec<T>,
     /// Id, and what is wrong with it.
     pub unreadable: Vec<(i64, String)>,
-    /// The highest id; none: the page is empty.
+    /// The highest id; `None`: the page is empty.
     pub last: Option<i64>,
 }
 
@@ -226,18 +238,18 @@ impl<T: Resource> Page<T> {
 }
 
 /// The next page of records in the window whose id is above `after`, in the order of their ids. Empty: there are no more.
-pub fn changed<T: Resource>(run: &mut Run, window: &Window, after: i64) -> Job<Page<T>> {
+pub fn changed<T: Resource>(run: &mut Run, window: &Window, after: i64) -> RunResult<Page<T>> {
     let rows = Listing::of::<T>().above(run, window, after)?;
     Ok(Page::parse(&rows))
 }
 
 /// How many records are in the window (0 where the server does not tell). For progress only.
-pub fn count<T: Resource>(run: &mut Run, window: &Window) -> Job<u64> {
+pub fn count<T: Resource>(run: &mut Run, window: &Window) -> RunResult<u64> {
     Listing::of::<T>().count(run, window)
 }
 
 /// The records of these ids that exist.
-pub fn by_ids<T: Resource>(run: &mut Run, ids: &[i64]) -> Job<Page<T>> {
+pub fn by_ids<T: Resource>(run: &mut Run, ids: &[i64]) -> RunResult<Page<T>> {
     let rows = Listing::of::<T>().of_ids(run, ids)?;
     Ok(Page::parse(&rows))
 }
@@ -253,7 +265,7 @@ fn one_of(field: &str, ids: &[i64]) -> Vec<Pair> {
 }
 
 /// The record of that id; none where Splynx says that there is none (404).
-pub(super) fn one(run: &mut Run, path: &str, id: i64) -> Job<Option<Vec<Value>>> {
+pub(super) fn one(run: &mut Run, path: &str, id: i64) -> RunResult<Option<Vec<Value>>> {
     let path = format!("{path}/{id}");
     let response = run.send(get(&path, Vec::new()))?;
     // A page says it of another address than Splynx's.
@@ -268,7 +280,7 @@ pub(super) fn one(run: &mut Run, path: &str, id: i64) -> Job<Option<Vec<Value>>>
 }
 
 /// What settles what, of one customer. The parameter is one of the two that the list is documented to take (Splynx API 3.9).
-pub fn relations(run: &mut Run, customer: i64) -> Job<Vec<Relation>> {
+pub fn relations(run: &mut Run, customer: i64) -> RunResult<Vec<Relation>> {
     let query = vec![("customer_id".to_owned(), customer.to_string())];
     let list = fetch_list(run, RELATIONS, query)?;
     let of_customer = |row: &&Value| json::integer(row, "customer_id") == Some(customer);
@@ -292,7 +304,7 @@ pub fn payments_between(
     customers: &[i64],
     from: NaiveDate,
     to: NaiveDate,
-) -> Job<Vec<Payment>> {
+) -> RunResult<Vec<Payment>> {
     let mut found = Vec::new();
     for chunk in customers.chunks(IDS) {
         let mut after = 0;
@@ -335,7 +347,7 @@ pub enum Permission {
 const NOBODY: i64 = 2_000_000_000;
 
 /// Whether the API key has the permission to list what is at the path (`index`).
-pub fn may_list(run: &mut Run, path: &str) -> Job<Permission> {
+pub fn may_list(run: &mut Run, path: &str) -> RunResult<Permission> {
     // Of relations, a limit is not documented, and without one the whole table would come.
     let query = match path {
         RELATIONS => ("customer_id".to_owned(), NOBODY.to_string()),
@@ -346,20 +358,20 @@ pub fn may_list(run: &mut Run, path: &str) -> Job<Permission> {
 }
 
 /// Whether the API key has the permission to read single records of the path (`view`).
-pub fn may_view(run: &mut Run, path: &str) -> Job<Permission> {
+pub fn may_view(run: &mut Run, path: &str) -> RunResult<Permission> {
     let path = format!("{path}/{NOBODY}");
     let response = run.send(get(&path, Vec::new()))?;
     permission(response, &path)
 }
 
-fn permission(response: Response, path: &str) -> Job<Permission> {
+fn permission(response: Response, path: &str) -> RunResult<Permission> {
     match response.status {
         403 => Ok(Permission::Missing),
         404 if !is_page(&response.body) => Ok(Permission::Given),
         // A proxy's page of welcome says nothing of the key.
         _ => match check(response, path).and_then(|response| body(&response, path)) {
             Ok(_) => Ok(Permission::Given),
-            Err(Halt::Failed(why)) if why.path().is_some() => Ok(Permission::Unknown(why)),
+            Err(RunError::Failed(why)) if why.path().is_some() => Ok(Permission::Unknown(why)),
             Err(halt) => Err(halt),
         },
     }
@@ -367,7 +379,7 @@ fn permission(response: Response, path: &str) -> Job<Permission> {
 
 /// The VAT number of a company; empty: it has none. Splynx keeps it apart from the customer, and documents only one way to read it: by
 /// the customer's id (Splynx API 3.3).
-pub fn vat_number(run: &mut Run, customer: i64) -> Job<String> {
+pub fn vat_number(run: &mut Run, customer: i64) -> RunResult<String> {
     let Some(found) = one(run, INFO, customer)? else {
         return Ok(String::new());
     };
@@ -382,11 +394,11 @@ pub fn vat_number(run: &mut Run, customer: i64) -> Job<String> {
 }
 
 /// A short list in full (categories, taxes, methods, partners).
-pub fn list_all(run: &mut Run, path: &str) -> Job<Vec<Value>> {
+pub fn list_all(run: &mut Run, path: &str) -> RunResult<Vec<Value>> {
     fetch_list(run, path, Vec::new())
 }
 
-pub(super) fn fetch_list(run: &mut Run, path: &str, query: Vec<Pair>) -> Job<Vec<Value>> {
+pub(super) fn fetch_list(run: &mut Run, path: &str, query: Vec<Pair>) -> RunResult<Vec<Value>> {
     // Null may be an empty list, and may be a failure: said twice, it is the first.
     for _ in 0..2 {
         let response = fetch(run, get(path, query.clone()))?;
@@ -398,33 +410,33 @@ pub(super) fn fetch_list(run: &mut Run, path: &str, query: Vec<Pair>) -> Job<Vec
     Ok(Vec::new())
 }
 
-fn fetch(run: &mut Run, request: Request) -> Job<Response> {
+fn fetch(run: &mut Run, request: Request) -> RunResult<Response> {
     let path = request.path.clone();
     let response = run.send(request)?;
     check(response, &path)
 }
 
 /// Anything but success ends the job, with the cure.
-pub(super) fn check(response: Response, path: &str) -> Job<Response> {
+pub(super) fn check(response: Response, path: &str) -> RunResult<Response> {
     let said = said(&response.body);
     Err(match response.status {
         200..=299 => return Ok(response),
-        401 => Halt::Failed(Failure::new(
+        401 => RunError::Failed(Failure::new(
             "denied",
             format!(
                 "Splynx refused the API key or secret ({said}). Enter them again under Settings, Splynx. If they are right, another tool may use the same key with larger nonces: make a key for this add-on alone."
             ),
         )),
-        403 => Halt::Failed(Failure::about(
+        403 => RunError::Failed(Failure::about(
             path,
             "forbidden",
             format!(
                 "The Splynx API key may not use {path} ({said}). Give it that permission in Splynx under Administration, API keys. What waits for it goes on by itself; it is asked for again within the hour, or at once where a person starts a run."
             ),
         )),
-        429 => Halt::Paused(Failure::new("paused", "Splynx asked for a pause.")),
+        429 => RunError::Paused(Failure::new("paused", "Splynx asked for a pause.")),
         status if is_page(&response.body) || matches!(status, 407 | 411 | 415) => {
-            Halt::Failed(Failure::about(
+            RunError::Failed(Failure::about(
                 path,
                 "splynx-connection",
                 format!(
@@ -432,7 +444,7 @@ pub(super) fn check(response: Response, path: &str) -> Job<Response> {
                 ),
             ))
         }
-        status => Halt::Failed(Failure::about(
+        status => RunError::Failed(Failure::about(
             path,
             "splynx-trouble",
             format!(
@@ -458,7 +470,7 @@ pub(super) fn said(text: &str) -> String {
     message.chars().take(200).collect()
 }
 
-fn body(response: &Response, path: &str) -> Job<Value> {
+fn body(response: &Response, path: &str) -> RunResult<Value> {
     json::parse(&response.body).ok_or_else(|| {
         let what = match response.body.trim() {
             "" => "it is empty",
@@ -471,8 +483,8 @@ fn body(response: &Response, path: &str) -> Job<Value> {
     })
 }
 
-fn unexpected(path: &str, what: &str) -> Halt {
-    Halt::Failed(Failure::about(
+fn unexpected(path: &str, what: &str) -> RunError {
+    RunError::Failed(Failure::about(
         path,
         "unexpected-answer",
         format!(

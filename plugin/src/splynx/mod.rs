@@ -12,7 +12,7 @@ pub use client::{
     INFO, Listing, Page, Permission, RELATIONS, Row, Window, by_ids, changed, count, list_all,
     may_list, may_view, payments_between, relations, vat_number,
 };
-pub use money_in::{Receivable, Standing, StatementRecord};
+pub use money_in::{InvoiceStatus, Receivable, StatementRecord};
 pub use types::{
     CreditNote, Customer, Document, DocumentStatus, Invoice, Line, Payment, Relation, Transaction,
 };

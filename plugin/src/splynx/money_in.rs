@@ -10,7 +10,7 @@ use crate::json;
 
 /// I3 asks only whether an invoice is Not paid, or has any other status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum InvoiceStatus {
     NotPaid,
     /// Paid or pending.
     Other,
@@ -26,7 +26,7 @@ pub struct Receivable {
     pub date: Option<NaiveDate>,
     pub total: Decimal,
     pub due: Decimal,
-    pub standing: Standing,
+    pub standing: InvoiceStatus,
 }
 
 impl Resource for Receivable {
@@ -44,9 +44,9 @@ impl Resource for Receivable {
             total: amount("total")?,
             due: amount("due")?,
             standing: match json::text(value, "status").as_str() {
-                "not_paid" => Standing::NotPaid,
-                "deleted" => Standing::Deleted,
-                _ => Standing::Other,
+                "not_paid" => InvoiceStatus::NotPaid,
+                "deleted" => InvoiceStatus::Deleted,
+                _ => InvoiceStatus::Other,
             },
         })
     }

@@ -319,7 +319,7 @@ pub struct Relation {
 }
 
 impl Relation {
-    /// None: it settles a loose charge, or is paid by a loose credit; those are not in Sage. `invoice_of`: the invoice that a
+    /// `None`: it settles a loose charge, or is paid by a loose credit; those are not in Sage. `invoice_of`: the invoice that a
     /// transaction stands in. Where its total is negative, it settles others by its transactions.
     pub fn parse(value: &Value, invoice_of: impl Fn(i64) -> Option<i64>) -> Option<Self> {
         let payer = json::relation(value, "payer_id")?;

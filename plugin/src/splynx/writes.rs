@@ -9,7 +9,7 @@ use super::CONNECTION;
 use super::client::{check, condition, fetch_list, is_page, one, said};
 use crate::capability::{Answer, Effect, Request};
 use crate::json;
-use crate::write::ledger::{Halt, Job, Run};
+use crate::write::ledger::{Run, RunError, RunResult};
 
 pub const STATEMENTS: &str = "admin/finance/bank-statements";
 pub const PAYMENTS: &str = "admin/finance/payments";
@@ -28,7 +28,7 @@ pub enum Reply {
     /// It may have been done: no answer, or one that cannot be read.
     Uncertain(String),
     /// Not done, and nothing more can be sent for now.
-    NotSent(Halt),
+    NotSent(RunError),
 }
 
 pub fn post(path: &str, object: &Value) -> Request {
@@ -88,7 +88,7 @@ pub fn reply_of(answer: Answer, path: &str, is_post: bool) -> Reply {
 }
 
 /// The rows whose `field` has one of the values, and all of them.
-pub fn find(run: &mut Run, path: &str, field: &str, values: &[String]) -> Job<Vec<Value>> {
+pub fn find(run: &mut Run, path: &str, field: &str, values: &[String]) -> RunResult<Vec<Value>> {
     find_with(run, path, field, values, None)
 }
 
@@ -99,7 +99,7 @@ pub fn find_with(
     field: &str,
     values: &[String],
     also: Option<(&str, &str)>,
-) -> Job<Vec<Value>> {
+) -> RunResult<Vec<Value>> {
     let mut found = Vec::new();
     for chunk in values.chunks(VALUES) {
         let name = |rest: &str| format!("main_attributes[{field}]{rest}");
@@ -142,12 +142,12 @@ pub fn find_with(
 }
 
 /// Whether Splynx says (404) that there is no such record.
-pub fn is_gone(run: &mut Run, path: &str, id: i64) -> Job<bool> {
+pub fn is_gone(run: &mut Run, path: &str, id: i64) -> RunResult<bool> {
     Ok(one(run, path, id)?.is_none())
 }
 
 /// A statement by its title; the first where people made several.
-pub fn statement(run: &mut Run, title: &str) -> Job<Option<i64>> {
+pub fn statement(run: &mut Run, title: &str) -> RunResult<Option<i64>> {
     let rows = find(run, STATEMENTS, "title", &[title.to_owned()])?;
     Ok(rows.iter().find_map(|row| json::integer(row, "id")))
 }

@@ -7,10 +7,10 @@ use crate::capability::Entry;
 use crate::collect::{Map, ToMap, ToSet};
 use crate::json;
 use crate::sage::{self, IDS, Service, newer_of};
-use crate::sync::arrivals::remote_of;
+use crate::sync::receipt_import::remote_of;
 use crate::sync::receipts::{Allocated, Receipt};
 use crate::sync::statements::id_key;
-use crate::write::ledger::{Job, Run};
+use crate::write::ledger::{Run, RunResult};
 use crate::write::record::{Batch, Remote};
 
 /// `source/allocation` → `invoice|total|discount`, as Sage listed it.
@@ -66,7 +66,7 @@ impl Allocation {
 
 /// What each receipt is allocated to. Where that is not what the receipt itself says is allocated, its allocations are read again: they
 /// may have been changed, deleted, or made a moment ago.
-pub fn allocated(run: &mut Run, page: &[Receipt]) -> Job<Map<i64, Allocated>> {
+pub fn allocated(run: &mut Run, page: &[Receipt]) -> RunResult<Map<i64, Allocated>> {
     let mut known = Map::new_vec();
     let mut doubtful = Vec::new();
     for receipt in page {
@@ -85,7 +85,7 @@ pub fn allocated(run: &mut Run, page: &[Receipt]) -> Job<Map<i64, Allocated>> {
 }
 
 /// Reads what these receipts are allocated to from Sage's list.
-pub fn read_again(run: &mut Run, receipts: &[i64]) -> Job<()> {
+pub fn read_again(run: &mut Run, receipts: &[i64]) -> RunResult<()> {
     for ids in receipts.chunks(IDS) {
         let rows = list(run, Service::Allocation, "SourceDocumentId", ids)?;
         let now = rows
@@ -116,7 +116,7 @@ pub fn read_again(run: &mut Run, receipts: &[i64]) -> Job<()> {
     Ok(())
 }
 
-fn stored_allocations(run: &mut Run, receipt: i64) -> Job<Allocated> {
+fn stored_allocations(run: &mut Run, receipt: i64) -> RunResult<Allocated> {
     let mut allocated = Allocated::new();
     for entry in stored_rows(run, &format!("{}/", id_key(receipt)))? {
         if let Some((target, total, discount)) = Allocation::stored(&entry) {
@@ -129,7 +129,7 @@ fn stored_allocations(run: &mut Run, receipt: i64) -> Job<Allocated> {
 }
 
 /// All of a receipt's: one may settle more invoices than a page of storage holds.
-fn stored_rows(run: &mut Run, prefix: &str) -> Job<Vec<Entry>> {
+fn stored_rows(run: &mut Run, prefix: &str) -> RunResult<Vec<Entry>> {
     let mut all: Vec<Entry> = Vec::new();
     loop {
         let after = all.last().map_or("", |entry| entry.key.as_str());
@@ -143,7 +143,7 @@ fn stored_rows(run: &mut Run, prefix: &str) -> Job<Vec<Entry>> {
 }
 
 /// Every row of a service in which a field has one of these ids.
-pub fn list(run: &mut Run, service: Service, field: &str, ids: &[i64]) -> Job<Vec<Value>> {
+pub fn list(run: &mut Run, service: Service, field: &str, ids: &[i64]) -> RunResult<Vec<Value>> {
     let mut all: Vec<Value> = Vec::new();
     for ids in ids.chunks(IDS) {
         let mut above = 0;

@@ -9,14 +9,14 @@ use serde_json::json;
 
 use crate::collect::{Map, ToSet};
 use crate::json;
-use crate::sage::{self, AllocationLikeness, Likeness, Service};
+use crate::sage::{self, AllocationLikeness, MatchKey, Service};
 use crate::splynx::Relation;
 use crate::sync::documents::customer_in_sage;
-use crate::sync::pipeline::{Aside, Decision, is_ours_to_decide, settle};
+use crate::sync::pipeline::{Decision, NotSent, is_ours_to_decide, settle};
 use crate::sync::relations::{OF_CUSTOMER, known, wanted};
 use crate::sync::statements::CAME_FROM_SAGE;
 use crate::sync::{births, customers};
-use crate::write::ledger::{Job, Run};
+use crate::write::ledger::{Run, RunResult};
 use crate::write::protocol::{self, Act, Expected, Write};
 use crate::write::record::{
     ALLOCATING, Batch, Kind, Reason, Record, RecordKey, Remote, State, Stored,
@@ -31,7 +31,7 @@ const SERVICE: Service = Service::Allocation;
 const PAGE: u32 = 100;
 
 /// Brings the allocations of all noted customers into step.
-pub fn sync(run: &mut Run) -> Job<()> {
+pub fn sync(run: &mut Run) -> RunResult<()> {
     recovery::recover(run, Kind::Allocation)?;
     run.wake_changed_settings()?;
     note_open(run)?;
@@ -42,7 +42,7 @@ pub fn sync(run: &mut Run) -> Job<()> {
         let Some(last) = noted.last() else {
             break;
         };
-        remote::take_over(run, SERVICE, None)?;
+        remote::build_index(run, SERVICE, None)?;
         after.clone_from(&last.key);
         let customers: Vec<i64> = noted
             .iter()
@@ -80,7 +80,7 @@ pub fn sync(run: &mut Run) -> Job<()> {
 }
 
 /// What is planned for a customer of whom nothing may be sent waits for the customer.
-fn set_aside(run: &mut Run, customer: i64, aside: &Aside) -> Job<()> {
+fn set_aside(run: &mut Run, customer: i64, aside: &NotSent) -> RunResult<()> {
     let ids = known(run, customer)?;
     let records = run.records(ids.keys().map(|id| RecordKey::new(Kind::Allocation, *id)))?;
     let mut batch = Batch::default();
@@ -97,7 +97,7 @@ fn set_aside(run: &mut Run, customer: i64, aside: &Aside) -> Job<()> {
 }
 
 /// Allocations that an earlier run, a person or one of their ends has planned again.
-fn note_open(run: &mut Run) -> Job<()> {
+fn note_open(run: &mut Run) -> RunResult<()> {
     let mut after = String::new();
     while let Some(page) = run.next_open(Kind::Allocation, &mut after)? {
         let mut batch = Batch::default();
@@ -122,7 +122,7 @@ struct Work {
 impl Work {
     /// Splynx gives relations new ids when a payment is edited. So nothing is made for a customer before what is to go has gone:
     /// that frees pairs and amounts. `freed`: it has, as far as Sage let it.
-    fn plan(&mut self, run: &mut Run, customer: i64, freed: bool) -> Job<()> {
+    fn plan(&mut self, run: &mut Run, customer: i64, freed: bool) -> RunResult<()> {
         run.progress(Kind::Allocation.title(), 0, 0)?;
         let wanted = wanted(run, customer)?;
         let before = known(run, customer)?;
@@ -213,7 +213,7 @@ impl Work {
     }
 
     /// Sends what was planned, in full batches; `all`: the rest of it too.
-    fn carry_out(&mut self, run: &mut Run, all: bool) -> Job<()> {
+    fn carry_out(&mut self, run: &mut Run, all: bool) -> RunResult<()> {
         let removals = std::mem::take(&mut self.removals);
         let freed = removals.iter().map(|write| write.record.customer).to_set();
         protocol::execute(run, removals)?;
@@ -249,7 +249,7 @@ impl Work {
 struct Ends(Map<RecordKey, Stored>);
 
 impl Ends {
-    fn load<'r>(run: &mut Run, relations: impl Iterator<Item = &'r Relation>) -> Job<Self> {
+    fn load<'r>(run: &mut Run, relations: impl Iterator<Item = &'r Relation>) -> RunResult<Self> {
         let keys = relations.flat_map(|r| [r.payer, r.invoice]).to_set();
         run.records(keys).map(Self)
     }
@@ -275,9 +275,9 @@ impl Ends {
         }
     }
 
-    /// The object in Sage that an end became, or what becomes of the allocation meanwhile; none: nothing. An end that has no record is not ours to
+    /// The object in Sage that an end became, or what becomes of the allocation meanwhile; `None`: nothing. An end that has no record is not ours to
     /// tell of (yet): dated before the from-date, not read so far; nor is one that came from Sage. Once it has one, its customer is noted.
-    fn remote(&self, key: RecordKey) -> Result<(&Record, &Remote), Option<Aside>> {
+    fn remote(&self, key: RecordKey) -> Result<(&Record, &Remote), Option<NotSent>> {
         let what = key.kind.name().replace('-', " ");
         let record = self.record(key).ok_or(None)?;
         if births::is_in_doubt(record) {
@@ -289,7 +289,7 @@ impl Ends {
                 ),
                 format!("Decide about the {what} first."),
             );
-            return Err(Some(Aside::Hold(hold.until_record(key))));
+            return Err(Some(NotSent::Hold(hold.until_record(key))));
         }
         if let Some(remote) = &record.remote {
             return Ok((record, remote));
@@ -299,7 +299,7 @@ impl Ends {
         }
         let label = &record.label;
         Err(Some(if record.state.is_settled() {
-            Aside::Skip(
+            NotSent::Skip(
                 Reason::new(
                     "end-skipped",
                     format!(
@@ -311,7 +311,7 @@ impl Ends {
                 .until_record(key),
             )
         } else {
-            Aside::Hold(
+            NotSent::Hold(
                 Reason::new(
                     "end-not-synced",
                     format!("Its {what} {label} is not in Sage yet."),
@@ -330,7 +330,7 @@ fn decide(
     relation: &Relation,
     stored: &Stored,
     pair: String,
-) -> Job<Decision> {
+) -> RunResult<Decision> {
     let record = stored.record.as_ref();
     let (payer, invoice) = match (ends.remote(relation.payer), ends.remote(relation.invoice)) {
         (Ok(payer), Ok(invoice)) => (payer, invoice),
@@ -368,7 +368,7 @@ fn decide(
             }
         });
     }
-    let likeness = Likeness::Allocation(likeness);
+    let likeness = MatchKey::Allocation(likeness);
     let key = RecordKey::new(Kind::Allocation, relation.id);
     let suspect = [Suspect {
         key,
@@ -450,14 +450,14 @@ fn not_ours(record: Option<&Record>) -> Decision {
 }
 
 /// What of a document or receipt is left, as Sage says now.
-fn rest(run: &mut Run, remote: &Remote) -> Job<Decimal> {
+fn rest(run: &mut Run, remote: &Remote) -> RunResult<Decimal> {
     let object = sage::get_one(run, remote.service, remote.id)?;
     Ok(object.as_ref().and_then(sage::rest).unwrap_or_default())
 }
 
 /// Whether an allocation was made for a document that Splynx has another for by now: what Sage has of these stays as it is. `pair`: where
 /// Sage's list has it.
-fn is_of_another(run: &mut Run, pair: Option<&String>) -> Job<bool> {
+fn is_of_another(run: &mut Run, pair: Option<&String>) -> RunResult<bool> {
     let Some((source, target)) = pair.and_then(|pair| remote::ends_of(pair)) else {
         return Ok(false);
     };

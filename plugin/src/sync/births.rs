@@ -10,11 +10,11 @@ use crate::collect::{Map, Set, ToMap};
 use crate::json;
 use crate::planted::{Mistake, is_planted};
 use crate::splynx::Row;
-use crate::sync::made;
+use crate::sync::import_recovery;
 use crate::sync::pipeline::{Decision, deleted_after_sync, settle};
 use crate::sync::statements::{FROM_SAGE, id_key};
 use crate::write::birth::Birth;
-use crate::write::ledger::{Job, Run, activity};
+use crate::write::ledger::{Run, RunResult, activity};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
 
 /// Held because Splynx has another record under its id.
@@ -29,7 +29,7 @@ pub fn births(kind: Kind, rows: &[Row]) -> Map<i64, Birth> {
 
 /// Compares rows with what is known under their ids. Answers the ids under which Sage has another record: these are held. What Sage
 /// has nothing of is simply forgotten for what came in its place.
-pub fn hold_others(run: &mut Run, kind: Kind, rows: &[Row]) -> Job<Set<i64>> {
+pub fn hold_others(run: &mut Run, kind: Kind, rows: &[Row]) -> RunResult<Set<i64>> {
     let mut held = Set::new();
     if is_planted(Mistake::IdsBelieved) {
         return Ok(held);
@@ -76,7 +76,7 @@ pub fn hold_others(run: &mut Run, kind: Kind, rows: &[Row]) -> Job<Set<i64>> {
     }
     if kind == Kind::Payment {
         // What was made from a receipt is gone, and what came instead has nothing to do with it.
-        made::owe_deleted_payments(run, &mut batch, unmade.clone())?;
+        import_recovery::owe_deleted_payments(run, &mut batch, unmade.clone())?;
         for id in unmade {
             batch.delete(FROM_SAGE, id_key(id));
         }
@@ -140,7 +140,7 @@ pub fn part(
     key: RecordKey,
     stored: &Stored,
     record: &Record,
-) -> Job<()> {
+) -> RunResult<()> {
     let again = record.again.saturating_add(1);
     let gone = Record {
         state: State::Owed,
@@ -158,7 +158,7 @@ pub fn part(
         batch.look_at_allocations(record.customer);
     }
     if key.kind == Kind::Payment {
-        made::owe_deleted_payments(run, batch, vec![key.id])?;
+        import_recovery::owe_deleted_payments(run, batch, vec![key.id])?;
     }
     Ok(())
 }
@@ -167,7 +167,7 @@ pub fn part(
 pub fn bearers(
     run: &mut Run,
     marked: impl IntoIterator<Item = RecordKey>,
-) -> Job<Map<RecordKey, RecordKey>> {
+) -> RunResult<Map<RecordKey, RecordKey>> {
     let marked: Vec<RecordKey> = marked.into_iter().collect();
     let records = run.records(marked.iter().map(|key| key.unmarked().0))?;
     let bearer = |marked: RecordKey| {
@@ -183,7 +183,7 @@ pub fn bearers(
 }
 
 /// Of pairs those that can be relied on: what Splynx has under these ids is what Sage has.
-pub fn certain(run: &mut Run, pairs: Map<String, RecordKey>) -> Job<Map<String, RecordKey>> {
+pub fn certain(run: &mut Run, pairs: Map<String, RecordKey>) -> RunResult<Map<String, RecordKey>> {
     let records = run.records(pairs.values().copied())?;
     let is_certain = |key: &RecordKey| {
         let record = records[key].record.as_ref();

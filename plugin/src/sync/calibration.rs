@@ -13,7 +13,7 @@ use crate::sage;
 use crate::stored::{self, stored};
 use crate::sync::mapping::Mapping;
 use crate::sync::specimen::{Specimen, Telling};
-use crate::write::ledger::{CALIBRATION_DUE, Halt, Job, META, Run};
+use crate::write::ledger::{CALIBRATION_DUE, META, Run, RunError, RunResult};
 use crate::write::record::Batch;
 
 /// Where the answers are kept.
@@ -81,7 +81,7 @@ pub fn stored_arithmetic(cap: &mut dyn Capabilities) -> Result<Arithmetic, Failu
 ///
 /// # Errors
 /// `company-rounding`, where no total could come out right.
-pub fn before_documents(run: &mut Run, mapping: &Mapping) -> Job<Calibration> {
+pub fn before_documents(run: &mut Run, mapping: &Mapping) -> RunResult<Calibration> {
     let stored = Calibration::stored(run.cap)?;
     let is_due = stored.asked_at == 0
         || stored.rounds_totals
@@ -97,7 +97,7 @@ pub fn before_documents(run: &mut Run, mapping: &Mapping) -> Job<Calibration> {
         stored
     };
     if calibration.rounds_totals {
-        return Err(Halt::Failed(Failure::new(
+        return Err(RunError::Failed(Failure::new(
             "company-rounding",
             "The Sage company rounds the totals of documents, so they cannot equal Splynx's. Switch the rounding off in Sage's company settings, then run again.",
         )));
@@ -106,7 +106,7 @@ pub fn before_documents(run: &mut Run, mapping: &Mapping) -> Job<Calibration> {
 }
 
 /// The job: asks everything, and tells where it could not.
-pub fn calibrate(run: &mut Run, mapping: &Mapping) -> Job<Option<Failure>> {
+pub fn calibrate(run: &mut Run, mapping: &Mapping) -> RunResult<Option<Failure>> {
     Ok(match ask(run, mapping)? {
         Some(Calibration { refused, .. }) if refused.is_empty() => None,
         Some(Calibration { refused, .. }) => Some(Failure::new("could-not-be-asked", refused)),
@@ -118,7 +118,7 @@ pub fn calibrate(run: &mut Run, mapping: &Mapping) -> Job<Option<Failure>> {
 }
 
 /// Asks, and keeps the answers; none where there is nothing to ask with.
-fn ask(run: &mut Run, mapping: &Mapping) -> Job<Option<Calibration>> {
+fn ask(run: &mut Run, mapping: &Mapping) -> RunResult<Option<Calibration>> {
     let Some(specimen) = Specimen::find(run, mapping)? else {
         return Ok(None);
     };
@@ -172,7 +172,7 @@ fn could_not_be_asked(
     answers.note("all", "How Sage computes", refused);
 }
 
-fn company(run: &mut Run, answers: &mut Calibration) -> Job<()> {
+fn company(run: &mut Run, answers: &mut Calibration) -> RunResult<()> {
     /// `RoundingType`: none (Sage API 2.1).
     const NO_ROUNDING: i64 = 3;
     let company = sage::current_company(run)?;
@@ -206,7 +206,7 @@ fn how_it_computes(
     run: &mut Run,
     specimen: &Specimen,
     answers: &mut Calibration,
-) -> Job<Result<(), String>> {
+) -> RunResult<Result<(), String>> {
     let ways = Arithmetic::ways(answers.arithmetic.price_digits);
     let telling = Telling::find(specimen, &ways);
     let inclusive = match specimen.totals(run, true, &telling.inclusive)? {
@@ -255,7 +255,7 @@ fn how_it_computes(
 }
 
 /// What becomes of amounts and rates that are sent with a line.
-fn sent_along(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> Job<()> {
+fn sent_along(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> RunResult<()> {
     let ten = (Decimal::ONE, Decimal::TEN);
     let mut with_tax = specimen.line(false, ten);
     with_tax["Tax"] = json::number(Decimal::new(999, 2));
@@ -279,7 +279,7 @@ fn sent_along(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> 
     Ok(())
 }
 
-fn negative_lines(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> Job<()> {
+fn negative_lines(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> RunResult<()> {
     let amounts = [
         (Decimal::ONE, Decimal::ONE_HUNDRED),
         (Decimal::ONE, -Decimal::TEN),
@@ -297,7 +297,7 @@ fn negative_lines(run: &mut Run, specimen: &Specimen, answers: &mut Calibration)
     Ok(())
 }
 
-fn long_texts(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> Job<()> {
+fn long_texts(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> RunResult<()> {
     const LONG: usize = 255;
     let mut line = specimen.line(true, (Decimal::ONE, Decimal::ONE_HUNDRED));
     line["Description"] = "x".repeat(LONG).into();
@@ -314,7 +314,7 @@ fn long_texts(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> 
     Ok(())
 }
 
-fn filters(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> Job<()> {
+fn filters(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> RunResult<()> {
     let none_modified = sage::probe(run, "Customer", "Modified ge datetime'2999-01-01T00:00:00'")?;
     let one = format!(
         "ID eq {} and Modified ge datetime'2000-01-01T00:00:00'",
@@ -339,7 +339,7 @@ fn filters(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> Job
 }
 
 /// The page `calibration`.
-pub fn view(run: &mut Run) -> Job<Vec<Row>> {
+pub fn view(run: &mut Run) -> RunResult<Vec<Row>> {
     let calibration = Calibration::stored(run.cap)?;
     let asked_at = calibration.asked_at;
     Ok(calibration

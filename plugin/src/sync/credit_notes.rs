@@ -2,13 +2,13 @@
 
 use crate::sage::Service;
 use crate::splynx::CreditNote;
-use crate::sync::documents::{self, Facts, Office};
+use crate::sync::documents::{self, DocumentContext, Facts};
 use crate::sync::pipeline::{Decision, Description, Entity};
-use crate::write::ledger::{Job, Run};
+use crate::write::ledger::{Run, RunResult};
 use crate::write::record::{Kind, Record, Stored};
 
 pub struct CreditNotes {
-    pub office: Office,
+    pub context: DocumentContext,
 }
 
 impl Entity for CreditNotes {
@@ -17,10 +17,10 @@ impl Entity for CreditNotes {
     type Source = CreditNote;
     type Facts = Facts;
 
-    fn facts(&self, run: &mut Run, page: &[(CreditNote, Stored)]) -> Job<Facts> {
+    fn facts(&self, run: &mut Run, page: &[(CreditNote, Stored)]) -> RunResult<Facts> {
         documents::facts(
             run,
-            &self.office,
+            &self.context,
             Self::KIND,
             page.iter().map(|(n, s)| (&n.0, s)),
         )
@@ -33,11 +33,11 @@ impl Entity for CreditNotes {
         note: &CreditNote,
         record: Option<&Record>,
     ) -> Decision {
-        documents::decide(run, &self.office, facts, Self::KIND, &note.0, record)
+        documents::decide(run, &self.context, facts, Self::KIND, &note.0, record)
     }
 
-    fn renew(&self, run: &mut Run) -> Job<bool> {
-        self.office.renew(run)
+    fn renew(&self, run: &mut Run) -> RunResult<bool> {
+        self.context.renew(run)
     }
 
     fn hangs_on(&self, note: &CreditNote) -> Vec<String> {

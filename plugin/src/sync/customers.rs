@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::collect::{Map, Set, ToSet};
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{CustomerLikeness, Found, Likeness, Service, fold};
+use crate::sage::{CustomerLikeness, Found, MatchKey, Service, fold};
 use crate::splynx::{Customer, Listing, Page};
 use crate::sync::births;
 use crate::sync::customer_fields::{fields, name_of, unique_name};
@@ -12,7 +12,7 @@ use crate::sync::mapping::Mapping;
 use crate::sync::pairing::{self, Candidate, Choice, Row, SAME_NAME};
 use crate::sync::pipeline::{Decision, Description, Entity, is_ours_to_decide, settle};
 use crate::sync::vat_numbers::{self, Numbers};
-use crate::write::ledger::{Job, Run};
+use crate::write::ledger::{Run, RunResult};
 use crate::write::protocol::Act;
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, Remote, State, Stored};
 use crate::write::remote::{self, Question, Survey};
@@ -40,7 +40,7 @@ impl Entity for Customers {
     type Source = Customer;
     type Facts = Facts;
 
-    fn facts(&self, run: &mut Run, page: &[(Customer, Stored)]) -> Job<Facts> {
+    fn facts(&self, run: &mut Run, page: &[(Customer, Stored)]) -> RunResult<Facts> {
         let vat = vat_numbers::of_customers(run, page.iter().map(|(customer, _)| customer))?;
         let is_new = |stored: &Stored| stored.record.as_ref().is_none_or(|r| r.remote.is_none());
         let is_judged = |stored: &Stored| stored.record.is_none() || stored.is_judged_again();
@@ -55,7 +55,7 @@ impl Entity for Customers {
             .iter()
             .any(|(customer, stored)| is_new(stored) && left_out(run, customer).is_none())
         {
-            remote::catch_up(run, Service::Customer)?;
+            remote::refresh_index(run, Service::Customer)?;
         }
         let pattern = run.settings.name_pattern.clone();
         let questions: Vec<Question> = page
@@ -95,7 +95,7 @@ impl Entity for Customers {
         };
         for (customer, stored) in page {
             if is_new(stored)
-                && let Ok(Standing::Ours(found)) = self.standing(run, &facts, customer, None)
+                && let Ok(NameStatus::Ours(found)) = self.standing(run, &facts, customer, None)
             {
                 facts.recognised.insert(found.id);
             }
@@ -124,8 +124,8 @@ impl Entity for Customers {
         };
         let proposal = row.and_then(|row| proposal(run, facts, row));
         match (standing, proposal) {
-            (Standing::Ours(found), _) => {
-                if let Likeness::Customer(customer) = &found.likeness {
+            (NameStatus::Ours(found), _) => {
+                if let MatchKey::Customer(customer) = &found.likeness {
                     facts.given.insert(fold(&customer.name));
                 }
                 Decision::Found {
@@ -134,8 +134,8 @@ impl Entity for Customers {
                     hash: found.likeness.content().to_owned(),
                 }
             }
-            (_, Some(reason)) | (Standing::Taken(reason), None) => Decision::hold(reason),
-            (Standing::Free(fields), None) => {
+            (_, Some(reason)) | (NameStatus::Taken(reason), None) => Decision::hold(reason),
+            (NameStatus::Free(fields), None) => {
                 let likeness = CustomerLikeness::of(&fields);
                 facts.given.insert(fold(&likeness.name));
                 write(own, fields, likeness)
@@ -190,12 +190,12 @@ fn write(own: Option<(&Record, &Remote)>, fields: Value, likeness: CustomerLiken
         Some((_, remote)) => Act::Update {
             id: remote.id,
             fields,
-            likeness: Likeness::Customer(likeness),
+            likeness: MatchKey::Customer(likeness),
             expected: None,
         },
         None => Act::Create {
             object: fields,
-            likeness: Likeness::Customer(likeness),
+            likeness: MatchKey::Customer(likeness),
             own_number: false,
             expected: None,
         },
@@ -208,7 +208,7 @@ fn write(own: Option<(&Record, &Remote)>, fields: Value, likeness: CustomerLiken
 }
 
 /// How a customer stands to the names that Sage has.
-enum Standing {
+enum NameStatus {
     /// The name is free (or its own): this is what to save.
     Free(Value),
     /// Sage has it just as we would send it.
@@ -227,7 +227,7 @@ impl Customers {
         facts: &Facts,
         customer: &Customer,
         own: Option<&Remote>,
-    ) -> Result<Standing, Reason> {
+    ) -> Result<NameStatus, Reason> {
         let settings = &run.settings;
         let plain = name_of(customer, &settings.name_pattern);
         if plain.is_empty() {
@@ -262,9 +262,9 @@ impl Customers {
             let found = facts.survey.on(&way).into_iter().next();
             let found = found.filter(|found| own.is_none_or(|own| own.id != found.id));
             let Some(found) = found else {
-                return Ok(Standing::Free(fields));
+                return Ok(NameStatus::Free(fields));
             };
-            let likeness = Likeness::Customer(CustomerLikeness::of(&fields));
+            let likeness = MatchKey::Customer(CustomerLikeness::of(&fields));
             let key = RecordKey::new(Kind::Customer, customer.id);
             let suspect = Suspect {
                 key,
@@ -278,7 +278,7 @@ impl Customers {
                     taken.get_or_insert_with(|| shared_name(&name));
                 }
                 Some(Verdict::Ours { .. }) if may_adopt => {
-                    return Ok(Standing::Ours(found.clone()));
+                    return Ok(NameStatus::Ours(found.clone()));
                 }
                 Some(Verdict::NotOurs(reason)) => {
                     taken.get_or_insert(reason);
@@ -288,7 +288,7 @@ impl Customers {
                 }
             }
         }
-        Ok(Standing::Taken(
+        Ok(NameStatus::Taken(
             taken.unwrap_or_else(|| shared_name(&plain)),
         ))
     }
@@ -314,7 +314,7 @@ pub fn left_out(run: &Run, customer: &Customer) -> Option<Reason> {
 
 /// Looks at customers before anything of theirs is sent or imported, in whatever job, and at most once a run: whether Splynx has others under
 /// their ids by now, and whether they are left out. What they are called and where they live is their own job's business.
-pub fn look_after(run: &mut Run, ids: impl IntoIterator<Item = i64>) -> Job<()> {
+pub fn look_after(run: &mut Run, ids: impl IntoIterator<Item = i64>) -> RunResult<()> {
     if is_planted(Mistake::LeftOutByOneJob) {
         return Ok(());
     }

@@ -12,18 +12,20 @@ use crate::arithmetic::{Arithmetic, Totals};
 use crate::collect::{Map, ToMap, ToSet};
 use crate::json;
 use crate::money;
-use crate::pricing::{self, Charge, Mode, Trouble};
-use crate::sage::{DocumentLikeness, Likeness, Service, reference};
+use crate::pricing::{self, Charge, Mode, PricingError};
+use crate::sage::{DocumentLikeness, MatchKey, Service, reference};
 use crate::settings::Settings;
 use crate::splynx::{self, Document, DocumentStatus, Transaction};
 use crate::sync::births;
 use crate::sync::customers;
 use crate::sync::lists::{self, List};
 use crate::sync::mapping::Mapping;
-use crate::sync::pipeline::{Aside, Decision, Description, deleted_after_sync, possible_duplicate};
+use crate::sync::pipeline::{
+    Decision, Description, NotSent, deleted_after_sync, possible_duplicate,
+};
 use crate::sync::renewal::renew;
 use crate::text::cut;
-use crate::write::ledger::{Job, Run};
+use crate::write::ledger::{Run, RunResult};
 use crate::write::protocol::{Act, Expected};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, Remote, State, Stored};
 use crate::write::remote::{self, Question, Survey, Way};
@@ -31,14 +33,14 @@ use crate::write::vat::Vat;
 use crate::write::verdict::{self, Money, Suspect};
 
 /// What decisions on all documents of a run need.
-pub struct Office {
+pub struct DocumentContext {
     pub mapping: RefCell<Mapping>,
     pub arithmetic: Arithmetic,
 }
 
-impl Office {
+impl DocumentContext {
     /// Reads again what documents are put together from.
-    pub fn renew(&self, run: &mut Run) -> Job<bool> {
+    pub fn renew(&self, run: &mut Run) -> RunResult<bool> {
         let lists = [List::SageTaxTypes, List::SageItems];
         renew(run, &mut self.mapping.borrow_mut(), &lists)
     }
@@ -103,17 +105,17 @@ pub fn describe(document: &Document) -> Description {
 
 pub fn facts<'p>(
     run: &mut Run,
-    office: &Office,
+    context: &DocumentContext,
     kind: Kind,
     page: impl Iterator<Item = (&'p Document, &'p Stored)>,
-) -> Job<Facts> {
+) -> RunResult<Facts> {
     let to_send: Vec<(&Document, &Stored)> = page
         .filter(|(document, stored)| {
             let record = stored.record.as_ref();
             record.is_none_or(|r| pair_of(r).is_none() || wants_update(r, &content_hash(document)))
         })
         .collect();
-    note_rates(run, office, &to_send)?;
+    note_rates(run, context, &to_send)?;
     customers::look_after(
         run,
         to_send.iter().map(|(document, _)| document.customer_id),
@@ -140,7 +142,7 @@ pub fn facts<'p>(
         .collect();
     for (document, stored) in &fresh {
         if stored.record.is_none() || stored.is_judged_again() {
-            remote::catch_up(run, service_of(kind, document))?;
+            remote::refresh_index(run, service_of(kind, document))?;
         }
     }
     let settings = run.settings.clone();
@@ -176,11 +178,15 @@ pub fn facts<'p>(
 }
 
 /// Notes at which rates lines were billed, where that is news: each rate of a tax has a mapping of its own.
-fn note_rates(run: &mut Run, office: &Office, page: &[(&Document, &Stored)]) -> Job<()> {
+fn note_rates(
+    run: &mut Run,
+    context: &DocumentContext,
+    page: &[(&Document, &Stored)],
+) -> RunResult<()> {
     let lines = page.iter().flat_map(|(document, _)| &document.lines);
     let rates = lines.filter_map(|line| Some((line.tax_id?, line.tax_percent.normalize())));
     let rates = {
-        let mapping = office.mapping.borrow();
+        let mapping = context.mapping.borrow();
         rates
             .filter(|(tax, rate)| mapping.is_new_rate(*tax, *rate))
             .to_set()
@@ -193,13 +199,13 @@ fn note_rates(run: &mut Run, office: &Office, page: &[(&Document, &Stored)]) -> 
         lists::note_rate(&mut batch, tax, rate);
     }
     run.commit(batch)?;
-    *office.mapping.borrow_mut() = Mapping::loaded(run)?;
+    *context.mapping.borrow_mut() = Mapping::loaded(run)?;
     Ok(())
 }
 
 pub fn decide(
     run: &Run,
-    office: &Office,
+    context: &DocumentContext,
     facts: &Facts,
     kind: Kind,
     document: &Document,
@@ -211,15 +217,15 @@ pub fn decide(
     let paired = record.and_then(|record| Some((record, pair_of(record)?)));
     if let Some((record, remote)) = paired {
         if document.status == DocumentStatus::Deleted {
-            return Decision::SetAside(Aside::Owe(deleted_after_sync()));
+            return Decision::SetAside(NotSent::Owe(deleted_after_sync()));
         }
         if !wants_update(record, &hash) {
             return Decision::of_sent(record, &hash);
         }
-        let plan = match plan(&run.settings, office, facts, marked, document) {
+        let plan = match plan(&run.settings, context, facts, marked, document) {
             Ok(plan) if plan.service == remote.service => plan,
-            Ok(_) | Err(Aside::Skip(_)) => {
-                return Decision::SetAside(Aside::Owe(changed_after_sync()));
+            Ok(_) | Err(NotSent::Skip(_)) => {
+                return Decision::SetAside(NotSent::Owe(changed_after_sync()));
             }
             Err(aside) => return Decision::SetAside(aside),
         };
@@ -234,7 +240,7 @@ pub fn decide(
             hash,
         };
     }
-    let plan = match plan(&run.settings, office, facts, marked, document) {
+    let plan = match plan(&run.settings, context, facts, marked, document) {
         Ok(plan) => plan,
         Err(aside) => return Decision::SetAside(aside),
     };
@@ -329,7 +335,7 @@ pub fn content_hash(document: &Document) -> String {
 struct Plan {
     service: Service,
     object: Value,
-    likeness: Likeness,
+    likeness: MatchKey,
     own_number: bool,
     expected: Expected,
 }
@@ -337,19 +343,19 @@ struct Plan {
 /// The document as Sage is to store it, or why not; `marked`: the key for its reference.
 fn plan(
     settings: &Settings,
-    office: &Office,
+    context: &DocumentContext,
     facts: &Facts,
     marked: RecordKey,
     document: &Document,
-) -> Result<Plan, Aside> {
+) -> Result<Plan, NotSent> {
     let kind = marked.kind;
     if let Some(reason) = left_out(settings, kind, document) {
-        return Err(Aside::Skip(reason));
+        return Err(NotSent::Skip(reason));
     }
     let customer = customer_in_sage(&facts.customers, document.customer_id)?;
     let service = service_of(kind, document);
     if settings.splynx_numbers && document.number.trim().is_empty() {
-        return Err(Aside::Hold(
+        return Err(NotSent::Hold(
             Reason::new(
                 "no-number",
                 "It has no number in Splynx.",
@@ -358,7 +364,8 @@ fn plan(
             .until_setting("use_system_document_number"),
         ));
     }
-    let (lines, totals, rates) = lines(settings, office, facts, document).map_err(Aside::Hold)?;
+    let (lines, totals, rates) =
+        lines(settings, context, facts, document).map_err(NotSent::Hold)?;
     let number = if settings.splynx_numbers {
         document.number.trim()
     } else {
@@ -390,7 +397,7 @@ fn plan(
     Ok(Plan {
         service,
         object,
-        likeness: Likeness::Document(DocumentLikeness {
+        likeness: MatchKey::Document(DocumentLikeness {
             customer,
             date: document.date,
             number: number.to_owned(),
@@ -451,14 +458,14 @@ fn left_out(settings: &Settings, kind: Kind, document: &Document) -> Option<Reas
 }
 
 /// The Sage id of a record's customer, or what becomes of the record meanwhile.
-pub fn customer_in_sage(customers: &Map<RecordKey, Stored>, customer: i64) -> Result<i64, Aside> {
+pub fn customer_in_sage(customers: &Map<RecordKey, Stored>, customer: i64) -> Result<i64, NotSent> {
     let key = RecordKey::new(Kind::Customer, customer);
     let record = customers
         .get(&key)
         .and_then(|stored| stored.record.as_ref());
     match record {
         Some(record) if matches!(record.state, State::Skipped | State::DoNotSend) => {
-            Err(Aside::Skip(
+            Err(NotSent::Skip(
                 Reason::new(
                     "customer-skipped",
                     format!(
@@ -471,7 +478,7 @@ pub fn customer_in_sage(customers: &Map<RecordKey, Stored>, customer: i64) -> Re
                 .until_record(key),
             ))
         }
-        Some(record) if births::is_in_doubt(record) => Err(Aside::Hold(
+        Some(record) if births::is_in_doubt(record) => Err(NotSent::Hold(
             Reason::new(
                 "customer-in-doubt",
                 format!(
@@ -486,7 +493,7 @@ pub fn customer_in_sage(customers: &Map<RecordKey, Stored>, customer: i64) -> Re
             remote: Some(remote),
             ..
         }) => Ok(remote.id),
-        _ => Err(Aside::Hold(
+        _ => Err(NotSent::Hold(
             Reason::new(
                 "customer-not-synced",
                 format!("Its customer {customer} is not in Sage yet."),
@@ -503,7 +510,7 @@ type Rates = Vec<(i64, Decimal)>;
 /// The lines for Sage, and what it is expected to make of them.
 fn lines(
     settings: &Settings,
-    office: &Office,
+    context: &DocumentContext,
     facts: &Facts,
     document: &Document,
 ) -> Result<(Vec<Value>, Totals, Rates), Reason> {
@@ -517,7 +524,7 @@ fn lines(
             "Give it lines in Splynx: then it goes by itself. Or enter it in Sage by hand, and mark it as done.",
         ));
     }
-    let mapping = office.mapping.borrow();
+    let mapping = context.mapping.borrow();
     let sign = if document.total.is_sign_negative() {
         -Decimal::ONE
     } else {
@@ -544,7 +551,7 @@ fn lines(
         fix: fix
             .as_ref()
             .map(|fix| fix.as_ref().copied().unwrap_or_default()),
-        arithmetic: &office.arithmetic,
+        arithmetic: &context.arithmetic,
     };
     let plan = pricing::plan(&charges, document.total * sign, &mode)
         .map_err(|trouble| trouble_with(document, trouble, sign))?;
@@ -553,7 +560,7 @@ fn lines(
     {
         return Err(reason);
     }
-    let longest = office.arithmetic.description_length;
+    let longest = context.arithmetic.description_length;
     let lines = plan.lines.iter().map(|line| match line.charge {
         Some(charge) => for_sage(line, items[charge], settings, document, charge, longest),
         None => {
@@ -565,9 +572,9 @@ fn lines(
     Ok((lines.collect(), plan.totals, rates.collect()))
 }
 
-fn trouble_with(document: &Document, trouble: Trouble, sign: Decimal) -> Reason {
+fn trouble_with(document: &Document, trouble: PricingError, sign: Decimal) -> Reason {
     match trouble {
-        Trouble::LinesDiffer(lines) => Reason::new(
+        PricingError::LinesDiffer(lines) => Reason::new(
             "lines-differ",
             format!(
                 "Its lines make {}, its total is {}.",
@@ -576,7 +583,7 @@ fn trouble_with(document: &Document, trouble: Trouble, sign: Decimal) -> Reason 
             ),
             "Correct the document in Splynx.",
         ),
-        Trouble::DiscountTooLarge(charge) => Reason::new(
+        PricingError::DiscountTooLarge(charge) => Reason::new(
             "discount-too-large",
             format!(
                 "The discount {:?} is larger than the lines of its tax.",

@@ -13,7 +13,7 @@ use crate::sync::births;
 use crate::sync::documents::customer_in_sage;
 use crate::sync::receipts::Receipt;
 use crate::sync::statements::{FROM_SAGE, id_key};
-use crate::write::ledger::{Job, Run};
+use crate::write::ledger::{Run, RunResult};
 use crate::write::record::{Kind, RecordKey, Stored};
 
 /// D10: which of these payments came from Sage: made from a receipt by an installation, or paired with one by a person.
@@ -21,7 +21,7 @@ pub fn among(
     run: &mut Run,
     payments: &[&Payment],
     customers: &Map<RecordKey, Stored>,
-) -> Job<Set<i64>> {
+) -> RunResult<Set<i64>> {
     let keys: Vec<String> = payments.iter().map(|payment| id_key(payment.id)).collect();
     let noted = run.cap.get(FROM_SAGE, &keys)?.into_iter();
     let mut found = noted.filter_map(|entry| entry.key.parse().ok()).to_set();
@@ -50,7 +50,7 @@ pub fn among(
 
 /// Which of these payments, by the lines that statement records name them for, came from Sage. The day proves nothing here: people pair a
 /// record with a payment of any.
-pub fn named(run: &mut Run, named: &Map<i64, LineKey>) -> Job<Set<i64>> {
+pub fn named(run: &mut Run, named: &Map<i64, LineKey>) -> RunResult<Set<i64>> {
     let mut found = Set::new();
     let mut doubtful = Map::new_vec();
     for (payment, key) in named {
@@ -79,14 +79,14 @@ pub fn named(run: &mut Run, named: &Map<i64, LineKey>) -> Job<Set<i64>> {
 }
 
 /// Receipts as Sage has them now.
-fn receipts(run: &mut Run, ids: Set<i64>) -> Job<Map<i64, Receipt>> {
+fn receipts(run: &mut Run, ids: Set<i64>) -> RunResult<Map<i64, Receipt>> {
     let ids: Vec<i64> = ids.into_iter().collect();
     let rows = by_ids(run, Service::CustomerReceipt, &ids)?;
     let receipts = rows.iter().filter_map(Receipt::parse);
     Ok(receipts.map(|receipt| (receipt.id, receipt)).to_map())
 }
 
-/// Whether a payment with an old key can have been made of that receipt. `customer`: the payment's, in Sage; none: it has no pair, and says
+/// Whether a payment with an old key can have been made of that receipt. `customer`: the payment's, in Sage; `None`: it has no pair, and says
 /// nothing against it.
 pub fn is_part_of(payment: &Payment, receipt: &Receipt, customer: Option<i64>) -> bool {
     payment.date == receipt.date && is_money_of(payment, receipt, customer)
@@ -98,7 +98,7 @@ fn is_money_of(payment: &Payment, receipt: &Receipt, customer: Option<i64>) -> b
 
 /// Which of these receipts were made of payments. A mark of ours says so, unless its payment is paired with another receipt: then people have
 /// copied that one with its reference. An earlier version's says so where the payment is in Splynx and agrees.
-pub fn made_of_payments(run: &mut Run, page: &[Receipt]) -> Job<Set<i64>> {
+pub fn made_of_payments(run: &mut Run, page: &[Receipt]) -> RunResult<Set<i64>> {
     let mut made = Set::new();
     let mut signed: Vec<(&Receipt, RecordKey, bool)> = Vec::new();
     for receipt in page {

@@ -1,7 +1,7 @@
 //! Payments that were made from receipts, beside their receipts: people edit and delete them in Splynx, and a pair is watched from
 //! both sides.
 //!
-//! The trap: a payment that was made smaller frees no money for another one, because a person has said so.
+//! Beware: a payment that was made smaller frees no money for another one, because a person has said so.
 
 use rust_decimal::Decimal;
 
@@ -10,10 +10,10 @@ use crate::mark::LineKey;
 use crate::money;
 use crate::preview::MADE_ABOVE;
 use crate::splynx::{self, Payment};
-use crate::sync::lines::{Paid, Sheet};
+use crate::sync::receipt_sheet::{Paid, ReceiptSheet};
 use crate::sync::receipts::{Allocated, Known, Receipt};
 use crate::sync::statements::{FROM_SAGE, id_key, sheets};
-use crate::write::ledger::{Job, Run};
+use crate::write::ledger::{Run, RunResult};
 use crate::write::record::{Kind, Reason, RecordKey};
 
 /// In place of what a payment says that Splynx no longer has.
@@ -49,7 +49,7 @@ pub fn content_of(
 }
 
 /// The receipts whose payments are no longer what they were when the receipt was judged. Costs no request.
-pub fn edited(run: &mut Run, payments: &[&Payment]) -> Job<Set<RecordKey>> {
+pub fn edited(run: &mut Run, payments: &[&Payment]) -> RunResult<Set<RecordKey>> {
     let ids: Vec<i64> = payments.iter().map(|payment| payment.id).collect();
     let receipts = receipts_of(run, &ids)?;
     let sheets = sheets(run, &receipts.values().copied().collect::<Vec<_>>())?;
@@ -67,7 +67,7 @@ pub fn edited(run: &mut Run, payments: &[&Payment]) -> Job<Set<RecordKey>> {
 }
 
 /// The receipts that these payments were made from, as far as they were.
-pub fn receipts_of(run: &mut Run, payments: &[i64]) -> Job<Map<i64, i64>> {
+pub fn receipts_of(run: &mut Run, payments: &[i64]) -> RunResult<Map<i64, i64>> {
     let keys: Vec<String> = payments.iter().copied().map(id_key).collect();
     let noted = run.cap.get(FROM_SAGE, &keys)?.into_iter();
     let identity = &run.settings.identity;
@@ -80,13 +80,16 @@ pub fn receipts_of(run: &mut Run, payments: &[i64]) -> Job<Map<i64, i64>> {
     Ok(receipts.to_map())
 }
 
-fn paid_by(sheet: &Sheet, payment: i64) -> Option<&Paid> {
+fn paid_by(sheet: &ReceiptSheet, payment: i64) -> Option<&Paid> {
     let mut paid = sheet.lines.iter().filter_map(|line| line.paid.as_ref());
     paid.find(|paid| paid.payment == payment)
 }
 
 /// The payments of these receipts' lines, as far as Splynx has them.
-pub fn of_sheets<'s>(run: &mut Run, sheets: impl Iterator<Item = &'s Sheet>) -> Job<Payments> {
+pub fn of_sheets<'s>(
+    run: &mut Run,
+    sheets: impl Iterator<Item = &'s ReceiptSheet>,
+) -> RunResult<Payments> {
     let paid = sheets.flat_map(|sheet| sheet.lines.iter().filter_map(|line| line.paid.as_ref()));
     let paid = paid.filter(|paid| !is_foretold(paid));
     let ids: Vec<i64> = paid.map(|paid| paid.payment).to_set().into_iter().collect();
@@ -96,7 +99,7 @@ pub fn of_sheets<'s>(run: &mut Run, sheets: impl Iterator<Item = &'s Sheet>) -> 
 }
 
 /// Whether one of a receipt's payments is gone, or not what it was when the receipt was judged.
-pub fn is_edited(sheet: &Sheet, payments: &Payments) -> bool {
+pub fn is_edited(sheet: &ReceiptSheet, payments: &Payments) -> bool {
     let paid = sheet.lines.iter().filter_map(|line| line.paid.as_ref());
     paid.filter(|paid| !is_foretold(paid)).any(|paid| {
         let now = payments.get(&paid.payment);
@@ -105,7 +108,7 @@ pub fn is_edited(sheet: &Sheet, payments: &Payments) -> bool {
 }
 
 /// Notes how these payments are now; `all`: one that is not among them is gone.
-pub fn note(sheet: &mut Sheet, payments: &Payments, all: bool) {
+pub fn note(sheet: &mut ReceiptSheet, payments: &Payments, all: bool) {
     for paid in sheet.lines.iter_mut().filter_map(|line| line.paid.as_mut()) {
         match payments.get(&paid.payment) {
             Some(payment) => paid.seen = content(payment),
@@ -116,7 +119,7 @@ pub fn note(sheet: &mut Sheet, payments: &Payments, all: bool) {
 }
 
 /// Of a receipt that is gone, only what Splynx still has is too much.
-pub fn forget_deleted(sheet: &mut Sheet, payments: &Payments) {
+pub fn forget_deleted(sheet: &mut ReceiptSheet, payments: &Payments) {
     for line in &mut sheet.lines {
         let is_gone = |paid: &Paid| !is_foretold(paid) && !payments.contains_key(&paid.payment);
         if line.paid.as_ref().is_some_and(is_gone) {
@@ -126,7 +129,7 @@ pub fn forget_deleted(sheet: &mut Sheet, payments: &Payments) {
 }
 
 /// Takes what payments are worth by now as what was paid: what is more, and what is less where the receipt has less too.
-pub fn take_amounts(sheet: &mut Sheet, receipt: &Receipt, payments: &Payments) {
+pub fn take_amounts(sheet: &mut ReceiptSheet, receipt: &Receipt, payments: &Payments) {
     let paid = sheet.lines.iter().filter(|line| line.paid.is_some());
     let has_less = receipt.total < paid.map(|line| line.amount).sum::<Decimal>();
     for line in &mut sheet.lines {
@@ -142,7 +145,7 @@ pub fn take_amounts(sheet: &mut Sheet, receipt: &Receipt, payments: &Payments) {
 
 /// Notes how the payments are now, and why they are not as their receipt says.
 pub fn compare(
-    sheet: &mut Sheet,
+    sheet: &mut ReceiptSheet,
     allocated: &Allocated,
     payments: &Payments,
     known: &Known,

@@ -2,13 +2,13 @@
 
 use crate::sage::Service;
 use crate::splynx::Invoice;
-use crate::sync::documents::{self, Facts, Office};
+use crate::sync::documents::{self, DocumentContext, Facts};
 use crate::sync::pipeline::{Decision, Description, Entity};
-use crate::write::ledger::{Job, Run};
+use crate::write::ledger::{Run, RunResult};
 use crate::write::record::{Kind, Record, Stored};
 
 pub struct Invoices {
-    pub office: Office,
+    pub context: DocumentContext,
 }
 
 impl Entity for Invoices {
@@ -17,10 +17,10 @@ impl Entity for Invoices {
     type Source = Invoice;
     type Facts = Facts;
 
-    fn facts(&self, run: &mut Run, page: &[(Invoice, Stored)]) -> Job<Facts> {
+    fn facts(&self, run: &mut Run, page: &[(Invoice, Stored)]) -> RunResult<Facts> {
         documents::facts(
             run,
-            &self.office,
+            &self.context,
             Self::KIND,
             page.iter().map(|(i, s)| (&i.0, s)),
         )
@@ -33,11 +33,11 @@ impl Entity for Invoices {
         invoice: &Invoice,
         record: Option<&Record>,
     ) -> Decision {
-        documents::decide(run, &self.office, facts, Self::KIND, &invoice.0, record)
+        documents::decide(run, &self.context, facts, Self::KIND, &invoice.0, record)
     }
 
-    fn renew(&self, run: &mut Run) -> Job<bool> {
-        self.office.renew(run)
+    fn renew(&self, run: &mut Run) -> RunResult<bool> {
+        self.context.renew(run)
     }
 
     fn hangs_on(&self, invoice: &Invoice) -> Vec<String> {

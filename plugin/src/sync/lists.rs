@@ -11,7 +11,7 @@ use crate::sage;
 use crate::settings::Settings;
 use crate::splynx;
 use crate::stored::{self, stored};
-use crate::write::ledger::{Halt, Job, META, Run};
+use crate::write::ledger::{META, Run, RunError, RunResult};
 use crate::write::record::{Batch, TAX_DOUBTS};
 
 /// `sage-items/000000000042` → [`Row`] as JSON.
@@ -86,7 +86,7 @@ impl List {
         }
     }
 
-    /// Where Splynx has it; none: it is one of Sage's.
+    /// Where Splynx has it; `None`: it is one of Sage's.
     pub fn splynx_path(self) -> Option<&'static str> {
         Some(match self {
             Self::SplynxCategories => "admin/finance/transaction-categories",
@@ -111,7 +111,7 @@ impl List {
         format!("\"{title}\" on the page {page} ({key})")
     }
 
-    pub fn load(self, run: &mut Run) -> Job<Vec<Row>> {
+    pub fn load(self, run: &mut Run) -> RunResult<Vec<Row>> {
         let Some(path) = self.splynx_path() else {
             let service = match self {
                 Self::SageItems => "Item",
@@ -199,7 +199,7 @@ pub fn named_at(title: &str, percent: Decimal) -> String {
     format!("{title}, {} %", percent.normalize())
 }
 
-fn sage_rows(run: &mut Run, service: &str) -> Job<Vec<Row>> {
+fn sage_rows(run: &mut Run, service: &str) -> RunResult<Vec<Row>> {
     let rows = sage::list_all(run, service)?;
     Ok(rows.iter().filter_map(Row::of_sage).collect())
 }
@@ -224,7 +224,7 @@ pub fn staleness(list: List, row: Option<&Row>) -> Option<String> {
 }
 
 /// Loads all lists afresh (F65), and tells which mappings became stale by that.
-pub fn import(run: &mut Run) -> Job<()> {
+pub fn import(run: &mut Run) -> RunResult<()> {
     for (done, list) in List::ALL.into_iter().enumerate() {
         run.progress("Mapping lists", done as u64, List::ALL.len() as u64)?;
         let rows = list.load(run)?;
@@ -244,7 +244,7 @@ pub fn import(run: &mut Run) -> Job<()> {
 }
 
 /// Stores a list as it is now, and has what hangs on a changed row looked at again; answers whether anything is other than it was.
-pub fn replace(run: &mut Run, list: List, rows: &[Row]) -> Job<bool> {
+pub fn replace(run: &mut Run, list: List, rows: &[Row]) -> RunResult<bool> {
     let mut batch = Batch::default();
     let fresh = rows.iter().map(|row| (row_key(list, row.id), row)).to_map();
     let mut before = Map::new_vec();
@@ -291,14 +291,14 @@ pub fn replace(run: &mut Run, list: List, rows: &[Row]) -> Job<bool> {
 }
 
 /// The Sage tax types that made other VAT than their rates say, by what Sage stored.
-pub fn doubts(run: &mut Run) -> Job<Set<i64>> {
+pub fn doubts(run: &mut Run) -> RunResult<Set<i64>> {
     const MOST: u32 = 500;
     let entries = run.cap.scan(TAX_DOUBTS, "", "", MOST)?;
     Ok(entries.iter().filter_map(|e| e.key.parse().ok()).to_set())
 }
 
 /// A tax type is no longer in doubt: what was held for that is looked at again.
-pub fn trust(run: &mut Run, tax: i64) -> Job<()> {
+pub fn trust(run: &mut Run, tax: i64) -> RunResult<()> {
     let mut batch = Batch::default();
     batch.delete(TAX_DOUBTS, tax.to_string());
     run.commit(batch)?;
@@ -313,7 +313,7 @@ pub fn trust(run: &mut Run, tax: i64) -> Job<()> {
 }
 
 /// Rates beside the current ones at which lines were billed, by Splynx tax.
-pub fn seen_rates(run: &mut Run) -> Job<Set<(i64, Decimal)>> {
+pub fn seen_rates(run: &mut Run) -> RunResult<Set<(i64, Decimal)>> {
     const MOST: u32 = 500;
     let entries = run.cap.scan(LISTS, RATES, "", MOST)?;
     let parse = |key: &str| {
@@ -330,7 +330,7 @@ pub fn note_rate(batch: &mut Batch, tax: i64, percent: Decimal) {
 }
 
 /// Whether the lists were ever loaded.
-pub fn is_loaded(run: &mut Run) -> Job<bool> {
+pub fn is_loaded(run: &mut Run) -> RunResult<bool> {
     Ok(run.meta(LOADED)?.is_some())
 }
 
@@ -369,7 +369,7 @@ fn note_stale(run: &mut Run, batch: &mut Batch, list: List, before: &Map<i64, Ro
     }
 }
 
-pub fn stored(run: &mut Run, list: List) -> Job<Vec<(String, Row)>> {
+pub fn stored(run: &mut Run, list: List) -> RunResult<Vec<(String, Row)>> {
     const PAGE: u32 = 500;
     let prefix = format!("{}/", list.source());
     let mut all = Vec::new();
@@ -380,7 +380,7 @@ pub fn stored(run: &mut Run, list: List) -> Job<Vec<(String, Row)>> {
         for entry in page {
             after.clone_from(&entry.key);
             let row = stored::from_text(&entry.value).ok_or_else(|| {
-                Halt::Failed(Failure::new(
+                RunError::Failed(Failure::new(
                     "damaged",
                     "The stored mapping lists cannot be read. Press \"Import mapping settings\".",
                 ))

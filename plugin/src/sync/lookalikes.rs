@@ -1,7 +1,7 @@
 //! Money that may be on the other side already: what looks like it waits for a person's word, in both directions (D5).
 //!
 //! Two people enter the same money on two days: one when the customer says so, the other when the bank shows it. So days that are
-//! near count as the same day. The trap: what is known already, as a record of its own, is no less alike for that.
+//! near count as the same day. Beware: what is known already, as a record of its own, is no less alike for that.
 
 use chrono::{Days, NaiveDate};
 use rust_decimal::Decimal;
@@ -9,14 +9,14 @@ use rust_decimal::Decimal;
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::json;
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{Found, Likeness, Service, by_ids};
+use crate::sage::{Found, MatchKey, Service, by_ids};
 use crate::splynx::{self, Payment};
 use crate::sync::allocated::{Allocation, list};
 use crate::sync::echoes;
-use crate::sync::lines::Fate;
+use crate::sync::receipt_sheet::LineOutcome;
 use crate::sync::receipts::Receipt;
-use crate::sync::statements::{Work, sheets};
-use crate::write::ledger::{Job, Run};
+use crate::sync::statements::{StatementWork, sheets};
+use crate::write::ledger::{Run, RunResult};
 use crate::write::record::{Kind, Reason, Record, RecordKey, Remote, State};
 use crate::write::remote::{self, FOUND};
 use crate::write::verdict::POSSIBLE_DUPLICATE;
@@ -36,7 +36,7 @@ pub struct Outgoing<'p> {
 }
 
 /// Why each of these may be in Sage already: as a receipt of about its day, or as whatever settled its invoice there.
-pub fn of_payments(run: &mut Run, outgoing: &[Outgoing]) -> Job<Map<i64, Reason>> {
+pub fn of_payments(run: &mut Run, outgoing: &[Outgoing]) -> RunResult<Map<i64, Reason>> {
     let mut doubts = Map::new_vec();
     let mut named = Map::new_vec();
     for Outgoing {
@@ -77,11 +77,15 @@ fn doubt_about(receipt: i64, what: String) -> Reason {
 }
 
 /// A receipt that was made of no payment and is no payment's, of the same customer and amount and of about the same day, with its day.
-fn receipt_like(run: &mut Run, customer: i64, payment: &Payment) -> Job<Option<(i64, NaiveDate)>> {
+fn receipt_like(
+    run: &mut Run,
+    customer: i64,
+    payment: &Payment,
+) -> RunResult<Option<(i64, NaiveDate)>> {
     let (from, to) = near(payment.date);
     let mut ids = Vec::new();
     for found in receipts_between(run, customer, from, to)? {
-        if let Likeness::Document(document) = &found.likeness
+        if let MatchKey::Document(document) = &found.likeness
             && document.total == payment.amount
             && !is_another_payments(run, found.id)?
         {
@@ -109,7 +113,7 @@ fn near(date: NaiveDate) -> (NaiveDate, NaiveDate) {
 }
 
 /// A receipt that was imported, or waits to be, is a record of its own and may be the same money all the same.
-fn is_another_payments(run: &mut Run, receipt: i64) -> Job<bool> {
+fn is_another_payments(run: &mut Run, receipt: i64) -> RunResult<bool> {
     let remote = Remote {
         service: SERVICE,
         id: receipt,
@@ -127,7 +131,7 @@ fn receipts_between(
     customer: i64,
     from: NaiveDate,
     to: NaiveDate,
-) -> Job<Vec<Found>> {
+) -> RunResult<Vec<Found>> {
     const PAGE: u32 = 200;
     let prefix = remote::money_of(SERVICE, customer);
     let mut after = format!("{prefix}{from}");
@@ -150,7 +154,7 @@ fn receipts_between(
 }
 
 /// Of these invoices in Sage the ones of which nothing is due because of a receipt that is neither ours nor in Splynx, with that receipt.
-fn settled_by_others(run: &mut Run, invoices: Set<i64>) -> Job<Map<i64, i64>> {
+fn settled_by_others(run: &mut Run, invoices: Set<i64>) -> RunResult<Map<i64, i64>> {
     let invoices: Vec<i64> = invoices.into_iter().collect();
     let rows = list(run, Service::TaxInvoice, "ID", &invoices)?;
     let paid = rows
@@ -169,7 +173,7 @@ fn settled_by_others(run: &mut Run, invoices: Set<i64>) -> Job<Map<i64, i64>> {
 }
 
 /// Of these sources of allocations the receipts that no payment of Splynx is known to stand for.
-fn strange_receipts(run: &mut Run, sources: Set<i64>) -> Job<Set<i64>> {
+fn strange_receipts(run: &mut Run, sources: Set<i64>) -> RunResult<Set<i64>> {
     let remotes = sources.iter().map(|id| Remote {
         service: SERVICE,
         id: *id,
@@ -211,7 +215,7 @@ pub fn waits_for_word(record: &Record, payment: &Payment) -> bool {
 }
 
 /// Keeps back what would become payments in Splynx and looks like payments that are there: by amount, of the receipt or of the line.
-pub fn of_receipts(run: &mut Run, works: &mut [Work]) -> Job<()> {
+pub fn of_receipts(run: &mut Run, works: &mut [StatementWork]) -> RunResult<()> {
     let mut customers = Set::new();
     let mut dates: Vec<NaiveDate> = Vec::new();
     for work in works.iter().filter(|work| !work.is_vouched_for()) {
@@ -241,7 +245,7 @@ pub fn of_receipts(run: &mut Run, works: &mut [Work]) -> Job<()> {
                     && (from..=to).contains(&payment.date)
             });
             if let Some(payment) = alike {
-                line.plan.fate = Fate::Wait;
+                line.plan.outcome = LineOutcome::Wait;
                 doubt = Some(doubt_about_payment(work.receipt, payment));
             }
         }
@@ -250,7 +254,7 @@ pub fn of_receipts(run: &mut Run, works: &mut [Work]) -> Job<()> {
     Ok(())
 }
 
-fn doubtful(run: &mut Run, payments: Vec<Payment>) -> Job<Vec<Payment>> {
+fn doubtful(run: &mut Run, payments: Vec<Payment>) -> RunResult<Vec<Payment>> {
     let owners = payments
         .iter()
         .map(|payment| RecordKey::new(Kind::Customer, payment.customer_id));

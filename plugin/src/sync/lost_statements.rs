@@ -1,23 +1,23 @@
 //! Statements that somebody deleted in Splynx: their lines are nowhere to be seen any more, and no other can be added to them. What
 //! waited there is listed anew, in another statement of that title.
 //!
-//! The trap: money that people paired there before is paid, whatever became of the statement.
+//! Beware: money that people paired there before is paid, whatever became of the statement.
 
 use serde_json::Value;
 
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::json;
 use crate::splynx::writes::{self, PAYMENTS};
-use crate::sync::lines::{Creation, Paid, Sheet};
 use crate::sync::pipeline::is_ours_to_decide;
+use crate::sync::receipt_sheet::{Creation, Paid, ReceiptSheet};
 use crate::sync::statements::{
     FROM_SAGE, STATEMENTS, UNPAIRED, enter, entered_news, id_key, save_sheet, sheets,
 };
-use crate::write::ledger::{Job, Run};
+use crate::write::ledger::{Run, RunResult};
 use crate::write::record::{Batch, Kind, Record, RecordKey, State};
 
 /// Looks whether these statements, in which lines wait, are still there. One request where they are.
-pub fn look_for(run: &mut Run, statements: &[String]) -> Job<()> {
+pub fn look_for(run: &mut Run, statements: &[String]) -> RunResult<()> {
     let rows = writes::find(run, writes::STATEMENTS, "id", statements)?;
     let listed = rows
         .iter()
@@ -34,7 +34,7 @@ pub fn look_for(run: &mut Run, statements: &[String]) -> Job<()> {
 }
 
 /// Has what waits in a statement that is gone looked at again.
-fn list_anew(run: &mut Run, statement: i64) -> Job<()> {
+fn list_anew(run: &mut Run, statement: i64) -> RunResult<()> {
     const MOST: u32 = 200;
     let prefix = format!("{}/", id_key(statement));
     let mut paired = unknown_payments(run, statement)?;
@@ -87,9 +87,9 @@ fn forget(
     run: &mut Run,
     batch: &mut Batch,
     (receipt, record): (i64, &Record),
-    sheet: &mut Sheet,
+    sheet: &mut ReceiptSheet,
     paired: &mut Map<i64, Value>,
-) -> Job<()> {
+) -> RunResult<()> {
     let (date, customer) = (sheet.date, sheet.customer);
     for line in sheet.lines.iter_mut().filter(|line| line.waits()) {
         let amount = Some(line.amount);
@@ -123,7 +123,7 @@ fn forget(
 }
 
 /// Payments of a statement that are not known to have come from Sage: people made them there.
-fn unknown_payments(run: &mut Run, statement: i64) -> Job<Map<i64, Value>> {
+fn unknown_payments(run: &mut Run, statement: i64) -> RunResult<Map<i64, Value>> {
     let rows = writes::find(
         run,
         PAYMENTS,

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use crate::collect::{Map, Set, ToMap};
 use crate::settings::Settings;
 use crate::sync::lists::{self, List, Row};
-use crate::write::ledger::{Job, Run};
+use crate::write::ledger::{Run, RunResult};
 use crate::write::record::Reason;
 
 /// The lists in memory, for decisions.
@@ -22,7 +22,7 @@ pub struct Mapping {
 
 impl Mapping {
     /// Reads the lists; loads them first where that was never done.
-    pub fn load(run: &mut Run) -> Job<Self> {
+    pub fn load(run: &mut Run) -> RunResult<Self> {
         if !lists::is_loaded(run)? {
             lists::import(run)?;
         }
@@ -30,7 +30,7 @@ impl Mapping {
     }
 
     /// The lists as they were loaded last.
-    pub fn loaded(run: &mut Run) -> Job<Self> {
+    pub fn loaded(run: &mut Run) -> RunResult<Self> {
         let mut rows = Map::new_vec();
         for list in List::ALL {
             let of_list = lists::stored(run, list)?
@@ -43,7 +43,7 @@ impl Mapping {
     }
 
     /// The lists as both services have them now; nothing is stored.
-    pub fn now(run: &mut Run) -> Job<Self> {
+    pub fn now(run: &mut Run) -> RunResult<Self> {
         let mut rows = Map::new_vec();
         for list in List::ALL {
             let of_list = list.load(run)?.into_iter().map(|row| (row.id, row));
@@ -52,7 +52,7 @@ impl Mapping {
         Self::of(run, rows)
     }
 
-    fn of(run: &mut Run, rows: Map<List, Map<i64, Row>>) -> Job<Self> {
+    fn of(run: &mut Run, rows: Map<List, Map<i64, Row>>) -> RunResult<Self> {
         Ok(Self {
             rows,
             seen_rates: lists::seen_rates(run)?,
@@ -111,7 +111,7 @@ impl Mapping {
             .map_err(|reason| reason.until_setting(&own))
     }
 
-    /// The Sage category for customers of a Splynx category; none: Sage's own is left alone.
+    /// The Sage category for customers of a Splynx category; `None`: Sage's own is left alone.
     ///
     /// # Errors
     /// Why the customer is held.

@@ -4,20 +4,20 @@
 use crate::collect::{Map, ToSet};
 use crate::mark::Sign;
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{Found, Likeness, Service, get_one};
-use crate::sync::pipeline::{Walked, deleted_after_sync};
-use crate::write::ledger::{Job, Run, activity};
+use crate::sage::{Found, MatchKey, Service, get_one};
+use crate::sync::pipeline::{SyncSource, deleted_after_sync};
+use crate::write::ledger::{Run, RunResult, activity};
 use crate::write::record::{Batch, Kind, Record, RecordKey, Remote, State, Stored};
 use crate::write::remote::{self, FOUND};
 use crate::write::since_done;
 
 /// Lists what of a kind is in Sage by us and in Splynx no longer, and that we have no record of.
-pub fn tell(run: &mut Run, of: &dyn Walked) -> Job<()> {
+pub fn tell(run: &mut Run, of: &dyn SyncSource) -> RunResult<()> {
     if !Kind::IN_REFERENCES.contains(&of.kind()) || is_planted(Mistake::HalfIsWatched) {
         return Ok(());
     }
     for service in of.services() {
-        remote::catch_up(run, *service)?;
+        remote::refresh_index(run, *service)?;
         let prefix = remote::marked(*service);
         let mut after = String::new();
         loop {
@@ -46,7 +46,7 @@ const PAGE: u32 = 200;
 /// The record that an object was made for. Where only an earlier version's key says so, anybody may have written it.
 fn key_of(run: &Run, found: &Found) -> Option<RecordKey> {
     match &found.likeness {
-        Likeness::Document(document) => {
+        MatchKey::Document(document) => {
             let signs = run.settings.identity.signs(&document.reference);
             signs.into_iter().find_map(|sign| match sign {
                 // Of one whose id Splynx has given again, the later record's look tells.
@@ -54,16 +54,16 @@ fn key_of(run: &Run, found: &Found) -> Option<RecordKey> {
                 Sign::Ours(_) | Sign::Anothers | Sign::Old(_) => None,
             })
         }
-        Likeness::Customer(_) | Likeness::Allocation(_) => None,
+        MatchKey::Customer(_) | MatchKey::Allocation(_) => None,
     }
 }
 
 fn look_at(
     run: &mut Run,
-    of: &dyn Walked,
+    of: &dyn SyncSource,
     service: Service,
     marked: Map<RecordKey, Found>,
-) -> Job<()> {
+) -> RunResult<()> {
     let records = run.records(marked.keys().copied())?;
     let unknown = records
         .iter()
@@ -85,8 +85,8 @@ fn look_at(
         };
         // It was listed some time ago.
         let now = get_one(run, service, remote.id)?;
-        let now = now.and_then(|object| Likeness::of_row(service, &object));
-        let (Some(Likeness::Document(now)), true) = (now, run.paired([remote.clone()])?.is_empty())
+        let now = now.and_then(|object| MatchKey::of_row(service, &object));
+        let (Some(MatchKey::Document(now)), true) = (now, run.paired([remote.clone()])?.is_empty())
         else {
             continue;
         };

@@ -1,17 +1,17 @@
 //! Who is who: which Sage customers may be a Splynx customer that is not paired, and the acts that join and part the two.
 //!
 //! A row of the table [`PAIRING`] holds what is known of a Splynx customer, the proposals, and what a person said. A proposal never
-//! becomes a pair by itself. The trap: rows are as old as the last look, so what is paired meanwhile is left out at reading.
+//! becomes a pair by itself. Beware: rows are as old as the last look, so what is paired meanwhile is left out at reading.
 
 use crate::capability::Activity;
 use crate::collect::{Map, Set, ToMap, ToSet};
-use crate::sage::{Likeness, Service};
+use crate::sage::{MatchKey, Service};
 use crate::splynx::{self, Customer, Page, Window};
 use crate::stored::{self, stored, stored_names};
 use crate::sync::customer_fields;
 use crate::sync::vat_numbers;
 use crate::write::known_customers::{self, Trait, customers_listed};
-use crate::write::ledger::{Job, PAGE, Run, activity};
+use crate::write::ledger::{PAGE, Run, RunResult, activity};
 use crate::write::record::{
     Batch, Kind, RECORDS, REMOTE, Reason, Record, RecordKey, Remote, State, Stored,
 };
@@ -102,7 +102,7 @@ pub fn row_id(key: &str) -> Option<i64> {
 }
 
 /// What is known of these Splynx customers.
-pub fn rows(run: &mut Run, customers: &[i64]) -> Job<Map<i64, Row>> {
+pub fn rows(run: &mut Run, customers: &[i64]) -> RunResult<Map<i64, Row>> {
     if customers.is_empty() {
         return Ok(Map::new_vec());
     }
@@ -120,7 +120,7 @@ pub fn put_row(batch: &mut Batch, customer: i64, row: &Row) {
 }
 
 /// Which of these Sage customers are paired, and with whom.
-pub fn paired(run: &mut Run, sage: &Set<i64>) -> Job<Map<i64, RecordKey>> {
+pub fn paired(run: &mut Run, sage: &Set<i64>) -> RunResult<Map<i64, RecordKey>> {
     if sage.is_empty() {
         return Ok(Map::new_vec());
     }
@@ -145,7 +145,7 @@ pub fn in_sage(id: i64) -> Remote {
 }
 
 /// Looks for Sage customers that may be these, and stores what was found; what a person said stays.
-pub fn propose(run: &mut Run, mut customers: Vec<(i64, Row)>) -> Job<Map<i64, Row>> {
+pub fn propose(run: &mut Run, mut customers: Vec<(i64, Row)>) -> RunResult<Map<i64, Row>> {
     let ids: Vec<i64> = customers.iter().map(|(id, _)| *id).collect();
     let known = rows(run, &ids)?;
     find_candidates(run, &mut customers)?;
@@ -164,7 +164,7 @@ pub fn propose(run: &mut Run, mut customers: Vec<(i64, Row)>) -> Job<Map<i64, Ro
 }
 
 /// What is proposed is in Sage now as it was listed; else it is looked for once more.
-fn find_candidates(run: &mut Run, customers: &mut [(i64, Row)]) -> Job<()> {
+fn find_candidates(run: &mut Run, customers: &mut [(i64, Row)]) -> RunResult<()> {
     let mut ids = Set::new();
     for (id, row) in customers.iter_mut() {
         row.candidates = candidates(run, *id, row)?;
@@ -182,7 +182,7 @@ fn find_candidates(run: &mut Run, customers: &mut [(i64, Row)]) -> Job<()> {
 
 /// Sage customers without a pair that share an e-mail address, the VAT number or the name with a Splynx customer, or have its
 /// id in their name as a word of its own (F67).
-fn candidates(run: &mut Run, id: i64, row: &Row) -> Job<Vec<Candidate>> {
+fn candidates(run: &mut Run, id: i64, row: &Row) -> RunResult<Vec<Candidate>> {
     let mut why: Map<i64, Vec<String>> = Map::new_vec();
     let mut traits: Vec<(Trait, &str)> = row
         .email
@@ -224,7 +224,7 @@ fn candidates(run: &mut Run, id: i64, row: &Row) -> Job<Vec<Candidate>> {
 /// The name of a customer as listed.
 pub fn name_of(found: &crate::sage::Found) -> String {
     match &found.likeness {
-        Likeness::Customer(customer) => customer.name.clone(),
+        MatchKey::Customer(customer) => customer.name.clone(),
         _ => String::new(),
     }
 }
@@ -264,7 +264,7 @@ pub fn join(
     stored: &Stored,
     row: &Row,
     sage: i64,
-) -> Job<()> {
+) -> RunResult<()> {
     let key = RecordKey::new(Kind::Customer, customer);
     let record = Record {
         state: State::Planned,
@@ -292,7 +292,7 @@ pub fn part(
     customer: i64,
     stored: &Stored,
     row: &Row,
-) -> Job<()> {
+) -> RunResult<()> {
     let key = RecordKey::new(Kind::Customer, customer);
     let record = Record {
         state: State::Held,
@@ -327,7 +327,7 @@ pub fn create(
     customer: i64,
     stored: &Stored,
     row: &Row,
-) -> Job<()> {
+) -> RunResult<()> {
     let key = RecordKey::new(Kind::Customer, customer);
     let record = Record {
         state: State::Planned,
@@ -358,7 +358,7 @@ fn blank(customer: i64, stored: &Stored, row: &Row) -> Record {
 
 /// Lists the customers of both sides and makes the proposals (F66). Records of customers that Splynx no longer lists are looked
 /// at by the next export.
-pub fn load(run: &mut Run) -> Job<()> {
+pub fn load(run: &mut Run) -> RunResult<()> {
     known_customers::reload_customers(run)?;
     let window = Window {
         changed_since: None,
@@ -386,7 +386,7 @@ pub fn load(run: &mut Run) -> Job<()> {
     }
 }
 
-fn load_page(run: &mut Run, page: Page<Customer>) -> Job<()> {
+fn load_page(run: &mut Run, page: Page<Customer>) -> RunResult<()> {
     let settings = run.settings.clone();
     let (wanted, left_out): (Vec<Customer>, Vec<Customer>) =
         page.records.into_iter().partition(|customer| {
@@ -445,7 +445,7 @@ pub fn standing(candidates: &[Candidate]) -> &'static str {
 }
 
 /// Between two ids that Splynx listed one after the other there is nobody: rows there are dropped, and records looked at again.
-fn drop_unlisted(run: &mut Run, above: i64, last: Option<i64>, listed: &Set<i64>) -> Job<()> {
+fn drop_unlisted(run: &mut Run, above: i64, last: Option<i64>, listed: &Set<i64>) -> RunResult<()> {
     let gone = |id: i64| !listed.contains(&id) && last.is_none_or(|last| id <= last);
     let mut after = row_key(above);
     loop {

@@ -13,7 +13,7 @@ use crate::sync::customers;
 use crate::sync::pairing::{self, Row};
 use crate::sync::vat_numbers;
 use crate::write::known_customers::{customers_listed, reload_customers};
-use crate::write::ledger::{Halt, Job, Run};
+use crate::write::ledger::{Run, RunError, RunResult};
 use crate::write::record::{Batch, Kind, RecordKey, State};
 
 /// Lines that are checked and paired in one commit.
@@ -38,13 +38,13 @@ struct Rejection(String, &'static str);
 ///
 /// # Errors
 /// Where the file has no header that names both ids, or more than [`MOST_LINES`].
-pub fn import(run: &mut Run, options: &[Pair]) -> Job<Option<Failure>> {
+pub fn import(run: &mut Run, options: &[Pair]) -> RunResult<Option<Failure>> {
     let csv = options
         .iter()
         .find(|(name, _)| name == "csv")
         .map_or("", |(_, value)| value);
     run.progress("Reading the file", 0, 0)?;
-    let lines = read(csv).map_err(Halt::Failed)?;
+    let lines = read(csv).map_err(RunError::Failed)?;
     reload_customers(run)?;
     let (splynx_uses, sage_uses) = (
         uses(&lines, |line| &line.splynx),
@@ -119,7 +119,7 @@ fn parse_ids(line: &Line) -> Result<(i64, i64), Rejection> {
 }
 
 /// Pairs lines that can be paired; answers the rows of the others.
-fn pair(run: &mut Run, lines: Vec<(&Line, i64, i64)>) -> Job<Vec<ReportRow>> {
+fn pair(run: &mut Run, lines: Vec<(&Line, i64, i64)>) -> RunResult<Vec<ReportRow>> {
     let keys = lines
         .iter()
         .map(|(_, splynx, _)| RecordKey::new(Kind::Customer, *splynx));

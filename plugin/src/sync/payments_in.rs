@@ -1,7 +1,7 @@
 //! Payments from Sage: which receipts are looked at in a run. What becomes of them is [`crate::sync::arrivals`]'s.
 //!
 //! Receipts and allocations are found by `ID gt` the highest one seen, each with a cursor of its own; a new allocation brings its
-//! receipt back. The trap: people date receipts back and allocate them later, so a date never decides what is read again, only
+//! receipt back. Beware: people date receipts back and allocate them later, so a date never decides what is read again, only
 //! (F14) what is imported.
 
 use serde_json::Value;
@@ -14,14 +14,14 @@ use crate::sage::{IDS, Service, by_near_ids, get_one, newer};
 use crate::splynx::Payment;
 use crate::stored::{self, stored};
 use crate::sync::allocated::{self, Allocation, list};
-use crate::sync::arrivals::handle;
 use crate::sync::calibration::Calibration;
+use crate::sync::import_recovery;
 use crate::sync::imported::{self, Payments};
-use crate::sync::lines::Sheet;
-use crate::sync::made;
+use crate::sync::receipt_import::handle;
+use crate::sync::receipt_sheet::ReceiptSheet;
 use crate::sync::receipts::{PAIRING, Receipt};
 use crate::sync::statements::{LINES, id_key, save_sheet, sheets};
-use crate::write::ledger::{Halt, Job, META, Run, cursor_key};
+use crate::write::ledger::{META, Run, RunError, RunResult, cursor_key};
 use crate::write::record::{Batch, Kind, REMOTE, Record, RecordKey, Remote, State, WAITING};
 use crate::write::since_done;
 
@@ -66,7 +66,7 @@ impl Cursor {
 }
 
 /// Imports receipts as payments; answers what people should know where there is nothing to do.
-pub fn import(run: &mut Run, scope: Scope) -> Job<Option<Failure>> {
+pub fn import(run: &mut Run, scope: Scope) -> RunResult<Option<Failure>> {
     if !run.settings.direction.from_sage() {
         return Ok(Some(Failure::new(
             "direction",
@@ -74,7 +74,7 @@ pub fn import(run: &mut Run, scope: Scope) -> Job<Option<Failure>> {
         )));
     }
     if run.settings.imported_method.is_none() {
-        return Err(Halt::Failed(Failure {
+        return Err(RunError::Failed(Failure {
             more: vec![("field".to_owned(), "payment_method_id".to_owned())],
             ..Failure::new(
                 "no-import-method",
@@ -83,9 +83,9 @@ pub fn import(run: &mut Run, scope: Scope) -> Job<Option<Failure>> {
         }));
     }
     run.wake_changed_settings()?;
-    made::take_over(run)?;
-    made::recognise(run)?;
-    made::recover(run)?;
+    import_recovery::build_index(run)?;
+    import_recovery::recognise(run)?;
+    import_recovery::recover(run)?;
     wake_the_paired(run)?;
     let mut cursor = cursor(run)?;
     new_allocations(run, &mut cursor, scope)?;
@@ -101,7 +101,7 @@ pub fn import(run: &mut Run, scope: Scope) -> Job<Option<Failure>> {
     Ok(None)
 }
 
-fn cursor(run: &mut Run) -> Job<Cursor> {
+fn cursor(run: &mut Run) -> RunResult<Cursor> {
     let from = run.settings.from(Kind::Receipt);
     let text = run.meta(&cursor_key(Kind::Receipt))?;
     let stored: Option<Cursor> = text.as_deref().and_then(stored::from_text);
@@ -116,7 +116,7 @@ fn cursor(run: &mut Run) -> Job<Cursor> {
     Ok(cursor)
 }
 
-fn set_cursor(run: &mut Run, batch: &mut Batch, cursor: &Cursor) -> Job<()> {
+fn set_cursor(run: &mut Run, batch: &mut Batch, cursor: &Cursor) -> RunResult<()> {
     let text = stored::to_text(cursor);
     if run.meta(&cursor_key(Kind::Receipt))?.as_ref() != Some(&text) {
         batch.set(META, cursor_key(Kind::Receipt), text);
@@ -125,7 +125,7 @@ fn set_cursor(run: &mut Run, batch: &mut Batch, cursor: &Cursor) -> Job<()> {
 }
 
 /// Receipts that wait for somebody or something to be paired which is paired by now.
-fn wake_the_paired(run: &mut Run) -> Job<()> {
+fn wake_the_paired(run: &mut Run) -> RunResult<()> {
     let mut after = String::new();
     loop {
         let page = run.cap.scan(WAITING, PAIRING, &after, PAGE)?;
@@ -151,7 +151,7 @@ fn wake_the_paired(run: &mut Run) -> Job<()> {
 }
 
 /// Has receipts looked at whose payments people have edited in Splynx, and lists those again that a person had settled.
-pub fn look_at_edited(run: &mut Run, payments: &[&Payment]) -> Job<()> {
+pub fn look_at_edited(run: &mut Run, payments: &[&Payment]) -> RunResult<()> {
     let edited = imported::edited(run, payments)?;
     if edited.is_empty() {
         return Ok(());
@@ -169,7 +169,7 @@ fn tell_of_edited(
     edited: &Set<RecordKey>,
     payments: &Payments,
     all: bool,
-) -> Job<()> {
+) -> RunResult<()> {
     let mut batch = Batch::default();
     for (key, stored) in run.records(edited.iter().copied())? {
         let Some(record) = stored.record.clone().filter(Record::is_a_persons) else {
@@ -194,7 +194,7 @@ const WATCHED: usize = 1_500;
 
 /// Looks at receipts that were imported, or wait to be, beside what was made of them, and goes round, so many a day: what was deleted in
 /// Sage, or allocated otherwise, leaves no trace in its lists.
-pub fn watch(run: &mut Run) -> Job<()> {
+pub fn watch(run: &mut Run) -> RunResult<()> {
     const PLACE: &str = "watched/receipt";
     const AT_ONCE: u32 = 100;
     if !run.settings.direction.from_sage()
@@ -215,7 +215,7 @@ pub fn watch(run: &mut Run) -> Job<()> {
         after.clone_from(&last.key);
         seen += page.len();
         let sheets = page.iter().filter_map(|entry| {
-            let sheet: Sheet = stored::from_text(&entry.value)?;
+            let sheet: ReceiptSheet = stored::from_text(&entry.value)?;
             // Of a total of 0 are those whose receipt is known to be gone.
             let is_there = !sheet.total.is_zero();
             Some((entry.key.parse().ok()?, sheet)).filter(|_| is_there)
@@ -227,7 +227,7 @@ pub fn watch(run: &mut Run) -> Job<()> {
     run.commit(batch)
 }
 
-fn look_at_again(run: &mut Run, sheets: Map<i64, Sheet>) -> Job<()> {
+fn look_at_again(run: &mut Run, sheets: Map<i64, ReceiptSheet>) -> RunResult<()> {
     let ids: Vec<i64> = sheets.keys().copied().collect();
     if ids.is_empty() {
         return Ok(());
@@ -248,7 +248,7 @@ fn look_at_again(run: &mut Run, sheets: Map<i64, Sheet>) -> Job<()> {
 }
 
 /// Lists receipts again that a person had settled and that were changed or deleted in Sage since.
-fn tell_of_settled(run: &mut Run, rows: &[Value], gone: &[i64]) -> Job<()> {
+fn tell_of_settled(run: &mut Run, rows: &[Value], gone: &[i64]) -> RunResult<()> {
     let receipts: Vec<Receipt> = rows.iter().filter_map(Receipt::parse).collect();
     let allocated = allocated::allocated(run, &receipts)?;
     let ids = receipts.iter().map(|receipt| receipt.id);
@@ -278,7 +278,7 @@ fn tell_of_settled(run: &mut Run, rows: &[Value], gone: &[i64]) -> Job<()> {
 }
 
 /// Plans receipts again that are known and whose state is ours to change; commits the batch.
-fn plan_again(run: &mut Run, mut batch: Batch, keys: Set<RecordKey>) -> Job<()> {
+fn plan_again(run: &mut Run, mut batch: Batch, keys: Set<RecordKey>) -> RunResult<()> {
     for (key, stored) in run.records(keys)? {
         let Some(record) = stored.record.clone().filter(Record::is_ours_to_decide) else {
             continue;
@@ -294,7 +294,7 @@ fn plan_again(run: &mut Run, mut batch: Batch, keys: Set<RecordKey>) -> Job<()> 
 }
 
 /// Keeps the allocations that are new, and plans their receipts again in the same commit.
-fn new_allocations(run: &mut Run, cursor: &mut Cursor, scope: Scope) -> Job<()> {
+fn new_allocations(run: &mut Run, cursor: &mut Cursor, scope: Scope) -> RunResult<()> {
     let mut above = match scope {
         Scope::New => cursor.allocation,
         Scope::All => 0,
@@ -338,7 +338,7 @@ fn new_allocations(run: &mut Run, cursor: &mut Cursor, scope: Scope) -> Job<()> 
 }
 
 /// Receipts that were planned by an earlier run, a person, a setting, or an allocation.
-fn planned(run: &mut Run) -> Job<()> {
+fn planned(run: &mut Run) -> RunResult<()> {
     let mut after = String::new();
     while let Some(page) = run.next_open(Kind::Receipt, &mut after)? {
         let ids: Vec<i64> = page
@@ -357,7 +357,7 @@ fn planned(run: &mut Run) -> Job<()> {
 }
 
 /// Of these receipts the ones that a list lacks and that Sage, asked for each, no longer has. The others join the rows.
-fn missing(run: &mut Run, mut ids: Set<i64>, rows: &[Value]) -> Job<Vec<i64>> {
+fn missing(run: &mut Run, mut ids: Set<i64>, rows: &[Value]) -> RunResult<Vec<i64>> {
     for row in rows {
         ids.remove(&json::integer(row, "ID").unwrap_or_default());
     }
@@ -371,7 +371,7 @@ fn missing(run: &mut Run, mut ids: Set<i64>, rows: &[Value]) -> Job<Vec<i64>> {
     Ok(gone)
 }
 
-fn new_receipts(run: &mut Run, cursor: &mut Cursor) -> Job<()> {
+fn new_receipts(run: &mut Run, cursor: &mut Cursor) -> RunResult<()> {
     loop {
         run.progress("Receipts", 0, 0)?;
         let filter = cursor
@@ -397,7 +397,7 @@ fn new_receipts(run: &mut Run, cursor: &mut Cursor) -> Job<()> {
 
 /// Receipts that were edited since the last time, where Sage's lists can be searched by that (Sage API 5, Q10); elsewhere "import
 /// all" finds them.
-fn changed_receipts(run: &mut Run, cursor: &mut Cursor, before: &str) -> Job<()> {
+fn changed_receipts(run: &mut Run, cursor: &mut Cursor, before: &str) -> RunResult<()> {
     if before.is_empty() || !Calibration::stored(run.cap)?.modified_filters {
         return Ok(());
     }
@@ -425,7 +425,7 @@ fn changed_receipts(run: &mut Run, cursor: &mut Cursor, before: &str) -> Job<()>
 }
 
 /// Sage's receipts from F14 on beside those that are known, in the order of their ids.
-fn all_receipts(run: &mut Run) -> Job<()> {
+fn all_receipts(run: &mut Run) -> RunResult<()> {
     let from = run.settings.from(Kind::Receipt);
     let filter = from.map(|from| format!("Date ge datetime'{from}T00:00:00'"));
     let mut above = 0;
@@ -450,7 +450,7 @@ fn all_receipts(run: &mut Run) -> Job<()> {
 }
 
 /// The receipts with such ids that have lines in Splynx and were dated from F14 on, and so would be missed in Sage's list.
-fn known_between(run: &mut Run, above: i64, up_to: i64) -> Job<Set<i64>> {
+fn known_between(run: &mut Run, above: i64, up_to: i64) -> RunResult<Set<i64>> {
     let mut known = Set::new();
     let mut after = id_key(above);
     loop {
@@ -464,11 +464,12 @@ fn known_between(run: &mut Run, above: i64, up_to: i64) -> Job<Set<i64>> {
             if id > up_to {
                 return Ok(known);
             }
-            let sheet: Option<Sheet> = stored::from_text(&entry.value);
+            let sheet: Option<ReceiptSheet> = stored::from_text(&entry.value);
             // Of a total of 0 are those whose receipt is known to be gone.
             let from = run.settings.from(Kind::Receipt);
-            let is_missed =
-                |sheet: Sheet| !sheet.total.is_zero() && from.is_none_or(|from| from <= sheet.date);
+            let is_missed = |sheet: ReceiptSheet| {
+                !sheet.total.is_zero() && from.is_none_or(|from| from <= sheet.date)
+            };
             if sheet.is_some_and(is_missed) {
                 known.insert(id);
             }

@@ -7,22 +7,22 @@ use serde_json::json;
 
 use crate::collect::{Map, Set};
 use crate::json;
-use crate::sage::{DocumentLikeness, Likeness, Service, reference};
+use crate::sage::{DocumentLikeness, MatchKey, Service, reference};
 use crate::settings::{Direction, Settings};
 use crate::splynx::Payment;
 use crate::sync::customers;
 use crate::sync::documents::{changed_after_sync, customer_in_sage, pair_of};
 use crate::sync::echoes;
+use crate::sync::import_recovery;
 use crate::sync::lists::List;
 use crate::sync::lookalikes::{self, Outgoing};
-use crate::sync::made;
 use crate::sync::mapping::Mapping;
 use crate::sync::payments_in;
-use crate::sync::pipeline::{Aside, Decision, Description, Entity};
+use crate::sync::pipeline::{Decision, Description, Entity, NotSent};
 use crate::sync::renewal::renew;
 use crate::sync::statements::{CAME_FROM_SAGE, came_from_sage};
 use crate::text::cut;
-use crate::write::ledger::{Job, Run};
+use crate::write::ledger::{Run, RunResult};
 use crate::write::protocol::{Act, Expected};
 use crate::write::record::{Kind, Reason, Record, RecordKey, State, Stored};
 use crate::write::remote::{self, Question, Survey, Way};
@@ -52,7 +52,7 @@ impl Entity for Payments {
     type Source = Payment;
     type Facts = Facts;
 
-    fn facts(&self, run: &mut Run, page: &[(Payment, Stored)]) -> Job<Facts> {
+    fn facts(&self, run: &mut Run, page: &[(Payment, Stored)]) -> RunResult<Facts> {
         let fresh: Vec<&(Payment, Stored)> = page
             .iter()
             .filter(|(_, stored)| stored.record.as_ref().and_then(pair_of).is_none())
@@ -73,8 +73,8 @@ impl Entity for Payments {
             .iter()
             .any(|(_, stored)| stored.record.is_none() || stored.is_judged_again())
         {
-            made::before_payments_go(run)?;
-            remote::catch_up(run, SERVICE)?;
+            import_recovery::before_payments_go(run)?;
+            remote::refresh_index(run, SERVICE)?;
         }
         let settings = run.settings.clone();
         let questions: Vec<Question> = fresh
@@ -123,7 +123,7 @@ impl Entity for Payments {
         let hash = content_hash(payment);
         if let Some(record) = record.filter(|record| pair_of(record).is_some()) {
             return if !record.hash.is_empty() && record.hash != hash {
-                Decision::SetAside(Aside::Owe(changed_after_sync()))
+                Decision::SetAside(NotSent::Owe(changed_after_sync()))
             } else {
                 Decision::of_sent(record, &hash)
             };
@@ -159,7 +159,7 @@ impl Entity for Payments {
         }
     }
 
-    fn renew(&self, run: &mut Run) -> Job<bool> {
+    fn renew(&self, run: &mut Run) -> RunResult<bool> {
         renew(
             run,
             &mut self.mapping.borrow_mut(),
@@ -236,7 +236,7 @@ impl Facts {
         &self,
         settings: &Settings,
         payment: &Payment,
-        likeness: &Likeness,
+        likeness: &MatchKey,
         record: Option<&Record>,
     ) -> Option<Verdict> {
         let suspect = Suspect {
@@ -280,13 +280,13 @@ fn plan(
     facts: &Facts,
     payment: &Payment,
     mark: &str,
-) -> Result<(serde_json::Value, Likeness), Aside> {
+) -> Result<(serde_json::Value, MatchKey), NotSent> {
     if let Some(reason) = left_out(settings, facts, payment) {
-        return Err(Aside::Skip(reason));
+        return Err(NotSent::Skip(reason));
     }
     let customer = customer_in_sage(&facts.customers, payment.customer_id)?;
     if payment.amount.is_sign_negative() {
-        return Err(Aside::Owe(Reason::new(
+        return Err(NotSent::Owe(Reason::new(
             "refund",
             "It is a refund, and Sage takes no negative receipts.",
             "Record the refund in Sage by hand, then mark this as done.",
@@ -295,7 +295,7 @@ fn plan(
     invoice_first(facts, payment)?;
     let bank_account = mapping
         .bank_account(settings, payment.method_id)
-        .map_err(Aside::Hold)?;
+        .map_err(NotSent::Hold)?;
     let reference = reference(reference_text(settings, payment), mark);
     let mut object = json!({
         "CustomerId": customer,
@@ -310,7 +310,7 @@ fn plan(
     if settings.receipts_reconciled {
         object["Reconciled"] = true.into();
     }
-    let likeness = Likeness::Document(DocumentLikeness {
+    let likeness = MatchKey::Document(DocumentLikeness {
         customer,
         date: payment.date,
         number: String::new(),
@@ -382,7 +382,7 @@ fn left_out(settings: &Settings, facts: &Facts, payment: &Payment) -> Option<Rea
 }
 
 /// No payment goes before the invoice that it was entered for, where that invoice is on its way.
-fn invoice_first(facts: &Facts, payment: &Payment) -> Result<(), Aside> {
+fn invoice_first(facts: &Facts, payment: &Payment) -> Result<(), NotSent> {
     let Some(key) = payment
         .invoice_id
         .map(|id| RecordKey::new(Kind::Invoice, id))
@@ -394,14 +394,16 @@ fn invoice_first(facts: &Facts, payment: &Payment) -> Result<(), Aside> {
         .get(&key)
         .and_then(|stored| stored.record.as_ref());
     match record {
-        Some(record) if record.remote.is_none() && !record.state.is_settled() => Err(Aside::Hold(
-            Reason::new(
-                "invoice-not-synced",
-                format!("Its invoice {} is not in Sage yet.", record.label),
-                "Export the invoices; if this one is held, cure that first.",
-            )
-            .until_record(key),
-        )),
+        Some(record) if record.remote.is_none() && !record.state.is_settled() => {
+            Err(NotSent::Hold(
+                Reason::new(
+                    "invoice-not-synced",
+                    format!("Its invoice {} is not in Sage yet.", record.label),
+                    "Export the invoices; if this one is held, cure that first.",
+                )
+                .until_record(key),
+            ))
+        }
         _ => Ok(()),
     }
 }

@@ -13,9 +13,9 @@ use crate::sage::Service;
 use crate::splynx::{Listing, Page, Resource, Row, Window};
 use crate::stored::{self, stored};
 use crate::sync::births;
-use crate::sync::made;
+use crate::sync::import_recovery;
 use crate::write::birth::Birth;
-use crate::write::ledger::{Halt, Job, META, Run, activity, cursor_key};
+use crate::write::ledger::{META, Run, RunError, RunResult, activity, cursor_key};
 use crate::write::limits::{self, Limits};
 use crate::write::protocol::{self, Act, Write};
 use crate::write::record::{Batch, GONE_IN_SAGE, Kind, Reason, Record, RecordKey, State, Stored};
@@ -37,7 +37,7 @@ pub enum Decision {
     /// Nothing new: it stays as it is.
     Keep,
     /// It is not sent.
-    SetAside(Aside),
+    SetAside(NotSent),
     /// It was found in Sage; `hash` is what its content counts as from now on.
     Found { verdict: Verdict, hash: String },
     Write {
@@ -50,11 +50,11 @@ pub enum Decision {
 
 impl Decision {
     pub fn skip(reason: Reason) -> Self {
-        Self::SetAside(Aside::Skip(reason))
+        Self::SetAside(NotSent::Skip(reason))
     }
 
     pub fn hold(reason: Reason) -> Self {
-        Self::SetAside(Aside::Hold(reason))
+        Self::SetAside(NotSent::Hold(reason))
     }
 
     /// What the company does not let through is held instead.
@@ -72,7 +72,7 @@ impl Decision {
                 let before = stored.record.clone().unwrap_or_default();
                 !was_refused(&before, self)
             }
-            Self::SetAside(Aside::Hold(reason)) => {
+            Self::SetAside(NotSent::Hold(reason)) => {
                 let is_news = stored.record.is_none() || stored.is_judged_again();
                 is_news && reason.is_of_lists()
             }
@@ -127,7 +127,7 @@ pub fn possible_duplicate(
 
 /// Why a record is not sent (now).
 #[derive(Debug, Clone)]
-pub enum Aside {
+pub enum NotSent {
     Skip(Reason),
     Hold(Reason),
     Owe(Reason),
@@ -142,7 +142,7 @@ pub trait Entity {
     /// What decisions on a page need to know from storage and services.
     type Facts;
 
-    fn facts(&self, run: &mut Run, page: &[(Self::Source, Stored)]) -> Job<Self::Facts>;
+    fn facts(&self, run: &mut Run, page: &[(Self::Source, Stored)]) -> RunResult<Self::Facts>;
 
     /// Pure: the same source, record, facts and settings give the same decision.
     fn decide(
@@ -154,7 +154,7 @@ pub trait Entity {
     ) -> Decision;
 
     /// Reads what decisions rest on in Sage again, once a run; answers whether they may be other ones now.
-    fn renew(&self, _run: &mut Run) -> Job<bool> {
+    fn renew(&self, _run: &mut Run) -> RunResult<bool> {
         Ok(false)
     }
 
@@ -182,7 +182,7 @@ pub struct Description {
 struct Cursor {
     /// The from-date that it was read with; with an earlier one, everything is read again.
     from: Option<NaiveDate>,
-    /// Changed on this day or later; none: everything.
+    /// Changed on this day or later; `None`: everything.
     since: Option<NaiveDate>,
     /// The day on which the scan under way began.
     began: Option<NaiveDate>,
@@ -221,15 +221,15 @@ fn reread_from(run: &Run, began: NaiveDate) -> Option<NaiveDate> {
 }
 
 /// A kind of record with its type folded away: the walks below exist once for all kinds.
-pub trait Walked {
+pub trait SyncSource {
     fn kind(&self) -> Kind;
     fn services(&self) -> &'static [Service];
     fn listing(&self) -> Listing;
     /// Decides on a page of rows and carries the decisions out.
-    fn handle(&self, run: &mut Run, rows: Vec<Row>) -> Job<()>;
+    fn handle(&self, run: &mut Run, rows: Vec<Row>) -> RunResult<()>;
 }
 
-impl<E: Entity> Walked for E {
+impl<E: Entity> SyncSource for E {
     fn kind(&self) -> Kind {
         E::KIND
     }
@@ -242,7 +242,7 @@ impl<E: Entity> Walked for E {
         Listing::of::<E::Source>()
     }
 
-    fn handle(&self, run: &mut Run, mut rows: Vec<Row>) -> Job<()> {
+    fn handle(&self, run: &mut Run, mut rows: Vec<Row>) -> RunResult<()> {
         let others = births::hold_others(run, E::KIND, &rows)?;
         rows.retain(|(id, _)| !others.contains(id));
         let mut births = births::births(E::KIND, &rows);
@@ -294,7 +294,7 @@ impl<E: Entity> Walked for E {
             }
         }
         let judged = page.into_iter().zip(decisions);
-        let judged = judged.map(|((source, stored), decision)| Judged {
+        let judged = judged.map(|((source, stored), decision)| Decided {
             key: RecordKey::new(E::KIND, source.id()),
             decision,
             description: self.describe(run, &source),
@@ -308,33 +308,33 @@ impl<E: Entity> Walked for E {
 }
 
 /// Brings one kind of record into step.
-pub fn sync(run: &mut Run, of: &dyn Walked) -> Job<()> {
+pub fn sync(run: &mut Run, of: &dyn SyncSource) -> RunResult<()> {
     prepare(run, of)?;
     open_records(run, of)?;
     changed_records(run, of)
 }
 
 /// Brings single records of a kind into step, and those that earlier runs left open.
-pub fn sync_these(run: &mut Run, of: &dyn Walked, ids: &[i64]) -> Job<()> {
+pub fn sync_these(run: &mut Run, of: &dyn SyncSource, ids: &[i64]) -> RunResult<()> {
     prepare(run, of)?;
     open_records(run, of)?;
     look_at(run, of, ids)
 }
 
 /// What comes before a record of the kind may be decided about.
-pub fn prepare(run: &mut Run, of: &dyn Walked) -> Job<()> {
+pub fn prepare(run: &mut Run, of: &dyn SyncSource) -> RunResult<()> {
     recovery::recover(run, of.kind())?;
     run.wake_changed_settings()?;
     limits::look_again(run)?;
     let from = run.settings.from(of.kind());
     for service in of.services() {
-        remote::take_over(run, *service, from)?;
+        remote::build_index(run, *service, from)?;
     }
     Ok(())
 }
 
 /// Records that were planned by an earlier run, a person, or something that they waited for.
-fn open_records(run: &mut Run, of: &dyn Walked) -> Job<()> {
+fn open_records(run: &mut Run, of: &dyn SyncSource) -> RunResult<()> {
     let kind = of.kind();
     let mut after = String::new();
     while let Some(page) = run.next_open(kind, &mut after)? {
@@ -350,7 +350,7 @@ fn open_records(run: &mut Run, of: &dyn Walked) -> Job<()> {
 }
 
 /// Looks at the records of these ids, whether Splynx still has them or not.
-pub fn look_at(run: &mut Run, of: &dyn Walked, ids: &[i64]) -> Job<()> {
+pub fn look_at(run: &mut Run, of: &dyn SyncSource, ids: &[i64]) -> RunResult<()> {
     let rows = of.listing().of_ids(run, ids)?;
     let there = rows.iter().map(|(id, _)| *id).to_set();
     let gone = ids
@@ -361,10 +361,10 @@ pub fn look_at(run: &mut Run, of: &dyn Walked, ids: &[i64]) -> Job<()> {
 }
 
 /// Splynx says (404) that these no longer exist.
-fn forget_the_gone(run: &mut Run, gone: Vec<RecordKey>) -> Job<()> {
+fn forget_the_gone(run: &mut Run, gone: Vec<RecordKey>) -> RunResult<()> {
     let mut batch = Batch::default();
     let imported = gone.iter().filter(|key| key.kind == Kind::Payment);
-    made::owe_deleted_payments(run, &mut batch, imported.map(|key| key.id).collect())?;
+    import_recovery::owe_deleted_payments(run, &mut batch, imported.map(|key| key.id).collect())?;
     for (key, stored) in run.records(gone)? {
         let Some(record) = stored.record.clone() else {
             continue;
@@ -378,9 +378,9 @@ fn forget_the_gone(run: &mut Run, gone: Vec<RecordKey>) -> Job<()> {
             batch.look_at_allocations(record.customer);
         }
         let aside = if record.remote.is_some() {
-            Aside::Owe(deleted_after_sync())
+            NotSent::Owe(deleted_after_sync())
         } else {
-            Aside::Skip(Reason::new("deleted", "It was deleted in Splynx.", ""))
+            NotSent::Skip(Reason::new("deleted", "It was deleted in Splynx.", ""))
         };
         let decision = Decision::SetAside(aside);
         let record = Record {
@@ -402,14 +402,14 @@ pub fn deleted_after_sync() -> Reason {
 }
 
 /// Whether the changed records of a kind were read to the end, at least once from the from-date of now on.
-pub fn was_scanned(run: &mut Run, kind: Kind) -> Job<bool> {
+pub fn was_scanned(run: &mut Run, kind: Kind) -> RunResult<bool> {
     let text = run.meta(&cursor_key(kind))?;
     let cursor: Option<Cursor> = text.as_deref().and_then(stored::from_text);
     let from = run.settings.from(kind);
     Ok(cursor.is_some_and(|cursor| cursor.since.is_some() && cursor.from <= from))
 }
 
-fn changed_records(run: &mut Run, of: &dyn Walked) -> Job<()> {
+fn changed_records(run: &mut Run, of: &dyn SyncSource) -> RunResult<()> {
     let (kind, listing) = (of.kind(), of.listing());
     let key = cursor_key(kind);
     let from = run.settings.from(kind);
@@ -467,7 +467,11 @@ fn changed_records(run: &mut Run, of: &dyn Walked) -> Job<()> {
 }
 
 /// The records of these rows that are ours to decide, where one that we do not know yet is empty; and those that a person has settled.
-fn known(run: &mut Run, kind: Kind, rows: &[Row]) -> Job<(Map<i64, Stored>, Map<i64, Stored>)> {
+fn known(
+    run: &mut Run,
+    kind: Kind,
+    rows: &[Row],
+) -> RunResult<(Map<i64, Stored>, Map<i64, Stored>)> {
     let keys = rows.iter().map(|(id, _)| RecordKey::new(kind, *id));
     let records = run.records(keys.collect::<Vec<_>>())?;
     let mut open = Map::new_vec();
@@ -483,7 +487,7 @@ fn known(run: &mut Run, kind: Kind, rows: &[Row]) -> Job<(Map<i64, Stored>, Map<
 }
 
 /// What was decided of one record.
-struct Judged {
+struct Decided {
     key: RecordKey,
     stored: Stored,
     decision: Decision,
@@ -492,11 +496,11 @@ struct Judged {
     hangs_on: Vec<String>,
 }
 
-fn carry_out(run: &mut Run, judged: Vec<Judged>) -> Job<()> {
+fn carry_out(run: &mut Run, judged: Vec<Decided>) -> RunResult<()> {
     let decided = judged.len();
     let mut writes = Vec::new();
     let mut batch = Batch::default();
-    for Judged {
+    for Decided {
         key,
         stored,
         decision,
@@ -570,7 +574,7 @@ fn is_marked_deleted(rows: &[Row], id: i64) -> bool {
 }
 
 /// These are marked as deleted in Splynx, and nothing else of them can be read.
-fn forget_deleted(run: &mut Run, kind: Kind, deleted: Vec<(i64, String)>) -> Job<()> {
+fn forget_deleted(run: &mut Run, kind: Kind, deleted: Vec<(i64, String)>) -> RunResult<()> {
     let keys = deleted.iter().map(|(id, _)| RecordKey::new(kind, *id));
     let is_known = |(_, stored): &(RecordKey, Stored)| {
         let record = stored.record.as_ref();
@@ -582,7 +586,7 @@ fn forget_deleted(run: &mut Run, kind: Kind, deleted: Vec<(i64, String)>) -> Job
 }
 
 /// What Splynx says of these is not understood; everything else goes on.
-fn hold_unreadable(run: &mut Run, kind: Kind, unreadable: Vec<(i64, String)>) -> Job<()> {
+fn hold_unreadable(run: &mut Run, kind: Kind, unreadable: Vec<(i64, String)>) -> RunResult<()> {
     let mut batch = Batch::default();
     for (id, what) in unreadable {
         let key = RecordKey::new(kind, id);
@@ -595,7 +599,7 @@ fn hold_unreadable(run: &mut Run, kind: Kind, unreadable: Vec<(i64, String)>) ->
             ..Record::default()
         });
         if is_planted(Mistake::PoisonStops) {
-            return Err(Halt::Failed(Failure::new("unreadable", what)));
+            return Err(RunError::Failed(Failure::new("unreadable", what)));
         }
         let reason = Reason::new(
             "unreadable",
@@ -622,7 +626,7 @@ pub fn settle(
     stored: &Stored,
     record: Record,
     decision: Decision,
-) -> Job<()> {
+) -> RunResult<()> {
     let is_set_aside = matches!(decision, Decision::SetAside(_));
     let (state, reason) = match decision {
         Decision::InStep => (State::Synced, Reason::default()),
@@ -630,9 +634,9 @@ pub fn settle(
             Some(old) => (old.state, old.reason.clone()),
             None => return Ok(()),
         },
-        Decision::SetAside(Aside::Skip(reason)) => (State::Skipped, reason),
-        Decision::SetAside(Aside::Hold(reason)) => (State::Held, reason),
-        Decision::SetAside(Aside::Owe(reason)) => (State::Owed, reason),
+        Decision::SetAside(NotSent::Skip(reason)) => (State::Skipped, reason),
+        Decision::SetAside(NotSent::Hold(reason)) => (State::Held, reason),
+        Decision::SetAside(NotSent::Owe(reason)) => (State::Owed, reason),
         Decision::Found { verdict, hash } => {
             let record = Record { hash, ..record };
             return verdict::adopt_or_hold(run, batch, key, stored, &record, verdict);

@@ -1,6 +1,6 @@
 //! What becomes of each line of a receipt from Sage (I3, D9), and where the receipt stands then. Pure: no requests, no storage.
 //!
-//! The trap: "in full" is a matter of the allocation and its invoice, never of the line, which may hold only what is left of it.
+//! Beware: "in full" is a matter of the allocation and its invoice, never of the line, which may hold only what is left of it.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -11,8 +11,8 @@ use crate::json;
 use crate::money;
 use crate::sage::{self, Service};
 use crate::settings::{Grouping, Settings};
-use crate::splynx::{Receivable, Standing};
-use crate::sync::lines::{Fate, Plan, Sheet};
+use crate::splynx::{InvoiceStatus, Receivable};
+use crate::sync::receipt_sheet::{LineOutcome, Plan, ReceiptSheet};
 use crate::write::limits::in_another_currency;
 use crate::write::record::{Reason, Remote, State};
 
@@ -98,7 +98,7 @@ pub struct Known<'k> {
 
 /// Decides what becomes of each line; answers why some wait.
 pub fn plan(
-    sheet: &mut Sheet,
+    sheet: &mut ReceiptSheet,
     allocated: &Allocated,
     known: &Known,
     settings: &Settings,
@@ -109,7 +109,7 @@ pub fn plan(
     // For people who read the statement: whom somebody named for the rest of the money.
     let named = known.customer.or(by_hand.map(|chosen| chosen.customer));
     for line in &mut sheet.lines {
-        if line.closed || line.plan.fate == Fate::Cancel {
+        if line.closed || line.plan.outcome == LineOutcome::Cancel {
             continue;
         }
         if let Some(chosen) = &line.by_hand {
@@ -134,11 +134,11 @@ pub fn plan(
             customer: named,
             // Splynx takes no payment for a deleted invoice: its money goes to the balance.
             invoice: invoice
-                .filter(|invoice| invoice.standing != Standing::Deleted)
+                .filter(|invoice| invoice.standing != InvoiceStatus::Deleted)
                 .map(|invoice| invoice.id),
-            fate: match (&wait, settings.imported_method) {
-                (None, Some(method)) => Fate::Pay { method },
-                _ => Fate::Wait,
+            outcome: match (&wait, settings.imported_method) {
+                (None, Some(method)) => LineOutcome::Pay { method },
+                _ => LineOutcome::Wait,
             },
         };
         if let Some(wait) = wait.filter(|_| line.waits()) {
@@ -167,8 +167,8 @@ fn until_paired(reason: &mut Reason, service: Service, id: i64) {
 /// How a line is linked to an invoice that Splynx knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Link {
-    InFull(Standing),
-    Partial(Standing),
+    InFull(InvoiceStatus),
+    Partial(InvoiceStatus),
     None,
 }
 
@@ -195,7 +195,7 @@ enum Wait {
     InvoicePaid,
 }
 
-/// The decision table I3; none: a payment is made. `f18` and `f20` are the settings of those numbers.
+/// The decision table I3; `None`: a payment is made. `f18` and `f20` are the settings of those numbers.
 fn wait(link: Link, f18: bool, f20: bool) -> Option<Wait> {
     let (standing, is_partial) = match link {
         Link::None => return (!f18).then_some(Wait::Unlinked),
@@ -205,7 +205,7 @@ fn wait(link: Link, f18: bool, f20: bool) -> Option<Wait> {
     if is_partial && !f18 {
         Some(Wait::Partial)
     } else {
-        (standing != Standing::NotPaid && !f20).then_some(Wait::InvoicePaid)
+        (standing != InvoiceStatus::NotPaid && !f20).then_some(Wait::InvoicePaid)
     }
 }
 
@@ -251,7 +251,11 @@ impl Wait {
 }
 
 /// Where a receipt stands once nothing more can be done for it: from why its payments differ from it, and why lines wait.
-pub fn standing(sheet: &Sheet, differs: Option<Reason>, waits: Vec<Reason>) -> (State, Reason) {
+pub fn standing(
+    sheet: &ReceiptSheet,
+    differs: Option<Reason>,
+    waits: Vec<Reason>,
+) -> (State, Reason) {
     let depends: Vec<String> = waits.iter().flat_map(|wait| wait.depends.clone()).collect();
     let (state, mut reason) = match owed(sheet).or(differs) {
         Some(owed) => (State::Owed, owed),
@@ -266,7 +270,7 @@ pub fn standing(sheet: &Sheet, differs: Option<Reason>, waits: Vec<Reason>) -> (
 }
 
 /// What a person has to do in Splynx because the receipt was changed after a payment had been made.
-fn owed(sheet: &Sheet) -> Option<Reason> {
+fn owed(sheet: &ReceiptSheet) -> Option<Reason> {
     let payments = || {
         let ids: Vec<String> = sheet
             .lines

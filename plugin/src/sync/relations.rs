@@ -1,6 +1,6 @@
 //! What settles what in Splynx, and which of it Sage was told of.
 //!
-//! The trap: Splynx can settle otherwise without a trace in what is settled or settles. So all customers with allocations are looked at, so
+//! Beware: Splynx can settle otherwise without a trace in what is settled or settles. So all customers with allocations are looked at, so
 //! many a day and going round.
 
 use rust_decimal::Decimal;
@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use crate::collect::{Map, ToMap};
 use crate::planted::{Mistake, is_planted};
 use crate::splynx::{self, Relation};
-use crate::write::ledger::{Job, META, Run};
+use crate::write::ledger::{META, Run, RunResult};
 use crate::write::record::{Batch, RecordKey};
 
 /// `000000000088/000000003001`: the allocations of a customer that we have a record of → their pair in Sage's list, once both ends
@@ -20,7 +20,7 @@ const PAGE: u32 = 100;
 const WATCHED: usize = 2_000;
 
 /// Has the next customers' relations looked at.
-pub fn watch(run: &mut Run) -> Job<()> {
+pub fn watch(run: &mut Run) -> RunResult<()> {
     const PLACE: &str = "watched/relation";
     if is_planted(Mistake::HalfIsWatched) {
         return Ok(());
@@ -51,7 +51,7 @@ pub fn watch(run: &mut Run) -> Job<()> {
 }
 
 /// One relation for each payer and invoice; several of one pair count as their sum, under the lowest id.
-pub fn wanted(run: &mut Run, customer: i64) -> Job<Map<i64, Relation>> {
+pub fn wanted(run: &mut Run, customer: i64) -> RunResult<Map<i64, Relation>> {
     let mut by_pair: Map<(RecordKey, RecordKey), Relation> = Map::new_vec();
     for relation in splynx::relations(run, customer)? {
         by_pair
@@ -71,7 +71,7 @@ pub fn wanted(run: &mut Run, customer: i64) -> Job<Map<i64, Relation>> {
 }
 
 /// Ids and pairs of the customer's allocations that we have a record of.
-pub fn known(run: &mut Run, customer: i64) -> Job<Map<i64, String>> {
+pub fn known(run: &mut Run, customer: i64) -> RunResult<Map<i64, String>> {
     let prefix = format!("{customer:012}/");
     let mut ids = Map::new_vec();
     let mut after = String::new();

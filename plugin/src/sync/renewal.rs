@@ -5,11 +5,11 @@
 
 use crate::sync::lists::{self, List};
 use crate::sync::mapping::Mapping;
-use crate::write::ledger::{Job, Run};
+use crate::write::ledger::{Run, RunResult};
 
 /// Reads Sage's lists again, each once a run; answers whether decisions by them may be other ones now. A list that takes several requests
 /// is left to `import-mapping`, and Sage refuses what is gone of it.
-pub fn renew(run: &mut Run, mapping: &mut Mapping, lists: &[List]) -> Job<bool> {
+pub fn renew(run: &mut Run, mapping: &mut Mapping, lists: &[List]) -> RunResult<bool> {
     const ONE_REQUEST: usize = 100;
     let mut is_new = false;
     for list in lists {

@@ -7,12 +7,12 @@ use crate::capability::{Failure, Row as ReportRow};
 use crate::collect::{Map, Set};
 use crate::mark::Sign;
 use crate::money;
-use crate::sage::{DocumentLikeness, Found, Likeness, Service};
+use crate::sage::{DocumentLikeness, Found, MatchKey, Service};
 use crate::settings::Settings;
 use crate::splynx::{self, Document, DocumentStatus, Page, Resource, Window};
 use crate::sync::customers;
 use crate::sync::documents;
-use crate::write::ledger::{Job, Run, activity};
+use crate::write::ledger::{Run, RunResult, activity};
 use crate::write::record::{Batch, Kind, Record, RecordKey, Remote, State, Stored};
 use crate::write::remote::{self, Question};
 use crate::write::verdict;
@@ -22,7 +22,7 @@ struct Match<'d> {
     document: &'d Document,
     stored: Stored,
     service: Service,
-    /// What it must be there; none: its customer has no pair.
+    /// What it must be there; `None`: its customer has no pair.
     here: Option<DocumentLikeness>,
     /// As Sage has it now.
     there: Found,
@@ -31,13 +31,16 @@ struct Match<'d> {
 }
 
 /// Pairs all documents of a kind that agree; answers what to tell people where some differ.
-pub fn pair<T: Resource + AsRef<Document>>(run: &mut Run, kind: Kind) -> Job<Option<Failure>> {
+pub fn pair<T: Resource + AsRef<Document>>(
+    run: &mut Run,
+    kind: Kind,
+) -> RunResult<Option<Failure>> {
     let services: &[Service] = match kind {
         Kind::Invoice => &[Service::TaxInvoice, Service::CustomerReturn],
         _ => &[Service::CustomerReturn],
     };
     for service in services {
-        remote::take_over(run, *service, None)?;
+        remote::build_index(run, *service, None)?;
         let above = remote::highest(run, *service)?;
         remote::refresh(run, *service, above)?;
     }
@@ -76,7 +79,7 @@ pub fn pair<T: Resource + AsRef<Document>>(run: &mut Run, kind: Kind) -> Job<Opt
     }))
 }
 
-fn pair_page(run: &mut Run, kind: Kind, documents: &[&Document]) -> Job<Vec<ReportRow>> {
+fn pair_page(run: &mut Run, kind: Kind, documents: &[&Document]) -> RunResult<Vec<ReportRow>> {
     customers::look_after(run, documents.iter().map(|document| document.customer_id))?;
     let keys = documents
         .iter()
@@ -99,7 +102,7 @@ fn pair_page(run: &mut Run, kind: Kind, documents: &[&Document]) -> Job<Vec<Repo
             id: there.id,
         };
         let mut differs = match &found.here {
-            Some(here) => Likeness::Document(here.clone()).differences(&there.likeness),
+            Some(here) => MatchKey::Document(here.clone()).differences(&there.likeness),
             None => vec!["customer"],
         };
         let another = found.owner;
@@ -137,7 +140,7 @@ fn find<'d>(
     kind: Kind,
     documents: &[&'d Document],
     records: &Map<RecordKey, Stored>,
-) -> Job<Vec<Match<'d>>> {
+) -> RunResult<Vec<Match<'d>>> {
     let settings = run.settings.clone();
     let mut wanted = Vec::new();
     for document in documents {
@@ -173,7 +176,7 @@ fn find<'d>(
             let here = |number: &str| likeness(document, customer, number);
             let agrees = |found: &&Found| {
                 here("").is_some_and(|here| {
-                    Likeness::Document(here)
+                    MatchKey::Document(here)
                         .differences(&found.likeness)
                         .is_empty()
                 })
@@ -207,11 +210,11 @@ fn find<'d>(
 /// Whether it, or what it was copied from, was made for the record.
 fn bears(settings: &Settings, found: &Found, marked: RecordKey) -> bool {
     match &found.likeness {
-        Likeness::Document(document) => {
+        MatchKey::Document(document) => {
             let signs = settings.identity.signs(&document.reference);
             signs.contains(&Sign::Ours(marked))
         }
-        Likeness::Customer(_) | Likeness::Allocation(_) => false,
+        MatchKey::Customer(_) | MatchKey::Allocation(_) => false,
     }
 }
 
@@ -257,7 +260,7 @@ fn difference(found: &Match, key: RecordKey, differs: &[&str]) -> ReportRow {
         |here| format!("{} (Sage {})", document.customer_id, here.customer),
     );
     let mut sage = match &there.likeness {
-        Likeness::Document(there) => describe(
+        MatchKey::Document(there) => describe(
             there.customer.to_string(),
             there.date.to_string(),
             money::written(there.total),

@@ -1,14 +1,14 @@
 //! What we made in Sage: whether people have deleted or edited it there, which no list tells.
 //!
-//! Looked at by ids, a hundred a request where they are near each other, so many a day and going round. The trap: many a cure says "correct it in Sage", so only what was
+//! Looked at by ids, a hundred a request where they are near each other, so many a day and going round. Beware: many a cure says "correct it in Sage", so only what was
 //! in step is compared, and what a person has settled.
 
 use crate::collect::Map;
 use crate::json;
 use crate::planted::{Mistake, is_planted};
 use crate::preview::MADE_ABOVE;
-use crate::sage::{Likeness, Service, by_near_ids, get_one};
-use crate::write::ledger::{Job, META, Run, activity};
+use crate::sage::{MatchKey, Service, by_near_ids, get_one};
+use crate::write::ledger::{META, Run, RunResult, activity};
 use crate::write::record::{
     Batch, GONE_IN_SAGE, Kind, Reason, Record, RecordKey, State, Stored, gone_in_sage,
 };
@@ -20,7 +20,7 @@ use crate::write::since_done;
 const WATCHED: usize = 10_000;
 
 /// Looks whether what records of a kind became is still in Sage, and as it was.
-pub fn watch(run: &mut Run, kind: Kind) -> Job<()> {
+pub fn watch(run: &mut Run, kind: Kind) -> RunResult<()> {
     if is_planted(Mistake::HalfIsWatched) {
         return Ok(());
     }
@@ -44,7 +44,7 @@ pub fn watch(run: &mut Run, kind: Kind) -> Job<()> {
     run.commit(batch)
 }
 
-fn look_at(run: &mut Run, page: Vec<(RecordKey, Stored)>) -> Job<()> {
+fn look_at(run: &mut Run, page: Vec<(RecordKey, Stored)>) -> RunResult<()> {
     let there = there(run, &page)?;
     let mut batch = Batch::default();
     for (key, stored) in page {
@@ -67,12 +67,12 @@ fn look_at(run: &mut Run, page: Vec<(RecordKey, Stored)>) -> Job<()> {
 /// What became of an object that we made.
 enum Now {
     Gone,
-    There(Likeness),
+    There(MatchKey),
     NotUnderstood,
 }
 
 /// The objects of the records of a page as Sage has them now.
-fn there(run: &mut Run, page: &[(RecordKey, Stored)]) -> Job<Map<(Service, i64), Now>> {
+fn there(run: &mut Run, page: &[(RecordKey, Stored)]) -> RunResult<Map<(Service, i64), Now>> {
     let mut by_service: Map<Service, Vec<i64>> = Map::new_vec();
     let watched = page.iter().filter_map(|(_, stored)| stored.record.as_ref());
     for remote in watched
@@ -92,7 +92,7 @@ fn there(run: &mut Run, page: &[(RecordKey, Stored)]) -> Job<Map<(Service, i64),
         there.extend(ids.into_iter().map(|id| ((service, id), Now::Gone)));
         for row in rows {
             if let Some(id) = json::integer(&row, "ID") {
-                let now = Likeness::of_row(service, &row).map_or(Now::NotUnderstood, Now::There);
+                let now = MatchKey::of_row(service, &row).map_or(Now::NotUnderstood, Now::There);
                 there.insert((service, id), now);
             }
         }
@@ -101,11 +101,11 @@ fn there(run: &mut Run, page: &[(RecordKey, Stored)]) -> Job<Map<(Service, i64),
 }
 
 /// As it is by now: what a list says of it is read again where it differs.
-fn certain(run: &mut Run, record: &Record, listed: &Likeness) -> Job<Likeness> {
+fn certain(run: &mut Run, record: &Record, listed: &MatchKey) -> RunResult<MatchKey> {
     let differs = seen::edits(record, listed).is_some_and(|what| !what.is_empty());
     let now = match record.remote.as_ref().filter(|_| differs) {
         Some(remote) => get_one(run, remote.service, remote.id)?
-            .and_then(|object| Likeness::of_row(remote.service, &object)),
+            .and_then(|object| MatchKey::of_row(remote.service, &object)),
         None => None,
     };
     Ok(now.unwrap_or_else(|| listed.clone()))
@@ -126,8 +126,8 @@ fn compare(
     key: RecordKey,
     stored: &Stored,
     record: Record,
-    now: &Likeness,
-) -> Job<()> {
+    now: &MatchKey,
+) -> RunResult<()> {
     let seen = Some(now.clone());
     let Some(what) = seen::edits(&record, now) else {
         if record.is_a_persons() {
@@ -183,7 +183,7 @@ fn tell_gone(
     key: RecordKey,
     stored: &Stored,
     record: Record,
-) -> Job<()> {
+) -> RunResult<()> {
     if record.is_a_persons() {
         let record = Record {
             remote: None,
@@ -216,7 +216,7 @@ fn tell(
     key: RecordKey,
     stored: &Stored,
     record: Record,
-) -> Job<()> {
+) -> RunResult<()> {
     let state = record.state;
     if state != State::Planned {
         run.count(format!("{} {}", key.kind.title(), state.name()));

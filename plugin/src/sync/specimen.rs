@@ -10,7 +10,7 @@ use crate::json;
 use crate::sage;
 use crate::sync::lists::{List, Row};
 use crate::sync::mapping::Mapping;
-use crate::write::ledger::{Job, Run};
+use crate::write::ledger::{Run, RunResult};
 
 /// What the questions are asked with.
 pub struct Specimen {
@@ -28,8 +28,8 @@ pub struct Specimen {
 pub type Amount = (Decimal, Decimal);
 
 impl Specimen {
-    /// None: Sage has nothing to ask with.
-    pub fn find(run: &mut Run, mapping: &Mapping) -> Job<Option<Self>> {
+    /// `None`: Sage has nothing to ask with.
+    pub fn find(run: &mut Run, mapping: &Mapping) -> RunResult<Option<Self>> {
         let (customers, _) = sage::newer(run, "Customer", 0, None)?;
         let is_active = |row: &&Value| !json::is_off(row, "Active");
         let customer = customers.iter().find(is_active).or(customers.first());
@@ -95,7 +95,7 @@ impl Specimen {
         run: &mut Run,
         inclusive: bool,
         lines: &[Value],
-    ) -> Job<Result<Value, String>> {
+    ) -> RunResult<Result<Value, String>> {
         let document = json!({
             "CustomerId": self.customer,
             "Date": self.date,
@@ -112,7 +112,7 @@ impl Specimen {
         run: &mut Run,
         inclusive: bool,
         amounts: &[Amount],
-    ) -> Job<Result<Totals, String>> {
+    ) -> RunResult<Result<Totals, String>> {
         let lines = amounts.iter().map(|amount| self.line(inclusive, *amount));
         let lines: Vec<Value> = lines.collect();
         let answer = self.calculate(run, inclusive, &lines)?;

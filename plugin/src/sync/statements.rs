@@ -1,7 +1,7 @@
 //! Carrying out in Splynx what was decided about receipts: statements, their records, and payments.
 //!
 //! The same protocol as towards Sage: an intent is committed before each POST and its answer after it, in batches; a line whose
-//! answer is not known is left to [`crate::sync::made`]. Nothing else in the crate changes Splynx. The trap: a step may be repeated
+//! answer is not known is left to [`crate::sync::made`]. Nothing else in the crate changes Splynx. Beware: a step may be repeated
 //! only if it changes nothing the second time, which holds for PUTs alone.
 
 use serde_json::{Value, json};
@@ -15,14 +15,16 @@ use crate::settings::Settings;
 use crate::splynx::writes::{self, Reply};
 use crate::splynx::{self, Resource, StatementRecord};
 use crate::stored;
+use crate::sync::import_recovery::decided_otherwise;
 use crate::sync::imported;
-use crate::sync::lines::{CANCELLED, Creation, Fate, Flight, Line, Paid, Plan, Sheet, Step};
-use crate::sync::made::decided_otherwise;
+use crate::sync::receipt_sheet::{
+    CANCELLED, Creation, InFlight, LineAction, LineOutcome, Paid, Plan, ReceiptLine, ReceiptSheet,
+};
 use crate::sync::receipts::standing;
-use crate::write::ledger::{Halt, Job, Run, activity};
+use crate::write::ledger::{Run, RunError, RunResult, activity};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
 
-/// Receipt id → [`Sheet`] as JSON.
+/// Receipt id → [`ReceiptSheet`] as JSON.
 pub const LINES: &str = "line";
 /// Splynx payment id → the line that it was made of ([`Identity::kept_line`](crate::mark::Identity)): money that came from Sage never goes back there, whatever its method (D10).
 pub const FROM_SAGE: &str = "from-sage";
@@ -46,36 +48,36 @@ pub fn id_key(id: i64) -> String {
 }
 
 /// One receipt on its way into Splynx.
-pub struct Work {
+pub struct StatementWork {
     pub receipt: i64,
     stored: Stored,
     record: Record,
-    pub sheet: Sheet,
-    saved: Sheet,
+    pub sheet: ReceiptSheet,
+    saved: ReceiptSheet,
     /// The reason that people were told last.
     told: Option<String>,
     waits: Vec<Reason>,
     /// Why its payments are not as the receipt says.
     differs: Option<Reason>,
-    trouble: Option<Trouble>,
+    trouble: Option<StatementError>,
 }
 
 /// Why a receipt gets no further in this run.
-enum Trouble {
+enum StatementError {
     Refused(Reason),
     /// Something is not known yet; a later run goes on.
     Later,
 }
 
-impl Work {
+impl StatementWork {
     /// `record`: as it is to be stored, but for its state; `saved`: the lines as they are stored; `sheet`: as planned;
     /// `waits`: why some of them are not paid.
     pub fn new(
         receipt: i64,
         stored: Stored,
         record: Record,
-        saved: Sheet,
-        sheet: Sheet,
+        saved: ReceiptSheet,
+        sheet: ReceiptSheet,
         waits: Vec<Reason>,
     ) -> Self {
         let told = stored.record.as_ref().map(|old| old.reason.code.clone());
@@ -112,7 +114,7 @@ impl Work {
     }
 
     /// The next changes of Splynx that it needs, one a line.
-    fn steps(&self) -> Vec<(u32, Step)> {
+    fn steps(&self) -> Vec<(u32, LineAction)> {
         if self.trouble.is_some() {
             return Vec::new();
         }
@@ -141,8 +143,8 @@ impl Work {
             (State::Uncertain, reason)
         } else {
             match self.trouble.take() {
-                Some(Trouble::Refused(reason)) => (State::Held, reason),
-                Some(Trouble::Later) => (State::Planned, self.record.reason.clone()),
+                Some(StatementError::Refused(reason)) => (State::Held, reason),
+                Some(StatementError::Later) => (State::Planned, self.record.reason.clone()),
                 None if unfinished => (State::Planned, self.record.reason.clone()),
                 None if self.sheet.total.is_zero() && self.sheet.overpaid.is_zero() => {
                     let deleted = || Reason::new("deleted", "It was deleted in Sage.", "");
@@ -167,7 +169,7 @@ impl Work {
 }
 
 /// The lines of receipts; those without any are left out.
-pub fn sheets(run: &mut Run, receipts: &[i64]) -> Job<Map<i64, Sheet>> {
+pub fn sheets(run: &mut Run, receipts: &[i64]) -> RunResult<Map<i64, ReceiptSheet>> {
     let keys: Vec<String> = receipts.iter().map(|id| id_key(*id)).collect();
     let entries = run.cap.get(LINES, &keys)?;
     let mut sheets = Map::new_vec();
@@ -175,7 +177,7 @@ pub fn sheets(run: &mut Run, receipts: &[i64]) -> Job<Map<i64, Sheet>> {
         let id = entry.key.parse().ok();
         let sheet = stored::from_text(&entry.value);
         let (id, sheet) = id.zip(sheet).ok_or_else(|| {
-            Halt::Failed(crate::capability::Failure::new(
+            RunError::Failed(crate::capability::Failure::new(
                 "damaged",
                 format!(
                     "The stored lines of receipt {} cannot be read. Restore the latest backup, or ask support.",
@@ -189,8 +191,8 @@ pub fn sheets(run: &mut Run, receipts: &[i64]) -> Job<Map<i64, Sheet>> {
 }
 
 /// Stores a receipt's lines with their index.
-pub fn save_sheet(batch: &mut Batch, receipt: i64, old: &Sheet, new: &Sheet) {
-    let text = |sheet: &Sheet| stored::to_text(sheet);
+pub fn save_sheet(batch: &mut Batch, receipt: i64, old: &ReceiptSheet, new: &ReceiptSheet) {
+    let text = |sheet: &ReceiptSheet| stored::to_text(sheet);
     let (before, after) = (text(old), text(new));
     if before == after {
         return;
@@ -207,7 +209,7 @@ pub fn save_sheet(batch: &mut Batch, receipt: i64, old: &Sheet, new: &Sheet) {
     }
 }
 
-fn unpaired(receipt: i64, sheet: &Sheet) -> Map<String, String> {
+fn unpaired(receipt: i64, sheet: &ReceiptSheet) -> Map<String, String> {
     let Some(statement) = sheet.statement else {
         return Map::new_vec();
     };
@@ -221,7 +223,7 @@ fn unpaired(receipt: i64, sheet: &Sheet) -> Map<String, String> {
 }
 
 /// Does what was planned for these receipts, and stores where they stand then, also where it has to end early.
-pub fn carry_out(run: &mut Run, mut works: Vec<Work>) -> Job<()> {
+pub fn carry_out(run: &mut Run, mut works: Vec<StatementWork>) -> RunResult<()> {
     let ended = perform(run, &mut works);
     let mut batch = Batch::default();
     for work in &mut works {
@@ -233,11 +235,11 @@ pub fn carry_out(run: &mut Run, mut works: Vec<Work>) -> Job<()> {
     stored
 }
 
-fn perform(run: &mut Run, works: &mut [Work]) -> Job<()> {
+fn perform(run: &mut Run, works: &mut [StatementWork]) -> RunResult<()> {
     let mut idle = works.len();
     open_statements(run, works)?;
     loop {
-        let steps: Vec<(usize, u32, Step)> = works
+        let steps: Vec<(usize, u32, LineAction)> = works
             .iter()
             .enumerate()
             .flat_map(|(place, work)| work.steps().into_iter().map(move |(n, s)| (place, n, s)))
@@ -256,11 +258,14 @@ fn perform(run: &mut Run, works: &mut [Work]) -> Job<()> {
 }
 
 /// Every receipt that needs a new record gets its statement, or waits for it.
-fn open_statements(run: &mut Run, works: &mut [Work]) -> Job<()> {
+fn open_statements(run: &mut Run, works: &mut [StatementWork]) -> RunResult<()> {
     let mut known: Map<String, Option<i64>> = Map::new_vec();
     let mut gone: Map<i64, bool> = Map::new_vec();
     for work in works {
-        let lists = work.steps().iter().any(|(_, step)| *step == Step::List);
+        let lists = work
+            .steps()
+            .iter()
+            .any(|(_, step)| *step == LineAction::List);
         if !lists {
             continue;
         }
@@ -281,14 +286,14 @@ fn open_statements(run: &mut Run, works: &mut [Work]) -> Job<()> {
         }
         work.sheet.statement = known.get(&title).copied().flatten();
         if work.sheet.statement.is_none() {
-            work.trouble = Some(Trouble::Later);
+            work.trouble = Some(StatementError::Later);
         }
     }
     Ok(())
 }
 
-/// The statement of that title, made where there is none; none: that is in doubt.
-fn statement(run: &mut Run, title: &str) -> Job<Option<i64>> {
+/// The statement of that title, made where there is none; `None`: that is in doubt.
+fn statement(run: &mut Run, title: &str) -> RunResult<Option<i64>> {
     let keep = |run: &mut Run, value: Option<String>| {
         let mut batch = Batch::default();
         match value {
@@ -343,7 +348,7 @@ fn statement(run: &mut Run, title: &str) -> Job<Option<i64>> {
         }
         Some(Reply::Refused(said)) => {
             keep(run, None)?;
-            Err(Halt::Failed(crate::capability::Failure::about(
+            Err(RunError::Failed(crate::capability::Failure::about(
                 writes::STATEMENTS,
                 "splynx-trouble",
                 format!("Splynx refused to make the statement {title} ({said})."),
@@ -361,10 +366,10 @@ fn statement(run: &mut Run, title: &str) -> Job<Option<i64>> {
 /// stands.
 fn undecided(
     run: &mut Run,
-    works: &mut [Work],
-    mut steps: Vec<(usize, u32, Step)>,
-) -> Job<Vec<(usize, u32, Step)>> {
-    let record_of = |works: &[Work], (place, number, _): (usize, u32, Step)| {
+    works: &mut [StatementWork],
+    mut steps: Vec<(usize, u32, LineAction)>,
+) -> RunResult<Vec<(usize, u32, LineAction)>> {
+    let record_of = |works: &[StatementWork], (place, number, _): (usize, u32, LineAction)| {
         let line = works[place].sheet.lines.iter().find(|l| l.number == number);
         line?.record
     };
@@ -404,9 +409,9 @@ fn undecided(
                 )?;
             }
             // A later run takes it as the line's.
-            (None, Some(_)) => work.trouble = Some(Trouble::Later),
-            (None, None) if step != Step::Cancel => {
-                work.trouble = Some(Trouble::Refused(decided_otherwise(&record.status)));
+            (None, Some(_)) => work.trouble = Some(StatementError::Later),
+            (None, None) if step != LineAction::Cancel => {
+                work.trouble = Some(StatementError::Refused(decided_otherwise(&record.status)));
             }
             (_, None) => continue,
         }
@@ -418,7 +423,11 @@ fn undecided(
 }
 
 /// One batch: intents, requests, answers.
-fn send(run: &mut Run, works: &mut [Work], steps: &[(usize, u32, Step)]) -> Job<()> {
+fn send(
+    run: &mut Run,
+    works: &mut [StatementWork],
+    steps: &[(usize, u32, LineAction)],
+) -> RunResult<()> {
     let now = run.cap.now();
     let touched = steps.iter().map(|(place, ..)| *place).to_set();
     let mut requests = Vec::with_capacity(steps.len());
@@ -426,8 +435,8 @@ fn send(run: &mut Run, works: &mut [Work], steps: &[(usize, u32, Step)]) -> Job<
         let work = &mut works[*place];
         requests.push(request(&run.settings, work, *number, *step));
         if let Some(line) = work.sheet.line_mut(*number) {
-            line.flight = step.creates().map(|of| Flight { of, until: now });
-            line.cancelling |= *step == Step::Cancel;
+            line.flight = step.creates().map(|of| InFlight { of, until: now });
+            line.cancelling |= *step == LineAction::Cancel;
         }
     }
     let mut batch = Batch::default();
@@ -451,19 +460,19 @@ fn send(run: &mut Run, works: &mut [Work], steps: &[(usize, u32, Step)]) -> Job<
             Reply::Done(id) => done(run, &mut batch, work, *number, *step, id)?,
             Reply::Refused(said) => {
                 forget_flight(work, *number);
-                work.trouble = Some(Trouble::Refused(Reason::new(
+                work.trouble = Some(StatementError::Refused(Reason::new(
                     REFUSED,
                     format!("Splynx refused it: {said}"),
                     "Correct what Splynx names, then retry.",
                 )));
             }
             Reply::Uncertain(_) => match work.sheet.line_mut(*number) {
-                Some(Line {
+                Some(ReceiptLine {
                     flight: Some(flight),
                     ..
                 }) => flight.until = now,
                 // It says the same thing however often it is sent.
-                _ => work.trouble = Some(Trouble::Later),
+                _ => work.trouble = Some(StatementError::Later),
             },
             Reply::NotSent(halt) => {
                 forget_flight(work, *number);
@@ -478,13 +487,13 @@ fn send(run: &mut Run, works: &mut [Work], steps: &[(usize, u32, Step)]) -> Job<
     halted.map_or(Ok(()), Err)
 }
 
-fn forget_flight(work: &mut Work, number: u32) {
+fn forget_flight(work: &mut StatementWork, number: u32) {
     if let Some(line) = work.sheet.line_mut(number) {
         line.flight = None;
     }
 }
 
-impl Step {
+impl LineAction {
     fn creates(self) -> Option<Creation> {
         match self {
             Self::List => Some(Creation::Record),
@@ -494,7 +503,7 @@ impl Step {
     }
 }
 
-fn request(settings: &Settings, work: &Work, number: u32, step: Step) -> Request {
+fn request(settings: &Settings, work: &StatementWork, number: u32, step: LineAction) -> Request {
     let place = Place {
         receipt: work.receipt,
         line: number,
@@ -504,8 +513,8 @@ fn request(settings: &Settings, work: &Work, number: u32, step: Step) -> Request
     let line = line.expect("a step is a line's own");
     let record = line.record.unwrap_or_default();
     let change = |object: &Value| writes::put(StatementRecord::PATH, record, object);
-    match (step, &line.plan.fate) {
-        (Step::Pay, Fate::Pay { method }) => writes::post(
+    match (step, &line.plan.outcome) {
+        (LineAction::Pay, LineOutcome::Pay { method }) => writes::post(
             writes::PAYMENTS,
             &json!({
                 "customer_id": line.plan.customer,
@@ -518,21 +527,21 @@ fn request(settings: &Settings, work: &Work, number: u32, step: Step) -> Request
                 "comment": COMMENT,
             }),
         ),
-        (Step::Close, _) => change(&json!({
+        (LineAction::Close, _) => change(&json!({
             "status": "processed",
             "payment_id": line.paid.as_ref().map(|paid| paid.payment),
             "customer_id": line.plan.customer,
             "invoice_id": line.plan.invoice,
             "amount": json::number(line.amount),
         })),
-        (Step::Cancel, _) => change(&json!({"status": CANCELLED})),
-        (Step::Amend, _) => change(&json!({
+        (LineAction::Cancel, _) => change(&json!({"status": CANCELLED})),
+        (LineAction::Amend, _) => change(&json!({
             "amount": json::number(line.amount),
             "payment_date": sheet.date.to_string(),
             "customer_id": line.plan.customer,
             "invoice_id": line.plan.invoice,
         })),
-        (Step::List | Step::Pay, _) => writes::post(
+        (LineAction::List | LineAction::Pay, _) => writes::post(
             StatementRecord::PATH,
             &json!({
                 "bank_statements_process_id": sheet.statement,
@@ -553,25 +562,25 @@ fn request(settings: &Settings, work: &Work, number: u32, step: Step) -> Request
 fn done(
     run: &mut Run,
     batch: &mut Batch,
-    work: &mut Work,
+    work: &mut StatementWork,
     number: u32,
-    step: Step,
+    step: LineAction,
     id: i64,
-) -> Job<()> {
+) -> RunResult<()> {
     let (date, customer) = (work.sheet.date, work.sheet.customer);
     let Some(line) = work.sheet.line_mut(number) else {
         return Ok(());
     };
     line.flight = None;
     match step {
-        Step::List => {
+        LineAction::List => {
             line.record = Some(id);
             line.written = line.content(date);
         }
-        Step::Amend => line.written = line.content(date),
-        Step::Close => line.closed = true,
-        Step::Cancel => work.sheet.lines.retain(|line| line.number != number),
-        Step::Pay => {
+        LineAction::Amend => line.written = line.content(date),
+        LineAction::Close => line.closed = true,
+        LineAction::Cancel => work.sheet.lines.retain(|line| line.number != number),
+        LineAction::Pay => {
             let Plan {
                 customer: payer,
                 invoice,
@@ -588,9 +597,9 @@ fn done(
         }
     }
     let entered = match step {
-        Step::List => Creation::Record,
-        Step::Pay => Creation::Payment,
-        Step::Amend | Step::Close | Step::Cancel => return Ok(()),
+        LineAction::List => Creation::Record,
+        LineAction::Pay => Creation::Payment,
+        LineAction::Amend | LineAction::Close | LineAction::Cancel => return Ok(()),
     };
     let line = work.sheet.line_mut(number).cloned().unwrap_or_default();
     let customer = line.plan.customer.unwrap_or(work.record.customer);
@@ -610,7 +619,7 @@ pub fn entered_news(
     receipt: i64,
     label: &str,
     customer: i64,
-    line: &Line,
+    line: &ReceiptLine,
     entered: Creation,
     id: i64,
 ) -> Activity {
@@ -639,7 +648,7 @@ pub fn enter(
     entered: Creation,
     id: i64,
     news: Activity,
-) -> Job<()> {
+) -> RunResult<()> {
     match entered {
         Creation::Record => run.count("statement lines listed".to_owned()),
         Creation::Payment => {
@@ -674,9 +683,9 @@ pub fn enter_again(
     receipt: i64,
     label: &str,
     customer: i64,
-    line: &Line,
+    line: &ReceiptLine,
     payment: i64,
-) -> Job<()> {
+) -> RunResult<()> {
     if !run.cap.get(FROM_SAGE, &[id_key(payment)])?.is_empty() {
         return Ok(());
     }

@@ -10,8 +10,8 @@ use crate::collect::{Set, ToSet};
 use crate::planted::{Mistake, is_planted};
 use crate::splynx::{Row, Window};
 use crate::sync::births;
-use crate::sync::pipeline::{Walked, is_ours_to_decide, look_at, prepare, was_scanned};
-use crate::write::ledger::{Job, META, Run};
+use crate::sync::pipeline::{SyncSource, is_ours_to_decide, look_at, prepare, was_scanned};
+use crate::write::ledger::{META, Run, RunResult};
 use crate::write::record::{Batch, Kind, Record, RecordKey, State, Stored};
 use crate::write::recovery;
 
@@ -28,7 +28,7 @@ const EVERYTHING: Window = Window {
 };
 
 /// Looks at a slice of a kind.
-pub fn sweep(run: &mut Run, of: &dyn Walked) -> Job<()> {
+pub fn sweep(run: &mut Run, of: &dyn SyncSource) -> RunResult<()> {
     // Before that, the first scan has yet to meet most of them.
     if was_scanned(run, of.kind())? {
         prepare(run, of)?;
@@ -43,14 +43,14 @@ fn place_key(what: &str, kind: Kind) -> String {
     format!("{what}/{}", kind.name())
 }
 
-fn set_place(run: &mut Run, what: &str, kind: Kind, place: String) -> Job<()> {
+fn set_place(run: &mut Run, what: &str, kind: Kind, place: String) -> RunResult<()> {
     let mut batch = Batch::default();
     batch.set(META, place_key(what, kind), place);
     run.commit(batch)
 }
 
 /// A page of the known records, read in full whatever the counts say.
-fn read(run: &mut Run, of: &dyn Walked) -> Job<()> {
+fn read(run: &mut Run, of: &dyn SyncSource) -> RunResult<()> {
     let kind = of.kind();
     let after = run.meta(&place_key("read", kind))?.unwrap_or_default();
     let page = run.known(kind, &after)?;
@@ -72,7 +72,7 @@ fn read(run: &mut Run, of: &dyn Walked) -> Job<()> {
 }
 
 /// Counts what Splynx has against what we know, from where the sweep before ended.
-fn count(run: &mut Run, of: &dyn Walked) -> Job<()> {
+fn count(run: &mut Run, of: &dyn SyncSource) -> RunResult<()> {
     const WHAT: &str = "counted-to";
     let kind = of.kind();
     let text = run.meta(&place_key(WHAT, kind))?;
@@ -118,7 +118,7 @@ fn lacks_birth(stored: &Stored) -> bool {
 }
 
 struct Sweep<'s> {
-    of: &'s dyn Walked,
+    of: &'s dyn SyncSource,
     from: Option<NaiveDate>,
     /// Requests.
     left: u32,
@@ -132,7 +132,7 @@ impl Sweep<'_> {
         known: &[(RecordKey, Stored)],
         low: i64,
         high: i64,
-    ) -> Job<i64> {
+    ) -> RunResult<i64> {
         let mut ranges = vec![(low, high)];
         while let Some((low, high)) = ranges.pop() {
             if self.left == 0 {
@@ -159,7 +159,7 @@ impl Sweep<'_> {
         Ok(high + 1)
     }
 
-    fn count(&mut self, run: &mut Run, low: i64, high: i64) -> Job<u64> {
+    fn count(&mut self, run: &mut Run, low: i64, high: i64) -> RunResult<u64> {
         self.left = self.left.saturating_sub(1);
         self.of.listing().count_between(run, &EVERYTHING, low, high)
     }
@@ -172,7 +172,7 @@ impl Sweep<'_> {
         there: u64,
         low: i64,
         high: i64,
-    ) -> Job<bool> {
+    ) -> RunResult<bool> {
         let Some(before) = self
             .from
             .and_then(|from| from.checked_sub_days(Days::new(1)))
@@ -196,7 +196,7 @@ impl Sweep<'_> {
         known: &[&(RecordKey, Stored)],
         low: i64,
         high: i64,
-    ) -> Job<()> {
+    ) -> RunResult<()> {
         let mut unlisted = known.iter().map(|(key, _)| key.id).to_set();
         let mut at = low;
         while at <= high {
@@ -219,13 +219,13 @@ impl Sweep<'_> {
         look_at(run, self.of, &gone)
     }
 
-    fn page(&mut self, run: &mut Run, low: i64) -> Job<Vec<Row>> {
+    fn page(&mut self, run: &mut Run, low: i64) -> RunResult<Vec<Row>> {
         self.left = self.left.saturating_sub(1);
         self.of.listing().above(run, &EVERYTHING, low - 1)
     }
 
     /// Takes in a page from an id on; answers where the next one begins, none where there is none.
-    fn take_in_page(&mut self, run: &mut Run, low: i64) -> Job<Option<i64>> {
+    fn take_in_page(&mut self, run: &mut Run, low: i64) -> RunResult<Option<i64>> {
         let rows = self.page(run, low)?;
         let next = rows.last().map(|(id, _)| *id + 1);
         self.take_in(run, rows)?;
@@ -234,7 +234,7 @@ impl Sweep<'_> {
 
     /// Hands over the rows that are not known, but for those of before the from-date. What has no date that can be read is among them, and is
     /// held for that.
-    fn take_in(&self, run: &mut Run, mut rows: Vec<Row>) -> Job<()> {
+    fn take_in(&self, run: &mut Run, mut rows: Vec<Row>) -> RunResult<()> {
         if is_planted(Mistake::StampsBelieved) {
             return Ok(());
         }

@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::splynx::Line;
 use crate::sync::lists::{List, Row, named_at};
 use crate::sync::mapping::Mapping;
-use crate::write::ledger::{Job, Run};
+use crate::write::ledger::{Run, RunResult};
 use crate::write::record::Reason;
 
 /// A row of the mapping of taxes: its key, such as `tax.1@14`, the tax and the rate in percent.
@@ -299,7 +299,7 @@ impl Mapping {
 }
 
 /// The rows of the page *Taxes*: each tax with its rate, now and before.
-pub fn choices(run: &mut Run) -> Job<Vec<Pair>> {
+pub fn choices(run: &mut Run) -> RunResult<Vec<Pair>> {
     let mapping = Mapping::loaded(run)?;
     let rated = mapping.rated(&run.settings).into_iter();
     Ok(rated

@@ -1,13 +1,13 @@
 //! VAT numbers of companies: Splynx keeps them apart from the customer, and documents them by the customer's id only (Splynx API 3.3).
 //!
 //! So each is remembered as it was read last. It is read again when its customer has changed or somebody asks for the customer, and
-//! where it changes alone, in turn with all others. The trap: a number that cannot be read costs the number, and nothing else.
+//! where it changes alone, in turn with all others. Beware: a number that cannot be read costs the number, and nothing else.
 
 use crate::capability::Failure;
 use crate::collect::{Map, ToMap};
 use crate::splynx::{self, Customer};
 use crate::stored::{self, stored};
-use crate::write::ledger::{Halt, Job, META, Run};
+use crate::write::ledger::{META, Run, RunError, RunResult};
 use crate::write::record::{Batch, Kind, RecordKey};
 
 /// `000000000088` → [`Seen`] as JSON.
@@ -32,7 +32,7 @@ stored!(Seen { vat, stamp });
 pub struct Numbers(Map<i64, String>);
 
 impl Numbers {
-    /// Empty: it has none, as all that are no companies. None: nobody knows.
+    /// Empty: it has none, as all that are no companies. `None`: nobody knows.
     pub fn of(&self, customer: &Customer) -> Option<&str> {
         match self.0.get(&customer.id) {
             Some(vat) => Some(vat),
@@ -53,7 +53,7 @@ fn key_of(customer: i64) -> String {
 pub fn of_customers<'c>(
     run: &mut Run,
     customers: impl IntoIterator<Item = &'c Customer>,
-) -> Job<Numbers> {
+) -> RunResult<Numbers> {
     let companies: Vec<&Customer> = customers.into_iter().filter(|c| is_company(c)).collect();
     if companies.is_empty() {
         return Ok(Numbers(Map::new_vec()));
@@ -85,7 +85,7 @@ pub fn of_customers<'c>(
 }
 
 /// Has the numbers of these customers read when they are decided about next.
-pub fn forget(run: &mut Run, customers: &[i64]) -> Job<()> {
+pub fn forget(run: &mut Run, customers: &[i64]) -> RunResult<()> {
     let mut batch = Batch::default();
     for customer in customers {
         batch.delete(SEEN, key_of(*customer));
@@ -94,7 +94,7 @@ pub fn forget(run: &mut Run, customers: &[i64]) -> Job<()> {
 }
 
 /// Reads so many of the known numbers again, in turn, and has the customers of those that have changed looked at.
-pub fn notice_changes(run: &mut Run, most: u32) -> Job<()> {
+pub fn notice_changes(run: &mut Run, most: u32) -> RunResult<()> {
     let place = run.meta(PLACE)?.unwrap_or_default();
     let mut turn = run.cap.scan(SEEN, "", &place, most)?;
     if turn.is_empty() && !place.is_empty() {
@@ -127,14 +127,14 @@ pub fn notice_changes(run: &mut Run, most: u32) -> Job<()> {
     run.commit(batch)
 }
 
-/// None: Splynx does not tell it now. That is told once, and no other is asked for in this run.
-fn read(run: &mut Run, customer: i64) -> Job<Option<String>> {
+/// `None`: Splynx does not tell it now. That is told once, and no other is asked for in this run.
+fn read(run: &mut Run, customer: i64) -> RunResult<Option<String>> {
     if run.notes.iter().any(|note| note.code == NOT_READ) {
         return Ok(None);
     }
     match splynx::vat_number(run, customer) {
         Ok(vat) => Ok(Some(vat)),
-        Err(Halt::Failed(why)) if why.path().is_some() => {
+        Err(RunError::Failed(why)) if why.path().is_some() => {
             run.notes.push(Failure::new(
                 NOT_READ,
                 format!(

@@ -139,7 +139,7 @@ enum Stamp {
 }
 
 impl Stamp {
-    /// None: it is no date, or none that means one (`0000-00-00`).
+    /// `None`: it is no date, or none that means one (`0000-00-00`).
     fn read(text: &str) -> Option<Self> {
         let day = json::day(text.get(..10)?)
             .filter(|day| Some(*day) > NaiveDate::from_ymd_opt(1, 1, 1))?;

@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::collect::Set;
 use crate::json;
-use crate::sage::{self, DocumentLikeness, Likeness};
-use crate::write::ledger::{Job, Run};
+use crate::sage::{self, DocumentLikeness, MatchKey};
+use crate::write::ledger::{Run, RunResult};
 use crate::write::protocol::{Act, Write};
 use crate::write::record::{Batch, Reason, Record, RecordKey, Remote, State};
 use crate::write::remote;
@@ -27,8 +27,8 @@ pub enum Way {
     Again,
 }
 
-/// None: its number is not what Sage refused, or has somebody else's.
-pub fn way_of(run: &mut Run, write: &Write) -> Job<Option<Way>> {
+/// `None`: its number is not what Sage refused, or has somebody else's.
+pub fn way_of(run: &mut Run, write: &Write) -> RunResult<Option<Way>> {
     let Act::Update {
         id,
         fields,
@@ -81,13 +81,13 @@ pub fn way_of(run: &mut Run, write: &Write) -> Job<Option<Way>> {
     }))))
 }
 
-fn with_number(likeness: &Likeness, number: &str) -> Likeness {
+fn with_number(likeness: &MatchKey, number: &str) -> MatchKey {
     match likeness {
-        Likeness::Document(document) => Likeness::Document(DocumentLikeness {
+        MatchKey::Document(document) => MatchKey::Document(DocumentLikeness {
             number: number.to_owned(),
             ..document.clone()
         }),
-        Likeness::Customer(_) | Likeness::Allocation(_) => likeness.clone(),
+        MatchKey::Customer(_) | MatchKey::Allocation(_) => likeness.clone(),
     }
 }
 
@@ -108,7 +108,7 @@ enum Owner {
 }
 
 /// Our record of the document that has a number in Sage, as Sage says now.
-fn owner(run: &mut Run, write: &Write, number: &str) -> Job<Owner> {
+fn owner(run: &mut Run, write: &Write, number: &str) -> RunResult<Owner> {
     if number.is_empty() {
         return Ok(Owner::None);
     }
@@ -145,7 +145,7 @@ fn owner(run: &mut Run, write: &Write, number: &str) -> Job<Owner> {
 }
 
 /// Whether a record waits for another one's number, over however many between.
-fn waits_for(run: &mut Run, record: &Record, wanted: RecordKey) -> Job<bool> {
+fn waits_for(run: &mut Run, record: &Record, wanted: RecordKey) -> RunResult<bool> {
     let mut record = record.clone();
     let mut passed = Set::new();
     for _ in 0..LONGEST {

@@ -1,12 +1,12 @@
 //! The part of the index that holds Sage's customers, by id and by what makes two customers look like the same one.
 //!
-//! The entry by id is the customer as it was listed last. The trap: entries under a name or trait that it had before stay
+//! The entry by id is the customer as it was listed last. Beware: entries under a name or trait that it had before stay
 //! behind, so each of them counts only as far as the entry by id agrees.
 
 use crate::collect::{Map, Set, ToSet};
 use crate::json;
 use crate::sage::{CustomerLikeness, Found, Service, fold, newer};
-use crate::write::ledger::{Job, META, Run};
+use crate::write::ledger::{META, Run, RunResult};
 use crate::write::record::Batch;
 use crate::write::remote::{FOUND, by_name, index, index_keys, parse_entry, taken_over_key};
 
@@ -61,7 +61,7 @@ pub fn customer_keys(id: i64, customer: &CustomerLikeness) -> Vec<String> {
 }
 
 /// Sage's customers of these ids, as far as they were listed.
-pub fn customers_listed(run: &mut Run, ids: &[i64]) -> Job<Map<i64, Found>> {
+pub fn customers_listed(run: &mut Run, ids: &[i64]) -> RunResult<Map<i64, Found>> {
     let keys: Vec<String> = ids.iter().copied().map(by_customer).collect();
     if keys.is_empty() {
         return Ok(Map::new_vec());
@@ -75,7 +75,7 @@ pub fn customers_listed(run: &mut Run, ids: &[i64]) -> Job<Map<i64, Found>> {
 }
 
 /// Ids of Sage's customers that were listed with a trait; at most as many as help a person to choose.
-pub fn customers_with(run: &mut Run, like: Trait) -> Job<Vec<i64>> {
+pub fn customers_with(run: &mut Run, like: Trait) -> RunResult<Vec<i64>> {
     const MOST: u32 = 100;
     let prefix = like.prefix();
     let entries = run.cap.scan(FOUND, &prefix, "", MOST)?;
@@ -94,7 +94,7 @@ pub fn customers_with(run: &mut Run, like: Trait) -> Job<Vec<i64>> {
 }
 
 /// Lists all of Sage's customers, also those that were listed before, and forgets those that are gone (F66).
-pub fn reload_customers(run: &mut Run) -> Job<()> {
+pub fn reload_customers(run: &mut Run) -> RunResult<()> {
     let service = Service::Customer;
     let mut above = 0;
     let mut seen = 0;
@@ -127,7 +127,7 @@ fn forget_unlisted(
     above: i64,
     listed: &Set<i64>,
     complete: bool,
-) -> Job<()> {
+) -> RunResult<()> {
     const PAGE: u32 = 200;
     let mut after = by_customer(above);
     loop {

@@ -36,7 +36,7 @@ pub const PAGE: u32 = 200;
 
 /// Why a job ends before its work is done. What was committed stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Halt {
+pub enum RunError {
     /// A person asked for it, or the time is up.
     Stopped,
     /// A limit: go on at the failure's `retry_at`.
@@ -44,7 +44,7 @@ pub enum Halt {
     Failed(Failure),
 }
 
-impl From<Failure> for Halt {
+impl From<Failure> for RunError {
     fn from(failure: Failure) -> Self {
         match failure.code.as_str() {
             "paused" => Self::Paused(failure),
@@ -54,7 +54,7 @@ impl From<Failure> for Halt {
     }
 }
 
-impl Halt {
+impl RunError {
     /// Why only what matters less is put off (`http.wit`, options).
     pub fn of_share(&self) -> Option<&Failure> {
         match self {
@@ -76,7 +76,7 @@ impl Halt {
     }
 }
 
-pub type Job<T> = Result<T, Halt>;
+pub type RunResult<T> = Result<T, RunError>;
 
 /// What a run works with.
 pub struct Run<'a> {
@@ -86,13 +86,13 @@ pub struct Run<'a> {
     pub limits: Limits,
     /// For the run's summary: `invoices created` → 12.
     pub counts: Map<String, u64>,
-    /// Whose news in Sage this run has listed ([`crate::write::remote::catch_up`]).
+    /// Whose news in Sage this run has listed ([`crate::write::remote::refresh_index`]).
     pub caught_up: Vec<Service>,
     /// Sources of mapping lists and the like that this run has read anew ([`crate::sync::renewal`], [`crate::write::limits`]).
     pub renewed: Vec<&'static str>,
     /// Sage has just stored other VAT than its tax type's rate makes: nothing more is sent by that before it was looked at.
     pub doubts_tax: bool,
-    /// Whether this run has read what Splynx's statements say of payments ([`crate::sync::made::before_payments_go`]).
+    /// Whether this run has read what Splynx's statements say of payments ([`crate::sync::import_recovery::before_payments_go`]).
     pub knows_statements: bool,
     /// Why some of what matters less stays planned, while the rest went on.
     pub put_off: Option<Failure>,
@@ -108,7 +108,7 @@ pub struct Run<'a> {
     pub lost_alone: Option<Service>,
     /// How Sage takes ids from 2^31 on in a search, as far as this run knows.
     pub long_ids_are_suffixed: bool,
-    /// What the services refuse for want of a right; none: not read yet.
+    /// What the services refuse for want of a right; `None`: not read yet.
     pub(super) refusals: Option<Map<String, Refusal>>,
     stage: Stage,
 }
@@ -157,7 +157,7 @@ impl<'a> Run<'a> {
     }
 
     /// Tells how far a stage has come; ends the job where a person asked for it.
-    pub fn progress(&mut self, title: &str, done: u64, total: u64) -> Job<()> {
+    pub fn progress(&mut self, title: &str, done: u64, total: u64) -> RunResult<()> {
         self.stage = Stage {
             title: title.to_owned(),
             done,
@@ -167,27 +167,27 @@ impl<'a> Run<'a> {
     }
 
     /// Tells of something that the stage under way needs first, and that it goes on from; ends the job where a person asked for it.
-    pub fn meanwhile(&mut self, title: &str, done: u64) -> Job<()> {
+    pub fn meanwhile(&mut self, title: &str, done: u64) -> RunResult<()> {
         if self.cap.progress(title, done, 0) {
             Ok(())
         } else {
-            Err(Halt::Stopped)
+            Err(RunError::Stopped)
         }
     }
 
     /// The stage under way has come so many records further; ends the job where a person asked for it.
-    pub fn advance(&mut self, by: usize) -> Job<()> {
+    pub fn advance(&mut self, by: usize) -> RunResult<()> {
         let Stage { title, done, total } = &mut self.stage;
         *done += by as u64;
         if self.cap.progress(title, *done, *total) {
             Ok(())
         } else {
-            Err(Halt::Stopped)
+            Err(RunError::Stopped)
         }
     }
 
     /// One request and its answer; ends the job where there is none.
-    pub fn send(&mut self, request: Request) -> Job<Response> {
+    pub fn send(&mut self, request: Request) -> RunResult<Response> {
         let connection = request.connection;
         match self.send_all(vec![request]).pop() {
             Some(Ok(response)) => {
@@ -198,7 +198,7 @@ impl<'a> Run<'a> {
                 Ok(response)
             }
             Some(Err(unanswered)) => Err(unanswered.reason.into()),
-            None => Err(Halt::Failed(Failure::new(
+            None => Err(RunError::Failed(Failure::new(
                 "internal",
                 "The host did not answer a request.",
             ))),
@@ -207,7 +207,7 @@ impl<'a> Run<'a> {
 
     /// Records that waited for what has become of others are planned again in the same commit, so that a crash cannot leave them
     /// waiting; those that are in it themselves have just been judged.
-    pub fn commit(&mut self, mut batch: Batch) -> Job<()> {
+    pub fn commit(&mut self, mut batch: Batch) -> RunResult<()> {
         let came_true = std::mem::take(&mut batch.came_true);
         let prefixes = came_true.iter().map(|token| waiting_for(token)).to_set();
         for (prefix, mut waiting) in under(self.cap, WAITING, prefixes, PAGE)? {
@@ -228,7 +228,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    pub fn meta(&mut self, key: &str) -> Job<Option<String>> {
+    pub fn meta(&mut self, key: &str) -> RunResult<Option<String>> {
         let entries = self.cap.get(META, &[key.to_owned()])?;
         Ok(entries.into_iter().next().map(|entry| entry.value))
     }
@@ -237,11 +237,11 @@ impl<'a> Run<'a> {
     pub fn records(
         &mut self,
         keys: impl IntoIterator<Item = RecordKey>,
-    ) -> Job<Map<RecordKey, Stored>> {
+    ) -> RunResult<Map<RecordKey, Stored>> {
         self.records_of(&keys.into_iter().to_set())
     }
 
-    fn records_of(&mut self, keys: &Set<RecordKey>) -> Job<Map<RecordKey, Stored>> {
+    fn records_of(&mut self, keys: &Set<RecordKey>) -> RunResult<Map<RecordKey, Stored>> {
         let mut records = keys.iter().map(|key| (*key, Stored::default())).to_map();
         let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
         for entry in self.cap.get(RECORDS, &texts)? {
@@ -257,7 +257,7 @@ impl<'a> Run<'a> {
         &mut self,
         kind: Kind,
         after: &mut String,
-    ) -> Job<Option<Vec<(RecordKey, String)>>> {
+    ) -> RunResult<Option<Vec<(RecordKey, String)>>> {
         let prefix = format!("{}/", kind.name());
         let entries = self.cap.scan(OPEN, &prefix, after, PAGE)?;
         let Some(last) = entries.last() else {
@@ -273,7 +273,7 @@ impl<'a> Run<'a> {
     }
 
     /// Has records that are synced or held looked at again: something that they hang on has moved.
-    pub fn look_again(&mut self, batch: &mut Batch, keys: Vec<RecordKey>) -> Job<()> {
+    pub fn look_again(&mut self, batch: &mut Batch, keys: Vec<RecordKey>) -> RunResult<()> {
         for (key, stored) in self.records(keys)? {
             if let Some(record) = stored.record.clone()
                 && matches!(record.state, State::Synced | State::Held)
@@ -292,7 +292,7 @@ impl<'a> Run<'a> {
     pub fn paired(
         &mut self,
         remotes: impl IntoIterator<Item = Remote>,
-    ) -> Job<Map<String, RecordKey>> {
+    ) -> RunResult<Map<String, RecordKey>> {
         let keys: Vec<String> = remotes
             .into_iter()
             .map(|remote| remote.to_string())
@@ -304,7 +304,7 @@ impl<'a> Run<'a> {
     }
 
     /// The records of a kind, in pages.
-    pub fn known(&mut self, kind: Kind, after: &str) -> Job<Vec<(RecordKey, Stored)>> {
+    pub fn known(&mut self, kind: Kind, after: &str) -> RunResult<Vec<(RecordKey, Stored)>> {
         let prefix = format!("{}/", kind.name());
         let entries = self.cap.scan(RECORDS, &prefix, after, PAGE)?;
         entries.into_iter().map(stored_record).collect()
@@ -317,7 +317,7 @@ impl<'a> Run<'a> {
         key: RecordKey,
         old: &Stored,
         new: Record,
-    ) -> Job<Stored> {
+    ) -> RunResult<Stored> {
         let before = old.record.as_ref();
         let mut news = Vec::new();
         if before.map(|record| record.state) != Some(new.state) && new.state.is_settled() {
@@ -341,7 +341,7 @@ impl<'a> Run<'a> {
     }
 
     /// Everything that waits for a setting is planned again, because it has changed.
-    pub fn wake(&mut self, setting: &str) -> Job<()> {
+    pub fn wake(&mut self, setting: &str) -> RunResult<()> {
         if is_planted(Mistake::NobodyWoken) {
             return Ok(());
         }
@@ -361,7 +361,7 @@ impl<'a> Run<'a> {
     }
 
     /// Plans the records of entries of [`WAITING`] under a prefix.
-    fn plan(&mut self, batch: &mut Batch, prefix: &str, waiting: &[Entry]) -> Job<()> {
+    fn plan(&mut self, batch: &mut Batch, prefix: &str, waiting: &[Entry]) -> RunResult<()> {
         let keys: Vec<RecordKey> = waiting
             .iter()
             .filter_map(|entry| RecordKey::parse(entry.key.strip_prefix(prefix)?))
@@ -385,7 +385,7 @@ impl<'a> Run<'a> {
     }
 
     /// Wakes the records that wait for a setting which has changed since the records were last judged.
-    pub fn wake_changed_settings(&mut self) -> Job<()> {
+    pub fn wake_changed_settings(&mut self) -> RunResult<()> {
         const KEY: &str = "settings-judged-by";
         let current = stored::to_text(self.settings.values());
         let stored = self.meta(KEY)?;
@@ -422,9 +422,9 @@ fn waiting_for(token: &str) -> String {
 }
 
 /// A record as its table's entry holds it.
-pub fn stored_record(entry: Entry) -> Job<(RecordKey, Stored)> {
+pub fn stored_record(entry: Entry) -> RunResult<(RecordKey, Stored)> {
     let damaged = || {
-        Halt::Failed(Failure::new(
+        RunError::Failed(Failure::new(
             "damaged",
             format!(
                 "The stored record {} cannot be read. Restore the latest backup, or ask support.",

@@ -1,6 +1,6 @@
 //! What the company in Sage lets nobody send: documents of a locked period, and money of customers in another currency than its own.
 //!
-//! A run that sends reads it once, and it is kept, so that a run with nothing to send asks nothing. The trap: nobody knows for sure that every
+//! A run that sends reads it once, and it is kept, so that a run with nothing to send asks nothing. Beware: nobody knows for sure that every
 //! company tells it. Where it does not, each document is sent, and Sage's refusal tells.
 
 use chrono::NaiveDate;
@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::capability::Entry;
 use crate::collect::Set;
 use crate::json;
-use crate::sage::{self, Likeness, Service};
+use crate::sage::{self, MatchKey, Service};
 use crate::stored::{self, stored};
-use crate::write::ledger::{Halt, Job, META, Run};
+use crate::write::ledger::{META, Run, RunError, RunResult};
 use crate::write::protocol::Act;
 use crate::write::record::{Batch, Reason, Record, WAITING};
 
@@ -58,7 +58,7 @@ impl Limits {
         let (Act::Create { likeness, .. } | Act::Update { likeness, .. }) = act else {
             return None;
         };
-        let Likeness::Document(document) = likeness else {
+        let MatchKey::Document(document) = likeness else {
             return None;
         };
         if self.is_foreign(document.customer) {
@@ -67,8 +67,8 @@ impl Limits {
         let locked_until = self.locked_until?;
         let seen = before.and_then(|record| record.seen.as_ref());
         let in_sage = seen.and_then(|seen| match seen {
-            Likeness::Document(seen) => Some(seen.date),
-            Likeness::Customer(_) | Likeness::Allocation(_) => None,
+            MatchKey::Document(seen) => Some(seen.date),
+            MatchKey::Customer(_) | MatchKey::Allocation(_) => None,
         });
         let dates = [Some(document.date), in_sage].into_iter().flatten();
         let earliest = dates.min().filter(|date| *date <= locked_until)?;
@@ -106,7 +106,7 @@ pub fn in_another_currency(customer: i64) -> Reason {
 }
 
 /// Reads again what the company does not let through, once a run; answers whether it is something else now. Whom that lets go is planned again.
-pub fn renew(run: &mut Run) -> Job<bool> {
+pub fn renew(run: &mut Run) -> RunResult<bool> {
     if run.renewed.contains(&SOURCE) {
         return Ok(false);
     }
@@ -131,7 +131,7 @@ pub fn renew(run: &mut Run) -> Job<bool> {
 }
 
 /// Where records wait for it, it is read though nothing may be to send: at once where a person started the run, else once an hour.
-pub fn look_again(run: &mut Run) -> Job<()> {
+pub fn look_again(run: &mut Run) -> RunResult<()> {
     let is_due = run.cap.now() >= run.limits.read_at + ASK_AGAIN_SECONDS;
     let may_wait = run.limits.locked_until.is_some() || !run.limits.foreign.is_empty();
     if may_wait && (is_due || !run.settings.is_automatic) && is_waited_for(run)? {
@@ -141,7 +141,7 @@ pub fn look_again(run: &mut Run) -> Job<()> {
 }
 
 /// Whether records wait for the company.
-pub fn is_waited_for(run: &mut Run) -> Job<bool> {
+pub fn is_waited_for(run: &mut Run) -> RunResult<bool> {
     for prefix in [format!("{LOCK}|"), CURRENCY.to_owned()] {
         if !run.cap.scan(WAITING, &prefix, "", 1)?.is_empty() {
             return Ok(true);
@@ -150,10 +150,10 @@ pub fn is_waited_for(run: &mut Run) -> Job<bool> {
     Ok(false)
 }
 
-/// None: the service says of one path that it cannot be had, which is no reason to send nothing. What was known before counts.
-fn as_far_as_told<T>(run: &mut Run, told: Job<T>) -> Job<Option<T>> {
+/// `None`: the service says of one path that it cannot be had, which is no reason to send nothing. What was known before counts.
+fn as_far_as_told<T>(run: &mut Run, told: RunResult<T>) -> RunResult<Option<T>> {
     match told {
-        Err(Halt::Failed(why)) if why.path().is_some() => {
+        Err(RunError::Failed(why)) if why.path().is_some() => {
             run.notes.push(why);
             Ok(None)
         }
@@ -161,7 +161,7 @@ fn as_far_as_told<T>(run: &mut Run, told: Job<T>) -> Job<Option<T>> {
     }
 }
 
-fn now(run: &mut Run) -> Job<Limits> {
+fn now(run: &mut Run) -> RunResult<Limits> {
     let company = sage::current_company(run)?;
     if sage::id_text(&company) != run.settings.company_id {
         return Err(sage::unexpected("Company/Current", "it is another company"));
@@ -176,7 +176,7 @@ fn now(run: &mut Run) -> Job<Limits> {
 
 /// The customers in another currency than the company's. One without a currency has the company's, and so has everybody where the company
 /// names none (Sage API 2.2).
-fn foreign(run: &mut Run, company: &Value) -> Job<Vec<i64>> {
+fn foreign(run: &mut Run, company: &Value) -> RunResult<Vec<i64>> {
     let Some(home) = json::relation(company, "HomeCurrencyId") else {
         return Ok(Vec::new());
     };

@@ -1,6 +1,6 @@
 //! Intent, request, answer: every change of Sage goes through [`execute`].
 //!
-//! The trap to know: an answer can be lost after Sage has acted. So the intent is durable before the request leaves, and a
+//! Beware: an answer can be lost after Sage has acted. So the intent is durable before the request leaves, and a
 //! record whose answer is unknown is left to [`crate::write::recovery`].
 
 use rust_decimal::Decimal;
@@ -11,8 +11,8 @@ use crate::collect::{Map, ToSet};
 use crate::json;
 use crate::money;
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{self, Found, Likeness, Reply, Service};
-use crate::write::ledger::{Halt, Job, Run, activity};
+use crate::sage::{self, Found, MatchKey, Reply, Service};
+use crate::write::ledger::{Run, RunError, RunResult, activity};
 use crate::write::record::{
     Batch, Intent, Kind, Reason, Record, RecordKey, Remote, State, Stored, gone_in_sage,
 };
@@ -37,7 +37,7 @@ pub struct Write {
     pub act: Act,
     /// A person has seen what is there, and wants it written all the same.
     pub is_vouched: bool,
-    /// What Splynx said of its amount when it was written last; none: a person says it again.
+    /// What Splynx said of its amount when it was written last; `None`: a person says it again.
     pub amount_before: Option<Decimal>,
     /// The settings and mappings that the object was made by: where Sage refuses it, a change of one may be the cure.
     pub hangs_on: Vec<String>,
@@ -48,7 +48,7 @@ pub enum Act {
     Create {
         object: Value,
         /// What it will be recognised by.
-        likeness: Likeness,
+        likeness: MatchKey,
         /// F33: Sage is to keep the number that we send.
         own_number: bool,
         expected: Option<Expected>,
@@ -58,7 +58,7 @@ pub enum Act {
         id: i64,
         fields: Value,
         /// What it is there afterwards.
-        likeness: Likeness,
+        likeness: MatchKey,
         expected: Option<Expected>,
     },
     /// Takes an allocation back; nothing else is ever deleted. `listed`: its key in the index of Sage's lists, forgotten with it.
@@ -77,12 +77,12 @@ pub struct Expected {
 }
 
 /// Carries the writes out, in their order.
-pub fn execute(run: &mut Run, writes: Vec<Write>) -> Job<()> {
+pub fn execute(run: &mut Run, writes: Vec<Write>) -> RunResult<()> {
     let now = run.cap.now();
     let settle = run.settings.settle;
     let free = |write: &Write| !write.could_be_overtaken(now, settle);
     let writes = writes.into_iter().filter(free).collect();
-    let mut writes = meet(run, writes)?;
+    let mut writes = reconcile_existing(run, writes)?;
     while let Some(first) = writes.first() {
         let most = if first.is_batched() {
             sage::LARGEST_BATCH
@@ -96,7 +96,7 @@ pub fn execute(run: &mut Run, writes: Vec<Write>) -> Job<()> {
         let count = writes.len();
         if let Err(halt) = execute_batch(run, writes) {
             // Other kinds go on, and must see that these are on their way: no payment goes before its invoice.
-            if matches!(&halt, Halt::Failed(why) if why.path().is_some()) {
+            if matches!(&halt, RunError::Failed(why) if why.path().is_some()) {
                 let fresh = rest
                     .into_iter()
                     .filter(|write| write.stored.record.is_none());
@@ -116,7 +116,7 @@ pub fn execute(run: &mut Run, writes: Vec<Write>) -> Job<()> {
 
 /// Lists what Sage has by now before a run's first create of a kind, and takes what is there already out of the writes: this state may be
 /// that of an earlier day.
-fn meet(run: &mut Run, writes: Vec<Write>) -> Job<Vec<Write>> {
+fn reconcile_existing(run: &mut Run, writes: Vec<Write>) -> RunResult<Vec<Write>> {
     let services = writes
         .iter()
         .filter(|write| matches!(write.act, Act::Create { .. }))
@@ -127,7 +127,7 @@ fn meet(run: &mut Run, writes: Vec<Write>) -> Job<Vec<Write>> {
         return Ok(writes);
     }
     for service in services.iter() {
-        remote::catch_up(run, *service)?;
+        remote::refresh_index(run, *service)?;
     }
     let verdicts = look_up(
         run,
@@ -171,7 +171,7 @@ impl Write {
         run: &mut Run,
         batch: &mut Batch,
         verdict: Verdict,
-    ) -> Job<()> {
+    ) -> RunResult<()> {
         adopt_or_hold(run, batch, self.key, &self.stored, &self.record, verdict)
     }
 
@@ -207,7 +207,7 @@ impl Write {
     }
 }
 
-pub(super) fn execute_batch(run: &mut Run, mut writes: Vec<Write>) -> Job<()> {
+pub(super) fn execute_batch(run: &mut Run, mut writes: Vec<Write>) -> RunResult<()> {
     commit_intents(run, &mut writes)?;
     let mut sent = Vec::new();
     let mut requests = Vec::new();
@@ -270,7 +270,7 @@ pub(super) fn execute_batch(run: &mut Run, mut writes: Vec<Write>) -> Job<()> {
         run.answered.extend(service);
     } else if let Some(why) = lost.pop() {
         if replied > 1 || run.lost_alone.is_some_and(|before| Some(before) == service) {
-            halted = halted.or(Some(Halt::Failed(why)));
+            halted = halted.or(Some(RunError::Failed(why)));
         }
         run.lost_alone = service;
     }
@@ -278,7 +278,7 @@ pub(super) fn execute_batch(run: &mut Run, mut writes: Vec<Write>) -> Job<()> {
 }
 
 /// What matters less has used up its part of the day's requests: it stays planned, and the rest goes on.
-pub(super) fn put_off(run: &mut Run, halt: Halt) -> Option<Halt> {
+pub(super) fn put_off(run: &mut Run, halt: RunError) -> Option<RunError> {
     let Some(why) = halt.of_share() else {
         return Some(halt);
     };
@@ -323,7 +323,7 @@ pub(super) fn replies(run: &mut Run, requests: Vec<Request>, as_one: bool) -> Ve
         .collect()
 }
 
-pub(super) fn commit_intents(run: &mut Run, writes: &mut [Write]) -> Job<()> {
+pub(super) fn commit_intents(run: &mut Run, writes: &mut [Write]) -> RunResult<()> {
     if is_planted(Mistake::NoIntent) {
         return Ok(());
     }
@@ -371,7 +371,7 @@ pub(super) fn commit_intents(run: &mut Run, writes: &mut [Write]) -> Job<()> {
 }
 
 /// The request for a write, or why it is held instead.
-pub(super) fn request(run: &mut Run, write: &Write) -> Job<Result<Request, Reason>> {
+pub(super) fn request(run: &mut Run, write: &Write) -> RunResult<Result<Request, Reason>> {
     let (id, fields, expected) = match &write.act {
         Act::Create {
             object, own_number, ..
@@ -440,7 +440,7 @@ pub(super) fn stored(
     run: &mut Run,
     write: &mut Write,
     object: &Value,
-) -> Job<i64> {
+) -> RunResult<i64> {
     let id = json::integer(object, "ID").unwrap_or_default();
     let (action, expected) = match &write.act {
         Act::Update { expected, .. } => ("updated", expected.as_ref()),
@@ -453,7 +453,7 @@ pub(super) fn stored(
             service: write.service,
             id,
         }),
-        seen: Likeness::of_row(write.service, object),
+        seen: MatchKey::of_row(write.service, object),
         sent: Vec::new(),
         intent: None,
         update_in_flight_until: None,
@@ -473,7 +473,7 @@ pub(super) fn stored(
     if is_planted(Mistake::HashNotKept) {
         record.hash = write.stored_hash();
     }
-    if let Some(likeness) = Likeness::of_row(write.service, object) {
+    if let Some(likeness) = MatchKey::of_row(write.service, object) {
         remote::note(batch, write.service, &Found { id, likeness });
     }
     run.count(format!("{} {action}", write.key.kind.title()));
@@ -539,7 +539,7 @@ fn compare(
 }
 
 /// Sage has taken it out, or it was out already.
-fn removed(batch: &mut Batch, run: &mut Run, write: &mut Write) -> Job<()> {
+fn removed(batch: &mut Batch, run: &mut Run, write: &mut Write) -> RunResult<()> {
     let record = Record {
         state: State::Skipped,
         remote: None,
@@ -609,7 +609,7 @@ pub(super) fn uncertain(batch: &mut Batch, write: &mut Write, why: &str, now: u6
 }
 
 /// Writes that were decided on before something came out that changes what is to be decided: they are decided on again.
-fn put_back(run: &mut Run, writes: Vec<Write>) -> Job<()> {
+fn put_back(run: &mut Run, writes: Vec<Write>) -> RunResult<()> {
     let mut batch = Batch::default();
     for write in writes {
         let record = Record {

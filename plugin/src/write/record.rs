@@ -10,7 +10,7 @@ use crate::capability::{Activity, Change};
 use crate::collect::Set;
 use crate::json;
 use crate::preview::MADE_ABOVE;
-use crate::sage::{Likeness, Service};
+use crate::sage::{MatchKey, Service};
 use crate::stored::{self, stored, stored_names};
 use crate::write::birth::Birth;
 use crate::write::ledger::{CALIBRATION_DUE, META};
@@ -290,7 +290,7 @@ impl Reason {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
     pub service: Service,
-    pub sent: Likeness,
+    pub sent: MatchKey,
     /// Becomes the record's once Sage is known to hold it.
     pub hash: String,
     /// The highest id of the service that was known before sending: ours can only be above it.
@@ -331,9 +331,9 @@ pub struct Record {
     /// Sage had allocated some of it when it was stored or found (D11): what is left is asked for before anything is allocated.
     pub allocated_in_sage: bool,
     /// Its object in Sage as we saw it last: whoever changed it since is not overruled without a word.
-    pub seen: Option<Likeness>,
+    pub seen: Option<MatchKey>,
     /// What updates make of it that were sent and not answered so far.
-    pub sent: Vec<Likeness>,
+    pub sent: Vec<MatchKey>,
     pub intent: Option<Intent>,
     /// Seconds since the Unix epoch: an update whose answer was lost may have been in flight until then. The last one to arrive wins,
     /// so nothing newer is sent before it must have arrived.
@@ -345,7 +345,7 @@ pub struct Record {
     /// The invoice that a payment was entered for.
     pub invoice: Option<i64>,
     pub reason: Reason,
-    /// What tells it from another record that Splynx gives the same id; none: it was not looked at since that is kept, or a person says
+    /// What tells it from another record that Splynx gives the same id; `None`: it was not looked at since that is kept, or a person says
     /// that it is the same.
     pub born: Option<Birth>,
     /// How often Splynx has given its id to another record before. See [`RecordKey::before`].
@@ -453,7 +453,7 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// None: the text is no record; the state is damaged, and writing over it would hide that.
+    /// `None`: the text is no record; the state is damaged, and writing over it would hide that.
     pub fn parse(text: String) -> Option<Self> {
         let record = stored::from_text(&text)?;
         Some(Self {

@@ -3,13 +3,13 @@
 use crate::collect::Map;
 use crate::planted::{Mistake, is_planted};
 use crate::sage::Service;
-use crate::write::ledger::{Job, Run, activity};
+use crate::write::ledger::{Run, RunResult, activity};
 use crate::write::record::{Batch, Intent, Kind, Reason, Record, RecordKey, State, Stored};
 use crate::write::remote;
 use crate::write::verdict::{Suspect, Verdict, adopt_or_hold, look_up};
 
 /// Settles what an earlier run left in doubt. Records that stay uncertain are not touched by the rest of the run.
-pub fn recover(run: &mut Run, kind: Kind) -> Job<()> {
+pub fn recover(run: &mut Run, kind: Kind) -> RunResult<()> {
     let mut after = String::new();
     let mut doubtful = Vec::new();
     while let Some(page) = run.next_open(kind, &mut after)? {
@@ -50,7 +50,10 @@ pub fn recover(run: &mut Run, kind: Kind) -> Job<()> {
 }
 
 /// A run that died while sending may have had its request in flight until now, when its successor holds the lease.
-fn mark_uncertain(run: &mut Run, keys: Vec<RecordKey>) -> Job<Vec<(RecordKey, Stored, Intent)>> {
+fn mark_uncertain(
+    run: &mut Run,
+    keys: Vec<RecordKey>,
+) -> RunResult<Vec<(RecordKey, Stored, Intent)>> {
     let now = run.cap.now();
     let mut batch = Batch::default();
     let mut doubtful = Vec::new();
@@ -88,7 +91,7 @@ fn settle_doubt(
     intent: &Intent,
     verdict: Option<Verdict>,
     began: u64,
-) -> Job<()> {
+) -> RunResult<()> {
     let Some(record) = stored.record.clone() else {
         return Ok(());
     };

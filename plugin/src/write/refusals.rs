@@ -2,9 +2,9 @@
 
 use crate::capability::Activity;
 use crate::collect::ToSet;
-use crate::sage::{CustomerLikeness, Likeness, Reply};
+use crate::sage::{CustomerLikeness, MatchKey, Reply};
 use crate::write::exchange::{self, Way};
-use crate::write::ledger::{Job, Run, activity};
+use crate::write::ledger::{Run, RunResult, activity};
 use crate::write::protocol::{
     Act, Write, back_to_planned, commit_intents, execute_batch, hold, put_off, replies, request,
     stored, uncertain,
@@ -15,7 +15,7 @@ use crate::write::verdict::{Suspect, look_up};
 
 /// Sage refused them. A name or number that is taken is looked up: ours is adopted, another's is held with the cures that the
 /// manual names (F81, F82).
-pub fn resolve(run: &mut Run, refused: Vec<(Write, String)>) -> Job<()> {
+pub fn resolve(run: &mut Run, refused: Vec<(Write, String)>) -> RunResult<()> {
     let services = refused
         .iter()
         .filter(|(write, _)| matches!(write.act, Act::Create { .. }))
@@ -59,7 +59,7 @@ pub fn resolve(run: &mut Run, refused: Vec<(Write, String)>) -> Job<()> {
 }
 
 /// Documents that give up their numbers for those that wait for them: both are planned again, the next run sees to them.
-fn step_aside(run: &mut Run, writes: Vec<Write>) -> Job<()> {
+fn step_aside(run: &mut Run, writes: Vec<Write>) -> RunResult<()> {
     for write in writes {
         let key = write.key;
         execute_batch(run, vec![write])?;
@@ -89,7 +89,7 @@ fn refused_by_sage(said: &str) -> Reason {
 
 /// What Sage refuses of a customer is mostly an address or a number, and must not hold back its documents: it is sent once more with
 /// nothing but what it needs. The rest goes with the customer's next change.
-fn without_side_fields(run: &mut Run, mut write: Write, said: &str) -> Job<()> {
+fn without_side_fields(run: &mut Run, mut write: Write, said: &str) -> RunResult<()> {
     const SIDE: [&str; 9] = [
         "Email",
         "Telephone",
@@ -108,7 +108,7 @@ fn without_side_fields(run: &mut Run, mut write: Write, said: &str) -> Job<()> {
     }
     if let Act::Create {
         object,
-        likeness: Likeness::Customer(likeness),
+        likeness: MatchKey::Customer(likeness),
         ..
     } = &mut write.act
     {

@@ -15,10 +15,10 @@ use crate::json;
 use crate::mark;
 use crate::planted::{Mistake, is_planted};
 use crate::preview::MADE_ABOVE;
-use crate::sage::{Found, Likeness, Service, by_ids, fold, newer};
+use crate::sage::{Found, MatchKey, Service, by_ids, fold, newer};
 use crate::stored;
 use crate::write::known_customers::{customer_keys, customers_listed};
-use crate::write::ledger::{Halt, Job, META, Run};
+use crate::write::ledger::{META, Run, RunError, RunResult};
 use crate::write::prefixes::under;
 use crate::write::record::{Batch, RecordKey, Remote};
 
@@ -101,9 +101,9 @@ pub fn ends_of(pair: &str) -> Option<(i64, i64)> {
 /// Every index key under which an object can be found.
 pub(super) fn index_keys(service: Service, found: &Found) -> Vec<String> {
     let ways = match &found.likeness {
-        Likeness::Customer(customer) => return customer_keys(found.id, customer),
-        Likeness::Allocation(allocation) => vec![by_pair(allocation.source, allocation.target)],
-        Likeness::Document(document) => {
+        MatchKey::Customer(customer) => return customer_keys(found.id, customer),
+        MatchKey::Allocation(allocation) => vec![by_pair(allocation.source, allocation.target)],
+        MatchKey::Document(document) => {
             let reference = &document.reference;
             let mut ways = vec![by_name(service, &document.number)];
             let marks = mark::marks_in(reference);
@@ -145,15 +145,17 @@ pub fn forget(batch: &mut Batch, key: &str) {
 }
 
 /// What was listed on these ways, by their texts. It is as old as the list: [`survey`] looks again.
-pub fn lookup(run: &mut Run, ways: &[Way]) -> Job<Vec<(String, Found)>> {
+pub fn lookup(run: &mut Run, ways: &[Way]) -> RunResult<Vec<(String, Found)>> {
     const ENOUGH_TO_TELL: u32 = 20;
     let one = ways.iter().filter_map(|way| match way {
         Way::One(key) => Some(key.clone()),
         Way::Several(_) => None,
     });
     let entries = run.cap.get(FOUND, &one.collect::<Vec<_>>())?;
-    let mut found: Vec<(String, Found)> =
-        entries.into_iter().map(parse_entry).collect::<Job<_>>()?;
+    let mut found: Vec<(String, Found)> = entries
+        .into_iter()
+        .map(parse_entry)
+        .collect::<RunResult<_>>()?;
     let several = ways.iter().filter_map(|way| match way {
         Way::Several(prefix) => Some(prefix.clone()),
         Way::One(_) => None,
@@ -165,13 +167,13 @@ pub fn lookup(run: &mut Run, ways: &[Way]) -> Job<Vec<(String, Found)>> {
     }
     let customers = found
         .iter()
-        .filter(|(_, found)| matches!(found.likeness, Likeness::Customer(_)))
+        .filter(|(_, found)| matches!(found.likeness, MatchKey::Customer(_)))
         .map(|(_, found)| found.id)
         .to_set();
     // A customer that was renamed since still stands under its old name.
     let now = customers_listed(run, &customers.into_iter().collect::<Vec<_>>())?;
     found.retain_mut(|(key, found)| {
-        if !matches!(found.likeness, Likeness::Customer(_)) {
+        if !matches!(found.likeness, MatchKey::Customer(_)) {
             return true;
         }
         now.get(&found.id).is_none_or(|now| {
@@ -224,7 +226,7 @@ impl Survey {
 
 /// What Sage has on the ways of all questions. What an earlier request has listed is read again: it may have been changed or deleted since,
 /// and decisions rest on it.
-pub fn survey(run: &mut Run, questions: &[Question]) -> Job<Survey> {
+pub fn survey(run: &mut Run, questions: &[Question]) -> RunResult<Survey> {
     let ways: Vec<Way> = questions.iter().flat_map(|q| q.ways.clone()).collect();
     let service_of = questions
         .iter()
@@ -268,7 +270,7 @@ pub fn survey(run: &mut Run, questions: &[Question]) -> Job<Survey> {
 }
 
 /// Reads objects again that were listed, and sets the index right. Answers whether one of them was changed or deleted since.
-pub fn read_again(run: &mut Run, service: Service, listed: Vec<Found>) -> Job<bool> {
+pub fn read_again(run: &mut Run, service: Service, listed: Vec<Found>) -> RunResult<bool> {
     let questions = listed.iter().map(|found| (service, found.clone()));
     let now = as_now(run, questions.collect())?;
     let is_changed = |found: &Found| {
@@ -278,8 +280,11 @@ pub fn read_again(run: &mut Run, service: Service, listed: Vec<Found>) -> Job<bo
     Ok(listed.iter().any(is_changed))
 }
 
-/// Objects that were listed, as Sage has them now; none: it is gone. The index is set right.
-fn as_now(run: &mut Run, listed: Vec<(Service, Found)>) -> Job<Map<(Service, i64), Option<Found>>> {
+/// Objects that were listed, as Sage has them now; `None`: it is gone. The index is set right.
+fn as_now(
+    run: &mut Run,
+    listed: Vec<(Service, Found)>,
+) -> RunResult<Map<(Service, i64), Option<Found>>> {
     let mut now = Map::new_vec();
     if is_planted(Mistake::ListBelieved) {
         return Ok(now);
@@ -296,7 +301,7 @@ fn as_now(run: &mut Run, listed: Vec<(Service, Found)>) -> Job<Map<(Service, i64
         }
         for row in by_ids(run, service, &ids)? {
             let id = json::integer(&row, "ID");
-            if let (Some(id), Some(likeness)) = (id, Likeness::of_row(service, &row)) {
+            if let (Some(id), Some(likeness)) = (id, MatchKey::of_row(service, &row)) {
                 now.insert((service, id), Some(Found { id, likeness }));
             }
         }
@@ -335,11 +340,11 @@ fn as_now(run: &mut Run, listed: Vec<(Service, Found)>) -> Job<Map<(Service, i64
     Ok(now)
 }
 
-pub fn parse_entry(entry: crate::capability::Entry) -> Job<(String, Found)> {
+pub fn parse_entry(entry: crate::capability::Entry) -> RunResult<(String, Found)> {
     stored::from_text(&entry.value)
         .map(|found| (entry.key, found))
         .ok_or_else(|| {
-            Halt::Failed(Failure::new(
+            RunError::Failed(Failure::new(
                 "damaged",
                 "What was stored of Sage's lists cannot be read. Restore the latest backup, or ask support.",
             ))
@@ -347,7 +352,7 @@ pub fn parse_entry(entry: crate::capability::Entry) -> Job<(String, Found)> {
 }
 
 /// The highest id of a service that is known; objects stored later have higher ones.
-pub fn highest(run: &mut Run, service: Service) -> Job<i64> {
+pub fn highest(run: &mut Run, service: Service) -> RunResult<i64> {
     let text = run.meta(&highest_key(service))?;
     Ok(text.and_then(|text| text.parse().ok()).unwrap_or(0))
 }
@@ -362,7 +367,7 @@ fn highest_key(service: Service) -> String {
 }
 
 /// Lists what Sage has of a service from a date on, unless that was done before. Goes on where it was interrupted.
-pub fn take_over(run: &mut Run, service: Service, from: Option<NaiveDate>) -> Job<()> {
+pub fn build_index(run: &mut Run, service: Service, from: Option<NaiveDate>) -> RunResult<()> {
     let done_key = taken_over_key(service);
     let place_key = format!("taking-over/{}", service.name());
     let from_text = from.map_or_else(String::new, |date| date.to_string());
@@ -403,7 +408,7 @@ pub fn take_over(run: &mut Run, service: Service, from: Option<NaiveDate>) -> Jo
 }
 
 /// Indexes once more what an earlier version has listed: it kept one object for a mark, and took more for marks.
-fn index_again(run: &mut Run, service: Service) -> Job<()> {
+fn index_again(run: &mut Run, service: Service) -> RunResult<()> {
     const PAGE: u32 = 200;
     let done = format!("indexed-by-mark/{}", service.name());
     if service == Service::Customer || run.meta(&done)?.is_some() {
@@ -443,7 +448,7 @@ pub(super) fn taken_over_key(service: Service) -> String {
 }
 
 /// Lists what Sage stored above an id, into the index. Complete once it returns.
-pub fn refresh(run: &mut Run, service: Service, mut above: i64) -> Job<()> {
+pub fn refresh(run: &mut Run, service: Service, mut above: i64) -> RunResult<()> {
     let mut seen = 0;
     loop {
         run.meanwhile(&format!("Reading Sage: {}s", service.title()), seen)?;
@@ -459,7 +464,7 @@ pub fn refresh(run: &mut Run, service: Service, mut above: i64) -> Job<()> {
 }
 
 /// Lists what people typed into Sage since it was listed last: once a run, before anything is made, so that it is met and not doubled.
-pub fn catch_up(run: &mut Run, service: Service) -> Job<()> {
+pub fn refresh_index(run: &mut Run, service: Service) -> RunResult<()> {
     if run.caught_up.contains(&service) {
         return Ok(());
     }
@@ -477,7 +482,7 @@ pub(super) fn index(
     service: Service,
     rows: &[Value],
     above: i64,
-) -> Job<i64> {
+) -> RunResult<i64> {
     let mut last = above;
     let mut keys = Map::new_vec();
     for row in rows {
@@ -485,7 +490,7 @@ pub(super) fn index(
             continue;
         };
         last = last.max(id);
-        if let Some(likeness) = Likeness::of_row(service, row) {
+        if let Some(likeness) = MatchKey::of_row(service, row) {
             let found = Found { id, likeness };
             let text = stored::to_text(&found);
             for key in index_keys(service, &found) {

@@ -1,6 +1,6 @@
 //! Whether an object in Sage still is what we saw there last: nothing that a person changed there is overwritten without a person's word.
 //!
-//! The trap: an update whose answer was lost leaves the old content or the new one, and both are ours.
+//! Beware: an update whose answer was lost leaves the old content or the new one, and both are ours.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::json;
 use crate::mark::Sign;
 use crate::money;
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{DocumentLikeness, Likeness, fold};
+use crate::sage::{DocumentLikeness, MatchKey, fold};
 use crate::settings::Settings;
 use crate::write::protocol::{Act, Write};
 use crate::write::record::{Reason, Record};
@@ -16,13 +16,13 @@ use crate::write::record::{Reason, Record};
 /// Held or owed because a person changed in Sage what was in step.
 pub const CHANGED: &str = "edited-in-sage";
 
-/// Why an update is not sent over what is there now; none: it is as we left it, or a person has said so.
+/// Why an update is not sent over what is there now; `None`: it is as we left it, or a person has said so.
 pub fn changed_since(settings: &Settings, write: &Write, object: &Value) -> Option<Reason> {
     if write.is_vouched || is_planted(Mistake::UpdateBlind) {
         return None;
     }
     let before = write.stored.record.as_ref()?;
-    let now = Likeness::of_row(write.service, object)?;
+    let now = MatchKey::of_row(write.service, object)?;
     // An earlier version did not note what it saw.
     let what = edits(before, &now).unwrap_or_else(|| unlike(settings, write, before, &now));
     (!what.is_empty()).then(|| {
@@ -37,10 +37,10 @@ pub fn changed_since(settings: &Settings, write: &Write, object: &Value) -> Opti
     })
 }
 
-/// Why an allocation is not taken back: a person has made another one of it in Sage. None: it is as we left it.
+/// Why an allocation is not taken back: a person has made another one of it in Sage. `None`: it is as we left it.
 pub fn reallocated(write: &Write, object: &Value) -> Option<Reason> {
     let before = write.stored.record.as_ref()?;
-    let what = edits(before, &Likeness::of_row(write.service, object)?)?;
+    let what = edits(before, &MatchKey::of_row(write.service, object)?)?;
     (!what.is_empty()).then(|| {
         Reason::new(
             CHANGED,
@@ -58,15 +58,15 @@ pub fn was_edited(record: &Record) -> bool {
     record.reason.code == CHANGED && record.refused.is_empty()
 }
 
-/// What of a record's object is not as we saw it last, or as an update of ours may have left it; none: it is not known what we saw.
-pub fn edits(record: &Record, now: &Likeness) -> Option<Vec<String>> {
+/// What of a record's object is not as we saw it last, or as an update of ours may have left it; `None`: it is not known what we saw.
+pub fn edits(record: &Record, now: &MatchKey) -> Option<Vec<String>> {
     let left = record.sent.iter().chain([record.seen.as_ref()?]);
     let changes = left.map(|left| changes(left, now));
     changes.min_by_key(Vec::len)
 }
 
 /// What is not as it was left.
-fn changes(left: &Likeness, now: &Likeness) -> Vec<String> {
+fn changes(left: &MatchKey, now: &MatchKey) -> Vec<String> {
     let mut changes = Vec::new();
     let mut compare = |what: &str, left: &str, now: &str| {
         if left.trim() != now.trim() {
@@ -74,7 +74,7 @@ fn changes(left: &Likeness, now: &Likeness) -> Vec<String> {
         }
     };
     match (left, now) {
-        (Likeness::Document(left), Likeness::Document(now)) => {
+        (MatchKey::Document(left), MatchKey::Document(now)) => {
             compare(
                 "customer",
                 &left.customer.to_string(),
@@ -93,7 +93,7 @@ fn changes(left: &Likeness, now: &Likeness) -> Vec<String> {
             compare("reference", &left.reference, &now.reference);
         }
         // People correct what they see of a customer, and Splynx's word counts there; all of it at once is another customer.
-        (Likeness::Customer(left), Likeness::Customer(now)) => {
+        (MatchKey::Customer(left), MatchKey::Customer(now)) => {
             let pairs = [
                 (&left.name, &now.name),
                 (&left.email, &now.email),
@@ -107,7 +107,7 @@ fn changes(left: &Likeness, now: &Likeness) -> Vec<String> {
                 compare("name", &left.name, &now.name);
             }
         }
-        (Likeness::Allocation(left), Likeness::Allocation(now)) => {
+        (MatchKey::Allocation(left), MatchKey::Allocation(now)) => {
             compare("invoice", &left.target.to_string(), &now.target.to_string());
             compare(
                 "total",
@@ -121,8 +121,8 @@ fn changes(left: &Likeness, now: &Likeness) -> Vec<String> {
 }
 
 /// What speaks against a document that an earlier version has paired: neither mark nor number, or another total than was sent.
-fn unlike(settings: &Settings, write: &Write, before: &Record, now: &Likeness) -> Vec<String> {
-    let Likeness::Document(now) = now else {
+fn unlike(settings: &Settings, write: &Write, before: &Record, now: &MatchKey) -> Vec<String> {
+    let MatchKey::Document(now) = now else {
         return Vec::new();
     };
     let mut unlike = Vec::new();

@@ -3,7 +3,7 @@
 //! Nothing is ever done about it by itself: what the person did, nobody knows.
 
 use crate::planted::{Mistake, is_planted};
-use crate::write::ledger::{Job, Run, activity};
+use crate::write::ledger::{Run, RunResult, activity};
 use crate::write::record::{Batch, CHANGED_SINCE_DONE, Reason, Record, RecordKey, State, Stored};
 
 /// In place of its content, where a side no longer has it.
@@ -17,7 +17,7 @@ pub fn compare(
     key: RecordKey,
     stored: &Stored,
     content: &str,
-) -> Job<()> {
+) -> RunResult<()> {
     let Some(record) = stored.record.as_ref().filter(|r| is_watched(r)) else {
         return Ok(());
     };
@@ -39,7 +39,7 @@ pub fn compare(
 }
 
 /// Splynx no longer has such a record.
-pub fn gone(run: &mut Run, batch: &mut Batch, key: RecordKey, stored: &Stored) -> Job<()> {
+pub fn gone(run: &mut Run, batch: &mut Batch, key: RecordKey, stored: &Stored) -> RunResult<()> {
     match stored.record.as_ref().filter(|record| is_watched(record)) {
         Some(record) if record.looked_like != GONE => {
             let record = Record {
@@ -67,7 +67,7 @@ pub fn list_again(
     stored: &Stored,
     record: Record,
     what: &str,
-) -> Job<()> {
+) -> RunResult<()> {
     let record = Record {
         state: State::Owed,
         reason: Reason::new(
@@ -88,7 +88,7 @@ pub fn list_again(
     Ok(())
 }
 
-/// Which parts are other ones, and what they were; none: it was not known before, or is the same.
+/// Which parts are other ones, and what they were; `None`: it was not known before, or is the same.
 fn changes(before: &str, now: &str) -> Option<String> {
     if before.is_empty() || before == now {
         return None;

@@ -6,9 +6,9 @@
 use crate::collect::Map;
 use crate::mark::{self, Sign};
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{DocumentLikeness, Found, Likeness, Service, fold};
+use crate::sage::{DocumentLikeness, Found, MatchKey, Service, fold};
 use crate::settings::Settings;
-use crate::write::ledger::{Job, Run, activity};
+use crate::write::ledger::{Run, RunResult, activity};
 use crate::write::record::{Batch, Kind, REMOTE, Reason, Record, RecordKey, Remote, State, Stored};
 use crate::write::remote::{self, Question, Survey, Way};
 
@@ -24,7 +24,7 @@ pub struct Suspect<'l> {
     /// The key in its marks ([`RecordKey::marked`]).
     pub marked: RecordKey,
     pub service: Service,
-    pub likeness: &'l Likeness,
+    pub likeness: &'l MatchKey,
     /// A person has looked at what bears its mark, and wants it sent all the same.
     pub is_vouched: bool,
 }
@@ -33,11 +33,11 @@ impl Suspect<'_> {
     /// Where in the index the record would collide with something: its marks first, its name or number then.
     pub fn ways(&self, settings: &Settings) -> Vec<Way> {
         match self.likeness {
-            Likeness::Customer(customer) => vec![remote::by_name(self.service, &customer.name)],
-            Likeness::Allocation(allocation) => {
+            MatchKey::Customer(customer) => vec![remote::by_name(self.service, &customer.name)],
+            MatchKey::Allocation(allocation) => {
                 vec![remote::by_pair(allocation.source, allocation.target)]
             }
-            Likeness::Document(document) => {
+            MatchKey::Document(document) => {
                 let mut ways = ways_of_marks(settings, self.marked, self.service);
                 // What was sent before an address or a tag was changed bears what was its mark then.
                 let sent = mark::marks_in(&document.reference);
@@ -72,8 +72,8 @@ pub fn ways_of_marks(settings: &Settings, key: RecordKey, service: Service) -> V
     ways.collect()
 }
 
-/// Looks for records in Sage, as it is now: the verdict on each; none: Sage has nothing that could be it.
-pub fn look_up(run: &mut Run, suspects: &[Suspect]) -> Job<Vec<Option<Verdict>>> {
+/// Looks for records in Sage, as it is now: the verdict on each; `None`: Sage has nothing that could be it.
+pub fn look_up(run: &mut Run, suspects: &[Suspect]) -> RunResult<Vec<Option<Verdict>>> {
     let settings = run.settings.clone();
     let questions: Vec<Question> = suspects.iter().map(|s| s.question(&settings)).collect();
     let survey = remote::survey(run, &questions)?;
@@ -89,8 +89,8 @@ pub fn look_up(run: &mut Run, suspects: &[Suspect]) -> Job<Vec<Option<Verdict>>>
 pub enum Verdict {
     Ours {
         remote: Remote,
-        /// As it is there; none: it was not looked at.
-        likeness: Option<Likeness>,
+        /// As it is there; `None`: it was not looked at.
+        likeness: Option<MatchKey>,
         /// Sage may have allocated some of it before we did.
         allocated: bool,
     },
@@ -107,8 +107,8 @@ impl Verdict {
             },
             likeness: Some(found.likeness.clone()),
             allocated: match &found.likeness {
-                Likeness::Document(document) => document.rest != Some(document.total),
-                Likeness::Customer(_) | Likeness::Allocation(_) => false,
+                MatchKey::Document(document) => document.rest != Some(document.total),
+                MatchKey::Customer(_) | MatchKey::Allocation(_) => false,
             },
         }
     }
@@ -126,7 +126,7 @@ enum Tie {
     Loose,
 }
 
-/// What of all that was found on the record's ways is its own: where several agree, the oldest, since copies come later. None: there is
+/// What of all that was found on the record's ways is its own: where several agree, the oldest, since copies come later. `None`: there is
 /// nothing that could be it.
 pub fn judge(
     settings: &Settings,
@@ -188,8 +188,8 @@ pub fn judge(
     )))
 }
 
-fn tie(settings: &Settings, marked: RecordKey, likeness: &Likeness, found: &Found) -> Tie {
-    let (Likeness::Document(own), Likeness::Document(there)) = (likeness, &found.likeness) else {
+fn tie(settings: &Settings, marked: RecordKey, likeness: &MatchKey, found: &Found) -> Tie {
+    let (MatchKey::Document(own), MatchKey::Document(there)) = (likeness, &found.likeness) else {
         // A name, or the two ends of an allocation, are like a number: there is one at most.
         return Tie::Number;
     };
@@ -210,7 +210,7 @@ fn has_number_of(own: &DocumentLikeness, there: &DocumentLikeness) -> bool {
 }
 
 /// An earlier version may have made it, and somebody changed it on either side: the same customer, and the same day or amount.
-fn is_alike(own: &Likeness, there: &Likeness) -> bool {
+fn is_alike(own: &MatchKey, there: &MatchKey) -> bool {
     let differences = own.differences(there);
     let differs = |what| differences.contains(&what);
     !(differs("customer") || differs("date") && differs("total"))
@@ -230,7 +230,7 @@ pub fn lookalikes(settings: &Settings, survey: &Survey, money: &Money, of: Recor
         return Vec::new();
     };
     let is_anothers = |found: &Found| {
-        let Likeness::Document(document) = &found.likeness else {
+        let MatchKey::Document(document) = &found.likeness else {
             return false;
         };
         settings
@@ -256,7 +256,7 @@ fn reason(settings: &Settings, service: Service, tie: Tie, found: &Found, what: 
     let id = found.id;
     let title = service.title();
     match &found.likeness {
-        Likeness::Customer(customer) => Reason::new(
+        MatchKey::Customer(customer) => Reason::new(
             "name-taken",
             format!(
                 "Sage already has a customer named {:?} (id {id}), and it {what}.",
@@ -266,12 +266,12 @@ fn reason(settings: &Settings, service: Service, tie: Tie, found: &Found, what: 
         )
         .until_setting("customer_name_pattern")
         .until_setting("make_names_unique"),
-        Likeness::Allocation(_) => Reason::new(
+        MatchKey::Allocation(_) => Reason::new(
             "allocated-otherwise",
             format!("Sage has allocated it already (id {id}), and there it {what}."),
             "Correct the allocation in Sage, then mark this one as done.",
         ),
-        Likeness::Document(document) => match tie {
+        MatchKey::Document(document) => match tie {
             Tie::Mark | Tie::OldMark => Reason::new(
                 DIFFERS,
                 format!(
@@ -321,7 +321,7 @@ pub fn adopt_or_hold(
     old: &Stored,
     record: &Record,
     verdict: Verdict,
-) -> Job<()> {
+) -> RunResult<()> {
     let blank = Record {
         state: State::Held,
         remote: None,
@@ -383,7 +383,7 @@ fn paired_with_another(
     run: &mut Run,
     key: RecordKey,
     remote: Option<&Remote>,
-) -> Job<Option<RecordKey>> {
+) -> RunResult<Option<RecordKey>> {
     let Some(remote) = remote else {
         return Ok(None);
     };

@@ -14,7 +14,7 @@ pub struct Stage {
     installation: String,
     /// The host's data folder.
     data: PathBuf,
-    /// The address of its database; none: SQLite in the data folder.
+    /// The address of its database; `None`: SQLite in the data folder.
     database: Option<String>,
     sandbox: Child,
     size: String,

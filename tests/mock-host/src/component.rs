@@ -1,7 +1,7 @@
 //! Runs an add-on's component against a [`MockHost`]: every call of an export is a fresh instance, as in a real host.
 //!
 //! Runs are repeatable: the budget is counted in instructions and not in time, and what Rust's standard library drags in of
-//! WASI is linked to an empty context with a fixed clock and fixed random numbers. The trap: WASI's calls need a thread that
+//! WASI is linked to an empty context with a fixed clock and fixed random numbers. Beware: WASI's calls need a thread that
 //! is not driving asynchronous tasks; call this from a plain one.
 
 use std::path::{Path, PathBuf};

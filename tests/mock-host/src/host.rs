@@ -139,7 +139,7 @@ impl<W: World> MockHost<W> {
             } else {
                 refusal.map(Err)
             };
-            // None: the run died before this one was sent.
+            // `None`: the run died before this one was sent.
             let Some(answer) = answer else { continue };
             if self.trace.is_some() {
                 exchanges.push(Exchange {

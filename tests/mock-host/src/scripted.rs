@@ -1,7 +1,7 @@
 //! A world out of a script: answers by rules, a clock that moves only as it is told.
 //!
 //! What a host does of itself it does too: refused credentials (401) silence a connection for good, a limit's block (429)
-//! until it is over; a wait of up to 120 s is waited out on the clock. The trap: a request that no rule answers is kept in
+//! until it is over; a wait of up to 120 s is waited out on the clock. Beware: a request that no rule answers is kept in
 //! [`ScriptedWorld::unexpected`] and makes the script fail, whatever the guest makes of it.
 
 use std::collections::{BTreeMap, HashMap};
@@ -20,7 +20,7 @@ pub(crate) struct Ready {
     pub name: String,
     pub request: RequestMatch,
     pub answer: Answer,
-    /// How often it may still answer; none: always.
+    /// How often it may still answer; `None`: always.
     pub left: Option<u32>,
     pub used: bool,
 }

@@ -1,7 +1,7 @@
 //! A throw-away PostgreSQL server for tests: one for each test process, in a folder of its own, on a Unix socket in that folder.
 //!
 //! It ends with the process that started it, however that ends: a shell stands between the two, and stops the server when its
-//! standard input closes, which the kernel does for a process that was killed, too. The trap: PostgreSQL refuses to run as
+//! standard input closes, which the kernel does for a process that was killed, too. Beware: PostgreSQL refuses to run as
 //! root, so where the tests do, the server runs as `postgres`, or as `nobody`.
 
 #![cfg(unix)]

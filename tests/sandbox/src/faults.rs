@@ -1,7 +1,7 @@
 //! What goes wrong between a client and a service, as data: which requests, and what happens to them.
 //!
 //! A plan decides; [`apply`] carries the decision out as far as it is a matter of values. Closing sockets and waiting are left to
-//! the server, and to simulations, which read both off a [`Delivery`]. The trap for clients, on purpose: most faults strike *after*
+//! the server, and to simulations, which read both off a [`Delivery`]. Beware (on purpose): most faults strike *after*
 //! the service has acted, so that a failed request has had its effect.
 
 use chrono::{DateTime, Utc};

@@ -1,6 +1,6 @@
 //! Odd answers, put in the place of a service's own to one kind of request.
 //!
-//! A kind is what the add-on means by a request: service, method, path without ids, and the shape of the search. The trap: an odd answer
+//! A kind is what the add-on means by a request: service, method, path without ids, and the shape of the search. Beware: an odd answer
 //! that is a success comes after the service has acted, one that is a refusal comes instead.
 
 use std::collections::BTreeSet;
@@ -122,7 +122,7 @@ impl Odd {
         !matches!(self, Self::Status(_) | Self::PageWith(_))
     }
 
-    /// The answer; `own` is the service's, where it acted. None: there is none.
+    /// The answer; `own` is the service's, where it acted. `None`: there is none.
     pub fn answer(self, own: Option<Response>) -> Option<Response> {
         (self != Self::NoAnswer).then(|| self.made_of(own))
     }

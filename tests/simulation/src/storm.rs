@@ -1,7 +1,7 @@
 //! What goes wrong in a run: strikes that were drawn ahead, and the places at the capability seam where they fall.
 //!
 //! A strike names a fault and the how-manieth fitting place of its run it falls on, so a history's faults can be taken out one by one.
-//! The trap: a fault must be one that the product can tell from the truth. A proxy's 404 for one record, or a `null` in its place, says
+//! Beware: a fault must be one that the product can tell from the truth. A proxy's 404 for one record, or a `null` in its place, says
 //! what a deletion says; neither is ever sent for a single record.
 
 use std::collections::BTreeMap;
@@ -141,7 +141,7 @@ pub struct Storm {
     /// An update was asked for.
     pub updating: bool,
     pub people: People,
-    /// The requests of the run; none: nobody looks.
+    /// The requests of the run; `None`: nobody looks.
     pub asked: Option<Vec<Asked>>,
     /// What is told of each request and run, where somebody wants it.
     pub story: Option<Vec<String>>,
@@ -278,7 +278,7 @@ pub enum Answered {
     Late(TimeDelta),
 }
 
-/// What a fault makes of a request. None: it lets the request pass.
+/// What a fault makes of a request. `None`: it lets the request pass.
 pub fn instead(strike: &Strike, party: Party, url: &str) -> Option<Instead> {
     let mut rng = ChaCha8Rng::seed_from_u64(strike.seed);
     let lost = |code, maybe_sent, seconds| Answered::Lost {

@@ -77,7 +77,7 @@ fn described(package: &Package, signer: &Signer) -> Value {
     })
 }
 
-/// Why this host would not install it; none: it would.
+/// Why this host would not install it; `None`: it would.
 fn refused(package: &Package) -> Option<String> {
     let audited = audit(&package.component);
     audited.err().map(|error| error.to_string())

@@ -2,7 +2,7 @@
 //!
 //! People go before automatic runs, then priority counts, then who came first. Nobody starves: whoever has waited for
 //! [`PATIENCE_MS`] goes before everybody who came later, whatever their class. A place in the line is a claim that its holder renews
-//! by asking again when it was told to; the claim of one that died is void [`GRACE_MS`] after that. The trap: a claim that is
+//! by asking again when it was told to; the claim of one that died is void [`GRACE_MS`] after that. Beware: a claim that is
 //! believed for too long leaves turns unused.
 
 use serde::{Deserialize, Serialize};

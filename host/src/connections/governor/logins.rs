@@ -2,7 +2,7 @@
 //! themselves lately go alone, over all processes: a wrong password is refused once, and not as many times as
 //! requests could be in flight (Sage API, failed logins).
 //!
-//! The trap: several installations may share a bucket with different passwords, so each is remembered by itself.
+//! Beware: several installations may share a bucket with different passwords, so each is remembered by itself.
 
 use serde::{Deserialize, Serialize};
 
@@ -42,7 +42,7 @@ enum State {
 
 /// How credentials stand with the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum CredentialStatus {
     Refused,
     /// Somebody else tries them.
     OnTrial {
@@ -55,23 +55,29 @@ pub enum Standing {
 }
 
 impl Logins {
-    pub fn standing(&self, credentials: &str, who: u64, flight_ms: i64, now: i64) -> Standing {
+    pub fn standing(
+        &self,
+        credentials: &str,
+        who: u64,
+        flight_ms: i64,
+        now: i64,
+    ) -> CredentialStatus {
         let longest = now + flight_ms + SPARE_MS;
         match self.state(credentials) {
-            Some(State::Refused) => Standing::Refused,
+            Some(State::Refused) => CredentialStatus::Refused,
             Some(State::Trial { who: other, until })
                 if other != who && (now..=longest).contains(&until) =>
             {
-                Standing::OnTrial { until }
+                CredentialStatus::OnTrial { until }
             }
             // What lies in the future was noted by a clock that went back since.
             Some(State::Accepted { at }) if (0..BELIEVED_MS / 2).contains(&(now - at)) => {
-                Standing::Proven
+                CredentialStatus::Proven
             }
             Some(State::Accepted { at }) if (0..BELIEVED_MS).contains(&(now - at)) => {
-                Standing::ToRenew
+                CredentialStatus::ToRenew
             }
-            _ => Standing::Unproven,
+            _ => CredentialStatus::Unproven,
         }
     }
 

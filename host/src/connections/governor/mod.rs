@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use self::estimate::{Estimate, Pause};
 pub use self::figures::{Figures, Usage, Waiting};
 use self::line::{Claim, Line};
-use self::logins::{Logins, Standing};
+use self::logins::{CredentialStatus, Logins};
 use self::windows::Windows;
 
 /// The longest wait that `send` makes a guest wait (`http.wit`).
@@ -194,11 +194,11 @@ impl Bucket {
             .logins
             .standing(ask.credentials, ask.who, ask.flight_ms, now);
         match standing {
-            Standing::Refused => {
+            CredentialStatus::Refused => {
                 self.line.leave(ask.who);
                 return Verdict::Refused;
             }
-            Standing::OnTrial { until } => {
+            CredentialStatus::OnTrial { until } => {
                 // Not in the line meanwhile: others' credentials may be good.
                 self.line.leave(ask.who);
                 let until = until.min(now + TRIAL_POLL_MS).max(now + 1);
@@ -207,7 +207,7 @@ impl Bucket {
                     why: Why::Login,
                 };
             }
-            Standing::Unproven | Standing::Proven | Standing::ToRenew => {}
+            CredentialStatus::Unproven | CredentialStatus::Proven | CredentialStatus::ToRenew => {}
         }
         let claim = Claim {
             who: ask.who,
@@ -224,9 +224,9 @@ impl Bucket {
         }
         self.line.leave(ask.who);
         let want = match standing {
-            Standing::Unproven => 1,
+            CredentialStatus::Unproven => 1,
             // Nobody waits longer because of what does not leave at once.
-            Standing::Proven if self.line.is_empty() => ask.want + ask.more,
+            CredentialStatus::Proven if self.line.is_empty() => ask.want + ask.more,
             _ => ask.want,
         };
         let mut count = 0;
@@ -234,14 +234,14 @@ impl Bucket {
             self.windows.take(limits, now);
             count += 1;
         }
-        if standing == Standing::Unproven {
+        if standing == CredentialStatus::Unproven {
             self.logins
                 .try_out(ask.credentials, ask.who, ask.flight_ms, now);
         }
         self.note_user(ask, count, now);
         Verdict::Go {
             count,
-            vouch: standing != Standing::Proven,
+            vouch: standing != CredentialStatus::Proven,
         }
     }
 
@@ -299,7 +299,7 @@ impl Bucket {
         }
     }
 
-    /// When the class could send next, were it alone; none: now.
+    /// When the class could send next, were it alone; `None`: now.
     fn limit(&self, limits: &Limits, class: Class, now: i64) -> Option<(i64, Why)> {
         if let Some(until) = self.blocked_until(now) {
             return Some((until, Why::Block));

@@ -65,7 +65,7 @@ fn assert_window(sent: &[i64], window: i64, most: usize, seed: u64) {
     }
 }
 
-/// One lane of some process.
+/// One queue of some process.
 struct Actor {
     who: u64,
     class: Class,
@@ -228,22 +228,22 @@ fn a_steady_stream_keeps_one_a_second_after_the_burst_also_when_shared() {
         let mut asking: Vec<(i64, Option<i64>)> = (0..lanes).map(|_| (0, None)).collect();
         let mut sent = vec![0_u32; asking.len()];
         loop {
-            let lane = (0..asking.len())
-                .min_by_key(|lane| asking[*lane].0)
+            let asker = (0..asking.len())
+                .min_by_key(|asker| asking[*asker].0)
                 .expect("lanes");
-            let (now, since) = asking[lane];
+            let (now, since) = asking[asker];
             if now >= 10 * MINUTE_MS {
                 break;
             }
             bucket.answered(&SAGE, "k", 200, now);
             let ask = Ask {
-                who: lane as u64,
+                who: asker as u64,
                 since,
                 ..ask(AUTOMATIC, 4)
             };
-            asking[lane] = match bucket.admit(&SAGE, &ask, now) {
+            asking[asker] = match bucket.admit(&SAGE, &ask, now) {
                 Verdict::Go { count, .. } => {
-                    sent[lane] += count;
+                    sent[asker] += count;
                     (now, None)
                 }
                 Verdict::Wait { until, .. } => (until, since.or(Some(now))),

@@ -1,7 +1,7 @@
 //! What was sent lately, and when the next request may follow.
 //!
 //! Three rules hold at once: an exact sliding window of 60 seconds, a rolling day in hours (rounded up, so never above the limit),
-//! and a steady pace with a small burst. The trap: a clock can be set back; what then lies in the future counts as sent now.
+//! and a steady pace with a small burst. Beware: a clock can be set back; what then lies in the future counts as sent now.
 
 use std::collections::VecDeque;
 

@@ -36,7 +36,7 @@ use crate::store::{Account, LoginSource, Role};
 use crate::vault::Secret;
 
 /// What stands between a visitor and an account.
-pub struct Door {
+pub struct LoginGuard {
     throttle: Mutex<Throttle>,
     /// Each verification takes 64 MiB: two at a time, the others queue.
     verifying: Semaphore,
@@ -44,7 +44,7 @@ pub struct Door {
     asking: Semaphore,
 }
 
-impl Default for Door {
+impl Default for LoginGuard {
     fn default() -> Self {
         Self {
             throttle: Mutex::default(),
@@ -74,7 +74,7 @@ struct LoginPage {
 }
 
 #[derive(Deserialize)]
-pub struct Wish {
+pub struct LoginQuery {
     /// The page to go to.
     #[serde(default)]
     next: String,
@@ -102,7 +102,10 @@ enum Attempt {
 }
 
 /// `GET /login`
-pub async fn show(State(app): State<App>, Query(wish): Query<Wish>) -> Result<Response, Failure> {
+pub async fn show(
+    State(app): State<App>,
+    Query(wish): Query<LoginQuery>,
+) -> Result<Response, Failure> {
     let form = login_page(&app, String::new(), wish.next).await?;
     Ok(page(&form))
 }
@@ -253,7 +256,7 @@ pub async fn permit(
     ))
 }
 
-impl Door {
+impl LoginGuard {
     fn throttle(&self) -> MutexGuard<'_, Throttle> {
         // Counts stay counts, whoever panicked.
         self.throttle.lock().unwrap_or_else(PoisonError::into_inner)

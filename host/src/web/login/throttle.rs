@@ -3,7 +3,7 @@
 //! them, so that many senders do not have as many times five.
 //!
 //! Pure over a clock; in memory only, since a restart takes longer than the pauses are worth. Names that are no accounts
-//! count too, or the answers would tell them apart. The trap: an attempt counts when it begins, not when it has failed, or
+//! count too, or the answers would tell them apart. Beware: an attempt counts when it begins, not when it has failed, or
 //! a thousand that arrive together would all be tried.
 
 use std::collections::HashMap;
@@ -35,7 +35,7 @@ pub struct Throttle {
 #[derive(Debug, Clone)]
 pub struct Attempt {
     pub name: String,
-    /// Of the password that is stored; none: there is no such account. A new password starts afresh.
+    /// Of the password that is stored; `None`: there is no such account. A new password starts afresh.
     pub stored: Option<String>,
     pub from: Origin,
 }
@@ -52,7 +52,7 @@ pub enum Origin {
 struct Key {
     name: String,
     stored: Option<String>,
-    /// None: all senders.
+    /// `None`: all senders.
     from: Option<Origin>,
 }
 

@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::fields::{Control, Field};
 use super::inputs::{given, inputs, offers, unplaced};
-use super::rows::{self, Notice, Wish};
-use super::subject::{Place, Subject};
+use super::installation_page::{InstallationPage, Place};
+use super::rows::{self, Notice, RowsQuery};
 use crate::host::{ActRequest, HostError, answer};
 use crate::manifest::ActSpec;
 use crate::settings::FieldProblem;
@@ -55,7 +55,7 @@ pub async fn submit(
     Path((name, page)): Path<(String, String)>,
     Form(form): Form<Vec<(String, String)>>,
 ) -> Result<Response, Failure> {
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     let all = |wanted: &'static str| {
         form.iter()
             .filter(move |(name, _)| name == wanted)
@@ -73,7 +73,7 @@ pub async fn submit(
         values: given(&spec.values, &form),
         actor: visitor.account.clone(),
     };
-    let wish = Wish::of(&form);
+    let wish = RowsQuery::of(&form);
     let asks = spec.confirm.is_some() || !spec.values.is_empty();
     let confirmed = all("confirmed").any(|value| value == "1");
     if asks && !confirmed && spec.rows.fits(request.rows.len()) {
@@ -126,13 +126,13 @@ pub async fn submit(
 struct Draft<'a> {
     spec: &'a ActSpec,
     request: &'a ActRequest,
-    wish: &'a Wish,
+    wish: &'a RowsQuery,
     problems: Vec<FieldProblem>,
     problem: Option<String>,
 }
 
 impl<'a> Draft<'a> {
-    fn new(spec: &'a ActSpec, request: &'a ActRequest, wish: &'a Wish) -> Self {
+    fn new(spec: &'a ActSpec, request: &'a ActRequest, wish: &'a RowsQuery) -> Self {
         Self {
             spec,
             request,
@@ -146,7 +146,7 @@ impl<'a> Draft<'a> {
         self,
         app: &App,
         visitor: &Visitor,
-        subject: &Subject,
+        subject: &InstallationPage,
         status: StatusCode,
     ) -> Response {
         let place = Place::Page(&self.request.page);

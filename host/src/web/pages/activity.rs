@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 
 use super::cells;
-use super::subject::{Place, Subject};
+use super::installation_page::{InstallationPage, Place};
 use crate::days;
 use crate::exports::{AMOUNT, Export, Format, LogExport};
 use crate::manifest::ActivitySpec;
@@ -176,7 +176,7 @@ pub async fn show(
         columns: columns(&address),
         ..filter
     };
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     let mut found = app
         .host
         .store()
@@ -238,7 +238,7 @@ pub async fn download(
         let told = unreadable.join(" ");
         return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, told));
     }
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     let narrowed = filter.narrow(subject.zone);
     let store = app.host.store().clone();
     let export = LogExport::new(store, &name, narrowed, format, subject.zone);
@@ -374,7 +374,7 @@ fn columns(address: &[(String, String)]) -> Vec<Part> {
     named
 }
 
-fn headings(subject: &Subject, filter: &Filter) -> Vec<Column> {
+fn headings(subject: &InstallationPage, filter: &Filter) -> Vec<Column> {
     let sides = subject.situation.manifest.activity.as_ref();
     PARTS
         .iter()
@@ -400,7 +400,7 @@ fn choices(known: &[&str], chosen: &str) -> Vec<Pick> {
         .collect()
 }
 
-fn line(app: &App, subject: &Subject, row: ActivityRow) -> Line {
+fn line(app: &App, subject: &InstallationPage, row: ActivityRow) -> Line {
     let activity = row.activity;
     let customer = Some(activity.customer_id).filter(|id| !id.is_empty());
     let named = |wanted: &str| {

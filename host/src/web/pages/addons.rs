@@ -46,7 +46,7 @@ struct AddonPart {
 struct VersionLine {
     version: String,
     active: bool,
-    /// None: nobody who is trusted here signed it.
+    /// `None`: nobody who is trusted here signed it.
     signed_by: Option<String>,
     withdrawn: String,
     installed: Moment,
@@ -63,7 +63,7 @@ struct OfferPage {
     description: String,
     sha256: String,
     signed_by: Option<String>,
-    /// The version in use; none: the add-on is new here.
+    /// The version in use; `None`: the add-on is new here.
     current: Option<String>,
     asks_for: Vec<String>,
     other: Vec<String>,

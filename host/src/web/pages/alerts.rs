@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use super::fields::{Choice, Control, Field};
 use crate::alerts::channel::{self, MailTerms, NewChannel, NewMeans, Security, Terms};
-use crate::alerts::{Letter, addresses, server_and_port};
+use crate::alerts::{AlertContent, addresses, server_and_port};
 use crate::host::HostError;
 use crate::settings::FieldProblem;
 use crate::store::{AlertMessage, StoreError};
@@ -186,7 +186,7 @@ async fn refused(
     draw(app, visitor, None, notice).await
 }
 
-/// None: there is no such kind.
+/// `None`: there is no such kind.
 fn requested(kind: &str, typed: &Typed) -> Option<Result<NewChannel, FieldProblem>> {
     let text = |key: &str| typed.get(key).map_or("", |text| text.trim()).to_owned();
     let secret = |key: &str| {
@@ -322,11 +322,11 @@ async fn draw(
 }
 
 fn line(message: AlertMessage, zone: Tz) -> Result<MessageLine, StoreError> {
-    let letter = Letter::read(&message.letter)?;
+    let content = AlertContent::read(&message.letter)?;
     Ok(MessageLine {
         made: Moment::new(message.made_at, zone),
         channel: message.channel,
-        subject: letter.subject(),
+        subject: content.subject(),
         error: message.error.unwrap_or_default(),
         state: message.state,
     })

@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::subject::{Place, Subject};
+use super::installation_page::{InstallationPage, Place};
 use crate::store::SettingChanged;
 use crate::web::App;
 use crate::web::failure::Failure;
@@ -53,7 +53,7 @@ pub async fn show(
     Path(name): Path<String>,
     Query(at): Query<At>,
 ) -> Result<Response, Failure> {
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     let store = app.host.store();
     let changes = store.setting_changes(&name, at.before, PAGE).await?;
     let href = subject.href(&app, Place::Changes);
@@ -73,7 +73,7 @@ pub async fn show(
     }))
 }
 
-fn line(subject: &Subject, change: SettingChanged) -> Line {
+fn line(subject: &InstallationPage, change: SettingChanged) -> Line {
     let manifest = &subject.situation.manifest;
     let mapping = change.key.split_once('.');
     // Its title where the add-on still has it; else its key.

@@ -60,7 +60,7 @@ pub struct Line {
 }
 
 impl Chart {
-    /// None: there is nothing to draw.
+    /// `None`: there is nothing to draw.
     pub fn draw<R: Borrow<ReportRow>>(
         spec: &ChartSpec,
         columns: &[String],

@@ -2,7 +2,7 @@
 
 use super::chart::Chart;
 use super::glance::Glance;
-use super::subject::{Place, Subject};
+use super::installation_page::{InstallationPage, Place};
 use crate::web::App;
 
 /// A page's rows as a chart.
@@ -13,7 +13,11 @@ pub struct ChartPart {
 }
 
 /// Pages without rows, and those that do not answer, have none.
-pub async fn load(app: &App, subject: &Subject, glance: &mut Glance<'_>) -> Vec<ChartPart> {
+pub async fn load(
+    app: &App,
+    subject: &InstallationPage,
+    glance: &mut Glance<'_>,
+) -> Vec<ChartPart> {
     let mut parts = Vec::new();
     for page in &subject.situation.manifest.pages {
         let Some(spec) = &page.chart else { continue };

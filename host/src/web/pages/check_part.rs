@@ -1,6 +1,6 @@
 //! The last readiness check of an installation, as its pages show it.
 
-use super::subject::{Place, Subject};
+use super::installation_page::{InstallationPage, Place};
 use crate::host::Finding;
 use crate::web::App;
 use crate::web::failure::Failure;
@@ -26,7 +26,7 @@ pub struct Found {
 }
 
 impl CheckPart {
-    pub async fn load(app: &App, subject: &Subject) -> Result<Self, Failure> {
+    pub async fn load(app: &App, subject: &InstallationPage) -> Result<Self, Failure> {
         Ok(match findings::last(app, subject.name()).await? {
             None => Self::default(),
             Some(Checked::Underway(since)) => Self {
@@ -77,8 +77,8 @@ impl CheckPart {
     }
 }
 
-/// Where a setting or mapping is; none: there is no such field.
-pub fn address(app: &App, subject: &Subject, field: &str) -> Option<String> {
+/// Where a setting or mapping is; `None`: there is no such field.
+pub fn address(app: &App, subject: &InstallationPage, field: &str) -> Option<String> {
     let manifest = &subject.situation.manifest;
     let mapping = field.split('.').next().unwrap_or(field);
     let place = match (manifest.setting(field), manifest.mapping(mapping)) {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::check_part::Found;
-use super::subject::Subject;
+use super::installation_page::InstallationPage;
 use crate::host::Finding;
 use crate::manifest::{ChoiceSource, Manifest, SettingKind, SettingSpec};
 use crate::settings::{FieldProblem, Settings};
@@ -133,7 +133,7 @@ pub fn requested(
 
 /// The fields of a form, in the manifest's order.
 pub fn fields(
-    subject: &Subject,
+    subject: &InstallationPage,
     choices: &BTreeMap<String, Answer>,
     typed: &Typed,
     problems: &[FieldProblem],

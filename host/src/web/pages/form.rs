@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::fields::Typed;
-use super::subject::{Place, Subject};
+use super::installation_page::{InstallationPage, Place};
 use crate::settings::FieldProblem;
 use crate::web::App;
 use crate::web::failure::Failure;
@@ -62,7 +62,7 @@ impl<'p> From<Place<'p>> for Route<'p> {
 pub async fn submit(
     app: &App,
     visitor: &Visitor,
-    subject: &Subject,
+    subject: &InstallationPage,
     route: Route<'_>,
     changes: Vec<(String, String)>,
 ) -> Result<Submitted, Failure> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::subject::Subject;
+use super::installation_page::InstallationPage;
 use crate::host::{Query, Rows};
 use crate::web::App;
 
@@ -13,12 +13,12 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 pub struct Glance<'a> {
     app: &'a App,
-    subject: &'a Subject,
+    subject: &'a InstallationPage,
     known: BTreeMap<String, Option<Rows>>,
 }
 
 impl<'a> Glance<'a> {
-    pub fn new(app: &'a App, subject: &'a Subject) -> Self {
+    pub fn new(app: &'a App, subject: &'a InstallationPage) -> Self {
         Self {
             app,
             subject,
@@ -26,7 +26,7 @@ impl<'a> Glance<'a> {
         }
     }
 
-    /// None: the page does not answer, or not in time.
+    /// `None`: the page does not answer, or not in time.
     pub async fn at(&mut self, page: &str) -> Option<&Rows> {
         if !self.known.contains_key(page) {
             let rows = self.ask(page).await;

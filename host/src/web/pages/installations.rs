@@ -13,9 +13,9 @@ use super::addons;
 use super::charts::{self, ChartPart};
 use super::check_part::CheckPart;
 use super::glance::Glance;
+use super::installation_page::{Connected, InstallationPage, Next, Place};
 use super::run_line::RunLine;
 use super::setup::{self, GuidePart};
-use super::subject::{Connected, Next, Place, Subject};
 use super::traffic::{self, TrafficPart};
 use super::waiting::{self, Waiting};
 use crate::installations;
@@ -138,7 +138,7 @@ async fn draw(
 }
 
 async fn card(app: &App, visitor: &Visitor, name: &str) -> Result<Card, Failure> {
-    let subject = Subject::load(app, name).await?;
+    let subject = InstallationPage::load(app, name).await?;
     let last = app.host.store().runs(name, None, LAST_RUNS).await?;
     let mut glance = Glance::new(app, &subject);
     let chart = charts::load(app, &subject, &mut glance).await;

@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::fields::{Control, Field};
 use super::inputs::{given, inputs, offers, unplaced};
+use super::installation_page::{InstallationPage, Place};
 use super::jobs;
-use super::subject::{Place, Subject};
 use crate::host::{HostError, RunRequest};
 use crate::settings::FieldProblem;
 use crate::store::Trigger;
@@ -46,7 +46,7 @@ pub async fn show(
     Extension(visitor): Extension<Visitor>,
     Path((name, job)): Path<(String, String)>,
 ) -> Result<Response, Failure> {
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     let feedback = Feedback::default();
     draw(&app, &visitor, &subject, &job, StatusCode::OK, feedback).await
 }
@@ -58,7 +58,7 @@ pub async fn start(
     Path((name, job)): Path<(String, String)>,
     Form(form): Form<Vec<(String, String)>>,
 ) -> Result<Response, Failure> {
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     let spec = subject.situation.manifest.job(&job);
     let typed = given(spec.map_or(&[], |spec| &spec.options), &form);
     let request = RunRequest {
@@ -101,7 +101,7 @@ pub async fn start(
 async fn draw(
     app: &App,
     visitor: &Visitor,
-    subject: &Subject,
+    subject: &InstallationPage,
     job: &str,
     status: StatusCode,
     feedback: Feedback,

@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::subject::{Place, Subject};
+use super::installation_page::{InstallationPage, Place};
 use crate::manifest::JobSpec;
 use crate::web::App;
 use crate::web::failure::Failure;
@@ -32,7 +32,7 @@ pub struct JobPart {
 }
 
 impl JobPart {
-    pub fn new(app: &App, subject: &Subject, job: &JobSpec) -> Self {
+    pub fn new(app: &App, subject: &InstallationPage, job: &JobSpec) -> Self {
         Self {
             title: job.title.clone(),
             help: job.help.clone(),
@@ -49,7 +49,7 @@ pub async fn show(
     Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
 ) -> Result<Response, Failure> {
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     Ok(draw(&app, &visitor, &subject, StatusCode::OK, None))
 }
 
@@ -57,7 +57,7 @@ pub async fn show(
 pub fn draw(
     app: &App,
     visitor: &Visitor,
-    subject: &Subject,
+    subject: &InstallationPage,
     status: StatusCode,
     problem: Option<String>,
 ) -> Response {

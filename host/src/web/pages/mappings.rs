@@ -9,7 +9,7 @@ use axum::response::Response;
 use super::check_part::{CheckPart, Found};
 use super::fields::told;
 use super::form::{Feedback, Saved, Submitted, submit};
-use super::subject::{Place, Subject};
+use super::installation_page::{InstallationPage, Place};
 use crate::host::Finding;
 use crate::manifest::MappingSpec;
 use crate::web::App;
@@ -87,7 +87,7 @@ pub async fn show(
     Path(name): Path<String>,
     Query(saved): Query<Saved>,
 ) -> Result<Response, Failure> {
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     draw(&app, &visitor, &subject, StatusCode::OK, saved.into()).await
 }
 
@@ -98,7 +98,7 @@ pub async fn save(
     Path(name): Path<String>,
     Form(form): Form<Vec<(String, String)>>,
 ) -> Result<Response, Failure> {
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     let settings = &subject.situation.settings;
     let changes: Vec<_> = form
         .into_iter()
@@ -116,7 +116,7 @@ pub async fn save(
 async fn draw(
     app: &App,
     visitor: &Visitor,
-    subject: &Subject,
+    subject: &InstallationPage,
     status: StatusCode,
     feedback: Feedback,
 ) -> Result<Response, Failure> {
@@ -177,7 +177,7 @@ struct Lists {
 }
 
 fn table(
-    subject: &Subject,
+    subject: &InstallationPage,
     spec: &MappingSpec,
     lists: Lists,
     feedback: &Feedback,
@@ -237,7 +237,7 @@ fn table(
 }
 
 fn row(
-    subject: &Subject,
+    subject: &InstallationPage,
     (key, title): (String, String),
     options: &[(String, String)],
     proposal: Option<&str>,

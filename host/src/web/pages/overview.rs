@@ -9,10 +9,10 @@ use serde::Deserialize;
 use super::charts::{self, ChartPart};
 use super::check_part::CheckPart;
 use super::glance::Glance;
+use super::installation_page::{Connected, InstallationPage, Next, Place};
 use super::jobs::JobPart;
 use super::run_line::RunLine;
 use super::setup::{self, GuidePart};
-use super::subject::{Connected, Next, Place, Subject};
 use super::todo::ToDo;
 use super::traffic;
 use super::verdict::{Evidence, VerdictPart};
@@ -61,7 +61,7 @@ pub async fn show(
     Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
 ) -> Result<Response, Failure> {
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     draw(&app, &visitor, &subject).await
 }
 
@@ -77,7 +77,7 @@ pub async fn check(
     Path(name): Path<String>,
     Form(from): Form<From>,
 ) -> Result<Redirect, Failure> {
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     let (host, installation) = (app.host.clone(), name.clone());
     findings::record(&app, &name, async move { host.check(&installation).await }).await?;
     let back = from
@@ -86,7 +86,11 @@ pub async fn check(
     Ok(Redirect::to(&subject.href(&app, back)))
 }
 
-async fn draw(app: &App, visitor: &Visitor, subject: &Subject) -> Result<Response, Failure> {
+async fn draw(
+    app: &App,
+    visitor: &Visitor,
+    subject: &InstallationPage,
+) -> Result<Response, Failure> {
     let store = app.host.store();
     let runs = store.runs(subject.name(), None, LAST_RUNS).await?;
     let line = |run: &Run| RunLine::new(app, subject, run);

@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 
 use super::check_part::{CheckPart, Found};
-use super::subject::{Place, Subject};
+use super::installation_page::{InstallationPage, Place};
 use crate::web::App;
 use crate::web::failure::Failure;
 use crate::web::frame::{Frame, page};
@@ -44,7 +44,7 @@ pub async fn show(
     Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
 ) -> Result<Response, Failure> {
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     let mut check = CheckPart::load(&app, &subject).await?;
     let green = check.is_green();
     let mut rest = std::mem::take(&mut check.findings);

@@ -6,9 +6,9 @@ use axum::response::Response;
 
 use super::cells::{Cell, Column, cells, headings};
 use super::chart::Chart;
-use super::rows::{FilterPart, Wish, address, filter};
+use super::installation_page::{InstallationPage, Place};
+use super::rows::{FilterPart, RowsQuery, address, filter};
 use super::run_line::RunLine;
-use super::subject::{Place, Subject};
 use crate::manifest::ReportSpec;
 use crate::store::{ReportRow, RunId, StoreError};
 use crate::web::App;
@@ -44,7 +44,7 @@ struct ReportsPage {
     start: String,
     /// The job has options: the button leads to a form.
     asks: bool,
-    /// The run that is shown; none: the job has never run.
+    /// The run that is shown; `None`: the job has never run.
     run: Option<RunLine>,
     /// Its id and words, for choosing another.
     runs: Vec<(RunId, String)>,
@@ -75,7 +75,7 @@ struct Tab {
 pub async fn draw(
     app: &App,
     visitor: &Visitor,
-    subject: &Subject,
+    subject: &InstallationPage,
     shown: &Shown<'_>,
     fields: &[(String, String)],
 ) -> Result<Response, Failure> {
@@ -97,7 +97,7 @@ pub async fn draw(
         .iter()
         .find(|run| run.id.to_string() == asked("run"))
         .or(runs.first());
-    let wish = Wish::of(fields);
+    let wish = RowsQuery::of(fields);
     let href = subject.href(app, Place::Page(shown.page));
     let kept = |run: RunId, report: &str| {
         let kept = [("run", run.to_string()), ("report", report.to_owned())];
@@ -183,7 +183,7 @@ async fn find(
     app: &App,
     run: RunId,
     spec: &ReportSpec,
-    wish: &Wish,
+    wish: &RowsQuery,
 ) -> Result<(Vec<ReportRow>, Option<i64>), StoreError> {
     let wanted: Vec<(usize, &str)> = spec
         .filters

@@ -10,8 +10,8 @@ use super::activity::Filter;
 use super::cells::{Cell, Column, amount, cells, headings};
 use super::chart::Chart;
 use super::fields::{Choice, options};
+use super::installation_page::{InstallationPage, Place};
 use super::reports;
-use super::subject::{Place, Subject};
 use crate::exports::{Export, PageExport};
 use crate::host::{self, answer};
 use crate::manifest::{ActRows, Columns, FilterSpec, PageContent, PageSpec};
@@ -41,7 +41,7 @@ struct RowsPage {
     frame: Frame,
     href: String,
     title: String,
-    /// None: the page has no search.
+    /// `None`: the page has no search.
     search: Option<String>,
     filters: Vec<FilterPart>,
     /// By what the page is narrowed besides, for a link that led here.
@@ -84,7 +84,7 @@ struct Line {
 
 /// What a person wants to see, as addresses and forms carry it.
 #[derive(Default)]
-pub struct Wish {
+pub struct RowsQuery {
     search: String,
     /// A place that the add-on named.
     after: String,
@@ -100,7 +100,7 @@ pub enum Notice {
     Refused(StatusCode, String),
 }
 
-impl Wish {
+impl RowsQuery {
     pub fn of(fields: &[(String, String)]) -> Self {
         let mut wish = Self::default();
         for (name, value) in fields {
@@ -196,7 +196,7 @@ pub async fn show(
     Path((name, id)): Path<(String, String)>,
     Query(fields): Query<Vec<(String, String)>>,
 ) -> Result<Response, Failure> {
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     if let PageContent::Reports { job, reports } = &page(&subject, &id)?.content {
         let shown = reports::Shown {
             page: &id,
@@ -210,15 +210,23 @@ pub async fn show(
         Some(run) => Notice::Done(run),
         None => Notice::None,
     };
-    draw(&app, &visitor, &subject, &id, &Wish::of(&fields), notice).await
+    draw(
+        &app,
+        &visitor,
+        &subject,
+        &id,
+        &RowsQuery::of(&fields),
+        notice,
+    )
+    .await
 }
 
 /// What people know rows by, in the order of `ids`. A row that is not there any more keeps its id.
 pub async fn names(
     app: &App,
-    subject: &Subject,
+    subject: &InstallationPage,
     page: &PageSpec,
-    wish: &Wish,
+    wish: &RowsQuery,
     ids: &[String],
 ) -> Vec<String> {
     let rows = app.host.view(subject.name(), &page.id, wish.query()).await;
@@ -254,9 +262,9 @@ pub async fn download(
     Query(fields): Query<Vec<(String, String)>>,
 ) -> Result<Response, Failure> {
     let format = download::format(&format)?;
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     let spec = page(&subject, &id)?;
-    let query = Wish::of(&fields).query();
+    let query = RowsQuery::of(&fields).query();
     let export = PageExport::new(app.host.clone(), &name, &id, &spec.columns, query);
     download::file(Export::Page(export), format, &format!("{name}-{id}")).await
 }
@@ -265,9 +273,9 @@ pub async fn download(
 pub async fn draw(
     app: &App,
     visitor: &Visitor,
-    subject: &Subject,
+    subject: &InstallationPage,
     id: &str,
-    wish: &Wish,
+    wish: &RowsQuery,
     notice: Notice,
 ) -> Result<Response, Failure> {
     let spec = page(subject, id)?;
@@ -325,13 +333,13 @@ pub async fn draw(
     Ok(page_with(status, &template))
 }
 
-fn page<'s>(subject: &'s Subject, id: &str) -> Result<&'s PageSpec, Failure> {
+fn page<'s>(subject: &'s InstallationPage, id: &str) -> Result<&'s PageSpec, Failure> {
     let found = subject.situation.manifest.page(id);
     found.ok_or_else(|| Failure::not_found(texts::failure::NO_PAGE))
 }
 
 /// What the add-on answered to an act on this page. From the run itself: an address must not put words into its mouth.
-async fn answered(app: &App, subject: &Subject, page: &str, run: RunId) -> Option<String> {
+async fn answered(app: &App, subject: &InstallationPage, page: &str, run: RunId) -> Option<String> {
     let run = app.host.store().run(run).await.ok()?;
     let is_ours = run.installation == subject.name()
         && run

@@ -12,8 +12,8 @@ use serde::Deserialize;
 use super::activity::Filter;
 use super::cells::{Cell, Column, cells, headings};
 use super::chart::Chart;
+use super::installation_page::{InstallationPage, Place};
 use super::run_line::{self, RunLine};
-use super::subject::{Place, Subject};
 use super::traffic::{self, TrafficPart};
 use crate::exports::{Export, ReportExport};
 use crate::store::{LogRow, RecordingKind, Role, Run, RunId, RunState};
@@ -123,7 +123,7 @@ pub async fn show(
     Query(at): Query<At>,
 ) -> Result<Response, Failure> {
     let run = app.host.store().run(run).await?;
-    let subject = Subject::load(&app, &run.installation).await?;
+    let subject = InstallationPage::load(&app, &run.installation).await?;
     let href = app.href(&format!("/runs/{}", run.id));
     let log = app.host.store().log_lines(run.id, at.log, PAGE).await?;
     let full = log.len() == PAGE as usize;
@@ -203,7 +203,7 @@ pub async fn recording(
 }
 
 /// Whether a run can be begun anew from what is kept of it: of long options only the beginning is.
-fn startable(subject: &Subject, run: &Run) -> bool {
+fn startable(subject: &InstallationPage, run: &Run) -> bool {
     let whole = |(_, value): &(String, String)| value.chars().count() < KEPT_OPTION;
     subject.situation.manifest.job(&run.job).is_some() && run.options.iter().all(whole)
 }
@@ -211,7 +211,7 @@ fn startable(subject: &Subject, run: &Run) -> bool {
 /// `GET /runs/{run}/live`: only what changes.
 pub async fn live(State(app): State<App>, Path(run): Path<RunId>) -> Result<Response, Failure> {
     let run = app.host.store().run(run).await?;
-    let subject = Subject::load(&app, &run.installation).await?;
+    let subject = InstallationPage::load(&app, &run.installation).await?;
     let over = if run.state == RunState::Running {
         "no"
     } else {
@@ -237,7 +237,7 @@ pub async fn download(
     {
         return Err(Failure::not_found(texts::failure::NO_REPORT));
     }
-    let subject = Subject::load(&app, &run.installation).await?;
+    let subject = InstallationPage::load(&app, &run.installation).await?;
     let spec = subject.situation.manifest.report(&kind);
     let columns = spec.map(|spec| &spec.columns);
     let name = format!("{}-run-{}-{kind}", run.installation, run.id);
@@ -281,7 +281,7 @@ async fn waits(app: &App, run: &Run) -> Result<bool, Failure> {
 }
 
 impl Live {
-    async fn load(app: &App, subject: &Subject, run: &Run) -> Self {
+    async fn load(app: &App, subject: &InstallationPage, run: &Run) -> Self {
         let line = RunLine::new(app, subject, run);
         let running = run.state == RunState::Running;
         // What cannot be estimated is left out.
@@ -311,7 +311,7 @@ impl Live {
 
 async fn reports(
     app: &App,
-    subject: &Subject,
+    subject: &InstallationPage,
     run: &Run,
     href: &str,
     at: &At,
@@ -352,7 +352,7 @@ async fn reports(
     Ok(reports)
 }
 
-fn log_part(subject: &Subject, row: LogRow) -> LogPart {
+fn log_part(subject: &InstallationPage, row: LogRow) -> LogPart {
     LogPart {
         at: subject.moment(row.line.at),
         level: row.line.level,

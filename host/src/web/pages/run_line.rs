@@ -1,6 +1,6 @@
 //! A run as one line of a list.
 
-use super::subject::Subject;
+use super::installation_page::InstallationPage;
 use crate::store::{Run, RunState, Trigger};
 use crate::web::App;
 use crate::web::frame::{Moment, duration};
@@ -21,7 +21,7 @@ pub struct RunLine {
 }
 
 impl RunLine {
-    pub fn new(app: &App, subject: &Subject, run: &Run) -> Self {
+    pub fn new(app: &App, subject: &InstallationPage, run: &Run) -> Self {
         let now = app.clock.now();
         Self {
             id: run.id,

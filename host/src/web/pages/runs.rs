@@ -6,8 +6,8 @@ use axum::response::{Redirect, Response};
 use axum::{Extension, Form};
 use serde::Deserialize;
 
+use super::installation_page::{InstallationPage, Place};
 use super::run_line::RunLine;
-use super::subject::{Place, Subject};
 use super::traffic::{self, TrafficPart};
 use crate::web::App;
 use crate::web::failure::Failure;
@@ -45,7 +45,7 @@ pub async fn show(
     Path(name): Path<String>,
     Query(Older { before }): Query<Older>,
 ) -> Result<Response, Failure> {
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     let mut found = app.host.store().runs(&name, before, PAGE + 1).await?;
     let is_more = found.len() > PAGE as usize;
     found.truncate(PAGE as usize);
@@ -84,7 +84,7 @@ pub async fn record(
     Path(name): Path<String>,
     Form(Record { next }): Form<Record>,
 ) -> Result<Redirect, Failure> {
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     app.host.store().set_record_next(&name, next).await?;
     Ok(Redirect::to(&subject.href(&app, Place::Runs)))
 }

@@ -9,9 +9,9 @@ use axum::response::Response;
 use super::check_part::CheckPart;
 use super::fields::{self, Control, Group};
 use super::form::{Feedback, Saved, Submitted, submit};
-use super::subject::{Place, Subject};
+use super::installation_page::{InstallationPage, Place};
 use crate::manifest::HookSpec;
-use crate::scheduler::Situation;
+use crate::scheduler::InstallationView;
 use crate::web::App;
 use crate::web::choices::Choices;
 use crate::web::failure::Failure;
@@ -52,7 +52,7 @@ pub async fn show(
     Path(name): Path<String>,
     Query(saved): Query<Saved>,
 ) -> Result<Response, Failure> {
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     draw(&app, &visitor, &subject, StatusCode::OK, saved.into()).await
 }
 
@@ -63,7 +63,7 @@ pub async fn save(
     Path(name): Path<String>,
     Form(form): Form<Vec<(String, String)>>,
 ) -> Result<Response, Failure> {
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     let changes = fields::requested(
         &subject.situation.manifest,
         &subject.situation.settings,
@@ -80,7 +80,7 @@ pub async fn save(
 async fn draw(
     app: &App,
     visitor: &Visitor,
-    subject: &Subject,
+    subject: &InstallationPage,
     status: StatusCode,
     feedback: Feedback,
 ) -> Result<Response, Failure> {
@@ -116,8 +116,8 @@ async fn draw(
     Ok(page_with(status, &template))
 }
 
-fn hook(app: &App, subject: &Subject, spec: &HookSpec) -> Hook {
-    let Situation {
+fn hook(app: &App, subject: &InstallationPage, spec: &HookSpec) -> Hook {
+    let InstallationView {
         manifest, secrets, ..
     } = &subject.situation;
     let secret = &spec.signature.secret;

@@ -13,11 +13,11 @@ use serde::Deserialize;
 use super::check_part::{CheckPart, Found};
 use super::fields::{self, Control, Group};
 use super::form::{Feedback, Route, Submitted, submit};
+use super::installation_page::{InstallationPage, Place};
 use super::run_line::RunLine;
-use super::subject::{Place, Subject};
 use crate::host;
 use crate::manifest::{GuideAbout, GuideStep, Manifest};
-use crate::scheduler::{Situation, Verdict, agenda};
+use crate::scheduler::{InstallationView, Verdict, agenda};
 use crate::settings::credential_keys;
 use crate::web::App;
 use crate::web::choices::Choices;
@@ -143,7 +143,7 @@ struct Step<'s> {
 
 #[derive(Deserialize)]
 pub struct At {
-    /// From one; none: the first that is not done.
+    /// From one; `None`: the first that is not done.
     step: Option<usize>,
     saved: Option<usize>,
 }
@@ -163,7 +163,7 @@ pub async fn show(
     Path(name): Path<String>,
     Query(at): Query<At>,
 ) -> Result<Response, Failure> {
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     let feedback = Feedback {
         saved: at.saved,
         ..Feedback::default()
@@ -178,7 +178,7 @@ pub async fn save(
     Path((name, step)): Path<(String, usize)>,
     Form(form): Form<Vec<(String, String)>>,
 ) -> Result<Response, Failure> {
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     let (manifest, settings) = (&subject.situation.manifest, &subject.situation.settings);
     let changes = fields::requested(manifest, settings, &form);
     let goes_on = form.iter().any(|(name, _)| name == GO_ON);
@@ -194,10 +194,10 @@ pub async fn save(
     }
 }
 
-/// None: there is no guide, or it is through.
+/// `None`: there is no guide, or it is through.
 pub async fn guide(
     app: &App,
-    subject: &Subject,
+    subject: &InstallationPage,
     check: &CheckPart,
 ) -> Result<Option<GuidePart>, Failure> {
     let steps = steps(app, subject, check).await?;
@@ -225,7 +225,7 @@ pub async fn guide(
 async fn draw(
     app: &App,
     visitor: &Visitor,
-    subject: &Subject,
+    subject: &InstallationPage,
     wanted: Option<usize>,
     status: StatusCode,
     feedback: Feedback,
@@ -274,7 +274,7 @@ async fn draw(
 
 async fn steps<'s>(
     app: &App,
-    subject: &'s Subject,
+    subject: &'s InstallationPage,
     check: &CheckPart,
 ) -> Result<Vec<Step<'s>>, Failure> {
     let mut steps: Vec<Step<'_>> = Vec::new();
@@ -318,8 +318,8 @@ async fn steps<'s>(
 }
 
 /// Whether all settings of these groups have their defaults.
-fn untouched(subject: &Subject, groups: &[String]) -> bool {
-    let Situation {
+fn untouched(subject: &InstallationPage, groups: &[String]) -> bool {
+    let InstallationView {
         manifest,
         settings,
         secrets,
@@ -335,7 +335,7 @@ fn untouched(subject: &Subject, groups: &[String]) -> bool {
 
 async fn state(
     app: &App,
-    subject: &Subject,
+    subject: &InstallationPage,
     spec: &GuideStep,
     check: &CheckPart,
 ) -> Result<Progress, Failure> {
@@ -419,8 +419,13 @@ fn holds_credentials(manifest: &Manifest, groups: &[String]) -> bool {
     })
 }
 
-/// How many rows wait on a page; none: that cannot be told.
-async fn waiting(app: &App, subject: &Subject, page: &str, states: &[String]) -> Option<usize> {
+/// How many rows wait on a page; `None`: that cannot be told.
+async fn waiting(
+    app: &App,
+    subject: &InstallationPage,
+    page: &str,
+    states: &[String],
+) -> Option<usize> {
     let mut filters: Vec<Vec<(String, String)>> = states
         .iter()
         .map(|state| vec![(STATE.to_owned(), state.clone())])
@@ -444,7 +449,7 @@ async fn waiting(app: &App, subject: &Subject, page: &str, states: &[String]) ->
 async fn part(
     app: &App,
     visitor: &Visitor,
-    subject: &Subject,
+    subject: &InstallationPage,
     spec: &GuideStep,
     feedback: &Feedback,
     check: &CheckPart,

@@ -5,7 +5,7 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 
-use super::subject::{Place, Subject};
+use super::installation_page::{InstallationPage, Place};
 use crate::web::App;
 use crate::web::download;
 use crate::web::failure::Failure;
@@ -33,7 +33,7 @@ pub async fn show(
     Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
 ) -> Result<Response, Failure> {
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     let bundle = app.host.support(&name).await?;
     let parts = bundle.parts.into_iter().map(|part| Part {
         bytes: part.content.len(),

@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 use super::cells;
 use super::check_part::{self, CheckPart, Found};
 use super::glance::Glance;
-use super::subject::{Place, Subject};
+use super::installation_page::{InstallationPage, Place};
 use crate::manifest::{NeedsSpec, PageSpec};
 use crate::store::ReportRow;
 use crate::web::App;
@@ -74,7 +74,7 @@ pub async fn show(
     Extension(visitor): Extension<Visitor>,
     Path(name): Path<String>,
 ) -> Result<Response, Failure> {
-    let subject = Subject::load(&app, &name).await?;
+    let subject = InstallationPage::load(&app, &name).await?;
     let mut check = CheckPart::load(&app, &subject).await?;
     check
         .findings
@@ -89,7 +89,7 @@ pub async fn show(
 
 impl ToDo {
     /// From the pages of the add-on that say which of their rows need somebody. A row that stands on several counts where it stands first.
-    pub async fn load(app: &App, subject: &Subject, glance: &mut Glance<'_>) -> Self {
+    pub async fn load(app: &App, subject: &InstallationPage, glance: &mut Glance<'_>) -> Self {
         let mut all = Self::default();
         let mut seen = BTreeSet::new();
         for spec in &subject.situation.manifest.pages {

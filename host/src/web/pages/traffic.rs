@@ -1,6 +1,6 @@
 //! How the connections stand with their limits: a small panel, beside runs and on the first page of an installation.
 
-use super::subject::Subject;
+use super::installation_page::InstallationPage;
 use crate::connections::governor::Figures;
 use crate::web::App;
 use crate::web::frame::Moment;
@@ -17,7 +17,7 @@ pub struct TrafficPart {
 }
 
 /// Empty where that cannot be read: a page is worth more than its panel.
-pub async fn load(app: &App, subject: &Subject) -> Vec<TrafficPart> {
+pub async fn load(app: &App, subject: &InstallationPage) -> Vec<TrafficPart> {
     let states = match app.host.traffic(subject.name()).await {
         Ok(states) => states,
         Err(error) => {

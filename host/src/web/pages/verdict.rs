@@ -1,9 +1,9 @@
 //! Is all well? One sentence about an installation, its colour, and the place to go on.
 
 use super::check_part::CheckPart;
+use super::installation_page::{InstallationPage, Place};
 use super::run_line::progress;
 use super::setup::GuidePart;
-use super::subject::{Place, Subject};
 use super::todo::ToDo;
 use super::traffic::TrafficPart;
 use crate::store::{Run, RunState};
@@ -26,7 +26,7 @@ pub struct VerdictPart {
 /// What the verdict follows from.
 pub struct Evidence<'e> {
     pub app: &'e App,
-    pub subject: &'e Subject,
+    pub subject: &'e InstallationPage,
     pub traffic: &'e [TrafficPart],
     pub guide: Option<&'e GuidePart>,
     pub check: &'e CheckPart,

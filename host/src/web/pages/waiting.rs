@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::glance::Glance;
-use super::subject::Subject;
+use super::installation_page::InstallationPage;
 
 const PAGE: &str = "outbox";
 const COLUMN: &str = "State";
@@ -15,8 +15,8 @@ pub struct Waiting {
     pub more: bool,
 }
 
-/// None: the add-on has no such page, or does not answer.
-pub async fn count(subject: &Subject, glance: &mut Glance<'_>) -> Option<Waiting> {
+/// `None`: the add-on has no such page, or does not answer.
+pub async fn count(subject: &InstallationPage, glance: &mut Glance<'_>) -> Option<Waiting> {
     let page = subject.situation.manifest.page(PAGE)?;
     let column = page
         .columns

@@ -212,7 +212,7 @@ fn refusal(line: &[u8]) -> Vec<u8> {
     format!("535 5.7.8 Refused: {line} ({understood}, {encoded})\r\n").into_bytes()
 }
 
-/// Answers the stream when TLS is to begin on it; none: the conversation is over.
+/// Answers the stream when TLS is to begin on it; `None`: the conversation is over.
 async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: BufReader<S>,
     session: &mut Session<Counter>,

@@ -36,7 +36,7 @@ pub struct Company {
     pub lock_processing: bool,
     /// Documents on this day and before are closed while `lock_processing`.
     pub lock_date: Option<NaiveDate>,
-    /// The currency of its books; none: it does not tell, and knows one only.
+    /// The currency of its books; `None`: it does not tell, and knows one only.
     pub home_currency: Option<i64>,
     /// Paid for; calls to a company that is not are answered with 402.
     pub active: bool,

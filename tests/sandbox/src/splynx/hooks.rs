@@ -1,7 +1,7 @@
 //! Web hooks: who is told of what, as signed messages that wait to be delivered (Splynx API, hooks).
 //!
 //! Nothing is sent here: the server asks what is due and reports how it went. A failed delivery is tried again
-//! after 1 min, 10 min and 1 h. The trap for receivers, on purpose: a hook can be told to lose, double, delay,
+//! after 1 min, 10 min and 1 h. Beware (on purpose): a hook can be told to lose, double, delay,
 //! reorder and mis-sign its messages.
 
 use chrono::{DateTime, TimeDelta, Utc};

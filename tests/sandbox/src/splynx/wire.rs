@@ -1,6 +1,6 @@
 //! How single values look on the wire, in both styles, and how they are read back.
 //!
-//! The trap: money is a text with four places in some fields and a JSON number in others (Splynx API, value
+//! Beware: money is a text with four places in some fields and a JSON number in others (Splynx API, value
 //! types), so the two are different Rust types, `Money` and `Amount`.
 
 use std::borrow::Cow;

@@ -1,6 +1,6 @@
 //! The way to the real services: HTTP, one request after the other, at the pace that they ask for.
 //!
-//! The trap: errors of the HTTP library carry the address with its query, which holds Sage's API key. So addresses are taken out of them.
+//! Beware: errors of the HTTP library carry the address with its query, which holds Sage's API key. So addresses are taken out of them.
 
 use std::error::Error;
 use std::time::{Duration, Instant};

@@ -45,7 +45,7 @@ pub struct Failed {
     pub seed: u64,
     /// The oracle that says so.
     pub oracle: &'static str,
-    /// The place in the history as drawn; none: after healing.
+    /// The place in the history as drawn; `None`: after healing.
     pub step: Option<usize>,
     pub what: String,
 }
@@ -71,7 +71,7 @@ pub fn run(seed: u64) -> Result<Report, Failed> {
     live(&History::draw(seed), None)
 }
 
-/// The story of a seed's shortest history that fails like the whole one; none: it does not fail.
+/// The story of a seed's shortest history that fails like the whole one; `None`: it does not fail.
 pub fn shrunk(seed: u64) -> Option<(Failed, Vec<String>)> {
     let history = History::draw(seed);
     let failed = live(&history, None).err()?;

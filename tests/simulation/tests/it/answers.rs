@@ -1,7 +1,7 @@
 //! Every kind of request that the add-on makes, times every odd answer that a service could give to it.
 //!
 //! The kinds are found by looking on while an installation lives; what a cell must look like follows from general rules, and from a short
-//! list of exceptions. The trap: an answer that is a lie in the service's own words cannot be told from the truth. Such cells are named,
+//! list of exceptions. Beware: an answer that is a lie in the service's own words cannot be told from the truth. Such cells are named,
 //! with the lie.
 
 use std::collections::{BTreeMap, BTreeSet};

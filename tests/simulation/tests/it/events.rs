@@ -54,7 +54,7 @@ fn hand_on(installation: &mut Installation, events: &[String]) {
     assert_eq!(outcome.state, "finished", "{outcome:?}");
 }
 
-/// A few weeks of edits; `hook`: how Splynx's messages fare, none: every edit is followed by an ordinary sync.
+/// A few weeks of edits; `hook`: how Splynx's messages fare, `None`: every edit is followed by an ordinary sync.
 fn weeks(start: &Installation, seed: u64, edits: &[Edit], hook: Option<&Value>) -> Vec<String> {
     let mut installation = start.clone();
     if let Some(hook) = hook {

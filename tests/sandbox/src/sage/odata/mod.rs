@@ -92,7 +92,7 @@ pub fn page<T: Record + 'static>(
     Ok(envelope(total, results))
 }
 
-/// Of a list that is read page by page, `ID gt 5 and Date ge datetime'…'`: what stays the same, and where the page begins. None: it is
+/// Of a list that is read page by page, `ID gt 5 and Date ge datetime'…'`: what stays the same, and where the page begins. `None`: it is
 /// something else, or a condition that may be about more than fields of the rows.
 fn goes_on(filter: &str) -> Option<(&str, i64)> {
     let rest = filter.strip_prefix("ID gt ")?;

@@ -7,7 +7,7 @@
 //! - the rest of a payment, credit note or loose credit = its amount − its relations, never negative;
 //! - an invoice is paid exactly when nothing is due.
 //!
-//! The trap: money is allocated when it comes in or when an invoice is made, never in between. Money that a
+//! Beware: money is allocated when it comes in or when an invoice is made, never in between. Money that a
 //! deletion sets free waits for the next of these moments.
 
 mod allocation;

@@ -16,20 +16,20 @@ pub enum Reason {
 
 /// The side that says it.
 #[derive(Debug)]
-pub struct Halter(watch::Sender<Option<Reason>>);
+pub struct CancellationSource(watch::Sender<Option<Reason>>);
 
 /// The side that hears it.
 #[derive(Debug, Clone)]
-pub struct Halt(watch::Receiver<Option<Reason>>);
+pub struct CancellationToken(watch::Receiver<Option<Reason>>);
 
-pub fn halt() -> (Halter, Halt) {
+pub fn cancellation() -> (CancellationSource, CancellationToken) {
     let (sender, receiver) = watch::channel(None);
-    (Halter(sender), Halt(receiver))
+    (CancellationSource(sender), CancellationToken(receiver))
 }
 
-impl Halter {
+impl CancellationSource {
     /// Losing the lease outweighs a wish to stop; otherwise the first reason stands.
-    pub fn halt(&self, reason: Reason) {
+    pub fn cancel(&self, reason: Reason) {
         self.0.send_if_modified(|said| {
             let news = said.is_none() || (reason == Reason::Fenced && *said != Some(reason));
             if news {
@@ -40,7 +40,7 @@ impl Halter {
     }
 }
 
-impl Halt {
+impl CancellationToken {
     pub fn reason(&self) -> Option<Reason> {
         *self.0.borrow()
     }

@@ -8,19 +8,19 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::story::{Held, Kind, News, Trouble};
+use super::incident::{Held, Incident, Kind, News};
 use crate::store::StoreError;
 
 /// What one message tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Letter {
+pub struct AlertContent {
     pub news: Vec<News>,
     /// Those recipients who did not get it with the others; empty: it went to nobody yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<String>,
 }
 
-/// Where the admin pages are, as people reach them; none: nobody said.
+/// Where the admin pages are, as people reach them; `None`: nobody said.
 pub type Address<'a> = Option<&'a str>;
 
 /// A subject longer than this is cut by mail programs anyway.
@@ -29,7 +29,7 @@ const LONGEST_SUBJECT: usize = 120;
 /// A message of an add-on longer than this is not for reading on the way.
 const LONGEST_MESSAGE: usize = 600;
 
-impl Letter {
+impl AlertContent {
     pub fn of(news: Vec<News>) -> Self {
         Self {
             news,
@@ -50,7 +50,7 @@ impl Letter {
         serde_json::to_string(self).expect("records of texts, numbers and times serialise")
     }
 
-    /// What [`Letter::stored`] wrote.
+    /// What [`AlertContent::stored`] wrote.
     pub fn read(stored: &str) -> Result<Self, StoreError> {
         serde_json::from_str(stored)
             .map_err(|error| StoreError::Corrupt(format!("an alert: {error}")))
@@ -106,9 +106,11 @@ impl Letter {
 
 fn headline(news: &News) -> String {
     match news {
-        News::Began(trouble) => format!("{}: {}", trouble.installation, what(trouble)),
-        News::Lasts(trouble) => format!("{}: still, {}", trouble.installation, what(trouble)),
-        News::Ended { trouble, .. } => format!("{}: over: {}", trouble.installation, what(trouble)),
+        News::Began(incident) => format!("{}: {}", incident.installation, what(incident)),
+        News::Lasts(incident) => format!("{}: still, {}", incident.installation, what(incident)),
+        News::Ended { incident, .. } => {
+            format!("{}: over: {}", incident.installation, what(incident))
+        }
         News::Held(held) => match total(held) {
             1 => format!("{}: one record needs you", held.installation),
             records => format!("{}: {records} records need you", held.installation),
@@ -118,8 +120,8 @@ fn headline(news: &News) -> String {
     }
 }
 
-fn what(trouble: &Trouble) -> String {
-    match (trouble.kind, trouble.title.as_str()) {
+fn what(incident: &Incident) -> String {
+    match (incident.kind, incident.title.as_str()) {
         (Kind::Failing, title) => format!("{title} fails"),
         (Kind::NotStarted, "") => "nothing can be started".to_owned(),
         (Kind::NotStarted, title) => format!("{title} does not start"),
@@ -129,18 +131,18 @@ fn what(trouble: &Trouble) -> String {
 
 fn details(news: &News) -> Vec<String> {
     match news {
-        News::Began(trouble) | News::Lasts(trouble) => {
-            let mut lines = vec![since(trouble)];
-            if !trouble.message.is_empty() {
-                lines.push(trouble.message.clone());
+        News::Began(incident) | News::Lasts(incident) => {
+            let mut lines = vec![since(incident)];
+            if !incident.message.is_empty() {
+                lines.push(incident.message.clone());
             }
             lines
         }
-        News::Ended { trouble, at } => {
+        News::Ended { incident, at } => {
             vec![format!(
                 "{} Over by {}.",
-                since(trouble),
-                moment(*at, &trouble.zone)
+                since(incident),
+                moment(*at, &incident.zone)
             )]
         }
         News::Held(held) => held
@@ -160,13 +162,13 @@ fn details(news: &News) -> Vec<String> {
     }
 }
 
-fn since(trouble: &Trouble) -> String {
-    let runs = match trouble.times {
+fn since(incident: &Incident) -> String {
+    let runs = match incident.times {
         0 => String::new(),
         1 => ", one run".to_owned(),
         times => format!(", {times} runs"),
     };
-    format!("Since {}{runs}.", moment(trouble.since, &trouble.zone))
+    format!("Since {}{runs}.", moment(incident.since, &incident.zone))
 }
 
 fn total(held: &Held) -> u64 {
@@ -177,7 +179,7 @@ fn total(held: &Held) -> u64 {
 fn link(news: &News, address: Address<'_>) -> Option<String> {
     let address = address?.trim_end_matches('/');
     let run = match news {
-        News::Began(trouble) | News::Lasts(trouble) => trouble.run,
+        News::Began(incident) | News::Lasts(incident) => incident.run,
         _ => None,
     };
     Some(match (run, news.installation()) {

@@ -4,16 +4,16 @@ use rust_decimal::Decimal;
 
 use super::Books;
 use super::finding::{Class, Finding, kind_of, missing};
-use super::here::whose;
+use super::sage_side::{self, AT, Listed, RECEIVED, TABLE};
+use super::splynx_side::whose;
 use super::sums::Whose;
-use super::there::{self, AT, Listed, RECEIVED, TABLE};
 use crate::collect::{Map, ToMap};
 use crate::mark::Sign;
 use crate::money;
-use crate::sage::{DocumentLikeness, Likeness, Service};
+use crate::sage::{DocumentLikeness, MatchKey, Service};
 use crate::stored;
 use crate::sync::births;
-use crate::write::ledger::{Job, Run};
+use crate::write::ledger::{Run, RunResult};
 use crate::write::record::{Batch, Kind, RecordKey, Remote, State, Stored};
 
 const PAGE: u32 = 200;
@@ -34,7 +34,7 @@ struct Facts {
     whose: Map<i64, Whose>,
 }
 
-pub fn of_sage(run: &mut Run, books: &mut Books) -> Job<()> {
+pub fn of_sage(run: &mut Run, books: &mut Books) -> RunResult<()> {
     let mut after = books.place.after.clone();
     loop {
         run.progress("Looking at what is in Sage alone", books.place.done, 0)?;
@@ -45,8 +45,8 @@ pub fn of_sage(run: &mut Run, books: &mut Books) -> Job<()> {
         after.clone_from(&last.key);
         let mut page = Vec::with_capacity(entries.len());
         for entry in entries {
-            if let Some(remote) = there::parse_place(&entry.key) {
-                page.push((remote, there::parse(&entry.value)?));
+            if let Some(remote) = sage_side::parse_place(&entry.key) {
+                page.push((remote, sage_side::parse(&entry.value)?));
             }
         }
         let done = page.len() as u64;
@@ -64,7 +64,7 @@ pub fn of_sage(run: &mut Run, books: &mut Books) -> Job<()> {
 }
 
 /// Payments in Splynx of receipts that were not listed: made since, or Sage no longer has them. What it has is looked at with the rest.
-pub fn of_imports(run: &mut Run, books: &mut Books) -> Job<()> {
+pub fn of_imports(run: &mut Run, books: &mut Books) -> RunResult<()> {
     let mut after = books.place.after.clone();
     loop {
         let entries = run.cap.scan(TABLE, RECEIVED, &after, PAGE)?;
@@ -78,18 +78,22 @@ pub fn of_imports(run: &mut Run, books: &mut Books) -> Job<()> {
         });
         let mut missing: Map<i64, Decimal> = received.to_map();
         let service = Service::CustomerReceipt;
-        let places = missing.keys().map(|id| there::place(service, *id));
+        let places = missing.keys().map(|id| sage_side::place(service, *id));
         for entry in run.cap.get(TABLE, &places.collect::<Vec<_>>())? {
-            if let Some(remote) = there::parse_place(&entry.key) {
+            if let Some(remote) = sage_side::parse_place(&entry.key) {
                 missing.remove(&remote.id);
             }
         }
         let remotes = missing.keys().map(|id| Remote { service, id: *id });
         let remotes: Vec<Remote> = remotes.collect();
         let mut batch = Batch::default();
-        for (service, now) in there::as_now(run, remotes.into_iter())? {
+        for (service, now) in sage_side::as_now(run, remotes.into_iter())? {
             missing.remove(&now.id);
-            batch.set(TABLE, there::place(service, now.id), stored::to_text(&now));
+            batch.set(
+                TABLE,
+                sage_side::place(service, now.id),
+                stored::to_text(&now),
+            );
         }
         let keys = missing.keys().map(|id| RecordKey::new(Kind::Receipt, *id));
         let records = run.records(keys.collect::<Vec<_>>())?;
@@ -114,7 +118,7 @@ pub fn of_imports(run: &mut Run, books: &mut Books) -> Job<()> {
 
 impl Facts {
     /// What is known of a page, in which whatever would be told is as Sage has it now: what was deleted since leaves the page.
-    fn of_now(run: &mut Run, books: &Books, page: &mut Vec<(Remote, Listed)>) -> Job<Self> {
+    fn of_now(run: &mut Run, books: &Books, page: &mut Vec<(Remote, Listed)>) -> RunResult<Self> {
         let facts = Self::gather(run, page)?;
         let told = page
             .iter()
@@ -127,7 +131,7 @@ impl Facts {
         if told.is_empty() {
             return Ok(facts);
         }
-        let now = there::as_now(run, told.iter().cloned())?;
+        let now = sage_side::as_now(run, told.iter().cloned())?;
         page.retain_mut(|(remote, found)| {
             if !told.contains(remote) {
                 return true;
@@ -143,7 +147,7 @@ impl Facts {
         Self::gather(run, page)
     }
 
-    fn gather(run: &mut Run, page: &[(Remote, Listed)]) -> Job<Self> {
+    fn gather(run: &mut Run, page: &[(Remote, Listed)]) -> RunResult<Self> {
         let remotes: Vec<Remote> = page.iter().map(|(remote, _)| remote.clone()).collect();
         let pairs = run.paired(remotes.iter().cloned())?;
         let identity = run.settings.identity.clone();
@@ -185,7 +189,7 @@ impl Facts {
         };
         let service = remote.service;
         let finding = match &found.likeness {
-            Likeness::Document(there) => {
+            MatchKey::Document(there) => {
                 let owner = self.whose.get(&there.customer).copied();
                 match class {
                     Class::LeftOut => {
@@ -211,7 +215,7 @@ impl Facts {
                     why,
                 }
             }
-            Likeness::Customer(customer) => Finding {
+            MatchKey::Customer(customer) => Finding {
                 class,
                 id: remote.to_string(),
                 kind: Kind::Customer.name(),
@@ -222,7 +226,7 @@ impl Facts {
                 there: None,
                 why,
             },
-            Likeness::Allocation(_) => return,
+            MatchKey::Allocation(_) => return,
         };
         books.tell(&finding);
     }
@@ -233,7 +237,7 @@ impl Facts {
         here.filter(|_| remote.service == Service::CustomerReceipt)
     }
 
-    /// None: there is nothing to be said of it.
+    /// `None`: there is nothing to be said of it.
     fn verdict(
         &self,
         run: &Run,
@@ -242,9 +246,9 @@ impl Facts {
         found: &Listed,
     ) -> Option<(Class, String)> {
         match &found.likeness {
-            Likeness::Document(_) if found.is_void => None,
-            Likeness::Document(there) => Some(self.verdict_of_document(run, books, remote, there)),
-            Likeness::Customer(_) => Some(match self.pairs.get(&remote.to_string()) {
+            MatchKey::Document(_) if found.is_void => None,
+            MatchKey::Document(there) => Some(self.verdict_of_document(run, books, remote, there)),
+            MatchKey::Customer(_) => Some(match self.pairs.get(&remote.to_string()) {
                 Some(key) => (
                     Class::OnlyThere,
                     format!("Splynx's customer {} was deleted.", key.id),
@@ -255,7 +259,7 @@ impl Facts {
                     "No customer of Splynx is paired with it.".to_owned(),
                 ),
             }),
-            Likeness::Allocation(_) => None,
+            MatchKey::Allocation(_) => None,
         }
     }
 

@@ -19,7 +19,7 @@ const FAULTS: [&str; 4] = ["crashed", "cpu-limit", "memory-limit", "unknown-stat
 /// What came of bringing an installation's state up to date.
 pub struct Migrated {
     pub installation: String,
-    /// None: it is up to date; a run is working there, or the host is, and the next run does it.
+    /// `None`: it is up to date; a run is working there, or the host is, and the next run does it.
     pub failure: Option<Failure>,
 }
 

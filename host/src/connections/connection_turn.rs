@@ -1,12 +1,12 @@
 //! Signed requests of one key arrive one at a time: a service that checks nonces refuses one that was overtaken, and such a
 //! refusal looks like wrong credentials. Lanes of one process take turns at the gate; this is the turn among processes.
 //!
-//! The trap: a process can die in its turn. A turn ends by itself when its request must have been answered or lost.
+//! Beware: a process can die in its turn. A turn ends by itself when its request must have been answered or lost.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::exchange::{Crew, halted};
+use super::exchange::{RequestContext, cancelled};
 use crate::store::{Failure, StoreError};
 
 /// How often to ask whether it is one's turn.
@@ -29,7 +29,7 @@ pub(super) struct Held {
     holder: u64,
 }
 
-impl Crew {
+impl RequestContext {
     /// Waits for the turn; the failure is the word to stop, or that of the store.
     pub async fn take_turn(&self) -> Result<Held, Failure> {
         let held = Held {
@@ -40,8 +40,8 @@ impl Crew {
             if self.try_turn(&held).await? {
                 return Ok(held);
             }
-            if let Some(reason) = self.caller.halt.reason() {
-                return Err(halted(reason));
+            if let Some(reason) = self.caller.cancellation.reason() {
+                return Err(cancelled(reason));
             }
             self.connections
                 .budget

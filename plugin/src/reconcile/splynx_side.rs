@@ -3,9 +3,9 @@
 use rust_decimal::Decimal;
 
 use super::finding::{Class, Finding, Side, VatSides, missing};
+use super::sage_side::{self, Listed, TABLE, Wanted};
 use super::sums::Whose;
-use super::there::{self, Listed, TABLE, Wanted};
-use super::{Books, rest};
+use super::{Books, unmatched};
 use crate::collect::{Map, ToMap};
 use crate::mark::LineKey;
 use crate::sage::{DocumentLikeness, Service};
@@ -14,18 +14,18 @@ use crate::stored;
 use crate::sync::documents;
 use crate::sync::echoes;
 use crate::sync::statements::{FROM_SAGE, id_key};
-use crate::write::ledger::{Job, Run};
+use crate::write::ledger::{Run, RunResult};
 use crate::write::record::{Batch, Kind, Record, RecordKey, Remote, Stored};
 
 /// What is done with a page of a list, and what changes by it.
-type Look<'l, T> = &'l mut dyn FnMut(&mut Run, &mut Books, &[T]) -> Job<Batch>;
+type Visitor<'l, T> = &'l mut dyn FnMut(&mut Run, &mut Books, &[T]) -> RunResult<Batch>;
 
 const NOT_YET: (Class, &str) = (
     Class::OnlyHere,
     "The next run looks at it; where no list of changes names it, the daily look for lost records does.",
 );
 
-pub fn customers(run: &mut Run, books: &mut Books) -> Job<()> {
+pub fn customers(run: &mut Run, books: &mut Books) -> RunResult<()> {
     each_page::<Customer>(run, books, Kind::Customer, &mut |run, books, page| {
         let keys: Vec<RecordKey> = keys(Kind::Customer, page);
         let records = run.records(keys.clone())?;
@@ -37,7 +37,7 @@ pub fn customers(run: &mut Run, books: &mut Books) -> Job<()> {
             loose: None,
         });
         let mut batch = Batch::default();
-        let found = there::take(run, &Vec::from_iter(wanted), &mut batch)?;
+        let found = sage_side::take(run, &Vec::from_iter(wanted), &mut batch)?;
         for ((customer, key), found) in page.iter().zip(keys).zip(found) {
             let record = records[&key].record.as_ref();
             let (class, why) = match found {
@@ -67,7 +67,7 @@ pub fn documents<T: Resource + AsRef<Document>>(
     run: &mut Run,
     books: &mut Books,
     kind: Kind,
-) -> Job<()> {
+) -> RunResult<()> {
     each_page::<T>(run, books, kind, &mut |run, books, page| {
         let items: Vec<Item> = page
             .iter()
@@ -89,7 +89,7 @@ pub fn documents<T: Resource + AsRef<Document>>(
     })
 }
 
-pub fn payments(run: &mut Run, books: &mut Books) -> Job<()> {
+pub fn payments(run: &mut Run, books: &mut Books) -> RunResult<()> {
     each_page::<Payment>(run, books, Kind::Payment, &mut |run, books, page| {
         let imported = imported(run, page)?;
         let mut received: Map<i64, Decimal> = Map::new_vec();
@@ -130,7 +130,12 @@ pub fn payments(run: &mut Run, books: &mut Books) -> Job<()> {
 }
 
 /// Goes through a list of Splynx; what of it cannot be read is told.
-fn each_page<T: Resource>(run: &mut Run, books: &mut Books, kind: Kind, look: Look<T>) -> Job<()> {
+fn each_page<T: Resource>(
+    run: &mut Run,
+    books: &mut Books,
+    kind: Kind,
+    look: Visitor<T>,
+) -> RunResult<()> {
     let window = Window {
         changed_since: None,
         dated_from: T::DATE.map(|_| books.place.from),
@@ -216,13 +221,18 @@ struct Item {
     total: Decimal,
     /// Of documents: the VAT in it, and its lines.
     vat: Option<(Decimal, usize)>,
-    /// What of it is not settled yet; none: that is nothing to compare.
+    /// What of it is not settled yet; `None`: that is nothing to compare.
     open: Option<Decimal>,
     is_deleted: bool,
     unknown: (Class, String),
 }
 
-fn compare(run: &mut Run, books: &mut Books, items: Vec<Item>, mut batch: Batch) -> Job<Batch> {
+fn compare(
+    run: &mut Run,
+    books: &mut Books,
+    items: Vec<Item>,
+    mut batch: Batch,
+) -> RunResult<Batch> {
     let customers = items
         .iter()
         .map(|item| RecordKey::new(Kind::Customer, item.customer));
@@ -241,11 +251,11 @@ fn compare(run: &mut Run, books: &mut Books, items: Vec<Item>, mut batch: Batch)
                 .marks(item.key.marked(records[&item.key].record.as_ref()))
                 .into_iter();
             let mut ways: Vec<String> = marks
-                .map(|mark| there::by_mark(item.service, &mark))
+                .map(|mark| sage_side::by_mark(item.service, &mark))
                 .collect();
             let old = ways.pop();
             if !item.number.trim().is_empty() {
-                ways.push(there::by_number(item.service, &item.number));
+                ways.push(sage_side::by_number(item.service, &item.number));
             }
             Wanted {
                 key: item.key,
@@ -256,8 +266,8 @@ fn compare(run: &mut Run, books: &mut Books, items: Vec<Item>, mut batch: Batch)
             }
         })
         .collect();
-    let mut found = there::take(run, &wanted, &mut batch)?;
-    there::ask_again(run, &mut found, |index, listed| {
+    let mut found = sage_side::take(run, &wanted, &mut batch)?;
+    sage_side::ask_again(run, &mut found, |index, listed| {
         let item = &items[index];
         item.compare(listed, customer_of(item)).0 != Class::Matched
     })?;
@@ -372,7 +382,10 @@ impl Item {
 }
 
 /// The Splynx customers of what was found, by Sage's ids of them.
-pub fn whose<'f>(run: &mut Run, found: impl Iterator<Item = &'f Listed>) -> Job<Map<i64, Whose>> {
+pub fn whose<'f>(
+    run: &mut Run,
+    found: impl Iterator<Item = &'f Listed>,
+) -> RunResult<Map<i64, Whose>> {
     let customers = found.filter_map(Listed::document).map(|document| Remote {
         service: Service::Customer,
         id: document.customer,
@@ -386,8 +399,8 @@ pub fn whose<'f>(run: &mut Run, found: impl Iterator<Item = &'f Listed>) -> Job<
     Ok(known.to_map())
 }
 
-/// The payments whose money came from Sage, with the receipt; none: it is another installation's.
-fn imported(run: &mut Run, page: &[Payment]) -> Job<Map<i64, Option<i64>>> {
+/// The payments whose money came from Sage, with the receipt; `None`: it is another installation's.
+fn imported(run: &mut Run, page: &[Payment]) -> RunResult<Map<i64, Option<i64>>> {
     let ids: Vec<String> = page.iter().map(|payment| id_key(payment.id)).collect();
     let noted = run.cap.get(FROM_SAGE, &ids)?.into_iter();
     let noted = noted
@@ -412,14 +425,17 @@ fn imported(run: &mut Run, page: &[Payment]) -> Job<Map<i64, Option<i64>>> {
 }
 
 /// Adds payments to what Splynx is known to have of receipts.
-fn add_received(run: &mut Run, received: Map<i64, Decimal>, batch: &mut Batch) -> Job<()> {
-    let keys: Vec<String> = received.keys().map(|id| rest::received_key(*id)).collect();
+fn add_received(run: &mut Run, received: Map<i64, Decimal>, batch: &mut Batch) -> RunResult<()> {
+    let keys: Vec<String> = received
+        .keys()
+        .map(|id| unmatched::received_key(*id))
+        .collect();
     let before = run.cap.get(TABLE, &keys)?.into_iter();
     let before = before
         .filter_map(|entry| Some((entry.key, stored::from_text::<Decimal>(&entry.value)?)))
         .to_map();
     for (receipt, amount) in received {
-        let key = rest::received_key(receipt);
+        let key = unmatched::received_key(receipt);
         let sum = before.get(&key).copied().unwrap_or_default() + amount;
         batch.set(TABLE, key, stored::to_text(&sum));
     }

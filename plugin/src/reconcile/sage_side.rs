@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::{Books, PLACE};
 use crate::mark;
-use crate::sage::{self, DocumentLikeness, Likeness, Service, fold};
+use crate::sage::{self, DocumentLikeness, MatchKey, Service, fold};
 use crate::stored::{self, stored};
-use crate::write::ledger::{Halt, Job, Run};
+use crate::write::ledger::{Run, RunError, RunResult};
 use crate::write::record::{Batch, RecordKey, Remote};
 
 /// The scratch table; empty between two runs of the job.
@@ -38,10 +38,10 @@ const SERVICES: [Service; 4] = [
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
     pub id: i64,
-    pub likeness: Likeness,
+    pub likeness: MatchKey,
     /// It stays in the list, and counts for nothing.
     pub is_void: bool,
-    /// What is not settled yet; none: it is nothing that can be.
+    /// What is not settled yet; `None`: it is nothing that can be.
     pub open: Option<Decimal>,
     /// Of documents.
     pub vat: Option<Decimal>,
@@ -50,13 +50,13 @@ pub struct Listed {
 stored!(Listed { id, likeness } may { is_void, open, vat });
 
 impl Listed {
-    /// None: the row lacks what it is recognised by.
+    /// `None`: the row lacks what it is recognised by.
     fn of(service: Service, row: &Value) -> Option<Self> {
         /// Sage API 2.4.
         const VOID: i64 = 4;
         Some(Self {
             id: json::integer(row, "ID")?,
-            likeness: Likeness::of_row(service, row)?,
+            likeness: MatchKey::of_row(service, row)?,
             is_void: json::integer(row, "StatusId") == Some(VOID),
             open: sage::rest(row),
             vat: sage::amount(row, "Tax"),
@@ -65,7 +65,7 @@ impl Listed {
 
     pub fn document(&self) -> Option<&DocumentLikeness> {
         match &self.likeness {
-            Likeness::Document(document) => Some(document),
+            MatchKey::Document(document) => Some(document),
             _ => None,
         }
     }
@@ -73,7 +73,7 @@ impl Listed {
 
 /// Empties the table. First what is much and is in no report, then the place: a run that dies before that tells all of it again, and one
 /// that dies later begins anew.
-pub fn clear(run: &mut Run) -> Job<()> {
+pub fn clear(run: &mut Run) -> RunResult<()> {
     for service in SERVICES.into_iter().filter(|s| *s != Service::Customer) {
         remove(run, &format!("{AT}{}/", service.name()))?;
     }
@@ -84,7 +84,7 @@ pub fn clear(run: &mut Run) -> Job<()> {
     remove(run, "")
 }
 
-fn remove(run: &mut Run, prefix: &str) -> Job<()> {
+fn remove(run: &mut Run, prefix: &str) -> RunResult<()> {
     const PAGE: u32 = 500;
     loop {
         let entries = run.cap.scan(TABLE, prefix, "", PAGE)?;
@@ -101,7 +101,7 @@ fn remove(run: &mut Run, prefix: &str) -> Job<()> {
 }
 
 /// Lists Sage's customers, or its documents or receipts from a date on.
-pub fn list(run: &mut Run, books: &mut Books, service: Service) -> Job<()> {
+pub fn list(run: &mut Run, books: &mut Books, service: Service) -> RunResult<()> {
     let from = books.place.from;
     let from = from.checked_sub_days(Days::new(SLACK_DAYS)).unwrap_or(from);
     let dated = format!("Date ge datetime'{from}T00:00:00'");
@@ -198,7 +198,7 @@ impl Wanted {
     /// Whether what was found on no surer way than [`Wanted::loose`] is this record's.
     fn agrees(&self, listed: &Listed) -> bool {
         self.loose.as_ref().is_some_and(|(_, own)| {
-            let own = Likeness::Document(own.clone());
+            let own = MatchKey::Document(own.clone());
             own.differences(&listed.likeness).is_empty()
         })
     }
@@ -213,7 +213,7 @@ pub struct Found {
 }
 
 /// What answers each question; one object answers one. The batch takes them out of the table.
-pub fn take(run: &mut Run, wanted: &[Wanted], batch: &mut Batch) -> Job<Vec<Option<Found>>> {
+pub fn take(run: &mut Run, wanted: &[Wanted], batch: &mut Batch) -> RunResult<Vec<Option<Found>>> {
     let ways: Vec<String> = wanted.iter().flat_map(|w| w.every_way().cloned()).collect();
     let found_by = run.cap.get(TABLE, &ways)?.into_iter();
     let found_by = found_by
@@ -279,7 +279,11 @@ pub fn take(run: &mut Run, wanted: &[Wanted], batch: &mut Batch) -> Job<Vec<Opti
 }
 
 /// Adds what records are paired with and what was not listed, as Sage has it now: dated long before, or made since.
-fn unlisted(run: &mut Run, wanted: &[Wanted], listed: &mut Map<String, (Listed, bool)>) -> Job<()> {
+fn unlisted(
+    run: &mut Run,
+    wanted: &[Wanted],
+    listed: &mut Map<String, (Listed, bool)>,
+) -> RunResult<()> {
     let remotes = wanted.iter().filter_map(|w| {
         let remote = Remote {
             service: w.service,
@@ -300,7 +304,7 @@ pub fn ask_again(
     run: &mut Run,
     found: &mut [Option<Found>],
     is_doubtful: impl Fn(usize, &Listed) -> bool,
-) -> Job<()> {
+) -> RunResult<()> {
     let doubtful = |index: usize, found: &Option<Found>| {
         let found = found.as_ref().filter(|found| !found.is_fresh)?;
         is_doubtful(index, &found.listed).then_some(Remote {
@@ -326,7 +330,10 @@ pub fn ask_again(
 }
 
 /// What there is of these objects, as Sage has it now.
-pub fn as_now(run: &mut Run, remotes: impl Iterator<Item = Remote>) -> Job<Vec<(Service, Listed)>> {
+pub fn as_now(
+    run: &mut Run,
+    remotes: impl Iterator<Item = Remote>,
+) -> RunResult<Vec<(Service, Listed)>> {
     let mut ids: Map<Service, Set<i64>> = Map::new_vec();
     for remote in remotes {
         ids.entry(remote.service).or_default().insert(remote.id);
@@ -341,9 +348,9 @@ pub fn as_now(run: &mut Run, remotes: impl Iterator<Item = Remote>) -> Job<Vec<(
     Ok(all)
 }
 
-pub fn parse(text: &str) -> Job<Listed> {
+pub fn parse(text: &str) -> RunResult<Listed> {
     stored::from_text(text).ok_or_else(|| {
-        Halt::Failed(Failure::new(
+        RunError::Failed(Failure::new(
             "damaged",
             "What this run had stored of Sage's lists cannot be read. Run it again.",
         ))

@@ -15,7 +15,7 @@ use crate::store::{
 };
 
 #[derive(Debug, Error)]
-pub enum SituationError {
+pub enum InstallationViewError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -23,7 +23,7 @@ pub enum SituationError {
 }
 
 #[derive(Debug)]
-pub struct Situation {
+pub struct InstallationView {
     pub installation: Installation,
     /// The version of the add-on that it runs.
     pub version: AddonVersion,
@@ -36,9 +36,9 @@ pub struct Situation {
     pub states: BTreeMap<String, ScheduleState>,
 }
 
-impl Situation {
+impl InstallationView {
     /// Reads it; an error where there is no such installation.
-    pub async fn load(store: &Store, name: &str) -> Result<Self, SituationError> {
+    pub async fn load(store: &Store, name: &str) -> Result<Self, InstallationViewError> {
         let installation = store.installation(name).await?;
         let version = store.addon_of(&installation).await?;
         let version = version.ok_or_else(|| StoreError::Missing {

@@ -1,7 +1,7 @@
 //! Single records that somebody asks for: an event hook of Splynx, or a person by their ids. They go the way of every other record, so
 //! this file only says which.
 //!
-//! What an event says is not believed: it names a record, which is read again. The trap: events get lost, come twice and in any order,
+//! What an event says is not believed: it names a record, which is read again. Beware: events get lost, come twice and in any order,
 //! and Splynx's documentation names few of its models; what is not known here is left to the ordinary runs.
 
 use serde_json::Value;

@@ -1,9 +1,9 @@
 //! One connection's part of a batch: its requests leave in order, as pace, parallelism and the governor allow, and every one
 //! of them gets an answer.
 //!
-//! A lane waits for three things at once: answers, its turn, and the word to stop. What stops it (refused credentials, a
-//! block, a stop) answers everything that has not left; what is in flight is waited for. The trap: an exchange that was
-//! begun is never cancelled by the lane, since then nobody would know whether the service acted.
+//! A queue waits for three things at once: answers, its turn, and the word to stop. What stops it (refused credentials, a
+//! block, a stop) answers everything that has not left; what is in flight is waited for. Beware: an exchange that was
+//! begun is never cancelled by the queue, since then nobody would know whether the service acted.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 use super::budget::Admission;
 use super::egress::Outgoing;
-use super::exchange::{Crew, Tells, halted};
-use super::gate::{Gate, Slot};
+use super::exchange::{ConnectionSignal, RequestContext, cancelled};
+use super::gate::{Gate, Permit};
 use super::governor::{Ask, Class, LEAVES_WITHIN_MS, Priority, Why};
 use super::{Answer, Unanswered};
 use crate::store::{Failure, StoreError};
@@ -26,7 +26,7 @@ const LONG_WAIT: TimeDelta = TimeDelta::seconds(5);
 const MOST_ROUNDS: usize = 4;
 
 /// A request that waits to leave.
-pub(super) struct Errand {
+pub(super) struct PendingRequest {
     /// Its place in the batch.
     pub index: usize,
     pub outgoing: Outgoing,
@@ -34,12 +34,12 @@ pub(super) struct Errand {
     pub priority: Priority,
 }
 
-pub(super) struct Lane {
-    crew: Crew,
-    queue: VecDeque<Errand>,
+pub(super) struct ConnectionQueue {
+    context: RequestContext,
+    queue: VecDeque<PendingRequest>,
     gate: Arc<Gate>,
     /// Waited for, and not used yet.
-    spare: Option<Slot>,
+    spare: Option<Permit>,
     /// What may leave without asking again.
     admitted: Option<Admitted>,
     /// How long the last exchange took.
@@ -49,7 +49,7 @@ pub(super) struct Lane {
     waiting: Option<Waiting>,
     /// What the next answer tells of the credentials is noted before anything else leaves.
     vouching: bool,
-    flights: JoinSet<Landed>,
+    flights: JoinSet<Completed>,
     /// Where each flight's answer belongs, should the flight itself break down.
     places: HashMap<Id, usize>,
     answers: Vec<(usize, Answer)>,
@@ -57,7 +57,7 @@ pub(super) struct Lane {
     over: Option<Failure>,
 }
 
-/// The lane stands in the line.
+/// The queue stands in the line.
 struct Waiting {
     since: DateTime<Utc>,
     /// The run's log was told.
@@ -74,23 +74,23 @@ struct Admitted {
 }
 
 /// A flight that came back.
-struct Landed {
+struct Completed {
     index: usize,
     took: TimeDelta,
     answer: Answer,
-    tells: Tells,
+    signal: ConnectionSignal,
     /// Kept until what the answer tells is noted: nobody may follow a refused password before that.
-    slot: Slot,
+    permit: Permit,
 }
 
-/// What the lane does next.
+/// What the queue does next.
 enum Next {
     /// Something changed: look again.
     Look,
     /// Nothing to do but wait for answers.
     Land,
-    /// Other lanes have the slots.
-    Slot,
+    /// Other queues have the slots.
+    Permit,
     Later(DateTime<Utc>),
 }
 
@@ -105,13 +105,13 @@ impl Admitted {
     }
 }
 
-impl Lane {
-    pub fn new(crew: Crew, mut errands: Vec<Errand>) -> Self {
-        errands.sort_by_key(|errand| std::cmp::Reverse(errand.priority));
+impl ConnectionQueue {
+    pub fn new(context: RequestContext, mut pending_requests: Vec<PendingRequest>) -> Self {
+        pending_requests.sort_by_key(|pending| std::cmp::Reverse(pending.priority));
         Self {
-            gate: crew.connections.gates.of(&crew.route),
-            crew,
-            queue: errands.into(),
+            gate: context.connections.gates.of(&context.route),
+            context,
+            queue: pending_requests.into(),
             spare: None,
             admitted: None,
             flight: None,
@@ -127,18 +127,18 @@ impl Lane {
 
     pub async fn run(mut self) -> Vec<(usize, Answer)> {
         loop {
-            if let Some(reason) = self.crew.caller.halt.reason() {
-                self.over.get_or_insert_with(|| halted(reason));
+            if let Some(reason) = self.context.caller.cancellation.reason() {
+                self.over.get_or_insert_with(|| cancelled(reason));
             }
-            if self.crew.haul.is_full() {
-                let full = || self.crew.haul.failure("limit");
+            if self.context.haul.is_full() {
+                let full = || self.context.haul.failure("limit");
                 self.over.get_or_insert_with(full);
             }
             if let Some(why) = &self.over {
                 let unsent = self
                     .queue
                     .drain(..)
-                    .map(|errand| (errand.index, Err(Unanswered::unsent(why.clone()))));
+                    .map(|pending| (pending.index, Err(Unanswered::unsent(why.clone()))));
                 self.answers.extend(unsent);
             }
             if self.queue.is_empty() && self.flights.is_empty() {
@@ -162,13 +162,13 @@ impl Lane {
             return Ok(Next::Land);
         }
         let priority = head.priority;
-        let Crew {
+        let RequestContext {
             connections,
             caller,
             route,
             ..
-        } = &self.crew;
-        let began = self.crew.now();
+        } = &self.context;
+        let began = self.context.now();
         let login = connections.tokens.lacks(route, began);
         let left = match &self.admitted {
             Some(admitted) if !login && admitted.covers(priority, &self.gate, began) => {
@@ -180,7 +180,7 @@ impl Lane {
         let equal = self
             .queue
             .iter()
-            .take_while(|errand| errand.priority == priority)
+            .take_while(|pending| pending.priority == priority)
             .count();
         let free = route.parallel.saturating_sub(self.flights.len());
         let want = match (login, left) {
@@ -188,26 +188,26 @@ impl Lane {
             (false, 0) => free.min(equal),
             (false, left) => free.min(equal).min(left),
         };
-        let mut slots = Vec::from_iter(self.spare.take());
-        while slots.len() < want
-            && let Some(slot) = self.gate.try_enter()
+        let mut permits = Vec::from_iter(self.spare.take());
+        while permits.len() < want
+            && let Some(permit) = self.gate.try_enter()
         {
-            slots.push(slot);
+            permits.push(permit);
         }
-        if slots.is_empty() {
+        if permits.is_empty() {
             return Ok(if self.flights.is_empty() {
-                Next::Slot
+                Next::Permit
             } else {
                 Next::Land
             });
         }
         if left > 0 {
-            self.launch(slots.into_iter().take(left));
+            self.launch(permits.into_iter().take(left));
             return Ok(Next::Look);
         }
         let more = match login {
             true => 0,
-            false => self.follow_soon().min(equal - slots.len().min(equal)),
+            false => self.follow_soon().min(equal - permits.len().min(equal)),
         };
         let refusals = self.gate.refusals();
         let ask = Ask {
@@ -220,7 +220,7 @@ impl Lane {
                     priority
                 },
             },
-            want: u32::try_from(slots.len()).unwrap_or(1),
+            want: u32::try_from(permits.len()).unwrap_or(1),
             more: u32::try_from(more).unwrap_or(0),
             who: self.who,
             since: self
@@ -236,9 +236,9 @@ impl Lane {
                 self.vouching = vouch;
                 if login {
                     self.count_call();
-                    let (tells, failure) = self.crew.log_in().await;
+                    let (signal, failure) = self.context.log_in().await;
                     self.over = failure;
-                    self.take_note(tells).await?;
+                    self.take_note(signal).await?;
                 } else {
                     let left = usize::try_from(count).unwrap_or(usize::MAX);
                     self.admitted = Some(Admitted {
@@ -247,7 +247,7 @@ impl Lane {
                         until: began + TimeDelta::milliseconds(LEAVES_WITHIN_MS),
                         refusals,
                     });
-                    self.launch(slots.into_iter().take(left));
+                    self.launch(permits.into_iter().take(left));
                 }
             }
             Admission::Wait(until, why) => {
@@ -255,18 +255,18 @@ impl Lane {
                 return Ok(Next::Later(until));
             }
             Admission::Paused(until, why) => self.pause(until, why),
-            Admission::Denied => self.over = Some(self.crew.denied()),
+            Admission::Denied => self.over = Some(self.context.denied()),
         }
         Ok(Next::Look)
     }
 
     fn begin_wait(&mut self, until: DateTime<Utc>, why: Why) {
-        let now = self.crew.now();
+        let now = self.context.now();
         let waiting = self.waiting.get_or_insert(Waiting {
             since: now,
             told: false,
         });
-        let Crew { caller, route, .. } = &self.crew;
+        let RequestContext { caller, route, .. } = &self.context;
         let long = until - waiting.since >= LONG_WAIT;
         if !long || waiting.told || !caller.usage.may_tell_wait(&route.name, now) {
             return;
@@ -284,17 +284,17 @@ impl Lane {
     fn end_wait(&mut self) {
         if let Some(Waiting { since, told: true }) = self.waiting.take() {
             let (seconds, title) = (
-                (self.crew.now() - since).num_seconds(),
-                &self.crew.route.title,
+                (self.context.now() - since).num_seconds(),
+                &self.context.route.title,
             );
-            (self.crew.caller.tell)("info", &format!("{title} goes on after {seconds} s."));
+            (self.context.caller.tell)("info", &format!("{title} goes on after {seconds} s."));
         }
     }
 
     /// Nothing more leaves for longer than anybody waits.
     fn pause(&mut self, until: DateTime<Utc>, why: Why) {
-        let failure = self.crew.paused(until, why);
-        (self.crew.caller.tell)("warn", &failure.message);
+        let failure = self.context.paused(until, why);
+        (self.context.caller.tell)("warn", &failure.message);
         self.over = Some(failure);
     }
 
@@ -303,9 +303,9 @@ impl Lane {
         if self.waiting.take().is_none() {
             return;
         }
-        let Crew {
+        let RequestContext {
             connections, route, ..
-        } = &self.crew;
+        } = &self.context;
         if let Err(error) = connections.budget.leave(route, self.who).await {
             tracing::warn!(connection = route.name, %error, "a place in the line could not be given up");
         }
@@ -313,54 +313,54 @@ impl Lane {
 
     /// How many requests will follow those that leave at once before their admission is over, if exchanges take as long as the last.
     fn follow_soon(&self) -> usize {
-        let most = MOST_ROUNDS * self.crew.route.parallel;
+        let most = MOST_ROUNDS * self.context.route.parallel;
         match self.flight.map(|flight| flight.num_milliseconds().max(1)) {
             // Half of the time, so that hardly any is admitted in vain.
             Some(millis) => {
                 let rounds = usize::try_from(LEAVES_WITHIN_MS / 2 / millis).unwrap_or(0);
-                most.min(rounds * self.crew.route.parallel)
+                most.min(rounds * self.context.route.parallel)
             }
             None => 0,
         }
     }
 
     fn count_call(&self) {
-        let Crew { caller, route, .. } = &self.crew;
+        let RequestContext { caller, route, .. } = &self.context;
         caller.usage.add_calls(&route.name, 1);
     }
 
-    fn launch(&mut self, slots: impl Iterator<Item = Slot>) {
-        for slot in slots {
-            let Some(errand) = self.queue.pop_front() else {
+    fn launch(&mut self, permits: impl Iterator<Item = Permit>) {
+        for permit in permits {
+            let Some(pending) = self.queue.pop_front() else {
                 return;
             };
             if let Some(admitted) = &mut self.admitted {
                 admitted.left = admitted.left.saturating_sub(1);
             }
             self.count_call();
-            self.launch_one(errand, slot);
+            self.launch_one(pending, permit);
         }
     }
 
-    fn launch_one(&mut self, errand: Errand, slot: Slot) {
-        let crew = self.crew.clone();
-        let index = errand.index;
+    fn launch_one(&mut self, pending: PendingRequest, permit: Permit) {
+        let context = self.context.clone();
+        let index = pending.index;
         let flight = self.flights.spawn(async move {
-            let began = crew.now();
-            let (answer, tells) = crew.fly(&errand).await;
-            Landed {
+            let began = context.now();
+            let (answer, signal) = context.fly(&pending).await;
+            Completed {
                 index,
-                took: crew.now() - began,
+                took: context.now() - began,
                 answer,
-                tells,
-                slot,
+                signal,
+                permit,
             }
         });
         self.places.insert(flight.id(), index);
     }
 
     async fn wait(&mut self, next: Next) {
-        let began = self.crew.now();
+        let began = self.context.now();
         let turn = if let Next::Later(until) = next {
             Some(until)
         } else {
@@ -368,38 +368,41 @@ impl Lane {
         };
         let (gate, clock) = (
             self.gate.clone(),
-            self.crew.connections.budget.clock.clone(),
+            self.context.connections.budget.clock.clone(),
         );
-        let mut halt = self.crew.caller.halt.clone();
+        let mut cancellation = self.context.caller.cancellation.clone();
         tokio::select! {
-            Some(landed) = self.flights.join_next() => self.land(landed).await,
-            slot = gate.enter(), if matches!(next, Next::Slot) => self.spare = slot,
+            Some(completed) = self.flights.join_next() => self.land(completed).await,
+            permit = gate.enter(), if matches!(next, Next::Permit) => self.spare = permit,
             () = clock.sleep_until(turn.unwrap_or(began)), if turn.is_some() => {}
-            _ = halt.said(), if self.over.is_none() => {}
+            _ = cancellation.said(), if self.over.is_none() => {}
         }
         if !matches!(next, Next::Land) {
-            self.crew.caller.usage.add_wait(self.crew.now() - began);
+            self.context
+                .caller
+                .usage
+                .add_wait(self.context.now() - began);
         }
     }
 
-    async fn land(&mut self, landed: Result<Landed, JoinError>) {
-        match landed {
-            Ok(Landed {
+    async fn land(&mut self, completed: Result<Completed, JoinError>) {
+        match completed {
+            Ok(Completed {
                 index,
                 took,
                 answer,
-                tells,
-                slot,
+                signal,
+                permit,
             }) => {
                 self.flight = Some(took);
                 self.answers.push((index, answer));
-                if let Err(error) = self.take_note(tells).await {
+                if let Err(error) = self.take_note(signal).await {
                     self.over = Some(error.into());
                 }
-                drop(slot);
+                drop(permit);
             }
             Err(broken) => {
-                tracing::error!(connection = self.crew.route.name, error = %broken, "an exchange broke down");
+                tracing::error!(connection = self.context.route.name, error = %broken, "an exchange broke down");
                 if let Some(index) = self.places.get(&broken.id()) {
                     self.answers.push((*index, Err(Unanswered::broken_down())));
                 }
@@ -408,29 +411,31 @@ impl Lane {
     }
 
     /// What an answer says of the connection.
-    async fn take_note(&mut self, tells: Tells) -> Result<(), StoreError> {
-        let Crew {
+    async fn take_note(&mut self, signal: ConnectionSignal) -> Result<(), StoreError> {
+        let RequestContext {
             connections, route, ..
-        } = &self.crew;
+        } = &self.context;
         let budget = &connections.budget;
         let vouched = std::mem::take(&mut self.vouching);
-        match tells {
-            Tells::Accepted if vouched => budget.answered(route, 200).await?,
-            Tells::Accepted => {}
+        match signal {
+            ConnectionSignal::Accepted if vouched => budget.answered(route, 200).await?,
+            ConnectionSignal::Accepted => {}
             // The token was refused, not the key: perhaps it was withdrawn. The next request fetches another one.
-            Tells::Refused if connections.tokens.forget(route) => budget.unanswered(route).await?,
-            Tells::Refused => {
+            ConnectionSignal::Refused if connections.tokens.forget(route) => {
+                budget.unanswered(route).await?
+            }
+            ConnectionSignal::Refused => {
                 self.gate.note_refusal();
                 budget.answered(route, 401).await?;
-                self.over = Some(self.crew.denied());
+                self.over = Some(self.context.denied());
             }
-            Tells::Limited(rest) => {
+            ConnectionSignal::Limited(rest) => {
                 self.gate.note_refusal();
                 let until = budget.rest(route, &rest).await?;
                 self.pause(until, Why::Block);
             }
-            Tells::Nothing if vouched => budget.unanswered(route).await?,
-            Tells::Nothing => {}
+            ConnectionSignal::Nothing if vouched => budget.unanswered(route).await?,
+            ConnectionSignal::Nothing => {}
         }
         Ok(())
     }

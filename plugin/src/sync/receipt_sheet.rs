@@ -1,7 +1,7 @@
 //! The lines of a receipt from Sage: its money, shared out over the invoices that Sage allocated it to. Pure.
 //!
 //! A line has a number that is never used again, and with it a key by which its statement record and its payment are found in Splynx.
-//! The trap: money that was paid or may be on its way is fixed, whatever Sage says later; only what is left of the total is ever
+//! Beware: money that was paid or may be on its way is fixed, whatever Sage says later; only what is left of the total is ever
 //! distributed anew.
 
 use chrono::NaiveDate;
@@ -18,7 +18,7 @@ pub const CANCELLED: &str = "canceled";
 
 /// What we keep of a receipt beside its record.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Sheet {
+pub struct ReceiptSheet {
     pub date: NaiveDate,
     /// Sage's customer.
     pub customer: i64,
@@ -30,12 +30,12 @@ pub struct Sheet {
     pub statement: Option<i64>,
     /// Numbers are given once, also where a line is cancelled.
     pub last_number: u32,
-    pub lines: Vec<Line>,
+    pub lines: Vec<ReceiptLine>,
     /// Money that is fixed in Splynx and that the receipt no longer has.
     pub overpaid: Decimal,
 }
 
-stored!(Sheet {
+stored!(ReceiptSheet {
     date,
     customer,
     total,
@@ -48,10 +48,10 @@ stored!(Sheet {
 });
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Line {
+pub struct ReceiptLine {
     pub number: u32,
     pub amount: Decimal,
-    /// The Sage invoice that it is allocated to; none: it is not allocated.
+    /// The Sage invoice that it is allocated to; `None`: it is not allocated.
     pub target: Option<i64>,
     /// A person chose its invoice.
     pub by_hand: Option<ByHand>,
@@ -67,11 +67,11 @@ pub struct Line {
     /// Splynx was asked to cancel its record: that status is no person's decision, and the line carries no money any more.
     pub cancelling: bool,
     /// A request that may have been acted on.
-    pub flight: Option<Flight>,
+    pub flight: Option<InFlight>,
     pub plan: Plan,
 }
 
-stored!(Line { number, amount, target, by_hand, record, written, paid, closed, flight } may { paid_again, cancelling } not { plan });
+stored!(ReceiptLine { number, amount, target, by_hand, record, written, paid, closed, flight } may { paid_again, cancelling } not { plan });
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct ByHand {
@@ -92,7 +92,7 @@ impl ByHand {
         Plan {
             customer: Some(self.customer),
             invoice: Some(self.invoice),
-            fate: Fate::Pay {
+            outcome: LineOutcome::Pay {
                 method: self.method,
             },
         }
@@ -132,13 +132,13 @@ impl Creation {
 stored_names!(Creation: Record, Payment);
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Flight {
+pub struct InFlight {
     pub of: Creation,
     /// Seconds since the Unix epoch: it may have been in flight until then.
     pub until: u64,
 }
 
-stored!(Flight { of, until });
+stored!(InFlight { of, until });
 
 /// What is to become of a line in this run.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -146,11 +146,11 @@ pub struct Plan {
     /// Splynx's, where known.
     pub customer: Option<i64>,
     pub invoice: Option<i64>,
-    pub fate: Fate,
+    pub outcome: LineOutcome,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
-pub enum Fate {
+pub enum LineOutcome {
     #[default]
     Wait,
     Pay {
@@ -164,7 +164,7 @@ pub enum Fate {
 
 /// The next change of Splynx that a line needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum LineAction {
     List,
     Amend,
     Pay,
@@ -172,7 +172,7 @@ pub enum Step {
     Cancel,
 }
 
-impl Line {
+impl ReceiptLine {
     /// Nothing that Sage says later moves this money.
     fn is_fixed(&self) -> bool {
         self.paid.is_some() || self.flight.is_some() || self.by_hand.is_some()
@@ -185,23 +185,23 @@ impl Line {
 
     /// The next run through it makes a payment of it that nobody chose by hand.
     pub fn is_to_be_paid(&self) -> bool {
-        let pays = matches!(self.plan.fate, Fate::Pay { .. });
+        let pays = matches!(self.plan.outcome, LineOutcome::Pay { .. });
         pays && self.paid.is_none() && self.flight.is_none() && self.by_hand.is_none()
     }
 
-    pub fn next_step(&self, date: NaiveDate) -> Option<Step> {
+    pub fn next_step(&self, date: NaiveDate) -> Option<LineAction> {
         if self.flight.is_some() {
             return None;
         }
-        match (&self.plan.fate, self.record, &self.paid) {
-            (_, Some(_), Some(_)) => (!self.closed).then_some(Step::Close),
-            (Fate::Cancel, record, _) => record.map(|_| Step::Cancel),
-            (_, None, None) => Some(Step::List),
-            (Fate::Pay { .. }, Some(_), None) => Some(Step::Pay),
-            (Fate::Wait, Some(_), None) => {
-                (self.written != self.content(date)).then_some(Step::Amend)
+        match (&self.plan.outcome, self.record, &self.paid) {
+            (_, Some(_), Some(_)) => (!self.closed).then_some(LineAction::Close),
+            (LineOutcome::Cancel, record, _) => record.map(|_| LineAction::Cancel),
+            (_, None, None) => Some(LineAction::List),
+            (LineOutcome::Pay { .. }, Some(_), None) => Some(LineAction::Pay),
+            (LineOutcome::Wait, Some(_), None) => {
+                (self.written != self.content(date)).then_some(LineAction::Amend)
             }
-            (Fate::Leave, Some(_), None) | (_, None, Some(_)) => None,
+            (LineOutcome::Leave, Some(_), None) | (_, None, Some(_)) => None,
         }
     }
 
@@ -216,7 +216,7 @@ impl Line {
     }
 }
 
-impl Sheet {
+impl ReceiptSheet {
     pub fn waiting(&self) -> Decimal {
         let waiting = self.lines.iter();
         let waiting = waiting.filter(|line| line.waits() && !line.cancelling);
@@ -227,17 +227,17 @@ impl Sheet {
         self.lines.iter().any(|line| line.flight.is_some())
     }
 
-    pub fn line_mut(&mut self, number: u32) -> Option<&mut Line> {
+    pub fn line_mut(&mut self, number: u32) -> Option<&mut ReceiptLine> {
         self.lines.iter_mut().find(|line| line.number == number)
     }
 
-    pub fn add_line(&mut self, target: Option<i64>, amount: Decimal) -> &mut Line {
+    pub fn add_line(&mut self, target: Option<i64>, amount: Decimal) -> &mut ReceiptLine {
         self.last_number += 1;
-        self.lines.push(Line {
+        self.lines.push(ReceiptLine {
             number: self.last_number,
             amount,
             target,
-            ..Line::default()
+            ..ReceiptLine::default()
         });
         self.lines.last_mut().expect("it was just pushed")
     }
@@ -250,7 +250,7 @@ impl Sheet {
         self.lines.len() < before
     }
 
-    /// Distributes the receipt's money anew over lines, as Sage has it now; none: the receipt is gone.
+    /// Distributes the receipt's money anew over lines, as Sage has it now; `None`: the receipt is gone.
     pub fn redistribute(&mut self, receipt: Option<(&Receipt, &Allocated)>) {
         let mut shares: Vec<(Option<i64>, Decimal)> = Vec::new();
         self.discount = Decimal::ZERO;
@@ -267,16 +267,16 @@ impl Sheet {
         self.overpaid = take_fixed(&mut shares, &self.lines);
         shares.retain(|(_, amount)| *amount > Decimal::ZERO);
 
-        let (mut lines, free): (Vec<Line>, Vec<Line>) =
-            self.lines.drain(..).partition(Line::is_fixed);
+        let (mut lines, free): (Vec<ReceiptLine>, Vec<ReceiptLine>) =
+            self.lines.drain(..).partition(ReceiptLine::is_fixed);
         // What may be cancelled at any moment takes up no money again.
-        let (ending, mut free): (Vec<Line>, Vec<Line>) =
+        let (ending, mut free): (Vec<ReceiptLine>, Vec<ReceiptLine>) =
             free.into_iter().partition(|line| line.cancelling);
         // A waiting line goes on for the same invoice, else for whatever has no line yet.
         let mut homeless = Vec::new();
         for (target, amount) in shares {
             match free.iter().position(|line| line.target == target) {
-                Some(place) => lines.push(Line {
+                Some(place) => lines.push(ReceiptLine {
                     amount,
                     ..free.remove(place)
                 }),
@@ -287,7 +287,7 @@ impl Sheet {
         let mut new = Vec::new();
         for (target, amount) in homeless {
             match free.next() {
-                Some(line) => lines.push(Line {
+                Some(line) => lines.push(ReceiptLine {
                     target,
                     amount,
                     ..line
@@ -297,7 +297,7 @@ impl Sheet {
         }
         let obsolete = free.filter(|line| line.record.is_some()).chain(ending);
         let obsolete = obsolete.map(|mut line| {
-            line.plan.fate = Fate::Cancel;
+            line.plan.outcome = LineOutcome::Cancel;
             line
         });
         lines.extend(obsolete);
@@ -322,7 +322,7 @@ impl Sheet {
             let Some(line) = self.line_mut(number) else {
                 continue;
             };
-            line.plan.fate = Fate::Leave;
+            line.plan.outcome = LineOutcome::Leave;
             let (target, mut left) = (line.target, line.amount);
             let mut pieces = Vec::new();
             while let Some((invoice, due)) = current
@@ -361,7 +361,7 @@ impl Sheet {
 
 /// Takes the money of fixed lines out of the shares: out of their own, then out of the rest and the newest; answers what no share
 /// covers.
-fn take_fixed(shares: &mut [(Option<i64>, Decimal)], lines: &[Line]) -> Decimal {
+fn take_fixed(shares: &mut [(Option<i64>, Decimal)], lines: &[ReceiptLine]) -> Decimal {
     let mut surplus = Decimal::ZERO;
     for line in lines.iter().filter(|line| line.is_fixed()) {
         let own = shares.iter_mut().find(|(target, _)| *target == line.target);
@@ -410,7 +410,7 @@ mod tests {
     fn the_lines_of_a_receipt_are_its_total_and_what_was_paid_is_fixed() {
         for seed in 0..5_000 {
             let mut random = Random(seed);
-            let mut sheet = Sheet::default();
+            let mut sheet = ReceiptSheet::default();
             let mut given = BTreeSet::new();
             for _ in 0..8 {
                 let total = random.amount(50_000) + Decimal::new(1, 2);
@@ -444,7 +444,7 @@ mod tests {
                     paid,
                     "seed {seed}"
                 );
-                let live = money(&sheet, |line| line.plan.fate != Fate::Cancel);
+                let live = money(&sheet, |line| line.plan.outcome != LineOutcome::Cancel);
                 let sum: Decimal = live.iter().map(|(_, amount)| *amount).sum();
                 assert_eq!(sum, total + sheet.overpaid, "seed {seed}");
                 assert!(
@@ -462,7 +462,9 @@ mod tests {
                     let waiting = sheet.waiting();
                     let cent = Decimal::new(1, 2);
                     let named = [901, 902].map(|id| (id, random.amount(9_000) + cent));
-                    sheet.lines.retain(|line| line.plan.fate != Fate::Cancel);
+                    sheet
+                        .lines
+                        .retain(|line| line.plan.outcome != LineOutcome::Cancel);
                     let waiting = waiting.min(sheet.waiting());
                     sheet.pair(&named, 1, 8);
                     assert_eq!(sheet.waiting(), waiting, "seed {seed}");
@@ -476,17 +478,19 @@ mod tests {
                 }
                 for line in &mut sheet.lines {
                     line.record = Some(i64::from(line.number));
-                    let pays = line.plan.fate != Fate::Cancel && random.below(3) == 0;
+                    let pays = line.plan.outcome != LineOutcome::Cancel && random.below(3) == 0;
                     if line.paid.is_none() && pays {
                         line.paid = Some(Paid::default());
                     }
                 }
-                sheet.lines.retain(|line| line.plan.fate != Fate::Cancel);
+                sheet
+                    .lines
+                    .retain(|line| line.plan.outcome != LineOutcome::Cancel);
             }
         }
     }
 
-    fn money(sheet: &Sheet, which: impl Fn(&Line) -> bool) -> Vec<(u32, Decimal)> {
+    fn money(sheet: &ReceiptSheet, which: impl Fn(&ReceiptLine) -> bool) -> Vec<(u32, Decimal)> {
         let lines = sheet.lines.iter().filter(|line| which(line));
         lines.map(|line| (line.number, line.amount)).collect()
     }

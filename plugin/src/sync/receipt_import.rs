@@ -1,6 +1,6 @@
 //! Receipts as they come in from Sage: what is needed to judge a page of them is gathered, and the judgement is carried out.
 //!
-//! Whoever lists receipts hands them over here, however they were found. The trap: receipts that came from us are among them, and
+//! Whoever lists receipts hands them over here, however they were found. Beware: receipts that came from us are among them, and
 //! are known by their key or their pair; they never become payments again.
 
 use serde_json::Value;
@@ -15,17 +15,17 @@ use crate::sync::allocated::allocated;
 use crate::sync::births;
 use crate::sync::customers;
 use crate::sync::echoes;
+use crate::sync::import_recovery;
 use crate::sync::imported::{self, Payments};
-use crate::sync::lines::Sheet;
 use crate::sync::lookalikes;
-use crate::sync::made;
+use crate::sync::receipt_sheet::ReceiptSheet;
 use crate::sync::receipts::{self, Allocated, Known, Receipt};
-use crate::sync::statements::{REFUSED, Work, carry_out, sheets};
-use crate::write::ledger::{Job, Run, activity};
+use crate::sync::statements::{REFUSED, StatementWork, carry_out, sheets};
+use crate::write::ledger::{Run, RunResult, activity};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, Remote, State, Stored};
 
 /// Judges receipts as Sage has them now, and some that it no longer has; carries the judgement out.
-pub fn handle(run: &mut Run, rows: Vec<Value>, gone: Vec<i64>) -> Job<()> {
+pub fn handle(run: &mut Run, rows: Vec<Value>, gone: Vec<i64>) -> RunResult<()> {
     let page = understood(run, rows)?;
     let (mut page, linked) = from_sage(run, page)?;
     let allocated = allocated(run, &page)?;
@@ -34,11 +34,11 @@ pub fn handle(run: &mut Run, rows: Vec<Value>, gone: Vec<i64>) -> Job<()> {
     let settled = settled(run, &ids, &page, &allocated)?;
     page.retain(|receipt| !settled.contains(&receipt.id));
     let ids: Vec<i64> = ids.into_iter().filter(|id| !settled.contains(id)).collect();
-    made::look_again(run, &ids)?;
+    import_recovery::look_again(run, &ids)?;
     let mut records = run.records(ids.iter().map(|id| RecordKey::new(Kind::Receipt, *id)))?;
     let mut sheets = sheets(run, &ids)?;
     if !page.is_empty() {
-        made::catch_up(run)?;
+        import_recovery::refresh_index(run)?;
     }
     let known = known(run, &page, &sheets)?;
     let all = sheets.values().chain(known.values());
@@ -75,12 +75,16 @@ pub fn handle(run: &mut Run, rows: Vec<Value>, gone: Vec<i64>) -> Job<()> {
 }
 
 /// The lines of these receipts, with what else Splynx holds of them.
-fn known(run: &mut Run, page: &[Receipt], sheets: &Map<i64, Sheet>) -> Job<Map<i64, Sheet>> {
+fn known(
+    run: &mut Run,
+    page: &[Receipt],
+    sheets: &Map<i64, ReceiptSheet>,
+) -> RunResult<Map<i64, ReceiptSheet>> {
     let mut known = Map::new_vec();
     for Receipt { id, .. } in page {
         let sheet = match sheets.get(id) {
-            Some(sheet) => made::brought_up_to_date(run, *id, sheet.clone())?,
-            None => made::adopt(run, *id)?,
+            Some(sheet) => import_recovery::brought_up_to_date(run, *id, sheet.clone())?,
+            None => import_recovery::adopt(run, *id)?,
         };
         known.insert(*id, sheet);
     }
@@ -88,7 +92,7 @@ fn known(run: &mut Run, page: &[Receipt], sheets: &Map<i64, Sheet>) -> Job<Map<i
 }
 
 /// The rows as receipts; one that cannot be read is held.
-fn understood(run: &mut Run, rows: Vec<Value>) -> Job<Vec<Receipt>> {
+fn understood(run: &mut Run, rows: Vec<Value>) -> RunResult<Vec<Receipt>> {
     let mut page = Vec::new();
     let mut batch = Batch::default();
     for row in rows {
@@ -103,7 +107,7 @@ fn understood(run: &mut Run, rows: Vec<Value>) -> Job<Vec<Receipt>> {
 
 /// Those that were made in Sage: the others were made of payments, or are a payment's pair. Among these, the ones that were receipts to be
 /// imported until a person linked them.
-fn from_sage(run: &mut Run, mut page: Vec<Receipt>) -> Job<(Vec<Receipt>, Set<i64>)> {
+fn from_sage(run: &mut Run, mut page: Vec<Receipt>) -> RunResult<(Vec<Receipt>, Set<i64>)> {
     if is_planted(Mistake::Echo) {
         return Ok((page, Set::new()));
     }
@@ -132,7 +136,7 @@ fn settled(
     ids: &[i64],
     page: &[Receipt],
     allocated: &Map<i64, Allocated>,
-) -> Job<Set<i64>> {
+) -> RunResult<Set<i64>> {
     let records = run.records(ids.iter().map(|id| RecordKey::new(Kind::Receipt, *id)))?;
     let unchanged = |id: i64, hash: &str| {
         let receipt = page.iter().find(|receipt| receipt.id == id);
@@ -167,7 +171,7 @@ fn is_a_payment() -> Reason {
 /// A person decided in Splynx about a line of it: nothing is done before that is cleared up.
 fn is_decided(stored: &Stored) -> bool {
     let record = stored.record.as_ref();
-    record.is_some_and(|r| r.state == State::Held && r.reason.code == made::DECIDED)
+    record.is_some_and(|r| r.state == State::Held && r.reason.code == import_recovery::DECIDED)
 }
 
 pub fn remote_of(receipt: i64) -> Remote {
@@ -202,7 +206,7 @@ fn skip(
 }
 
 /// What Sage says of it is not understood; everything else goes on.
-fn hold_unreadable(run: &mut Run, batch: &mut Batch, row: &Value) -> Job<()> {
+fn hold_unreadable(run: &mut Run, batch: &mut Batch, row: &Value) -> RunResult<()> {
     let Some(id) = json::integer(row, "ID") else {
         return Ok(());
     };
@@ -257,8 +261,8 @@ impl Facts {
         run: &mut Run,
         page: &[Receipt],
         allocated: &Map<i64, Allocated>,
-        sheets: impl Iterator<Item = &'s Sheet>,
-    ) -> Job<Self> {
+        sheets: impl Iterator<Item = &'s ReceiptSheet>,
+    ) -> RunResult<Self> {
         let payments = imported::of_sheets(run, sheets)?;
         let remote = |service: Service| move |id: i64| Remote { service, id };
         let remotes = page.iter().map(|receipt| receipt.customer).to_set();
@@ -300,7 +304,7 @@ impl Facts {
     }
 
     /// Why a receipt is not imported at all (F13, F14); what is in Splynx already stays.
-    fn left_out(&self, run: &Run, receipt: &Receipt, sheet: &Sheet) -> Option<Reason> {
+    fn left_out(&self, run: &Run, receipt: &Receipt, sheet: &ReceiptSheet) -> Option<Reason> {
         let customer = self.customers.get(&receipt.customer);
         let ignored = customer
             .and_then(|(_, record)| record.as_ref())
@@ -339,9 +343,9 @@ impl Facts {
         &self,
         id: i64,
         stored: Stored,
-        saved: Sheet,
+        saved: ReceiptSheet,
         why: Option<Reason>,
-    ) -> Option<Work> {
+    ) -> Option<StatementWork> {
         let record = Record {
             hash: String::new(),
             ..stored.record.clone()?
@@ -349,7 +353,7 @@ impl Facts {
         let mut sheet = saved.clone();
         imported::forget_deleted(&mut sheet, &self.payments);
         sheet.redistribute(None);
-        Some(Work::new(
+        Some(StatementWork::new(
             id,
             stored,
             record,
@@ -365,8 +369,8 @@ impl Facts {
         run: &Run,
         (receipt, allocated): (&Receipt, &Allocated),
         (stored, record): (Stored, Record),
-        (saved, known): (Option<Sheet>, Sheet),
-    ) -> Work {
+        (saved, known): (Option<ReceiptSheet>, ReceiptSheet),
+    ) -> StatementWork {
         let mut sheet = known;
         imported::take_amounts(&mut sheet, receipt, &self.payments);
         sheet.redistribute(Some((receipt, allocated)));
@@ -389,6 +393,6 @@ impl Facts {
         };
         let differs = imported::compare(&mut sheet, allocated, &self.payments, &facts, is_ours);
         let saved = saved.unwrap_or_default();
-        Work::new(receipt.id, stored, record, saved, sheet, waits).differs(differs)
+        StatementWork::new(receipt.id, stored, record, saved, sheet, waits).differs(differs)
     }
 }

@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 
 use crate::manifest::{JobSpec, PageTab, SettingKind};
 use crate::runs::time_zone;
-use crate::scheduler::{Situation, SituationError, Verdict, agenda};
+use crate::scheduler::{InstallationView, InstallationViewError, Verdict, agenda};
 use crate::store::Trigger;
 use crate::web::App;
 use crate::web::choices::Choices;
@@ -14,8 +14,8 @@ use crate::web::frame::{Frame, Moment, Section, Tab};
 use crate::web::login::session::Visitor;
 use crate::web::texts;
 
-pub struct Subject {
-    pub situation: Situation,
+pub struct InstallationPage {
+    pub situation: InstallationView,
     /// Times are shown in it.
     pub zone: Tz,
 }
@@ -28,7 +28,7 @@ pub enum Place<'a> {
     ToDo,
     /// All that can be run.
     Jobs,
-    /// A step of the guide, from one; none: the first that is not done.
+    /// A step of the guide, from one; `None`: the first that is not done.
     Setup(Option<usize>),
     Readiness,
     Settings,
@@ -67,9 +67,9 @@ pub struct Next {
     pub words: &'static str,
 }
 
-impl Subject {
+impl InstallationPage {
     pub async fn load(app: &App, name: &str) -> Result<Self, Failure> {
-        let situation = Situation::load(app.host.store(), name).await?;
+        let situation = InstallationView::load(app.host.store(), name).await?;
         let zone = time_zone(&situation.manifest, &situation.settings);
         Ok(Self { situation, zone })
     }
@@ -222,7 +222,7 @@ impl Subject {
 
     /// What starts by itself, and when.
     pub fn next(&self, now: DateTime<Utc>) -> Vec<Next> {
-        let Situation {
+        let InstallationView {
             manifest,
             settings,
             states,
@@ -250,11 +250,11 @@ impl Subject {
     }
 }
 
-impl From<SituationError> for Failure {
-    fn from(error: SituationError) -> Self {
+impl From<InstallationViewError> for Failure {
+    fn from(error: InstallationViewError) -> Self {
         match error {
-            SituationError::Store(error) => error.into(),
-            SituationError::Manifest(error) => error.into(),
+            InstallationViewError::Store(error) => error.into(),
+            InstallationViewError::Manifest(error) => error.into(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What Splynx holds of receipts already: made by an earlier run whose answer was lost or whose state is gone, or paired by people
 //! on Splynx's own screen.
 //!
-//! Reads only, but for what it notes. The trap: absence counts only once nothing can be in flight any more, and a payment that
+//! Reads only, but for what it notes. Beware: absence counts only once nothing can be in flight any more, and a payment that
 //! is overlooked here would be made twice.
 
 use crate::capability::Entry;
@@ -12,12 +12,12 @@ use crate::splynx::writes::{self, PAYMENTS};
 use crate::splynx::{self, Payment, Resource, StatementRecord, Window};
 use crate::sync::echoes;
 use crate::sync::imported;
-use crate::sync::lines::{CANCELLED, Creation, Paid, Sheet};
 use crate::sync::lost_statements;
+use crate::sync::receipt_sheet::{CANCELLED, Creation, Paid, ReceiptSheet};
 use crate::sync::statements::{
     FROM_SAGE, UNPAIRED, enter, enter_again, entered_news, id_key, save_sheet, sheets,
 };
-use crate::write::ledger::{Halt, Job, META, Run, activity};
+use crate::write::ledger::{META, Run, RunError, RunResult, activity};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
 
 /// Key of a line as we keep it, `/record` or `/payment` → what was found in Splynx before this state knew of it.
@@ -26,7 +26,7 @@ const MADE: &str = "made";
 const LOOKED_THROUGH: &str = "looked-through/splynx-payments";
 
 /// Looks once through what an installation of earlier days may have made (architecture, an older or emptier state).
-pub fn take_over(run: &mut Run) -> Job<()> {
+pub fn build_index(run: &mut Run) -> RunResult<()> {
     let from = run.settings.from(Kind::Receipt);
     let from_text = from.map_or_else(String::new, |date| date.to_string());
     let done = run.meta(LOOKED_THROUGH)?;
@@ -43,7 +43,7 @@ pub fn take_over(run: &mut Run) -> Job<()> {
 }
 
 /// Looks through what was made since: before anything is made, because this state may be that of an earlier day.
-pub fn catch_up(run: &mut Run) -> Job<()> {
+pub fn refresh_index(run: &mut Run) -> RunResult<()> {
     for payments in [true, false] {
         let known = run.meta(last_seen(payments))?;
         let above = known.and_then(|id| id.parse().ok()).unwrap_or(0);
@@ -54,7 +54,7 @@ pub fn catch_up(run: &mut Run) -> Job<()> {
 
 /// Looks through the statement records made since, before payments go to Sage: people may have paired one that this state, being that of
 /// an earlier day, knows nothing of, and the payment's money is in Sage already.
-pub fn before_payments_go(run: &mut Run) -> Job<()> {
+pub fn before_payments_go(run: &mut Run) -> RunResult<()> {
     if run.knows_statements {
         return Ok(());
     }
@@ -63,7 +63,7 @@ pub fn before_payments_go(run: &mut Run) -> Job<()> {
     let above = known.and_then(|id| id.parse().ok()).unwrap_or(0);
     match look_through(run, false, above) {
         // Who has never imported need not let us read statements.
-        Err(Halt::Failed(why))
+        Err(RunError::Failed(why))
             if why.code == "forbidden" && !run.settings.direction.from_sage() =>
         {
             Ok(())
@@ -73,7 +73,7 @@ pub fn before_payments_go(run: &mut Run) -> Job<()> {
 }
 
 /// Notes which payments or statement records above an id are ours, and how far that was.
-fn look_through(run: &mut Run, payments: bool, above: i64) -> Job<()> {
+fn look_through(run: &mut Run, payments: bool, above: i64) -> RunResult<()> {
     let window = Window {
         changed_since: None,
         dated_from: run.settings.from(Kind::Receipt).filter(|_| payments),
@@ -113,7 +113,7 @@ fn look_through(run: &mut Run, payments: bool, above: i64) -> Job<()> {
 
 /// Notes which of these payments were made from receipts, and of which lines; of several with one key it is the oldest, since copies come
 /// later.
-fn note_payments(run: &mut Run, batch: &mut Batch, payments: &[Payment]) -> Job<()> {
+fn note_payments(run: &mut Run, batch: &mut Batch, payments: &[Payment]) -> RunResult<()> {
     let customers = payments
         .iter()
         .map(|payment| RecordKey::new(Kind::Customer, payment.customer_id));
@@ -144,7 +144,7 @@ fn note_payments(run: &mut Run, batch: &mut Batch, payments: &[Payment]) -> Job<
 }
 
 /// Notes which payments are named by records of receipts' lines: people have paired the two.
-fn note_named(run: &mut Run, batch: &mut Batch, records: &[StatementRecord]) -> Job<()> {
+fn note_named(run: &mut Run, batch: &mut Batch, records: &[StatementRecord]) -> RunResult<()> {
     let identity = run.settings.identity.clone();
     let named = records
         .iter()
@@ -174,7 +174,11 @@ fn last_seen(payments: bool) -> &'static str {
 }
 
 /// The lines of a receipt that this state knew before, unless Splynx was found to hold more of it than they say.
-pub fn brought_up_to_date(run: &mut Run, receipt: i64, saved: Sheet) -> Job<Sheet> {
+pub fn brought_up_to_date(
+    run: &mut Run,
+    receipt: i64,
+    saved: ReceiptSheet,
+) -> RunResult<ReceiptSheet> {
     const MOST_LINES: u32 = 200;
     let prefix = run.settings.identity.kept_lines(receipt);
     let is_unknown = |entry: Entry| {
@@ -197,9 +201,9 @@ pub fn brought_up_to_date(run: &mut Run, receipt: i64, saved: Sheet) -> Job<Shee
 }
 
 /// The lines of a receipt that is new to this state, from what Splynx was found to hold of it.
-pub fn adopt(run: &mut Run, receipt: i64) -> Job<Sheet> {
+pub fn adopt(run: &mut Run, receipt: i64) -> RunResult<ReceiptSheet> {
     const MOST_LINES: u32 = 200;
-    let mut sheet = Sheet::default();
+    let mut sheet = ReceiptSheet::default();
     let prefix = run.settings.identity.kept_lines(receipt);
     let mut found: Map<u32, [Option<i64>; 2]> = Map::new_vec();
     for entry in run.cap.scan(MADE, &prefix, "", MOST_LINES)? {
@@ -258,7 +262,7 @@ pub fn adopt(run: &mut Run, receipt: i64) -> Job<Sheet> {
 }
 
 /// Sage's document of a Splynx invoice.
-fn in_sage(run: &mut Run, invoice: Option<i64>) -> Job<Option<i64>> {
+fn in_sage(run: &mut Run, invoice: Option<i64>) -> RunResult<Option<i64>> {
     let keys = invoice.map(|id| RecordKey::new(Kind::Invoice, id));
     let records = run.records(keys)?;
     let record = records
@@ -272,7 +276,7 @@ fn in_sage(run: &mut Run, invoice: Option<i64>) -> Job<Option<i64>> {
 
 /// Payments that were made from receipts and that Splynx no longer has: the receipts' money is no longer in Splynx, and a person has to
 /// say what is to become of it.
-pub fn owe_deleted_payments(run: &mut Run, batch: &mut Batch, payments: Vec<i64>) -> Job<()> {
+pub fn owe_deleted_payments(run: &mut Run, batch: &mut Batch, payments: Vec<i64>) -> RunResult<()> {
     let receipts = imported::receipts_of(run, &payments)?;
     let receipts = receipts
         .into_iter()
@@ -297,7 +301,7 @@ pub fn owe_deleted_payments(run: &mut Run, batch: &mut Batch, payments: Vec<i64>
 }
 
 /// Notes what people paired on Splynx's own screen since (D10): at once, before payments go to Sage.
-pub fn recognise(run: &mut Run) -> Job<()> {
+pub fn recognise(run: &mut Run) -> RunResult<()> {
     const PAGE: u32 = 200;
     let mut statements = Set::new();
     let mut after = String::new();
@@ -331,7 +335,7 @@ pub fn recognise(run: &mut Run) -> Job<()> {
 }
 
 /// Reads the records of waiting lines again, and notes what became of them (D10).
-pub fn look_again(run: &mut Run, receipts: &[i64]) -> Job<()> {
+pub fn look_again(run: &mut Run, receipts: &[i64]) -> RunResult<()> {
     let mut places = Map::new_vec();
     for (_, sheet) in sheets(run, receipts)? {
         let Some(statement) = sheet.statement else {
@@ -356,7 +360,7 @@ pub fn look_again(run: &mut Run, receipts: &[i64]) -> Job<()> {
 }
 
 /// Takes the payments of records that people decided about as their lines', by the records' index keys.
-fn note_pairs(run: &mut Run, decided: Map<String, StatementRecord>) -> Job<()> {
+fn note_pairs(run: &mut Run, decided: Map<String, StatementRecord>) -> RunResult<()> {
     let keys: Vec<String> = decided.keys().cloned().collect();
     let mut found: Map<i64, Vec<(u32, &StatementRecord)>> = Map::new_vec();
     for entry in run.cap.get(UNPAIRED, &keys)? {
@@ -463,7 +467,7 @@ pub fn decided_otherwise(status: &str) -> Reason {
 pub const DECIDED: &str = "decided-in-splynx";
 
 /// Looks up what an earlier run may have made before it died or lost an answer.
-pub fn recover(run: &mut Run) -> Job<()> {
+pub fn recover(run: &mut Run) -> RunResult<()> {
     let mut after = String::new();
     while let Some(page) = run.next_open(Kind::Receipt, &mut after)? {
         let in_doubt = page
@@ -478,7 +482,7 @@ pub fn recover(run: &mut Run) -> Job<()> {
     Ok(())
 }
 
-fn settle_doubts(run: &mut Run, keys: Vec<RecordKey>) -> Job<()> {
+fn settle_doubts(run: &mut Run, keys: Vec<RecordKey>) -> RunResult<()> {
     run.meanwhile("Looking up what an earlier run left open", 0)?;
     let ids: Vec<i64> = keys.iter().map(|key| key.id).collect();
     let mut sheets = sheets(run, &ids)?;
@@ -574,9 +578,9 @@ fn settle_doubts(run: &mut Run, keys: Vec<RecordKey>) -> Job<()> {
 /// A run that died while sending may have had its requests in flight until now, when its successor holds the lease.
 fn died(
     run: &mut Run,
-    sheets: &mut Map<i64, Sheet>,
+    sheets: &mut Map<i64, ReceiptSheet>,
     records: &mut Map<RecordKey, Stored>,
-) -> Job<()> {
+) -> RunResult<()> {
     let now = run.cap.now();
     let mut batch = Batch::default();
     for (key, stored) in records.iter_mut() {

@@ -2,21 +2,21 @@
 //!
 //! The manifest says which settings tell that (`[territory]`); nothing of it is known here. Findings come of it, and only one of them stops
 //! jobs: two installations with one source, one target and one tag would take each other's work for their own. Parts may be moved from one
-//! installation to another on purpose. The trap: what parts there are only the add-on knows, and it may not be able to ask just now.
+//! installation to another on purpose. Beware: what parts there are only the add-on knows, and it may not be able to ask just now.
 
 use std::collections::BTreeSet;
 
 use super::{Host, HostError};
 use crate::manifest::{ChoiceSource, Manifest, SettingKind, SettingSpec, TerritorySpec};
 use crate::runs::{Finding, Instance, Loaded, Purpose};
-use crate::scheduler::{Situation, SituationError};
+use crate::scheduler::{InstallationView, InstallationViewError};
 use crate::settings::Settings;
 use crate::store::Installation;
 
 /// What an installation says of itself.
 struct Claim {
     name: String,
-    /// None: it is not set up so far.
+    /// `None`: it is not set up so far.
     source: Option<Vec<String>>,
     target: Option<Vec<String>>,
     leaves_out: BTreeSet<String>,
@@ -128,11 +128,11 @@ impl Host {
         Ok(others)
     }
 
-    async fn situation_of(&self, installation: &str) -> Result<Situation, HostError> {
-        let situation = Situation::load(self.store(), installation).await;
+    async fn situation_of(&self, installation: &str) -> Result<InstallationView, HostError> {
+        let situation = InstallationView::load(self.store(), installation).await;
         situation.map_err(|error| match error {
-            SituationError::Store(error) => HostError::Store(error),
-            SituationError::Manifest(error) => HostError::Manifest(error),
+            InstallationViewError::Store(error) => HostError::Store(error),
+            InstallationViewError::Manifest(error) => HostError::Manifest(error),
         })
     }
 

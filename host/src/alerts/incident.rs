@@ -1,7 +1,7 @@
 //! What is told when: a pure function of what was seen and told before, what is seen now, and the time.
 //!
 //! A trouble is told once it has lasted for as long as its kind is given, then at most every few hours together with all others that
-//! last, and once when it is over. The trap: one that comes and goes would be told with every turn; what was over is not told again
+//! last, and once when it is over. Beware: one that comes and goes would be told with every turn; what was over is not told again
 //! before that time has passed either.
 
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ impl Kind {
 
 /// Something that is wrong now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trouble {
+pub struct Incident {
     pub kind: Kind,
     pub installation: String,
     /// Empty: the installation as a whole.
@@ -65,7 +65,7 @@ pub struct Trouble {
 /// What names a trouble as long as it lasts.
 type Key = (String, Kind, String);
 
-impl Trouble {
+impl Incident {
     fn key(&self) -> Key {
         (self.installation.clone(), self.kind, self.job.clone())
     }
@@ -90,10 +90,12 @@ pub struct HeldGroup {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "news", rename_all = "kebab-case")]
 pub enum News {
-    Began(Trouble),
-    Lasts(Trouble),
+    Began(Incident),
+    Lasts(Incident),
     Ended {
-        trouble: Trouble,
+        // The word that stored messages have.
+        #[serde(rename = "trouble")]
+        incident: Incident,
         at: DateTime<Utc>,
     },
     Held(Held),
@@ -106,11 +108,11 @@ pub enum News {
 }
 
 impl News {
-    /// The installation that it is about; none: the host.
+    /// The installation that it is about; `None`: the host.
     pub fn installation(&self) -> Option<&str> {
         match self {
-            Self::Began(trouble) | Self::Lasts(trouble) | Self::Ended { trouble, .. } => {
-                Some(&trouble.installation)
+            Self::Began(incident) | Self::Lasts(incident) | Self::Ended { incident, .. } => {
+                Some(&incident.installation)
             }
             Self::Held(held) => Some(&held.installation),
             Self::Away { .. } | Self::Test => None,
@@ -124,8 +126,8 @@ pub struct Seen {
     pub installation: String,
     /// Something is to run by itself.
     pub scheduled: bool,
-    pub troubles: Vec<Trouble>,
-    /// The newest activity, and what was held since the one that [`Past::marks`] names; none: it is not the time to tell.
+    pub incidents: Vec<Incident>,
+    /// The newest activity, and what was held since the one that [`Past::marks`] names; `None`: it is not the time to tell.
     pub held: Option<(i64, Vec<HeldGroup>)>,
 }
 
@@ -138,11 +140,12 @@ pub struct Past {
     marks: BTreeMap<String, Mark>,
 }
 
-/// A trouble that is seen or was told of lately.
+/// An incident that is seen or was told of lately.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Known {
-    trouble: Trouble,
-    /// Since when it is seen without a break; none: it is over.
+    #[serde(rename = "trouble")]
+    incident: Incident,
+    /// Since when it is seen without a break; `None`: it is over.
     seen_since: Option<DateTime<Utc>>,
     /// When it was told of last, and whether as something that is wrong.
     told: Option<(DateTime<Utc>, bool)>,
@@ -161,7 +164,7 @@ impl Past {
         self.marks.contains_key(installation)
     }
 
-    /// The activity after which held records are news; none: it is too early for more.
+    /// The activity after which held records are news; `None`: it is too early for more.
     pub fn held_after(&self, installation: &str, now: DateTime<Utc>) -> Option<i64> {
         let mark = self.marks.get(installation)?;
         let is_time = mark.told_at.is_none_or(|told| now - told >= HELD);
@@ -179,18 +182,18 @@ impl Past {
         }
         let is_there = |name: &str| seen.iter().any(|seen| seen.installation == name);
         self.known
-            .retain(|known| is_there(&known.trouble.installation));
+            .retain(|known| is_there(&known.incident.installation));
         self.marks.retain(|name, _| is_there(name));
 
-        let mut present: BTreeMap<Key, Trouble> = seen
+        let mut present: BTreeMap<Key, Incident> = seen
             .iter()
-            .flat_map(|seen| &seen.troubles)
-            .map(|trouble| (trouble.key(), trouble.clone()))
+            .flat_map(|seen| &seen.incidents)
+            .map(|incident| (incident.key(), incident.clone()))
             .collect();
         for known in &mut self.known {
-            match present.remove(&known.trouble.key()) {
-                Some(trouble) => {
-                    known.trouble = trouble;
+            match present.remove(&known.incident.key()) {
+                Some(incident) => {
+                    known.incident = incident;
                     known.seen_since.get_or_insert(now);
                 }
                 None => {
@@ -198,7 +201,7 @@ impl Past {
                     if let Some((told, true)) = known.told {
                         known.told = Some((now.max(told), false));
                         news.push(News::Ended {
-                            trouble: known.trouble.clone(),
+                            incident: known.incident.clone(),
                             at: now,
                         });
                     }
@@ -206,8 +209,8 @@ impl Past {
             }
         }
         self.known
-            .extend(present.into_values().map(|trouble| Known {
-                trouble,
+            .extend(present.into_values().map(|incident| Known {
+                incident,
                 seen_since: Some(now),
                 told: None,
             }));
@@ -222,11 +225,11 @@ impl Past {
                 continue;
             };
             let one = match known.told {
-                Some((_, true)) if digest_is_due => News::Lasts(known.trouble.clone()),
+                Some((_, true)) if digest_is_due => News::Lasts(known.incident.clone()),
                 Some((_, true)) => continue,
                 Some(told) if !is_old(told, now) => continue,
-                _ if now - seen_since < known.trouble.kind.patience() => continue,
-                _ => News::Began(known.trouble.clone()),
+                _ if now - seen_since < known.incident.kind.patience() => continue,
+                _ => News::Began(known.incident.clone()),
             };
             known.told = Some((now, true));
             news.push(one);

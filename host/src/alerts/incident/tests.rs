@@ -4,8 +4,8 @@ fn at(minutes: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_780_000_000, 0).unwrap() + TimeDelta::minutes(minutes)
 }
 
-fn trouble(kind: Kind, job: &str) -> Trouble {
-    Trouble {
+fn incident(kind: Kind, job: &str) -> Incident {
+    Incident {
         kind,
         installation: "isp".to_owned(),
         job: job.to_owned(),
@@ -19,11 +19,11 @@ fn trouble(kind: Kind, job: &str) -> Trouble {
     }
 }
 
-fn seen(troubles: &[Trouble]) -> Seen {
+fn seen(incidents: &[Incident]) -> Seen {
     Seen {
         installation: "isp".to_owned(),
         scheduled: true,
-        troubles: troubles.to_vec(),
+        incidents: incidents.to_vec(),
         held: None,
     }
 }
@@ -48,9 +48,9 @@ impl Play {
         self.past = past;
         for one in news {
             let word = match one {
-                News::Began(trouble) => format!("{} began", trouble.job),
-                News::Lasts(trouble) => format!("{} lasts", trouble.job),
-                News::Ended { trouble, .. } => format!("{} ended", trouble.job),
+                News::Began(incident) => format!("{} began", incident.job),
+                News::Lasts(incident) => format!("{} lasts", incident.job),
+                News::Ended { incident, .. } => format!("{} ended", incident.job),
                 News::Held(held) => format!("{} held", held.groups[0].records),
                 News::Away { .. } => "away".to_owned(),
                 News::Test => "test".to_owned(),
@@ -74,8 +74,8 @@ impl Play {
 #[test]
 fn a_trouble_is_told_once_then_every_six_hours_with_all_others_and_when_it_is_over() {
     let (sync, push) = (
-        trouble(Kind::Failing, "sync"),
-        trouble(Kind::Failing, "push"),
+        incident(Kind::Failing, "sync"),
+        incident(Kind::Failing, "push"),
     );
     let mut play = Play::new();
     play.hours(0..20, |minute| match minute {
@@ -102,7 +102,7 @@ fn a_trouble_is_told_once_then_every_six_hours_with_all_others_and_when_it_is_ov
 
 #[test]
 fn one_that_comes_and_goes_is_told_at_most_twice_in_six_hours() {
-    let sync = trouble(Kind::Failing, "sync");
+    let sync = incident(Kind::Failing, "sync");
     let mut play = Play::new();
     play.hours(0..24, |minute| match minute / 10 % 2 {
         0 => seen(&[]),
@@ -116,10 +116,10 @@ fn one_that_comes_and_goes_is_told_at_most_twice_in_six_hours() {
 
 #[test]
 fn what_may_pass_by_itself_is_told_only_once_it_lasts() {
-    let late = trouble(Kind::NotStarted, "sync");
-    let idle = trouble(Kind::NothingDone, "");
+    let late = incident(Kind::NotStarted, "sync");
+    let idle = incident(Kind::NothingDone, "");
     let mut play = Play::new();
-    for (minute, troubles) in [
+    for (minute, incidents) in [
         (0, vec![late.clone()]),
         (9, vec![late.clone()]),
         (10, vec![]),
@@ -130,7 +130,7 @@ fn what_may_pass_by_itself_is_told_only_once_it_lasts() {
         (80, vec![idle.clone()]),
         (90, vec![]),
     ] {
-        play.look(minute, seen(&troubles));
+        play.look(minute, seen(&incidents));
     }
     assert_eq!(
         play.told(),
@@ -169,16 +169,16 @@ fn held_records_are_told_once_a_day_and_those_from_before_never() {
 fn a_time_without_any_host_is_told_where_something_should_have_run_and_removed_installations_are_forgotten()
  {
     let mut play = Play::new();
-    play.look(0, seen(&[trouble(Kind::Failing, "sync")]));
-    play.look(59, seen(&[trouble(Kind::Failing, "sync")]));
+    play.look(0, seen(&[incident(Kind::Failing, "sync")]));
+    play.look(59, seen(&[incident(Kind::Failing, "sync")]));
     let idle = Seen {
         scheduled: false,
-        ..seen(&[trouble(Kind::Failing, "sync")])
+        ..seen(&[incident(Kind::Failing, "sync")])
     };
     play.look(150, idle);
-    play.look(300, seen(&[trouble(Kind::Failing, "sync")]));
+    play.look(300, seen(&[incident(Kind::Failing, "sync")]));
     // A clock that was put back, and an installation that is gone.
-    play.look(290, seen(&[trouble(Kind::Failing, "sync")]));
+    play.look(290, seen(&[incident(Kind::Failing, "sync")]));
     let (past, news) = play.past.clone().go_on(Vec::new(), at(295));
     assert_eq!((past.known.len(), news), (0, Vec::new()));
     assert_eq!(play.told(), ["0 sync began", "300 away"]);

@@ -8,14 +8,14 @@ use std::time::Duration;
 use super::bindings::SyncAddonPre;
 use super::context::context;
 use super::engine::Runtime;
-use super::guest::{Desk, Guest};
+use super::guest::{Guest, GuestContext};
 use super::instance::{Answered, Instance};
 use super::journal::Journal;
 use super::limits::Limits;
 use super::seats::Seats;
 use super::threads::on_own_thread;
 use crate::clock::Clock;
-use crate::connections::halt::{Halt, halt};
+use crate::connections::cancellation::{CancellationToken, cancellation};
 use crate::connections::{Access, By, Caller, Connections, Rights, Usage};
 use crate::manifest::Manifest;
 use crate::recordings::Tape;
@@ -150,12 +150,12 @@ impl Services {
         loaded: &Loaded,
         installation: &Installation,
         purpose: Purpose,
-        halt: Halt,
+        cancellation: CancellationToken,
         journal: Arc<Journal>,
         usage: Arc<Usage>,
         report_rows: AtomicUsize,
         tape: Option<Arc<Tape>>,
-    ) -> Answered<Arc<Desk>> {
+    ) -> Answered<Arc<GuestContext>> {
         let manifest = loaded.manifest.clone();
         let name = installation.name.clone();
         let settings = Settings::load(&self.store, &self.vault, &manifest, &name)
@@ -185,11 +185,11 @@ impl Services {
             by,
             urgent,
             run: run.map(|(run, _)| run),
-            halt,
+            cancellation,
             usage,
             tell: Arc::new(move |level, message| log.log(level, message, clock.now())),
         };
-        Ok(Arc::new(Desk {
+        Ok(Arc::new(GuestContext {
             store: self.store.clone(),
             vault: self.vault.clone(),
             clock: self.clock.clone(),
@@ -228,7 +228,7 @@ impl Services {
         let seat = tokio::time::timeout(patience, self.seats.take(&installation.name)).await;
         let _seat = seat.map_err(|_| crowded(patience))?;
         // Dropped with the call: nobody tells it to stop.
-        let (_halter, halt) = halt();
+        let (_halter, cancellation) = cancellation();
         let journal = Arc::new(Journal::new(limited.limits.log_lines));
         let rows = AtomicUsize::new(0);
         let desk = limited
@@ -236,7 +236,7 @@ impl Services {
                 loaded,
                 installation,
                 purpose,
-                halt,
+                cancellation,
                 journal.clone(),
                 Arc::default(),
                 rows,
