@@ -4,7 +4,7 @@
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use splynx_sageone::capability::Response;
-use splynx_sageone::sage::{self, Likeness, Reply, Service};
+use splynx_sageone::sage::{self, MatchKey, Reply, Service};
 use splynx_sageone::splynx::{Invoice, Payment, Resource, Transaction};
 
 fn text(amount: Decimal) -> String {
@@ -42,8 +42,8 @@ fn transaction(row: &Value) -> Value {
 }
 
 fn document(row: &Value) -> Value {
-    match Likeness::of_row(Service::TaxInvoice, row) {
-        Some(Likeness::Document(document)) => json!({
+    match MatchKey::of_row(Service::TaxInvoice, row) {
+        Some(MatchKey::Document(document)) => json!({
             "customer": document.customer,
             "date": document.date.to_string(),
             "number": document.number,
@@ -56,8 +56,8 @@ fn document(row: &Value) -> Value {
 }
 
 fn customer(row: &Value) -> Value {
-    match Likeness::of_row(Service::Customer, row) {
-        Some(Likeness::Customer(customer)) => json!({
+    match MatchKey::of_row(Service::Customer, row) {
+        Some(MatchKey::Customer(customer)) => json!({
             "name": customer.name,
             "contact": customer.contact,
             "email": customer.email,
