@@ -6,11 +6,8 @@
 mod combinations;
 mod permissions;
 
-use serde_json::Value;
-
 use crate::capability::{Capabilities, Failure};
-use crate::json;
-use crate::sage;
+use crate::sage::{self, Company};
 use crate::settings::SPLYNX_ADDRESS;
 use crate::splynx::{self, Customer, Permission, Resource};
 use crate::sync::lists;
@@ -215,7 +212,7 @@ fn splynx_answers(run: &mut Run) -> RunResult<Vec<Finding>> {
 fn company(run: &mut Run) -> RunResult<Vec<Finding>> {
     let companies = sage::companies(run)?;
     let chosen = run.settings.company_id.clone();
-    let id = sage::id_text;
+    let id = Company::id_text;
     if let Some(failure) = other_company(run, &chosen)? {
         return Ok(vec![finding(
             "error",
@@ -244,7 +241,7 @@ fn company(run: &mut Run) -> RunResult<Vec<Finding>> {
         several => {
             let names: Vec<String> = several
                 .iter()
-                .map(|company| format!("{} = {}", id(company), json::text(company, "Name")))
+                .map(|company| format!("{} = {}", id(company), company.name()))
                 .collect();
             finding(
                 "error",
@@ -261,9 +258,9 @@ fn company(run: &mut Run) -> RunResult<Vec<Finding>> {
 }
 
 /// That it answers, and what it does not let through.
-fn standing(run: &mut Run, company: &Value) -> RunResult<Vec<Finding>> {
+fn standing(run: &mut Run, company: &Company) -> RunResult<Vec<Finding>> {
     let mut findings = vec![connected(company)];
-    if let Some(until) = limits::locked_until(company) {
+    if let Some(until) = company.locked_until() {
         // A closed year is as it should be, unless something is to go into it.
         let kinds = [Kind::Invoice, Kind::CreditNote, Kind::Payment];
         let mut is_wanted = limits::is_waited_for(run)?;
@@ -284,14 +281,14 @@ fn standing(run: &mut Run, company: &Value) -> RunResult<Vec<Finding>> {
     Ok(findings)
 }
 
-fn connected(company: &Value) -> Finding {
+fn connected(company: &Company) -> Finding {
     finding(
         "ok",
         "sage-connection",
         format!(
             "Connected to {} (company {}).",
-            json::text(company, "Name"),
-            sage::id_text(company)
+            company.name(),
+            company.id_text()
         ),
         "",
         "sage_company_id",

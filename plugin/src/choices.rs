@@ -3,7 +3,6 @@
 
 use crate::capability::{Capabilities, Failure, Pair};
 use crate::collect::ToMap;
-use crate::json;
 use crate::pages;
 use crate::sage;
 use crate::settings::{LEFT_UNMAPPED, Settings};
@@ -45,7 +44,7 @@ fn named(run: &mut Run, source: &str) -> RunResult<Vec<Pair>> {
     match source {
         "sage-companies" => {
             let companies = sage::companies(run)?;
-            let choice = |company| (sage::id_text(company), json::text(company, "Name"));
+            let choice = |company: &sage::Company| (company.id_text(), company.name());
             Ok(companies.iter().map(choice).collect())
         }
         "splynx-customer-categories" => Ok(customer_categories()),

@@ -5,17 +5,14 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
-use crate::arithmetic::{Priced, Totals};
+use crate::arithmetic::Totals;
 use crate::capability::{
     Activity, Answer, Capabilities, Change, Effect, Entry, Failure, Pair, Request, Response, Row,
     Unanswered,
 };
 use crate::collect::ToMap;
-use crate::json;
 use crate::planted::{Mistake, is_planted};
-use crate::sage;
+use crate::sage::{self, Object};
 use crate::splynx;
 use crate::sync::{calibration, lists};
 use crate::write::remote::FOUND;
@@ -84,80 +81,49 @@ impl<'a> Preview<'a> {
 
     /// Sage's answer to a Save: the object with its id and totals; to a batch, a list of them; to a Delete, nothing.
     fn stored(&mut self, request: &Request) -> Answer {
-        let answer = match serde_json::from_str(&request.body).unwrap_or_default() {
-            Value::Array(objects) => {
-                let stored = objects.into_iter().map(|object| self.stored_object(object));
-                Value::Array(stored.collect::<Result<_, Unanswered>>()?)
+        let (objects, is_batch) = Object::of_body(&request.body);
+        let mut bodies = Vec::new();
+        for object in objects {
+            let stored = self.stored_object(&object)?;
+            let id = stored.id().filter(|id| !is_batch && *id < MADE_ABOVE);
+            let changed = id.and_then(|id| sage::path_of_saved(&request.path, id));
+            let body = stored.into_body();
+            if let Some(path) = changed {
+                self.changed.insert(path, body.clone());
             }
-            object => {
-                let stored = self.stored_object(object)?;
-                if let (Some(service), Some(id)) = (
-                    request.path.strip_suffix("/Save"),
-                    json::integer(&stored, "ID"),
-                ) && id < MADE_ABOVE
-                {
-                    self.changed
-                        .insert(format!("{service}/Get/{id}"), stored.to_string());
-                }
-                stored
-            }
-        };
+            bodies.push(body);
+        }
+        let body = bodies.join(",");
         Ok(Response {
             status: 200,
             headers: Vec::new(),
-            body: answer.to_string(),
+            body: if is_batch { format!("[{body}]") } else { body },
         })
     }
 
-    fn stored_object(&mut self, mut object: Value) -> Result<Value, Unanswered> {
-        let is_new = json::relation(&object, "ID").is_none();
-        let totals = match json::field(&object, "Lines").as_array() {
-            Some(lines) => Some(self.totals(&object, lines).map_err(|reason| Unanswered {
-                maybe_sent: false,
-                reason,
-            })?),
-            None => None,
-        };
-        let before = sage::amount(&object, "Total");
-        let due = sage::amount(&object, "AmountDue");
-        if let Some(object) = object.as_object_mut() {
-            if is_new {
-                self.next_id += 1;
-                object.insert("ID".to_owned(), self.next_id.into());
-            }
-            if let Some(totals) = totals {
-                let total = json::number(totals.total);
-                if let (Some(before), Some(due)) = (before, due) {
-                    object.insert(
-                        "AmountDue".to_owned(),
-                        json::number(due + totals.total - before),
-                    );
-                }
-                object.insert("Total".to_owned(), total);
-                object.insert("Tax".to_owned(), json::number(totals.tax));
-            }
-        }
-        Ok(object)
+    fn stored_object(&mut self, object: &Object) -> Result<Object, Unanswered> {
+        let totals = self.totals(object).map_err(|reason| Unanswered {
+            maybe_sent: false,
+            reason,
+        })?;
+        let id = object.is_new().then(|| {
+            self.next_id += 1;
+            self.next_id
+        });
+        Ok(object.as_stored(id, totals))
     }
 
-    /// What Sage would make of the lines, as far as its arithmetic is known.
-    fn totals(&mut self, document: &Value, lines: &[Value]) -> Result<Totals, Failure> {
-        let inclusive = json::flag(document, "Inclusive");
-        let mut priced = Vec::new();
-        for line in lines {
-            let price = if inclusive {
-                "UnitPriceInclusive"
-            } else {
-                "UnitPriceExclusive"
-            };
-            let tax = json::integer(line, "TaxTypeId").unwrap_or_default();
-            priced.push(Priced {
-                quantity: json::decimal(line, "Quantity").unwrap_or_default(),
-                price: json::decimal(line, price).unwrap_or_default(),
-                rate: lists::stored_rate(self, tax)?,
-            });
+    /// What Sage would make of the lines, as far as its arithmetic is known; `None`: it has none.
+    fn totals(&mut self, document: &Object) -> Result<Option<Totals>, Failure> {
+        let Some(mut unrated) = document.to_compute() else {
+            return Ok(None);
+        };
+        for (line, tax_type) in &mut unrated.lines {
+            line.rate = lists::stored_rate(self, *tax_type)?;
         }
-        Ok(calibration::stored_arithmetic(self)?.totals(inclusive, priced))
+        let lines = unrated.lines.into_iter().map(|(line, _)| line);
+        let arithmetic = calibration::stored_arithmetic(self)?;
+        Ok(Some(arithmetic.totals(unrated.is_inclusive, lines)))
     }
 
     fn plan_row(activity: &Activity) -> Row {

@@ -199,10 +199,7 @@ impl Settings {
                     ("both", Direction::Both),
                 ],
             )?,
-            payment_reference: match get("payment_reference_field") {
-                "" => "receipt_number".to_owned(),
-                field => field.to_owned(),
-            },
+            payment_reference: get("payment_reference_field").to_owned(),
             receipts_reconciled: on("receipts_reconciled"),
             statements_by: one_of(
                 "bank_statements_group",

@@ -281,7 +281,8 @@ fn small(c: char) -> char {
 
 /// Another character of its kind, of as many bytes.
 fn shifted(c: char, shift: u64) -> char {
-    let turn = |at: u32, of: u32| (at + (shift % u64::from(of)) as u32) % of;
+    // By one at least: the last digit of a short number is all that is changed of it.
+    let turn = |at: u32, of: u32| (at + 1 + (shift % u64::from(of - 1)) as u32) % of;
     let from = |first: char, of: u32| {
         char::from_u32(first as u32 + turn(c as u32 - first as u32, of)).unwrap_or(c)
     };

@@ -56,8 +56,8 @@ fn asked(settings: &Settings) -> Vec<Asked> {
             _ => continue,
         };
         lists.extend(
-            list.splynx_path()
-                .map(|path| asked(path, title, Reads::Lists)),
+            list.of_splynx()
+                .map(|list| asked(list.path(), title, Reads::Lists)),
         );
     }
     lists

@@ -2,11 +2,10 @@
 
 use crate::addon::{Query, Rows};
 use crate::capability::{Entry, Pair, Row};
-use crate::json;
 use crate::mark::Sign;
 use crate::pages::statements;
 use crate::pages::{Cell, More, refuse, value};
-use crate::sage::{self, MatchKey, Service};
+use crate::sage::{self, MatchKey, Object, Service};
 use crate::sync::births;
 use crate::write::ledger::{Run, RunResult, activity};
 use crate::write::record::{
@@ -257,12 +256,9 @@ fn made_for_another(
     run: &mut Run,
     marked: RecordKey,
     remote: &Remote,
-    object: &serde_json::Value,
+    object: &Object,
 ) -> RunResult<Option<String>> {
-    let signs = run
-        .settings
-        .identity
-        .signs(&json::text(object, "Reference"));
+    let signs = run.settings.identity.signs(&object.reference());
     if signs.contains(&Sign::Ours(marked)) {
         return Ok(None);
     }
@@ -341,7 +337,7 @@ fn linked(
     Ok(Record {
         state: State::Synced,
         remote: Some(remote),
-        seen: MatchKey::of_row(service, &object),
+        seen: MatchKey::of(service, &object),
         sent: Vec::new(),
         // Not known: the next look at the record takes it as it is then.
         hash: String::new(),

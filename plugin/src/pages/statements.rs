@@ -9,10 +9,9 @@ use super::{filter, page, refuse, value};
 use crate::addon::{Query, Rows};
 use crate::capability::{Entry, Pair, Row};
 use crate::collect::ToMap;
-use crate::json;
 use crate::money;
 use crate::settings::{Direction, Settings};
-use crate::splynx::{InvoiceStatus, Receivable, Resource, writes};
+use crate::splynx::{InvoiceStatus, Receivable, writes};
 use crate::sync::import_recovery;
 use crate::sync::receipt_sheet::ReceiptSheet;
 use crate::sync::statements::{StatementWork, carry_out, sheets};
@@ -145,15 +144,10 @@ pub fn open_invoices(run: &mut Run, source: &str) -> RunResult<Vec<Pair>> {
             "Which customer of Splynx it is of is not known, so their invoices cannot be listed.",
         ));
     }
-    let of = [customer.to_string()];
-    let open = Some(("status", "not_paid"));
-    let rows = writes::find_with(run, Receivable::PATH, "customer_id", &of, open)?;
-    let open = rows
-        .iter()
-        .filter_map(|row| Receivable::parse(json::integer(row, "id")?, row).ok())
-        .filter(|invoice| {
-            invoice.standing == InvoiceStatus::NotPaid && invoice.due > Decimal::ZERO
-        });
+    let unpaid = writes::unpaid_invoices(run, customer)?;
+    let open = unpaid.into_iter().filter(|invoice| {
+        invoice.standing == InvoiceStatus::NotPaid && invoice.due > Decimal::ZERO
+    });
     let by_age = open.map(|invoice| {
         let date = invoice.date.map_or_else(String::new, |day| day.to_string());
         let title = format!(
@@ -243,12 +237,8 @@ fn invoices(run: &mut Run, numbers: &str, customer: i64) -> RunResult<Vec<Receiv
         .filter(|part| !part.is_empty())
         .map(str::to_owned)
         .collect();
-    let rows = writes::find(run, Receivable::PATH, "number", &numbers)?;
-    let mut found: Vec<Receivable> = rows
-        .iter()
-        .filter_map(|row| Receivable::parse(json::integer(row, "id")?, row).ok())
-        .filter(|invoice| invoice.standing != InvoiceStatus::Deleted)
-        .collect();
+    let mut found = writes::invoices_of_numbers(run, &numbers)?;
+    found.retain(|invoice| invoice.standing != InvoiceStatus::Deleted);
     for number in &numbers {
         // Numbers need not be unique over partners (Splynx API 8.4): the receipt's customer tells them apart, where known.
         let of_number = || found.iter().filter(|invoice| invoice.number == *number);

@@ -5,12 +5,10 @@ use rust_decimal::Decimal;
 
 use crate::capability::Failure;
 use crate::collect::{Map, Set, ToMap};
-use crate::json;
-use serde_json::Value;
 
 use super::{Books, PLACE};
 use crate::mark;
-use crate::sage::{self, DocumentLikeness, MatchKey, Service, fold};
+use crate::sage::{self, DocumentLikeness, Filter, MatchKey, Object, Service, fold};
 use crate::stored::{self, stored};
 use crate::write::ledger::{Run, RunError, RunResult};
 use crate::write::record::{Batch, RecordKey, Remote};
@@ -51,15 +49,13 @@ stored!(Listed { id, likeness } may { is_void, open, vat });
 
 impl Listed {
     /// `None`: the row lacks what it is recognised by.
-    fn of(service: Service, row: &Value) -> Option<Self> {
-        /// Sage API 2.4.
-        const VOID: i64 = 4;
+    fn of(service: Service, row: &Object) -> Option<Self> {
         Some(Self {
-            id: json::integer(row, "ID")?,
-            likeness: MatchKey::of_row(service, row)?,
-            is_void: json::integer(row, "StatusId") == Some(VOID),
-            open: sage::rest(row),
-            vat: sage::amount(row, "Tax"),
+            id: row.id()?,
+            likeness: MatchKey::of(service, row)?,
+            is_void: row.is_void(),
+            open: row.rest(),
+            vat: row.tax(),
         })
     }
 
@@ -104,17 +100,16 @@ fn remove(run: &mut Run, prefix: &str) -> RunResult<()> {
 pub fn list(run: &mut Run, books: &mut Books, service: Service) -> RunResult<()> {
     let from = books.place.from;
     let from = from.checked_sub_days(Days::new(SLACK_DAYS)).unwrap_or(from);
-    let dated = format!("Date ge datetime'{from}T00:00:00'");
-    let filter = (service != Service::Customer).then_some(dated.as_str());
+    let filter = (service != Service::Customer).then_some(Filter::DatedFrom(from));
     let stage = format!("Reading Sage: {}s", service.title());
     let mut above = books.place.after.parse().unwrap_or(0);
     loop {
         run.progress(&stage, books.place.done, 0)?;
-        let (rows, complete) = sage::newer(run, service.name(), above, filter)?;
+        let (rows, complete) = sage::newer(run, service, above, filter)?;
         let mut batch = Batch::default();
         let mut index = Map::new_vec();
         for row in &rows {
-            above = above.max(json::integer(row, "ID").unwrap_or(above));
+            above = above.max(row.id().unwrap_or(above));
             if let Some(listed) = Listed::of(service, row) {
                 note(&mut batch, &mut index, service, &listed);
             }

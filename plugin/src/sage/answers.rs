@@ -4,6 +4,7 @@
 
 use serde_json::Value;
 
+use super::Object;
 use crate::capability::{Answer, Failure, Response, Unanswered};
 use crate::json;
 use crate::write::allowed::NOT_ALLOWED;
@@ -18,7 +19,7 @@ const REST_SECONDS: u64 = 5 * 60;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// The stored object.
-    Stored(Value),
+    Stored(Object),
     /// It is not there (any more): the answer to a Delete.
     Removed,
     /// Not stored, and Sage says why.
@@ -42,7 +43,7 @@ pub fn reply_of(method: &str, path: &str, answer: Answer, now: u64) -> Reply {
     match response.status {
         200..=299 | 404 if method == "DELETE" && !is_page(&response.body) => Reply::Removed,
         200..=299 => match stored_object(&response.body) {
-            Some(object) => Reply::Stored(object),
+            Some(object) => Reply::Stored(object.into()),
             None => unreadable(response.status, path),
         },
         400 | 404 | 409 | 413 | 422 if !is_page(&response.body) => {

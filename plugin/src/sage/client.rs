@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use super::answers::{body, check, is_page, rows, said, unexpected};
-use super::{CONNECTION, Service};
+use super::{
+    CONNECTION, Column, Company, DocumentPayload, Filter, ListOption, Object, OptionList, Service,
+};
 use crate::capability::{Effect, Pair, Request};
 use crate::collect::{Set, ToSet};
 use crate::json;
@@ -17,8 +19,9 @@ const PAGE: usize = 100;
 pub const IDS: usize = 15;
 /// The most parts of a batch; no maximum is published (Sage API 2.13).
 pub const LARGEST_BATCH: usize = 100;
+
 /// The request that saves an object. `own_number`: Sage is to keep the document number that we send (F33).
-pub fn save_request(run: &Run, service: Service, object: &Value, own_number: bool) -> Request {
+pub fn save_request(run: &Run, service: Service, body: String, own_number: bool) -> Request {
     let mut query = company(run);
     if !matches!(service, Service::Customer | Service::Allocation) {
         let system_number = if own_number { "false" } else { "true" };
@@ -30,7 +33,7 @@ pub fn save_request(run: &Run, service: Service, object: &Value, own_number: boo
     Request {
         effect: Effect::Write,
         method: "POST",
-        body: object.to_string(),
+        body,
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
         ..read(format!("{}/Save", service.name()), query)
     }
@@ -59,42 +62,41 @@ pub fn delete_request(run: &Run, service: Service, id: i64) -> Request {
 }
 
 /// The next page of objects whose id is above `above`, in the order of their ids, and whether it is the last.
-/// `filter`: a further condition. Numbers and dates are the conditions that work for sure (Sage API 1.7).
 pub fn newer(
     run: &mut Run,
-    service: &str,
+    service: Service,
     above: i64,
-    filter: Option<&str>,
-) -> RunResult<(Vec<Value>, bool)> {
+    filter: Option<Filter>,
+) -> RunResult<(Vec<Object>, bool)> {
     page_above(run, service, above, above, |id| match filter {
-        Some(filter) => format!("ID gt {} and {filter}", id(above)),
+        Some(filter) => format!("ID gt {} and {}", id(above), filter.condition()),
         None => format!("ID gt {}", id(above)),
     })
 }
 
-/// The same of the objects of which a field has one of these ids, [`IDS`] at most (Sage API 1.7: numbers can be relied on).
+/// The same of the objects that have one of these ids in a column, [`IDS`] at most.
 pub fn newer_of(
     run: &mut Run,
-    service: &str,
+    service: Service,
     above: i64,
-    field: &str,
+    column: Column,
     ids: &[i64],
-) -> RunResult<(Vec<Value>, bool)> {
+) -> RunResult<(Vec<Object>, bool)> {
     let largest = ids.iter().copied().fold(above, i64::max);
     page_above(run, service, above, largest, |id| {
-        let of = one_of(field, ids, id);
+        let of = one_of(column, ids, id);
         format!("ID gt {} and ({of})", id(above))
     })
 }
 
 fn page_above(
     run: &mut Run,
-    service: &str,
+    service: Service,
     above: i64,
     largest: i64,
     conditions: impl Fn(&dyn Fn(i64) -> String) -> String,
-) -> RunResult<(Vec<Value>, bool)> {
-    let path = format!("{service}/Get");
+) -> RunResult<(Vec<Object>, bool)> {
+    let path = format!("{}/Get", service.name());
     let listed = match list_where(run, &path, largest, conditions) {
         Err(RunError::Failed(_)) if is_planted(Mistake::FailedLookUpMeansAbsent) => {
             return Ok((Vec::new(), true));
@@ -108,7 +110,7 @@ fn page_above(
     }
     let mut last = above;
     for row in &rows {
-        let id = json::integer(row, "ID").unwrap_or(i64::MIN);
+        let id = row.id().unwrap_or(i64::MIN);
         if id <= last {
             return Err(unexpected(
                 &path,
@@ -126,7 +128,7 @@ fn page_above(
 
 /// The objects of these ids that exist. What is not in the answer is asked for once more on its own, so that a filter that was ignored
 /// is never taken for a deletion.
-pub fn by_ids(run: &mut Run, service: Service, ids: &[i64]) -> RunResult<Vec<Value>> {
+pub fn by_ids(run: &mut Run, service: Service, ids: &[i64]) -> RunResult<Vec<Object>> {
     let mut found = Vec::new();
     for chunk in ids.chunks(IDS) {
         some_of_ids(run, service, chunk, &mut found)?;
@@ -136,7 +138,7 @@ pub fn by_ids(run: &mut Run, service: Service, ids: &[i64]) -> RunResult<Vec<Val
 
 /// The same, read as stretches of the list: a request for a hundred where the ids are near each other. What is not met so is asked for by its
 /// id.
-pub fn by_near_ids(run: &mut Run, service: Service, ids: &[i64]) -> RunResult<Vec<Value>> {
+pub fn by_near_ids(run: &mut Run, service: Service, ids: &[i64]) -> RunResult<Vec<Object>> {
     const PAGES: usize = 2;
     let ids: Vec<i64> = ids.iter().copied().to_set().into_iter().collect();
     let mut found = Vec::new();
@@ -147,13 +149,12 @@ pub fn by_near_ids(run: &mut Run, service: Service, ids: &[i64]) -> RunResult<Ve
         let mut above = lowest - 1;
         let mut missing = chunk.iter().copied().to_set();
         for _ in 0..PAGES {
-            let (rows, complete) = page_above(run, service.name(), above, *highest, |id| {
+            let (rows, complete) = page_above(run, service, above, *highest, |id| {
                 format!("ID gt {} and ID le {}", id(above), id(*highest))
             })?;
-            let last = rows.last().and_then(|row| json::integer(row, "ID"));
+            let last = rows.last().and_then(Object::id);
             above = last.unwrap_or(above);
-            let is_wanted =
-                |row: &Value| json::integer(row, "ID").is_some_and(|id| missing.remove(&id));
+            let is_wanted = |row: &Object| row.id().is_some_and(|id| missing.remove(&id));
             found.extend(rows.into_iter().filter(is_wanted));
             if complete {
                 break;
@@ -169,11 +170,11 @@ fn some_of_ids(
     run: &mut Run,
     service: Service,
     ids: &[i64],
-    found: &mut Vec<Value>,
+    found: &mut Vec<Object>,
 ) -> RunResult<()> {
     let path = format!("{}/Get", service.name());
     let largest = ids.iter().copied().max().unwrap_or_default();
-    let mut rows = match list_where(run, &path, largest, |id| one_of("ID", ids, id))? {
+    let mut rows = match list_where(run, &path, largest, |id| one_of(Column::Id, ids, id))? {
         Ok((rows, _)) => rows,
         Err(_) if ids.len() > 1 => {
             let (some, others) = ids.split_at(ids.len() / 2);
@@ -182,10 +183,9 @@ fn some_of_ids(
         }
         Err(_) => Vec::new(),
     };
-    let id_of = |row: &Value| json::integer(row, "ID");
-    rows.retain(|row| id_of(row).is_some_and(|id| ids.contains(&id)));
+    rows.retain(|row| row.id().is_some_and(|id| ids.contains(&id)));
     for id in ids {
-        if !rows.iter().any(|row| id_of(row) == Some(*id)) {
+        if !rows.iter().any(|row| row.id() == Some(*id)) {
             found.extend(get_one(run, service, *id)?);
         }
     }
@@ -193,13 +193,15 @@ fn some_of_ids(
     Ok(())
 }
 
-fn one_of(field: &str, ids: &[i64], id: &dyn Fn(i64) -> String) -> String {
-    let terms = ids.iter().map(|one| format!("{field} eq {}", id(*one)));
+fn one_of(column: Column, ids: &[i64], id: &dyn Fn(i64) -> String) -> String {
+    let terms = ids
+        .iter()
+        .map(|one| format!("{} eq {}", column.name(), id(*one)));
     terms.collect::<Vec<_>>().join(" or ")
 }
 
 /// Rows and their total, or why Sage refuses the search.
-type Listed = Result<(Vec<Value>, Option<i64>), String>;
+type Listed = Result<(Vec<Object>, Option<i64>), String>;
 
 /// A search by ids, in their order. From 2 147 483 648 on OData v3 wants an `L` behind an id, and later versions refuse it: which of
 /// the two Sage takes is found out once a run.
@@ -241,10 +243,10 @@ fn list_where(
     }
 }
 
-/// A whole list, however its ids run (built-in ones can be negative).
-pub fn list_all(run: &mut Run, service: &str) -> RunResult<Vec<Value>> {
-    let path = format!("{service}/Get");
-    let mut all: Vec<Value> = Vec::new();
+/// A whole list of what people choose from, however its ids run (built-in ones can be negative).
+pub fn options(run: &mut Run, of: OptionList) -> RunResult<Vec<ListOption>> {
+    let path = format!("{}/Get", of.service());
+    let mut all: Vec<Object> = Vec::new();
     let mut ids = Set::new();
     loop {
         let mut query = company(run);
@@ -256,7 +258,7 @@ pub fn list_all(run: &mut Run, service: &str) -> RunResult<Vec<Value>> {
         let page = rows.len();
         for row in rows {
             // Whoever does not skip sends the same rows for ever.
-            if json::integer(&row, "ID").is_some_and(|id| !ids.insert(id)) {
+            if row.id().is_some_and(|id| !ids.insert(id)) {
                 return Err(unexpected(&path, "the list begins anew"));
             }
             all.push(row);
@@ -264,7 +266,7 @@ pub fn list_all(run: &mut Run, service: &str) -> RunResult<Vec<Value>> {
         let has_all =
             total.is_some_and(|total| i64::try_from(all.len()).is_ok_and(|have| have >= total));
         if page == 0 || has_all {
-            return Ok(all);
+            return Ok(all.iter().filter_map(ListOption::of).collect());
         }
     }
 }
@@ -277,38 +279,36 @@ fn list(run: &mut Run, path: &str, query: Vec<Pair>) -> RunResult<Listed> {
             return Ok(Err(said(&response.body)));
         }
         let list = body(&check(run, response, path)?, path)?;
-        if let Some(rows) = rows(list, path)? {
-            return Ok(Ok(rows));
+        if let Some((rows, total)) = rows(list, path)? {
+            return Ok(Ok((rows.into_iter().map(Object::from).collect(), total)));
         }
     }
     Ok(Ok((Vec::new(), Some(0))))
 }
 
 /// The companies that the login can see; needs no company id (Sage API 1.2).
-pub fn companies(run: &mut Run) -> RunResult<Vec<Value>> {
+pub fn companies(run: &mut Run) -> RunResult<Vec<Company>> {
     let path = "Company/Get";
     list(run, path, Vec::new())?
-        .map(|(companies, _)| companies)
+        .map(|(companies, _)| companies.into_iter().map(Company::from).collect())
         .map_err(|refused| unexpected(path, &format!("it refused the list ({refused})")))
 }
 
-/// An object's id, as settings hold it; empty: it has none.
-pub fn id_text(object: &Value) -> String {
-    json::integer(object, "ID").map_or(String::new(), |id| id.to_string())
-}
-
-/// The company that the installation works with (Sage API 2.1).
-pub fn current_company(run: &mut Run) -> RunResult<Value> {
+/// The company that the installation works with.
+pub fn current_company(run: &mut Run) -> RunResult<Company> {
+    let path = "Company/Current";
     let query = company(run);
-    fetch(run, read("Company/Current".to_owned(), query))
+    let response = run.send(read(path.to_owned(), query))?;
+    let company = body(&check(run, response, path)?, path)?;
+    Ok(Object::from(company).into())
 }
 
 /// What Sage would store of an invoice, or what it says against it. Nothing is stored (Sage API 1.8).
-pub fn calculate(run: &mut Run, invoice: &Value) -> RunResult<Result<Value, String>> {
+pub fn calculate(run: &mut Run, invoice: &DocumentPayload) -> RunResult<Result<Object, String>> {
     let path = "TaxInvoice/Calculate";
     let request = Request {
         method: "POST",
-        body: invoice.to_string(),
+        body: invoice.encode().to_string(),
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
         ..read(path.to_owned(), company(run))
     };
@@ -316,25 +316,12 @@ pub fn calculate(run: &mut Run, invoice: &Value) -> RunResult<Result<Value, Stri
     if response.status == 400 {
         return Ok(Err(said(&response.body)));
     }
-    body(&check(run, response, path)?, path).map(Ok)
-}
-
-/// How many rows a search finds; none where Sage refuses it.
-pub fn probe(run: &mut Run, service: &str, filter: &str) -> RunResult<Option<i64>> {
-    let path = format!("{service}/Get");
-    let mut query = company(run);
-    query.push(("$filter".to_owned(), filter.to_owned()));
-    query.push(("$top".to_owned(), "1".to_owned()));
-    let response = run.send(read(path.clone(), query))?;
-    if response.status == 400 {
-        return Ok(None);
-    }
-    let list = body(&check(run, response, &path)?, &path)?;
-    Ok(json::integer(&list, "TotalResults"))
+    let stored = body(&check(run, response, path)?, path)?;
+    Ok(Ok(stored.into()))
 }
 
 /// The object as Sage has it now; none where it is gone.
-pub fn get_one(run: &mut Run, service: Service, id: i64) -> RunResult<Option<Value>> {
+pub fn get_one(run: &mut Run, service: Service, id: i64) -> RunResult<Option<Object>> {
     get_one_as(run, service, id, "")
 }
 
@@ -344,7 +331,7 @@ pub fn get_one_as(
     service: Service,
     id: i64,
     priority: &'static str,
-) -> RunResult<Option<Value>> {
+) -> RunResult<Option<Object>> {
     let path = format!("{}/Get/{id}", service.name());
     let query = company(run);
     let response = run.send(Request {
@@ -360,12 +347,11 @@ pub fn get_one_as(
         _ => body(&check(run, response, &path)?, &path)?,
     };
     if object.is_object() && json::integer(&object, "ID") == Some(id) {
-        return Ok(Some(object));
+        return Ok(Some(object.into()));
     }
     // Nothing may also come as the literal null (Sage API 1.5) or as a server's page, but so may a failure: a list is plainer.
     if object.is_null() {
-        let only = format!("ID eq {id}");
-        let (rows, _) = newer(run, service.name(), id - 1, Some(&only))?;
+        let (rows, _) = newer_of(run, service, id - 1, Column::Id, &[id])?;
         if rows.is_empty() {
             return Ok(None);
         }
@@ -373,11 +359,11 @@ pub fn get_one_as(
     Err(unexpected(&path, "the object was expected"))
 }
 
-fn company(run: &Run) -> Vec<Pair> {
+pub(super) fn company(run: &Run) -> Vec<Pair> {
     vec![("CompanyId".to_owned(), run.settings.company_id.clone())]
 }
 
-fn read(path: String, query: Vec<Pair>) -> Request {
+pub(super) fn read(path: String, query: Vec<Pair>) -> Request {
     Request {
         connection: CONNECTION,
         effect: Effect::Read,
@@ -388,10 +374,4 @@ fn read(path: String, query: Vec<Pair>) -> Request {
         body: String::new(),
         priority: "",
     }
-}
-
-fn fetch(run: &mut Run, request: Request) -> RunResult<Value> {
-    let path = request.path.clone();
-    let response = run.send(request)?;
-    body(&check(run, response, &path)?, &path)
 }

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use serde_json::Value;
 
 use super::types::BY_TRANSACTION;
-use super::{CONNECTION, Payment, Relation, Resource, Transaction};
+use super::{CONNECTION, ListOption, OptionList, Payment, Relation, Resource, Transaction};
 use crate::capability::{Effect, Failure, Pair, Request, Response};
 use crate::collect::{ToMap, ToSet};
 use crate::json;
@@ -393,9 +393,10 @@ pub fn vat_number(run: &mut Run, customer: i64) -> RunResult<String> {
     Ok(json::text(info, "vat_id").trim().to_owned())
 }
 
-/// A short list in full (categories, taxes, methods, partners).
-pub fn list_all(run: &mut Run, path: &str) -> RunResult<Vec<Value>> {
-    fetch_list(run, path, Vec::new())
+/// A short list in full (categories, taxes, methods, partners). What has no id cannot be chosen.
+pub fn options(run: &mut Run, of: OptionList) -> RunResult<Vec<ListOption>> {
+    let list = fetch_list(run, of.path(), Vec::new())?;
+    Ok(list.iter().filter_map(ListOption::of).collect())
 }
 
 pub(super) fn fetch_list(run: &mut Run, path: &str, query: Vec<Pair>) -> RunResult<Vec<Value>> {

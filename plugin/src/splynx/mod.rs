@@ -3,21 +3,29 @@
 //! Lists are bare arrays without any page data, searched by `main_attributes[...]`. Unknown parameters are ignored rather than
 //! refused, so every answer is checked against what was asked for (Splynx API, search).
 
+mod birth;
 mod client;
+mod event;
 mod money_in;
+mod option;
 mod types;
 pub mod writes;
 
+pub use birth::Birth;
 pub use client::{
-    INFO, Listing, Page, Permission, RELATIONS, Row, Window, by_ids, changed, count, list_all,
-    may_list, may_view, payments_between, relations, vat_number,
+    INFO, Listing, Page, Permission, RELATIONS, Row, Window, by_ids, changed, count, may_list,
+    may_view, options, payments_between, relations, vat_number,
 };
-pub use money_in::{InvoiceStatus, Receivable, StatementRecord};
+pub use event::{Event, Model};
+pub use money_in::{CANCELLED, InvoiceStatus, Receivable, StatementRecord};
+pub use option::{ListOption, OptionList};
 pub use types::{
     CreditNote, Customer, Document, DocumentStatus, Invoice, Line, Payment, Relation, Transaction,
 };
 
 use serde_json::Value;
+
+use crate::json;
 
 /// The name of the connection in the manifest.
 pub const CONNECTION: &str = "splynx";
@@ -35,4 +43,21 @@ pub trait Resource: Sized {
     /// What is missing or cannot be read, in a few words.
     fn parse(id: i64, value: &Value) -> Result<Self, String>;
     fn id(&self) -> i64;
+}
+
+/// Whether a record that may not be understood otherwise says that it is deleted.
+pub fn is_marked_deleted(row: &Value) -> bool {
+    json::text(row, "status") == "deleted"
+}
+
+/// Whose record it is; `None`: it does not say.
+pub fn customer_of(row: &Value) -> Option<i64> {
+    json::integer(row, "customer_id")
+}
+
+/// What people call a record of any kind; empty: nothing.
+pub fn name_of(row: &Value) -> String {
+    let names = ["number", "receipt_number", "name"].map(|field| json::text(row, field));
+    let name = names.into_iter().find(|name| !name.is_empty());
+    name.unwrap_or_default()
 }

@@ -56,6 +56,9 @@ impl Resource for Receivable {
     }
 }
 
+/// The status of a statement record whose money is no more.
+pub const CANCELLED: &str = "canceled";
+
 /// One line of a statement: money that waits, or became a payment.
 #[derive(Debug, Clone)]
 pub struct StatementRecord {

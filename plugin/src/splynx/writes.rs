@@ -3,11 +3,14 @@
 //! Splynx has no idempotency key either, so whoever creates something gives it a key of ours in a field that can be searched. The
 //! trap: a search that a server does not know is ignored, not refused, so absence counts only where no stranger was listed.
 
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
-use super::CONNECTION;
 use super::client::{check, condition, fetch_list, is_page, one, said};
+use super::{CANCELLED, CONNECTION, Receivable, Resource, StatementRecord};
 use crate::capability::{Answer, Effect, Request};
+use crate::collect::{Set, ToSet};
 use crate::json;
 use crate::write::ledger::{Run, RunError, RunResult};
 
@@ -31,12 +34,104 @@ pub enum Reply {
     NotSent(RunError),
 }
 
-pub fn post(path: &str, object: &Value) -> Request {
+/// One of our records in a payment statement: money from Sage that waits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewRecord<'r> {
+    pub statement: Option<i64>,
+    /// What it is found by.
+    pub key: &'r str,
+    /// The receipt's number in Sage.
+    pub label: &'r str,
+    pub money: RecordedMoney,
+}
+
+/// What a statement's record says of the money.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordedMoney {
+    pub date: NaiveDate,
+    pub amount: Decimal,
+    pub customer: Option<i64>,
+    pub invoice: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewPayment<'p> {
+    pub statement: Option<i64>,
+    /// What it is found by.
+    pub key: &'p str,
+    pub method: i64,
+    pub money: RecordedMoney,
+}
+
+/// What Splynx shows of every payment and record of ours (F75).
+const COMMENT: &str = "SageOne";
+
+/// Enters a record into a statement.
+pub fn enter_record(record: &NewRecord) -> Request {
+    let money = &record.money;
+    let object = json!({
+        "bank_statements_process_id": record.statement,
+        "payment_date": money.date.to_string(),
+        "amount": json::number(money.amount),
+        "status": "new",
+        "comment": COMMENT,
+        "additional_1": record.key,
+        "additional_2": record.label,
+        "customer_id": money.customer,
+        "invoice_id": money.invoice,
+    });
+    post(StatementRecord::PATH, &object)
+}
+
+/// Says other things of the money of a record.
+pub fn amend_record(record: i64, money: &RecordedMoney) -> Request {
+    let object = json!({
+        "amount": json::number(money.amount),
+        "payment_date": money.date.to_string(),
+        "customer_id": money.customer,
+        "invoice_id": money.invoice,
+    });
+    put(StatementRecord::PATH, record, &object)
+}
+
+/// A record's money became a payment.
+pub fn close_record(record: i64, payment: Option<i64>, money: &RecordedMoney) -> Request {
+    let object = json!({
+        "status": "processed",
+        "payment_id": payment,
+        "customer_id": money.customer,
+        "invoice_id": money.invoice,
+        "amount": json::number(money.amount),
+    });
+    put(StatementRecord::PATH, record, &object)
+}
+
+/// A record's money is no more.
+pub fn cancel_record(record: i64) -> Request {
+    put(StatementRecord::PATH, record, &json!({"status": CANCELLED}))
+}
+
+pub fn enter_payment(payment: &NewPayment) -> Request {
+    let money = &payment.money;
+    let object = json!({
+        "customer_id": money.customer,
+        "invoice_id": money.invoice,
+        "payment_statement_id": payment.statement,
+        "payment_type": payment.method,
+        "receipt_number": payment.key,
+        "date": money.date.to_string(),
+        "amount": json::number(money.amount),
+        "comment": COMMENT,
+    });
+    post(PAYMENTS, &object)
+}
+
+fn post(path: &str, object: &Value) -> Request {
     request("POST", path.to_owned(), object)
 }
 
 /// Changes the fields that `object` names; the others stay (Splynx API 2.1).
-pub fn put(path: &str, id: i64, object: &Value) -> Request {
+fn put(path: &str, id: i64, object: &Value) -> Request {
     request("PUT", format!("{path}/{id}"), object)
 }
 
@@ -87,13 +182,86 @@ pub fn reply_of(answer: Answer, path: &str, is_post: bool) -> Reply {
     }
 }
 
+/// Of these statements the ones that there are, as far as they are listed.
+pub fn statements_listed(run: &mut Run, ids: &[String]) -> RunResult<Set<i64>> {
+    let rows = find(run, STATEMENTS, "id", ids)?;
+    Ok(rows.iter().filter_map(id_of).to_set())
+}
+
+/// What people paired with invoices in these statements.
+pub fn records_paired_by_hand(
+    run: &mut Run,
+    statements: &[String],
+) -> RunResult<Vec<StatementRecord>> {
+    let by_hand = Some(("status", "manual_paired"));
+    let statement = "bank_statements_process_id";
+    let rows = find_with(run, StatementRecord::PATH, statement, statements, by_hand)?;
+    Ok(parsed(&rows))
+}
+
+/// The records that bear these keys of ours: key and id.
+pub fn records_of_keys(run: &mut Run, keys: &[String]) -> RunResult<Vec<(String, i64)>> {
+    of_keys(run, StatementRecord::PATH, "additional_1", keys)
+}
+
+/// The payments that bear these keys of ours: key and id.
+pub fn payments_of_keys(run: &mut Run, keys: &[String]) -> RunResult<Vec<(String, i64)>> {
+    of_keys(run, PAYMENTS, "receipt_number", keys)
+}
+
+fn of_keys(
+    run: &mut Run,
+    path: &str,
+    field: &str,
+    keys: &[String],
+) -> RunResult<Vec<(String, i64)>> {
+    let rows = find(run, path, field, keys)?;
+    let keyed = |row: &Value| Some((json::text(row, field), id_of(row)?));
+    Ok(rows.iter().filter_map(keyed).collect())
+}
+
+/// The payments of a statement: id and amount.
+pub fn payments_of_statement(
+    run: &mut Run,
+    statement: i64,
+) -> RunResult<Vec<(i64, Option<Decimal>)>> {
+    let of = [statement.to_string()];
+    let rows = find(run, PAYMENTS, "payment_statement_id", &of)?;
+    let paid = |row: &Value| Some((id_of(row)?, json::decimal(row, "amount")));
+    Ok(rows.iter().filter_map(paid).collect())
+}
+
+/// A customer's invoices that are not paid.
+pub fn unpaid_invoices(run: &mut Run, customer: i64) -> RunResult<Vec<Receivable>> {
+    let of = [customer.to_string()];
+    let unpaid = Some(("status", "not_paid"));
+    let rows = find_with(run, Receivable::PATH, "customer_id", &of, unpaid)?;
+    Ok(parsed(&rows))
+}
+
+/// The invoices of these numbers: numbers need not be unique over partners (Splynx API 8.4).
+pub fn invoices_of_numbers(run: &mut Run, numbers: &[String]) -> RunResult<Vec<Receivable>> {
+    let rows = find(run, Receivable::PATH, "number", numbers)?;
+    Ok(parsed(&rows))
+}
+
+/// Those that can be understood.
+fn parsed<R: Resource>(rows: &[Value]) -> Vec<R> {
+    let parse = |row: &Value| R::parse(id_of(row)?, row).ok();
+    rows.iter().filter_map(parse).collect()
+}
+
+fn id_of(row: &Value) -> Option<i64> {
+    json::integer(row, "id")
+}
+
 /// The rows whose `field` has one of the values, and all of them.
-pub fn find(run: &mut Run, path: &str, field: &str, values: &[String]) -> RunResult<Vec<Value>> {
+fn find(run: &mut Run, path: &str, field: &str, values: &[String]) -> RunResult<Vec<Value>> {
     find_with(run, path, field, values, None)
 }
 
 /// The same, of those in which another field has that value.
-pub fn find_with(
+fn find_with(
     run: &mut Run,
     path: &str,
     field: &str,
@@ -128,7 +296,7 @@ pub fn find_with(
             let before = after;
             // An ignored search lists everything: then everything is read, and looked through here.
             for row in &rows {
-                after = json::integer(row, "id").unwrap_or(0).max(after);
+                after = id_of(row).unwrap_or(0).max(after);
             }
             let complete = rows.len() < PAGE || after == before;
             rows.retain(is_wanted);
@@ -149,13 +317,13 @@ pub fn is_gone(run: &mut Run, path: &str, id: i64) -> RunResult<bool> {
 /// A statement by its title; the first where people made several.
 pub fn statement(run: &mut Run, title: &str) -> RunResult<Option<i64>> {
     let rows = find(run, STATEMENTS, "title", &[title.to_owned()])?;
-    Ok(rows.iter().find_map(|row| json::integer(row, "id")))
+    Ok(rows.iter().find_map(id_of))
 }
 
 /// The request that makes a statement.
 pub fn statement_request(title: &str) -> Request {
     post(
         STATEMENTS,
-        &json!({"title": title, "handler": "SageOne", "status": "success"}),
+        &json!({"title": title, "handler": COMMENT, "status": "success"}),
     )
 }

@@ -1,67 +1,41 @@
 //! What receipts are allocated to, as Sage listed it: read once, kept, and checked against each receipt's own unallocated rest.
 
 use rust_decimal::Decimal;
-use serde_json::Value;
 
 use crate::capability::Entry;
 use crate::collect::{Map, ToMap, ToSet};
-use crate::json;
-use crate::sage::{self, IDS, Service, newer_of};
-use crate::sync::receipt_import::remote_of;
-use crate::sync::receipts::{Allocated, Receipt};
+use crate::sage::Receipt;
+use crate::sage::{Allocation, Column, IDS, Object, Service, newer_of};
+use crate::sync::receipts::Allocated;
 use crate::sync::statements::id_key;
 use crate::write::ledger::{Run, RunResult};
-use crate::write::record::{Batch, Remote};
+use crate::write::record::Batch;
 
 /// `source/allocation` → `invoice|total|discount`, as Sage listed it.
 pub const TABLE: &str = "allocated";
 /// Rows read from storage at once.
 const PAGE: u32 = 200;
 
-/// What of a receipt settles an invoice, as Sage lists it (Sage API 2.7).
-pub struct Allocation {
-    id: i64,
-    source: i64,
-    target: i64,
-    total: Decimal,
-    discount: Decimal,
+/// Where [`TABLE`] has it.
+pub fn key_of(allocation: &Allocation) -> String {
+    format!("{}/{}", id_key(allocation.source), id_key(allocation.id))
 }
 
-impl Allocation {
-    pub fn parse(row: &Value) -> Option<Self> {
-        Some(Self {
-            id: json::integer(row, "ID")?,
-            source: json::integer(row, "SourceDocumentId")?,
-            target: json::integer(row, "AllocatedToDocumentId")?,
-            total: sage::amount(row, "Total")?,
-            discount: sage::amount(row, "Discount").unwrap_or_default(),
-        })
-    }
+/// How [`TABLE`] has it.
+pub fn value_of(allocation: &Allocation) -> String {
+    let (total, discount) = (
+        allocation.total.normalize(),
+        allocation.discount.normalize(),
+    );
+    format!("{}|{total}|{discount}", allocation.target)
+}
 
-    pub fn receipt(&self) -> Remote {
-        remote_of(self.source)
-    }
-
-    /// The invoice that it settles.
-    pub fn target(&self) -> i64 {
-        self.target
-    }
-
-    pub fn key(&self) -> String {
-        format!("{}/{}", id_key(self.source), id_key(self.id))
-    }
-
-    pub fn value(&self) -> String {
-        let (total, discount) = (self.total.normalize(), self.discount.normalize());
-        format!("{}|{total}|{discount}", self.target)
-    }
-
-    fn stored(entry: &Entry) -> Option<(i64, Decimal, Decimal)> {
-        let mut parts = entry.value.split('|');
-        let target = parts.next()?.parse().ok()?;
-        let mut amount = || Decimal::from_str_exact(parts.next()?).ok();
-        Some((target, amount()?, amount()?))
-    }
+/// Invoice, total and discount.
+fn parsed(entry: &Entry) -> Option<(i64, Decimal, Decimal)> {
+    let mut parts = entry.value.split('|');
+    let target = parts.next()?.parse().ok()?;
+    let mut amount = || Decimal::from_str_exact(parts.next()?).ok();
+    Some((target, amount()?, amount()?))
 }
 
 /// What each receipt is allocated to. Where that is not what the receipt itself says is allocated, its allocations are read again: they
@@ -87,11 +61,11 @@ pub fn allocated(run: &mut Run, page: &[Receipt]) -> RunResult<Map<i64, Allocate
 /// Reads what these receipts are allocated to from Sage's list.
 pub fn read_again(run: &mut Run, receipts: &[i64]) -> RunResult<()> {
     for ids in receipts.chunks(IDS) {
-        let rows = list(run, Service::Allocation, "SourceDocumentId", ids)?;
+        let rows = list(run, Service::Allocation, Column::Source, ids)?;
         let now = rows
             .iter()
-            .filter_map(Allocation::parse)
-            .map(|allocation| (allocation.key(), allocation.value()))
+            .filter_map(Allocation::of)
+            .map(|allocation| (key_of(&allocation), value_of(&allocation)))
             .to_map();
         let mut batch = Batch::default();
         for id in ids {
@@ -119,7 +93,7 @@ pub fn read_again(run: &mut Run, receipts: &[i64]) -> RunResult<()> {
 fn stored_allocations(run: &mut Run, receipt: i64) -> RunResult<Allocated> {
     let mut allocated = Allocated::new();
     for entry in stored_rows(run, &format!("{}/", id_key(receipt)))? {
-        if let Some((target, total, discount)) = Allocation::stored(&entry) {
+        if let Some((target, total, discount)) = parsed(&entry) {
             let share = allocated.entry(target).or_default();
             share.total += total;
             share.discount += discount;
@@ -142,14 +116,19 @@ fn stored_rows(run: &mut Run, prefix: &str) -> RunResult<Vec<Entry>> {
     }
 }
 
-/// Every row of a service in which a field has one of these ids.
-pub fn list(run: &mut Run, service: Service, field: &str, ids: &[i64]) -> RunResult<Vec<Value>> {
-    let mut all: Vec<Value> = Vec::new();
+/// Every object of a service that has one of these ids in a column.
+pub fn list(
+    run: &mut Run,
+    service: Service,
+    column: Column,
+    ids: &[i64],
+) -> RunResult<Vec<Object>> {
+    let mut all: Vec<Object> = Vec::new();
     for ids in ids.chunks(IDS) {
         let mut above = 0;
         loop {
-            let (rows, complete) = newer_of(run, service.name(), above, field, ids)?;
-            let last = rows.last().and_then(|row| json::integer(row, "ID"));
+            let (rows, complete) = newer_of(run, service, above, column, ids)?;
+            let last = rows.last().and_then(Object::id);
             above = last.unwrap_or(above);
             all.extend(rows);
             if complete {

@@ -9,7 +9,9 @@ use serde_json::json;
 
 use crate::collect::{Map, ToSet};
 use crate::json;
-use crate::sage::{self, AllocationLikeness, MatchKey, Service};
+use crate::sage::{
+    self, AllocationLikeness, AllocationPayload, MatchKey, Object, Payload, Service,
+};
 use crate::splynx::Relation;
 use crate::sync::documents::customer_in_sage;
 use crate::sync::pipeline::{Decision, NotSent, is_ours_to_decide, settle};
@@ -417,11 +419,10 @@ fn decide(
         None => Decision::Write {
             service: SERVICE,
             act: Act::Create {
-                object: json!({
-                    "SourceDocumentId": source.id,
-                    "AllocatedToDocumentId": target.id,
-                    "Total": json::number(relation.amount),
-                    "Discount": 0,
+                payload: Payload::Allocation(AllocationPayload {
+                    source: source.id,
+                    invoice: target.id,
+                    total: relation.amount,
                 }),
                 likeness,
                 own_number: false,
@@ -452,7 +453,7 @@ fn not_ours(record: Option<&Record>) -> Decision {
 /// What of a document or receipt is left, as Sage says now.
 fn rest(run: &mut Run, remote: &Remote) -> RunResult<Decimal> {
     let object = sage::get_one(run, remote.service, remote.id)?;
-    Ok(object.as_ref().and_then(sage::rest).unwrap_or_default())
+    Ok(object.as_ref().and_then(Object::rest).unwrap_or_default())
 }
 
 /// Whether an allocation was made for a document that Splynx has another for by now: what Sage has of these stays as it is. `pair`: where

@@ -7,13 +7,11 @@
 use serde_json::Value;
 
 use crate::collect::{Map, Set, ToMap};
-use crate::json;
 use crate::planted::{Mistake, is_planted};
-use crate::splynx::Row;
+use crate::splynx::{self, Birth, Row};
 use crate::sync::import_recovery;
 use crate::sync::pipeline::{Decision, deleted_after_sync, settle};
 use crate::sync::statements::{FROM_SAGE, id_key};
-use crate::write::birth::Birth;
 use crate::write::ledger::{Run, RunResult, activity};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, State, Stored};
 
@@ -87,18 +85,12 @@ pub fn hold_others(run: &mut Run, kind: Kind, rows: &[Row]) -> RunResult<Set<i64
 
 /// Whether a record that was gone, and whose birth is not known, has come back as one of another name and customer.
 fn is_unlike(record: &Record, kind: Kind, row: &Value) -> bool {
-    let is_moved = json::integer(row, "customer_id") != Some(record.customer);
-    name(row) != record.label && (kind == Kind::Customer || is_moved)
-}
-
-fn name(row: &Value) -> String {
-    let names = ["number", "receipt_number", "name"].map(|field| json::text(row, field));
-    let name = names.into_iter().find(|name| !name.is_empty());
-    name.unwrap_or_default()
+    let is_moved = splynx::customer_of(row) != Some(record.customer);
+    splynx::name_of(row) != record.label && (kind == Kind::Customer || is_moved)
 }
 
 fn another(record: &Record, row: &Value) -> Reason {
-    let now = Some(name(row)).filter(|name| !name.is_empty());
+    let now = Some(splynx::name_of(row)).filter(|name| !name.is_empty());
     let now = now.unwrap_or_else(|| "one without a number".to_owned());
     Reason::new(
         ANOTHER,

@@ -8,8 +8,7 @@ use rust_decimal::Decimal;
 
 use crate::arithmetic::Arithmetic;
 use crate::capability::{Capabilities, Failure, Row};
-use crate::json;
-use crate::sage;
+use crate::sage::{self, Claim, LinePayload, StoredLine};
 use crate::stored::{self, stored};
 use crate::sync::mapping::Mapping;
 use crate::sync::specimen::{Specimen, Telling};
@@ -173,28 +172,19 @@ fn could_not_be_asked(
 }
 
 fn company(run: &mut Run, answers: &mut Calibration) -> RunResult<()> {
-    /// `RoundingType`: none (Sage API 2.1).
-    const NO_ROUNDING: i64 = 3;
     let company = sage::current_company(run)?;
-    if let Some(digits) = json::integer(&company, "ItemSellingPriceDecimalDigits") {
+    if let Some(digits) = company.price_digits() {
         answers.arithmetic.price_digits = u32::try_from(digits).unwrap_or(2).min(6);
     }
-    let step = json::integer(&company, "RoundingValue").unwrap_or(0);
-    answers.rounds_totals = step != 0
-        && json::integer(&company, "RoundingType").is_some_and(|kind| kind != NO_ROUNDING);
-    let rounding = if answers.rounds_totals { "yes" } else { "no" };
+    answers.rounds_totals = company.rounds_totals();
+    let yes_or_no = |is: bool| if is { "yes" } else { "no" };
+    let rounding = yes_or_no(answers.rounds_totals);
     answers.note("3.3", "Sage rounds the totals of documents", rounding);
     let digits = answers.arithmetic.price_digits.to_string();
     answers.note("Q7", "Decimals of a unit price", digits);
-    let unique = if json::flag(&company, "CheckForDuplicateCustomerReferences") {
-        "yes"
-    } else {
-        "no"
-    };
+    let unique = yes_or_no(company.wants_unique_references());
     answers.note("Q22", "References must differ within a customer", unique);
-    if let Some(date) = json::date(&company, "LockProcessingDate")
-        .filter(|_| json::flag(&company, "LockProcessing"))
-    {
+    if let Some(date) = company.locked_until() {
         answers.note("4", "Documents are refused up to", date.to_string());
     }
     Ok(())
@@ -257,21 +247,24 @@ fn how_it_computes(
 /// What becomes of amounts and rates that are sent with a line.
 fn sent_along(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> RunResult<()> {
     let ten = (Decimal::ONE, Decimal::TEN);
-    let mut with_tax = specimen.line(false, ten);
-    with_tax["Tax"] = json::number(Decimal::new(999, 2));
-    let mut with_rate = specimen.line(false, ten);
-    with_rate["TaxPercentage"] = json::number(Decimal::new(99, 2));
-    let Ok(document) = specimen.calculate(run, false, &[with_tax, with_rate])? else {
+    let claims = [
+        Claim::Tax(Decimal::new(999, 2)),
+        Claim::Rate(Decimal::new(99, 2)),
+    ];
+    let lines = claims.map(|claim| LinePayload {
+        claim: Some(claim),
+        ..specimen.line(ten)
+    });
+    let Ok(document) = specimen.calculate(run, false, lines.to_vec())? else {
         return Ok(());
     };
     let usual = specimen.predicted(&answers.arithmetic, false, &[ten]).tax;
-    let lines = json::field(&document, "Lines").as_array();
     let about = [
         ("Q3", "A tax amount that is sent along"),
         ("Q8", "A tax percentage that is sent along"),
     ];
-    for (line, (question, about)) in lines.into_iter().flatten().zip(about) {
-        if let Some(tax) = sage::amount(line, "Tax") {
+    for (line, (question, about)) in document.lines().iter().zip(about) {
+        if let Some(tax) = line.tax {
             let answer = if tax == usual { "ignored" } else { "kept" };
             answers.note(question, about, answer);
         }
@@ -299,14 +292,13 @@ fn negative_lines(run: &mut Run, specimen: &Specimen, answers: &mut Calibration)
 
 fn long_texts(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> RunResult<()> {
     const LONG: usize = 255;
-    let mut line = specimen.line(true, (Decimal::ONE, Decimal::ONE_HUNDRED));
-    line["Description"] = "x".repeat(LONG).into();
-    let answer = specimen.calculate(run, true, &[line])?;
-    let kept = answer.ok().and_then(|document| {
-        let lines = json::field(&document, "Lines").as_array()?;
-        Some(json::text(lines.first()?, "Description").len())
-    });
-    if kept == Some(LONG) {
+    let line = LinePayload {
+        description: "x".repeat(LONG),
+        ..specimen.line((Decimal::ONE, Decimal::ONE_HUNDRED))
+    };
+    let answer = specimen.calculate(run, true, vec![line])?;
+    let is_kept = |line: &StoredLine| line.description.len() == LONG;
+    if answer.is_ok_and(|document| document.lines().first().is_some_and(is_kept)) {
         answers.arithmetic.description_length = LONG;
     }
     let length = answers.arithmetic.description_length.to_string();
@@ -315,21 +307,14 @@ fn long_texts(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> 
 }
 
 fn filters(run: &mut Run, specimen: &Specimen, answers: &mut Calibration) -> RunResult<()> {
-    let none_modified = sage::probe(run, "Customer", "Modified ge datetime'2999-01-01T00:00:00'")?;
-    let one = format!(
-        "ID eq {} and Modified ge datetime'2000-01-01T00:00:00'",
-        specimen.customer()
-    );
-    let all_modified = sage::probe(run, "Customer", &one)?;
-    answers.modified_filters = none_modified == Some(0) && all_modified == Some(1);
+    answers.modified_filters = sage::searches_by_change(run, specimen.customer())?;
     let works = if answers.modified_filters {
         "work"
     } else {
         "do not work"
     };
     answers.note("Q10", "Searches by the time of change", works);
-    let text = sage::probe(run, "Customer", "Name eq 'no customer has this name'")?;
-    let works = match text {
+    let works = match sage::searches_by_text(run)? {
         Some(0) => "work, or find nothing",
         Some(_) => "are ignored",
         None => "are refused",

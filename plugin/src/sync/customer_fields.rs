@@ -1,7 +1,6 @@
 //! The fields of a customer as Sage is to have them, from Splynx's. Pure; which name is free is decided elsewhere.
 
-use serde_json::{Value, json};
-
+use crate::sage::{ContactDetails, CustomerPayload};
 use crate::settings::Settings;
 use crate::splynx::Customer;
 use crate::text::{cut, first, length};
@@ -13,48 +12,33 @@ const PHONE_LENGTH: usize = 30;
 
 /// The customer as Sage is to have it. Where Splynx names no mobile number, no category is mapped or nobody knows the VAT number,
 /// Sage's own is left alone.
-pub fn fields(
+pub fn payload(
     settings: &Settings,
     customer: &Customer,
     name: &str,
     vat: Option<&str>,
     category: Option<i64>,
-) -> Value {
+) -> CustomerPayload {
     let follows = settings.follow_inactive && customer.inactive;
     let (telephone, mobile) = phones_of(&customer.phone);
-    let mut fields = json!({
-        "Name": name,
-        "ContactName": name,
-        "Email": addresses_of(customer).first().copied().unwrap_or_default(),
-        "Telephone": telephone,
-        "PostalAddress05": cut(&customer.zip_code, NAME_LENGTH),
-        "Active": settings.ticks.active && !follows,
-        "AcceptsElectronicInvoices": settings.ticks.accepts_electronic_invoices,
-        "AutoAllocateToOldestInvoice": settings.ticks.auto_allocate_oldest,
-        "EnableCustomerZone": settings.ticks.view_invoices_online,
-    });
-    for (line, text) in ADDRESS.into_iter().zip(address_lines(customer)) {
-        fields[line] = text.into();
+    let email = addresses_of(customer).first().copied();
+    CustomerPayload {
+        name: name.to_owned(),
+        details: Some(ContactDetails {
+            email: email.unwrap_or_default().to_owned(),
+            telephone,
+            mobile: Some(mobile).filter(|mobile| !mobile.is_empty()),
+            address: address_lines(customer),
+            postal_code: cut(&customer.zip_code, NAME_LENGTH),
+            vat: vat.map(|vat| cut(vat, PHONE_LENGTH)),
+        }),
+        category,
+        is_active: settings.ticks.active && !follows,
+        accepts_electronic_invoices: settings.ticks.accepts_electronic_invoices,
+        allocates_to_oldest_invoice: settings.ticks.auto_allocate_oldest,
+        sees_invoices_online: settings.ticks.view_invoices_online,
     }
-    if let Some(vat) = vat {
-        fields["TaxReference"] = cut(vat, PHONE_LENGTH).into();
-    }
-    if !mobile.is_empty() {
-        fields["Mobile"] = mobile.into();
-    }
-    if let Some(category) = category {
-        fields["Category"] = json!({ "ID": category });
-    }
-    fields
 }
-
-/// The lines of an address before the one with the postal code.
-const ADDRESS: [&str; 4] = [
-    "PostalAddress01",
-    "PostalAddress02",
-    "PostalAddress03",
-    "PostalAddress04",
-];
 
 /// Street and city, one line each. Only a street that does not fit into its line takes up to three, and the city the fourth: otherwise
 /// the third and fourth are Sage's users' own.

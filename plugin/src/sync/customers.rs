@@ -1,13 +1,11 @@
 //! Customers: Splynx → Sage. The name is Sage's only unique key, so names decide who is who.
 
-use serde_json::Value;
-
 use crate::collect::{Map, Set, ToSet};
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{CustomerLikeness, Found, MatchKey, Service, fold};
+use crate::sage::{CustomerPayload, Found, MatchKey, Payload, Service, fold};
 use crate::splynx::{Customer, Listing, Page};
 use crate::sync::births;
-use crate::sync::customer_fields::{fields, name_of, unique_name};
+use crate::sync::customer_fields::{name_of, payload, unique_name};
 use crate::sync::mapping::Mapping;
 use crate::sync::pairing::{self, Candidate, Choice, Row, SAME_NAME};
 use crate::sync::pipeline::{Decision, Description, Entity, is_ours_to_decide, settle};
@@ -135,10 +133,9 @@ impl Entity for Customers {
                 }
             }
             (_, Some(reason)) | (NameStatus::Taken(reason), None) => Decision::hold(reason),
-            (NameStatus::Free(fields), None) => {
-                let likeness = CustomerLikeness::of(&fields);
-                facts.given.insert(fold(&likeness.name));
-                write(own, fields, likeness)
+            (NameStatus::Free(customer), None) => {
+                facts.given.insert(fold(&customer.name));
+                write(own, customer)
             }
         }
     }
@@ -183,18 +180,20 @@ fn proposal(run: &Run, facts: &Facts, row: &Row) -> Option<Reason> {
 }
 
 /// Creates the customer, or updates the one that it has where that would change something.
-fn write(own: Option<(&Record, &Remote)>, fields: Value, likeness: CustomerLikeness) -> Decision {
+fn write(own: Option<(&Record, &Remote)>, customer: CustomerPayload) -> Decision {
+    let likeness = customer.likeness();
     let hash = likeness.content.clone();
+    let payload = Payload::Customer(customer);
     let act = match own {
         Some((record, _)) if record.hash == hash => return Decision::InStep,
         Some((_, remote)) => Act::Update {
             id: remote.id,
-            fields,
+            payload,
             likeness: MatchKey::Customer(likeness),
             expected: None,
         },
         None => Act::Create {
-            object: fields,
+            payload,
             likeness: MatchKey::Customer(likeness),
             own_number: false,
             expected: None,
@@ -210,7 +209,7 @@ fn write(own: Option<(&Record, &Remote)>, fields: Value, likeness: CustomerLiken
 /// How a customer stands to the names that Sage has.
 enum NameStatus {
     /// The name is free (or its own): this is what to save.
-    Free(Value),
+    Free(CustomerPayload),
     /// Sage has it just as we would send it.
     Ours(Found),
     Taken(Reason),
@@ -253,7 +252,7 @@ impl Customers {
         }
         let mut taken = None;
         for name in names {
-            let fields = fields(settings, customer, &name, vat, category);
+            let payload = payload(settings, customer, &name, vat, category);
             if facts.given.contains(&fold(&name)) {
                 taken.get_or_insert_with(|| shared_name(&name));
                 continue;
@@ -262,9 +261,9 @@ impl Customers {
             let found = facts.survey.on(&way).into_iter().next();
             let found = found.filter(|found| own.is_none_or(|own| own.id != found.id));
             let Some(found) = found else {
-                return Ok(NameStatus::Free(fields));
+                return Ok(NameStatus::Free(payload));
             };
-            let likeness = MatchKey::Customer(CustomerLikeness::of(&fields));
+            let likeness = MatchKey::Customer(payload.likeness());
             let key = RecordKey::new(Kind::Customer, customer.id);
             let suspect = Suspect {
                 key,

@@ -1,4 +1,4 @@
-//! Invoices and credit notes alike: what becomes of one, and the object that Sage is to store.
+//! Invoices and credit notes alike: what becomes of one, and what Sage is to store.
 //!
 //! The amounts are [`crate::pricing`]'s business. A document is sent once; changed in Splynx, it is sent again as an update of the
 //! same object in Sage (D7), and only a person has one saved again whose total came out wrong (D14).
@@ -13,7 +13,9 @@ use crate::collect::{Map, ToMap, ToSet};
 use crate::json;
 use crate::money;
 use crate::pricing::{self, Charge, Mode, PricingError};
-use crate::sage::{DocumentLikeness, MatchKey, Service, reference};
+use crate::sage::{
+    DocumentLikeness, DocumentPayload, LinePayload, MatchKey, Payload, Service, reference,
+};
 use crate::settings::Settings;
 use crate::splynx::{self, Document, DocumentStatus, Transaction};
 use crate::sync::births;
@@ -233,7 +235,7 @@ pub fn decide(
             service: plan.service,
             act: Act::Update {
                 id: remote.id,
-                fields: plan.object,
+                payload: Payload::Document(plan.payload),
                 likeness: plan.likeness,
                 expected: Some(plan.expected),
             },
@@ -263,7 +265,7 @@ pub fn decide(
         service: plan.service,
         act: Act::Create {
             expected: Some(plan.expected),
-            object: plan.object,
+            payload: Payload::Document(plan.payload),
             own_number: plan.own_number,
             likeness: plan.likeness,
         },
@@ -334,7 +336,7 @@ pub fn content_hash(document: &Document) -> String {
 
 struct Plan {
     service: Service,
-    object: Value,
+    payload: DocumentPayload,
     likeness: MatchKey,
     own_number: bool,
     expected: Expected,
@@ -377,26 +379,20 @@ fn plan(
         .replace("{date}", &document.date.to_string())
         .replace("{number}", document.number.trim());
     let reference = reference(&pattern, &settings.identity.mark(marked));
-    let mut object = json!({
-        "CustomerId": customer,
-        "Date": document.date.to_string(),
-        "Inclusive": settings.inclusive,
-        "Reference": reference,
-        "Lines": lines,
-    });
-    if !number.is_empty() {
-        object["DocumentNumber"] = number.into();
-    }
-    if !document.note.trim().is_empty() {
-        object["Message"] = cut(&document.note, MESSAGE_LENGTH).into();
-    }
-    if service == Service::TaxInvoice {
-        let due = document.due.unwrap_or(document.date).max(document.date);
-        object["DueDate"] = due.to_string().into();
-    }
+    let due = document.due.unwrap_or(document.date).max(document.date);
+    let payload = DocumentPayload {
+        customer,
+        date: document.date,
+        due: (service == Service::TaxInvoice).then_some(due),
+        is_inclusive: settings.inclusive,
+        reference: reference.clone(),
+        number: number.to_owned(),
+        message: cut(&document.note, MESSAGE_LENGTH),
+        lines,
+    };
     Ok(Plan {
         service,
-        object,
+        payload,
         likeness: MatchKey::Document(DocumentLikeness {
             customer,
             date: document.date,
@@ -513,7 +509,7 @@ fn lines(
     context: &DocumentContext,
     facts: &Facts,
     document: &Document,
-) -> Result<(Vec<Value>, Totals, Rates), Reason> {
+) -> Result<(Vec<LinePayload>, Totals, Rates), Reason> {
     if document.lines.is_empty() {
         return Err(Reason::new(
             "no-lines",
@@ -565,7 +561,7 @@ fn lines(
         Some(charge) => for_sage(line, items[charge], settings, document, charge, longest),
         None => {
             let item = settings.fix_item.unwrap_or_default();
-            line_object(line, item, "Rounding", settings.inclusive)
+            line_payload(line, item, "Rounding".to_owned())
         }
     });
     let rates = plan.lines.iter().map(|line| (line.tax, line.rate));
@@ -602,7 +598,7 @@ fn for_sage(
     document: &Document,
     charge: usize,
     longest: usize,
-) -> Value {
+) -> LinePayload {
     let of = &document.lines[charge];
     let mut text = of.description.trim().to_owned();
     if let Some(pieces) = line.pieces {
@@ -623,28 +619,22 @@ fn for_sage(
     if description != text {
         comments.insert(0, text);
     }
-    let mut object = line_object(line, item, &description, settings.inclusive);
-    if !comments.is_empty() {
-        object["Comments"] = comments.join("; ").into();
+    LinePayload {
+        comments: comments.join("; "),
+        ..line_payload(line, item, description)
     }
-    object
 }
 
-fn line_object(line: &pricing::Line, item: i64, description: &str, inclusive: bool) -> Value {
-    let price = if inclusive {
-        "UnitPriceInclusive"
-    } else {
-        "UnitPriceExclusive"
-    };
-    let mut object = json!({
-        "LineType": 0,
-        "SelectionId": item,
-        "TaxTypeId": line.tax,
-        "Description": description,
-        "Quantity": json::number(line.quantity),
-    });
-    object[price] = json::number(line.price);
-    object
+fn line_payload(line: &pricing::Line, item: i64, description: String) -> LinePayload {
+    LinePayload {
+        item,
+        tax_type: line.tax,
+        description,
+        quantity: line.quantity,
+        price: line.price,
+        comments: String::new(),
+        claim: None,
+    }
 }
 
 fn period_text((from, to): (chrono::NaiveDate, chrono::NaiveDate)) -> String {

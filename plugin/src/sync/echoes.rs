@@ -7,11 +7,10 @@
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::mark::{LineKey, Place, Sign};
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{Service, by_ids};
+use crate::sage::{Receipt, Service, by_ids};
 use crate::splynx::{self, Payment};
 use crate::sync::births;
 use crate::sync::documents::customer_in_sage;
-use crate::sync::receipts::Receipt;
 use crate::sync::statements::{FROM_SAGE, id_key};
 use crate::write::ledger::{Run, RunResult};
 use crate::write::record::{Kind, RecordKey, Stored};
@@ -82,7 +81,7 @@ pub fn named(run: &mut Run, named: &Map<i64, LineKey>) -> RunResult<Set<i64>> {
 fn receipts(run: &mut Run, ids: Set<i64>) -> RunResult<Map<i64, Receipt>> {
     let ids: Vec<i64> = ids.into_iter().collect();
     let rows = by_ids(run, Service::CustomerReceipt, &ids)?;
-    let receipts = rows.iter().filter_map(Receipt::parse);
+    let receipts = rows.iter().filter_map(Receipt::of);
     Ok(receipts.map(|receipt| (receipt.id, receipt)).to_map())
 }
 

@@ -6,14 +6,13 @@
 
 use crate::capability::Entry;
 use crate::collect::{Map, Set, ToMap};
-use crate::json;
 use crate::mark::{LineKey, Place};
-use crate::splynx::writes::{self, PAYMENTS};
-use crate::splynx::{self, Payment, Resource, StatementRecord, Window};
+use crate::splynx::writes::{self};
+use crate::splynx::{self, CANCELLED, Payment, StatementRecord, Window};
 use crate::sync::echoes;
 use crate::sync::imported;
 use crate::sync::lost_statements;
-use crate::sync::receipt_sheet::{CANCELLED, Creation, Paid, ReceiptSheet};
+use crate::sync::receipt_sheet::{Creation, Paid, ReceiptSheet};
 use crate::sync::statements::{
     FROM_SAGE, UNPAIRED, enter, enter_again, entered_news, id_key, save_sheet, sheets,
 };
@@ -316,19 +315,10 @@ pub fn recognise(run: &mut Run) -> RunResult<()> {
         return Ok(());
     }
     let statements: Vec<String> = statements.iter().map(ToString::to_string).collect();
-    let rows = writes::find_with(
-        run,
-        StatementRecord::PATH,
-        "bank_statements_process_id",
-        &statements,
-        Some(("status", "manual_paired")),
-    )?;
-    let paired = rows.iter().filter_map(|row| {
-        let record = StatementRecord::parse(json::integer(row, "id")?, row).ok()?;
-        Some((
-            format!("{}/{}", id_key(record.statement), id_key(record.id)),
-            record,
-        ))
+    let records = writes::records_paired_by_hand(run, &statements)?;
+    let paired = records.into_iter().map(|record| {
+        let place = format!("{}/{}", id_key(record.statement), id_key(record.id));
+        (place, record)
     });
     note_pairs(run, paired.to_map())?;
     lost_statements::look_for(run, &statements)
@@ -503,17 +493,15 @@ fn settle_doubts(run: &mut Run, keys: Vec<RecordKey>) -> RunResult<()> {
             }
         }
     }
-    let mut found = Map::new_vec();
-    for (path, field, keys) in [
-        (StatementRecord::PATH, "additional_1", &wanted[0]),
-        (PAYMENTS, "receipt_number", &wanted[1]),
-    ] {
-        for row in writes::find(run, path, field, keys)? {
-            if let Some(id) = json::integer(&row, "id") {
-                found.insert((path, json::text(&row, field)), id);
-            }
-        }
-    }
+    let [records_wanted, payments_wanted] = &wanted;
+    let found = [
+        writes::records_of_keys(run, records_wanted)?
+            .into_iter()
+            .to_map(),
+        writes::payments_of_keys(run, payments_wanted)?
+            .into_iter()
+            .to_map(),
+    ];
     let mut batch = Batch::default();
     for (receipt, before) in sheets {
         let key = RecordKey::new(Kind::Receipt, receipt);
@@ -528,16 +516,13 @@ fn settle_doubts(run: &mut Run, keys: Vec<RecordKey>) -> RunResult<()> {
             let Some(flight) = line.flight.clone() else {
                 continue;
             };
-            let path = match flight.of {
-                Creation::Record => StatementRecord::PATH,
-                Creation::Payment => PAYMENTS,
-            };
+            let found = &found[usize::from(flight.of == Creation::Payment)];
             let place = Place {
                 receipt,
                 line: line.number,
             };
             let mut keys = run.settings.identity.line_keys(place).into_iter();
-            let made = keys.find_map(|key| found.get(&(path, key)).copied());
+            let made = keys.find_map(|key| found.get(&key).copied());
             match (made, flight.of) {
                 (Some(id), Creation::Record) => line.record = Some(id),
                 (Some(payment), Creation::Payment) => {

@@ -2,11 +2,9 @@
 //! documents or payments ([`super::renewal`]).
 
 use rust_decimal::Decimal;
-use serde_json::Value;
 
 use crate::capability::{Activity, Capabilities, Failure};
 use crate::collect::{Map, Set, ToMap, ToSet};
-use crate::json;
 use crate::sage;
 use crate::settings::Settings;
 use crate::splynx;
@@ -86,13 +84,24 @@ impl List {
         }
     }
 
-    /// Where Splynx has it; `None`: it is one of Sage's.
-    pub fn splynx_path(self) -> Option<&'static str> {
+    /// As Splynx has it; `None`: it is one of Sage's.
+    pub fn of_splynx(self) -> Option<splynx::OptionList> {
         Some(match self {
-            Self::SplynxCategories => "admin/finance/transaction-categories",
-            Self::SplynxTaxes => "admin/config/taxes",
-            Self::SplynxMethods => "admin/finance/payment-methods",
-            Self::SplynxPartners => "admin/administration/partners",
+            Self::SplynxCategories => splynx::OptionList::Categories,
+            Self::SplynxTaxes => splynx::OptionList::Taxes,
+            Self::SplynxMethods => splynx::OptionList::Methods,
+            Self::SplynxPartners => splynx::OptionList::Partners,
+            _ => return None,
+        })
+    }
+
+    /// As Sage has it; `None`: it is one of Splynx's.
+    fn of_sage(self) -> Option<sage::OptionList> {
+        Some(match self {
+            Self::SageItems => sage::OptionList::Items,
+            Self::SageTaxTypes => sage::OptionList::TaxTypes,
+            Self::SageBankAccounts => sage::OptionList::BankAccounts,
+            Self::SageCustomerCategories => sage::OptionList::CustomerCategories,
             _ => return None,
         })
     }
@@ -112,17 +121,15 @@ impl List {
     }
 
     pub fn load(self, run: &mut Run) -> RunResult<Vec<Row>> {
-        let Some(path) = self.splynx_path() else {
-            let service = match self {
-                Self::SageItems => "Item",
-                Self::SageTaxTypes => "TaxType",
-                Self::SageBankAccounts => "BankAccount",
-                _ => "CustomerCategory",
-            };
-            return sage_rows(run, service);
+        if let Some(list) = self.of_splynx() {
+            let options = splynx::options(run, list)?;
+            return Ok(options.into_iter().map(Row::of_splynx).collect());
+        }
+        let Some(list) = self.of_sage() else {
+            return Ok(Vec::new());
         };
-        let list = splynx::list_all(run, path)?;
-        Ok(list.iter().filter_map(Row::of_splynx).collect())
+        let options = sage::options(run, list)?;
+        Ok(options.into_iter().map(Row::of_sage).collect())
     }
 }
 
@@ -150,17 +157,17 @@ stored!(Row { id, title, active, percent, tax } may { group, manual, default });
 const RATE_PLACES: u32 = 4;
 
 impl Row {
-    fn of_splynx(value: &Value) -> Option<Self> {
-        Some(Self {
-            id: json::integer(value, "id")?,
-            title: json::text(value, "name"),
-            active: !json::flag(value, "archived"),
-            percent: json::decimal(value, "rate").map(|rate| rate.round_dp(RATE_PLACES)),
+    fn of_splynx(option: splynx::ListOption) -> Self {
+        Self {
+            id: option.id,
+            title: option.title,
+            active: !option.is_archived,
+            percent: option.percent.map(|percent| percent.round_dp(RATE_PLACES)),
             tax: None,
-            group: json::text(value, "type") == "group",
+            group: option.is_group,
             manual: false,
             default: false,
-        })
+        }
     }
 
     /// Its title, and of a tax its rate.
@@ -171,37 +178,24 @@ impl Row {
         }
     }
 
-    /// Items have a description and a code where others have a name; what is left out counts as active.
-    fn of_sage(value: &Value) -> Option<Self> {
-        let (name, code) = (json::text(value, "Name"), json::text(value, "Code"));
-        let title = match (name.is_empty(), code.is_empty()) {
-            (false, _) => name,
-            (true, false) => format!("{} ({code})", json::text(value, "Description")),
-            (true, true) => json::text(value, "Description"),
-        };
-        Some(Self {
-            id: json::integer(value, "ID")?,
-            title,
-            active: !json::is_off(value, "Active"),
-            // Sage's rates are fractions (Sage API 1.3).
-            percent: json::decimal(value, "Percentage")
-                .map(|rate| (rate * Decimal::ONE_HUNDRED).round_dp(RATE_PLACES)),
-            tax: json::relation(value, "TaxTypeIdSales"),
+    fn of_sage(option: sage::ListOption) -> Self {
+        let percent = option.rate.map(|rate| rate * Decimal::ONE_HUNDRED);
+        Self {
+            id: option.id,
+            title: option.title,
+            active: option.is_active,
+            percent: percent.map(|percent| percent.round_dp(RATE_PLACES)),
+            tax: option.tax_type,
             group: false,
-            manual: json::flag(value, "IsManualTax"),
-            default: json::flag(value, "IsDefault"),
-        })
+            manual: option.is_manual,
+            default: option.is_default,
+        }
     }
 }
 
 /// A tax at a rate, in percent.
 pub fn named_at(title: &str, percent: Decimal) -> String {
     format!("{title}, {} %", percent.normalize())
-}
-
-fn sage_rows(run: &mut Run, service: &str) -> RunResult<Vec<Row>> {
-    let rows = sage::list_all(run, service)?;
-    Ok(rows.iter().filter_map(Row::of_sage).collect())
 }
 
 /// The counterparts that settings and mappings name, one by one: setting, list, id.

@@ -4,17 +4,14 @@
 //! near count as the same day. Beware: what is known already, as a record of its own, is no less alike for that.
 
 use chrono::{Days, NaiveDate};
-use rust_decimal::Decimal;
 
 use crate::collect::{Map, Set, ToMap, ToSet};
-use crate::json;
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{Found, MatchKey, Service, by_ids};
+use crate::sage::{Allocation, Column, Found, MatchKey, Object, Receipt, Service, by_ids};
 use crate::splynx::{self, Payment};
-use crate::sync::allocated::{Allocation, list};
+use crate::sync::allocated::list;
 use crate::sync::echoes;
 use crate::sync::receipt_sheet::LineOutcome;
-use crate::sync::receipts::Receipt;
 use crate::sync::statements::{StatementWork, sheets};
 use crate::write::ledger::{Run, RunResult};
 use crate::write::record::{Kind, Reason, Record, RecordKey, Remote, State};
@@ -94,7 +91,7 @@ fn receipt_like(
     }
     // They were listed in an earlier run: what was deleted or corrected since is nothing like it.
     let rows = by_ids(run, SERVICE, &ids)?;
-    let now: Vec<Receipt> = rows.iter().filter_map(Receipt::parse).collect();
+    let now: Vec<Receipt> = rows.iter().filter_map(Receipt::of).collect();
     let made = echoes::made_of_payments(run, &now)?;
     let alike = now.iter().find(|now| {
         (now.customer, now.total) == (customer, payment.amount)
@@ -156,16 +153,14 @@ fn receipts_between(
 /// Of these invoices in Sage the ones of which nothing is due because of a receipt that is neither ours nor in Splynx, with that receipt.
 fn settled_by_others(run: &mut Run, invoices: Set<i64>) -> RunResult<Map<i64, i64>> {
     let invoices: Vec<i64> = invoices.into_iter().collect();
-    let rows = list(run, Service::TaxInvoice, "ID", &invoices)?;
-    let paid = rows
-        .iter()
-        .filter(|row| json::decimal(row, "AmountDue") == Some(Decimal::ZERO));
-    let paid: Vec<i64> = paid.filter_map(|row| json::integer(row, "ID")).collect();
-    let rows = list(run, Service::Allocation, "AllocatedToDocumentId", &paid)?;
+    let rows = list(run, Service::TaxInvoice, Column::Id, &invoices)?;
+    let paid = rows.iter().filter(|invoice| invoice.is_settled());
+    let paid: Vec<i64> = paid.filter_map(Object::id).collect();
+    let rows = list(run, Service::Allocation, Column::Target, &paid)?;
     let by: Vec<(i64, i64)> = rows
         .iter()
-        .filter_map(Allocation::parse)
-        .map(|allocation| (allocation.receipt().id, allocation.target()))
+        .filter_map(Allocation::of)
+        .map(|allocation| (allocation.source, allocation.target))
         .collect();
     let strange = strange_receipts(run, by.iter().map(|(source, _)| *source).to_set())?;
     let strange = by.into_iter().filter(|(s, _)| strange.contains(s));
@@ -199,8 +194,8 @@ fn strange_receipts(run: &mut Run, sources: Set<i64>) -> RunResult<Set<i64>> {
         }
     };
     let strange: Vec<i64> = sources.into_iter().filter(|id| !stands_for(id)).collect();
-    let rows = list(run, SERVICE, "ID", &strange)?;
-    let receipts: Vec<Receipt> = rows.iter().filter_map(Receipt::parse).collect();
+    let rows = list(run, SERVICE, Column::Id, &strange)?;
+    let receipts: Vec<Receipt> = rows.iter().filter_map(Receipt::of).collect();
     let made = echoes::made_of_payments(run, &receipts)?;
     let ids = receipts.iter().map(|receipt| receipt.id);
     Ok(ids.filter(|id| !made.contains(id)).to_set())

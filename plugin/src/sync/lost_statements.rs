@@ -3,11 +3,10 @@
 //!
 //! Beware: money that people paired there before is paid, whatever became of the statement.
 
-use serde_json::Value;
-
 use crate::collect::{Map, Set, ToMap, ToSet};
-use crate::json;
-use crate::splynx::writes::{self, PAYMENTS};
+use rust_decimal::Decimal;
+
+use crate::splynx::writes;
 use crate::sync::pipeline::is_ours_to_decide;
 use crate::sync::receipt_sheet::{Creation, Paid, ReceiptSheet};
 use crate::sync::statements::{
@@ -18,11 +17,7 @@ use crate::write::record::{Batch, Kind, Record, RecordKey, State};
 
 /// Looks whether these statements, in which lines wait, are still there. One request where they are.
 pub fn look_for(run: &mut Run, statements: &[String]) -> RunResult<()> {
-    let rows = writes::find(run, writes::STATEMENTS, "id", statements)?;
-    let listed = rows
-        .iter()
-        .filter_map(|row| json::integer(row, "id"))
-        .to_set();
+    let listed = writes::statements_listed(run, statements)?;
     let ids = statements.iter().filter_map(|id| id.parse::<i64>().ok());
     let unlisted: Vec<i64> = ids.filter(|id| !listed.contains(id)).collect();
     for id in unlisted {
@@ -88,14 +83,14 @@ fn forget(
     batch: &mut Batch,
     (receipt, record): (i64, &Record),
     sheet: &mut ReceiptSheet,
-    paired: &mut Map<i64, Value>,
+    paired: &mut Map<i64, Option<Decimal>>,
 ) -> RunResult<()> {
     let (date, customer) = (sheet.date, sheet.customer);
     for line in sheet.lines.iter_mut().filter(|line| line.waits()) {
         let amount = Some(line.amount);
         let found = paired
             .iter()
-            .find(|(_, row)| json::decimal(row, "amount") == amount)
+            .find(|(_, paid)| **paid == amount)
             .map(|(id, _)| *id);
         match found {
             Some(payment) => {
@@ -123,18 +118,10 @@ fn forget(
 }
 
 /// Payments of a statement that are not known to have come from Sage: people made them there.
-fn unknown_payments(run: &mut Run, statement: i64) -> RunResult<Map<i64, Value>> {
-    let rows = writes::find(
-        run,
-        PAYMENTS,
-        "payment_statement_id",
-        &[statement.to_string()],
-    )?;
-    let rows = rows
-        .into_iter()
-        .filter_map(|row| Some((json::integer(&row, "id")?, row)));
-    let mut rows = rows.to_map();
-    let keys: Vec<String> = rows.keys().map(|id| id_key(*id)).collect();
+fn unknown_payments(run: &mut Run, statement: i64) -> RunResult<Map<i64, Option<Decimal>>> {
+    let payments = writes::payments_of_statement(run, statement)?;
+    let mut payments = payments.into_iter().to_map();
+    let keys: Vec<String> = payments.keys().map(|id| id_key(*id)).collect();
     let known: Set<i64> = run
         .cap
         .get(FROM_SAGE, &keys)?
@@ -142,7 +129,7 @@ fn unknown_payments(run: &mut Run, statement: i64) -> RunResult<Map<i64, Value>>
         .filter_map(|entry| entry.key.parse().ok())
         .to_set();
     for id in known {
-        rows.remove(&id);
+        payments.remove(&id);
     }
-    Ok(rows)
+    Ok(payments)
 }

@@ -85,7 +85,7 @@ fn look_at(
         };
         // It was listed some time ago.
         let now = get_one(run, service, remote.id)?;
-        let now = now.and_then(|object| MatchKey::of_row(service, &object));
+        let now = now.and_then(|object| MatchKey::of(service, &object));
         let (Some(MatchKey::Document(now)), true) = (now, run.paired([remote.clone()])?.is_empty())
         else {
             continue;

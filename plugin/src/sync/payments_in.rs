@@ -4,22 +4,22 @@
 //! receipt back. Beware: people date receipts back and allocate them later, so a date never decides what is read again, only
 //! (F14) what is imported.
 
-use serde_json::Value;
-
 use crate::capability::{Entry, Failure};
 use crate::collect::{Map, Set, ToMap, ToSet};
-use crate::json;
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{IDS, Service, by_near_ids, get_one, newer};
+use crate::sage::{
+    Allocation, Column, Filter, IDS, Object, Receipt, Service, by_near_ids, get_one, newer,
+};
 use crate::splynx::Payment;
 use crate::stored::{self, stored};
-use crate::sync::allocated::{self, Allocation, list};
+use crate::sync::allocated::{self, list};
 use crate::sync::calibration::Calibration;
 use crate::sync::import_recovery;
 use crate::sync::imported::{self, Payments};
 use crate::sync::receipt_import::handle;
+use crate::sync::receipt_import::remote_of;
 use crate::sync::receipt_sheet::ReceiptSheet;
-use crate::sync::receipts::{PAIRING, Receipt};
+use crate::sync::receipts::PAIRING;
 use crate::sync::statements::{LINES, id_key, save_sheet, sheets};
 use crate::write::ledger::{META, Run, RunError, RunResult, cursor_key};
 use crate::write::record::{Batch, Kind, REMOTE, Record, RecordKey, Remote, State, WAITING};
@@ -53,11 +53,8 @@ struct Cursor {
 stored!(Cursor { from, receipt, allocation, caught_up } may { changed });
 
 impl Cursor {
-    fn note_changes(&mut self, rows: &[Value]) {
-        for row in rows {
-            let modified = json::text(row, "Modified");
-            let created = json::text(row, "Created");
-            let latest = modified.max(created);
+    fn note_changes(&mut self, rows: &[Object]) {
+        for latest in rows.iter().map(Object::last_change) {
             if latest > self.changed {
                 self.changed = latest;
             }
@@ -248,8 +245,8 @@ fn look_at_again(run: &mut Run, sheets: Map<i64, ReceiptSheet>) -> RunResult<()>
 }
 
 /// Lists receipts again that a person had settled and that were changed or deleted in Sage since.
-fn tell_of_settled(run: &mut Run, rows: &[Value], gone: &[i64]) -> RunResult<()> {
-    let receipts: Vec<Receipt> = rows.iter().filter_map(Receipt::parse).collect();
+fn tell_of_settled(run: &mut Run, rows: &[Object], gone: &[i64]) -> RunResult<()> {
+    let receipts: Vec<Receipt> = rows.iter().filter_map(Receipt::of).collect();
     let allocated = allocated::allocated(run, &receipts)?;
     let ids = receipts.iter().map(|receipt| receipt.id);
     let keys = ids.chain(gone.iter().copied());
@@ -301,20 +298,18 @@ fn new_allocations(run: &mut Run, cursor: &mut Cursor, scope: Scope) -> RunResul
     };
     loop {
         run.progress("Reading Sage: allocations", 0, 0)?;
-        let (rows, complete) = newer(run, Service::Allocation.name(), above, None)?;
-        let allocations: Vec<Allocation> = rows.iter().filter_map(Allocation::parse).collect();
-        above = rows
-            .last()
-            .and_then(|row| json::integer(row, "ID"))
-            .unwrap_or(above);
-        let keys: Vec<String> = allocations.iter().map(Allocation::key).collect();
+        let (rows, complete) = newer(run, Service::Allocation, above, None)?;
+        let allocations: Vec<Allocation> = rows.iter().filter_map(Allocation::of).collect();
+        above = rows.last().and_then(Object::id).unwrap_or(above);
+        let keys: Vec<String> = allocations.iter().map(allocated::key_of).collect();
         let known = run
             .cap
             .get(allocated::TABLE, &keys)?
             .into_iter()
             .map(|entry| (entry.key, entry.value))
             .to_map();
-        let sources: Vec<Remote> = allocations.iter().map(Allocation::receipt).collect();
+        let sources = allocations.iter().map(|one| remote_of(one.source));
+        let sources: Vec<Remote> = sources.collect();
         let paired = run.paired(sources.iter().cloned())?;
         let mut batch = Batch::default();
         let mut touched = Set::new();
@@ -322,10 +317,14 @@ fn new_allocations(run: &mut Run, cursor: &mut Cursor, scope: Scope) -> RunResul
             let key = paired.get(&source.to_string());
             // Those of our own payments are another job's.
             let is_ours = key.is_some_and(|key| key.kind != Kind::Receipt);
-            if is_ours || known.get(&allocation.key()) == Some(&allocation.value()) {
+            let (place, value) = (
+                allocated::key_of(allocation),
+                allocated::value_of(allocation),
+            );
+            if is_ours || known.get(&place) == Some(&value) {
                 continue;
             }
-            batch.set(allocated::TABLE, allocation.key(), allocation.value());
+            batch.set(allocated::TABLE, place, value);
             touched.extend(key.copied());
         }
         cursor.allocation = cursor.allocation.max(above);
@@ -348,7 +347,7 @@ fn planned(run: &mut Run) -> RunResult<()> {
             .collect();
         for ids in ids.chunks(IDS) {
             run.progress("Receipts from earlier runs", 0, 0)?;
-            let rows = list(run, Service::CustomerReceipt, "ID", ids)?;
+            let rows = list(run, Service::CustomerReceipt, Column::Id, ids)?;
             let gone = missing(run, ids.iter().copied().to_set(), &rows)?;
             handle(run, rows, gone)?;
         }
@@ -357,9 +356,9 @@ fn planned(run: &mut Run) -> RunResult<()> {
 }
 
 /// Of these receipts the ones that a list lacks and that Sage, asked for each, no longer has. The others join the rows.
-fn missing(run: &mut Run, mut ids: Set<i64>, rows: &[Value]) -> RunResult<Vec<i64>> {
+fn missing(run: &mut Run, mut ids: Set<i64>, rows: &[Object]) -> RunResult<Vec<i64>> {
     for row in rows {
-        ids.remove(&json::integer(row, "ID").unwrap_or_default());
+        ids.remove(&row.id().unwrap_or_default());
     }
     let mut gone = Vec::new();
     for id in ids {
@@ -377,10 +376,10 @@ fn new_receipts(run: &mut Run, cursor: &mut Cursor) -> RunResult<()> {
         let filter = cursor
             .from
             .filter(|_| !cursor.caught_up)
-            .map(|from| format!("Date ge datetime'{from}T00:00:00'"));
-        let service = Service::CustomerReceipt.name();
-        let (rows, complete) = newer(run, service, cursor.receipt, filter.as_deref())?;
-        let last = rows.last().and_then(|row| json::integer(row, "ID"));
+            .map(Filter::DatedFrom);
+        let service = Service::CustomerReceipt;
+        let (rows, complete) = newer(run, service, cursor.receipt, filter)?;
+        let last = rows.last().and_then(Object::id);
         cursor.note_changes(&rows);
         handle(run, rows, Vec::new())?;
         // Only now: the place moves over receipts that are in the ledger.
@@ -401,18 +400,12 @@ fn changed_receipts(run: &mut Run, cursor: &mut Cursor, before: &str) -> RunResu
     if before.is_empty() || !Calibration::stored(run.cap)?.modified_filters {
         return Ok(());
     }
-    // To the second, as the calibration has tried it: stamps have fractions that a search may not take.
-    let second = before.get(..19).unwrap_or(before);
-    let filter = format!("Modified ge datetime'{second}'");
-    let service = Service::CustomerReceipt.name();
+    let filter = Some(Filter::ChangedSince(before));
     let mut above = 0;
     loop {
         run.progress("Receipts that were changed", 0, 0)?;
-        let (rows, complete) = newer(run, service, above, Some(&filter))?;
-        above = rows
-            .last()
-            .and_then(|row| json::integer(row, "ID"))
-            .unwrap_or(above);
+        let (rows, complete) = newer(run, Service::CustomerReceipt, above, filter)?;
+        above = rows.last().and_then(Object::id).unwrap_or(above);
         cursor.note_changes(&rows);
         handle(run, rows, Vec::new())?;
         if complete {
@@ -427,13 +420,12 @@ fn changed_receipts(run: &mut Run, cursor: &mut Cursor, before: &str) -> RunResu
 /// Sage's receipts from F14 on beside those that are known, in the order of their ids.
 fn all_receipts(run: &mut Run) -> RunResult<()> {
     let from = run.settings.from(Kind::Receipt);
-    let filter = from.map(|from| format!("Date ge datetime'{from}T00:00:00'"));
+    let filter = from.map(Filter::DatedFrom);
     let mut above = 0;
     loop {
         run.progress("Receipts", 0, 0)?;
-        let service = Service::CustomerReceipt.name();
-        let (rows, complete) = newer(run, service, above, filter.as_deref())?;
-        let last = rows.last().and_then(|row| json::integer(row, "ID"));
+        let (rows, complete) = newer(run, Service::CustomerReceipt, above, filter)?;
+        let last = rows.last().and_then(Object::id);
         let up_to = if complete {
             i64::MAX
         } else {

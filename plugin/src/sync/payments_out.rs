@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::collect::{Map, Set};
 use crate::json;
-use crate::sage::{DocumentLikeness, MatchKey, Service, reference};
+use crate::sage::{DocumentLikeness, MatchKey, Payload, ReceiptPayload, Service, reference};
 use crate::settings::{Direction, Settings};
 use crate::splynx::Payment;
 use crate::sync::customers;
@@ -129,7 +129,7 @@ impl Entity for Payments {
             };
         }
         let mark = run.settings.identity.mark(key_of(payment).marked(record));
-        let (object, likeness) =
+        let (payload, likeness) =
             match plan(&run.settings, &self.mapping.borrow(), facts, payment, &mark) {
                 Ok(plan) => plan,
                 Err(aside) => return Decision::SetAside(aside),
@@ -146,7 +146,7 @@ impl Entity for Payments {
         Decision::Write {
             service: SERVICE,
             act: Act::Create {
-                object,
+                payload,
                 likeness,
                 own_number: false,
                 expected: Some(Expected {
@@ -280,7 +280,7 @@ fn plan(
     facts: &Facts,
     payment: &Payment,
     mark: &str,
-) -> Result<(serde_json::Value, MatchKey), NotSent> {
+) -> Result<(Payload, MatchKey), NotSent> {
     if let Some(reason) = left_out(settings, facts, payment) {
         return Err(NotSent::Skip(reason));
     }
@@ -297,19 +297,17 @@ fn plan(
         .bank_account(settings, payment.method_id)
         .map_err(NotSent::Hold)?;
     let reference = reference(reference_text(settings, payment), mark);
-    let mut object = json!({
-        "CustomerId": customer,
-        "Date": payment.date.to_string(),
-        "Total": json::number(payment.amount),
-        "BankAccountId": bank_account,
-        "PaymentMethod": sage_method(payment.method_id),
-        "Reference": reference,
-        "Description": cut(&payment.comment, DESCRIPTION_LENGTH),
-        "Comments": payment.comment.trim(),
+    let payload = Payload::Receipt(ReceiptPayload {
+        customer,
+        date: payment.date,
+        total: payment.amount,
+        bank_account,
+        method: sage_method(payment.method_id),
+        reference: reference.clone(),
+        description: cut(&payment.comment, DESCRIPTION_LENGTH),
+        comments: payment.comment.trim().to_owned(),
+        is_reconciled: settings.receipts_reconciled,
     });
-    if settings.receipts_reconciled {
-        object["Reconciled"] = true.into();
-    }
     let likeness = MatchKey::Document(DocumentLikeness {
         customer,
         date: payment.date,
@@ -318,7 +316,7 @@ fn plan(
         total: payment.amount,
         rest: None,
     });
-    Ok((object, likeness))
+    Ok((payload, likeness))
 }
 
 /// The field that the company wants to see in the reference; the receipt number where it is empty, because a key alone could be

@@ -6,15 +6,13 @@ use chrono::{Days, NaiveDate};
 
 use crate::capability::Failure;
 use crate::collect::{Map, ToSet};
-use crate::json;
 use crate::planted::{Mistake, is_planted};
 use crate::preview::MADE_ABOVE;
 use crate::sage::Service;
-use crate::splynx::{Listing, Page, Resource, Row, Window};
+use crate::splynx::{self, Birth, Listing, Page, Resource, Row, Window};
 use crate::stored::{self, stored};
 use crate::sync::births;
 use crate::sync::import_recovery;
-use crate::write::birth::Birth;
 use crate::write::ledger::{META, Run, RunError, RunResult, activity, cursor_key};
 use crate::write::limits::{self, Limits};
 use crate::write::protocol::{self, Act, Write};
@@ -570,7 +568,7 @@ pub fn is_ours_to_decide(stored: &Stored) -> bool {
 
 fn is_marked_deleted(rows: &[Row], id: i64) -> bool {
     let row = rows.iter().find(|(row, _)| *row == id);
-    row.is_some_and(|(_, value)| json::text(value, "status") == "deleted")
+    row.is_some_and(|(_, value)| splynx::is_marked_deleted(value))
 }
 
 /// These are marked as deleted in Splynx, and nothing else of them can be read.

@@ -3,13 +3,10 @@
 //! Whoever lists receipts hands them over here, however they were found. Beware: receipts that came from us are among them, and
 //! are known by their key or their pair; they never become payments again.
 
-use serde_json::Value;
-
 use crate::collect::{Map, Set, ToMap, ToSet};
-use crate::json;
 use crate::mark::{LineKey, Place};
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{self, Service};
+use crate::sage::{Object, Receipt, Service};
 use crate::splynx::{self, Payment, Receivable};
 use crate::sync::allocated::allocated;
 use crate::sync::births;
@@ -19,13 +16,13 @@ use crate::sync::import_recovery;
 use crate::sync::imported::{self, Payments};
 use crate::sync::lookalikes;
 use crate::sync::receipt_sheet::ReceiptSheet;
-use crate::sync::receipts::{self, Allocated, Known, Receipt};
+use crate::sync::receipts::{self, Allocated, Known};
 use crate::sync::statements::{REFUSED, StatementWork, carry_out, sheets};
 use crate::write::ledger::{Run, RunResult, activity};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, Remote, State, Stored};
 
 /// Judges receipts as Sage has them now, and some that it no longer has; carries the judgement out.
-pub fn handle(run: &mut Run, rows: Vec<Value>, gone: Vec<i64>) -> RunResult<()> {
+pub fn handle(run: &mut Run, rows: Vec<Object>, gone: Vec<i64>) -> RunResult<()> {
     let page = understood(run, rows)?;
     let (mut page, linked) = from_sage(run, page)?;
     let allocated = allocated(run, &page)?;
@@ -92,11 +89,11 @@ fn known(
 }
 
 /// The rows as receipts; one that cannot be read is held.
-fn understood(run: &mut Run, rows: Vec<Value>) -> RunResult<Vec<Receipt>> {
+fn understood(run: &mut Run, rows: Vec<Object>) -> RunResult<Vec<Receipt>> {
     let mut page = Vec::new();
     let mut batch = Batch::default();
     for row in rows {
-        match Receipt::parse(&row) {
+        match Receipt::of(&row) {
             Some(receipt) => page.push(receipt),
             None => hold_unreadable(run, &mut batch, &row)?,
         }
@@ -206,8 +203,8 @@ fn skip(
 }
 
 /// What Sage says of it is not understood; everything else goes on.
-fn hold_unreadable(run: &mut Run, batch: &mut Batch, row: &Value) -> RunResult<()> {
-    let Some(id) = json::integer(row, "ID") else {
+fn hold_unreadable(run: &mut Run, batch: &mut Batch, row: &Object) -> RunResult<()> {
+    let Some(id) = row.id() else {
         return Ok(());
     };
     let key = RecordKey::new(Kind::Receipt, id);
@@ -225,9 +222,9 @@ fn hold_unreadable(run: &mut Run, batch: &mut Batch, row: &Value) -> RunResult<(
     }
     let new = Record {
         state: State::Held,
-        label: json::text(row, "DocumentNumber"),
+        label: row.number(),
         remote: Some(remote_of(id)),
-        amount: sage::amount(row, "Total"),
+        amount: row.total(),
         reason: Reason::new(
             "unreadable",
             "What Sage says of it is not understood: it lacks a customer, a date, or a total above zero.",

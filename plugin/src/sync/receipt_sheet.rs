@@ -10,11 +10,10 @@ use serde_json::json;
 
 use crate::collect::ToMap;
 use crate::json;
+use crate::sage::Receipt;
+use crate::splynx::CANCELLED;
 use crate::stored::{stored, stored_names};
-use crate::sync::receipts::{Allocated, Receipt};
-
-/// The status of a statement record whose money is no more.
-pub const CANCELLED: &str = "canceled";
+use crate::sync::receipts::Allocated;
 
 /// What we keep of a receipt beside its record.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -2,14 +2,13 @@
 //!
 //! Beware: "in full" is a matter of the allocation and its invoice, never of the line, which may hold only what is left of it.
 
-use chrono::NaiveDate;
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::collect::{Map, ToSet};
 use crate::json;
 use crate::money;
-use crate::sage::{self, Service};
+use crate::sage::{Receipt, Service};
 use crate::settings::{Grouping, Settings};
 use crate::splynx::{InvoiceStatus, Receivable};
 use crate::sync::receipt_sheet::{LineOutcome, Plan, ReceiptSheet};
@@ -19,35 +18,7 @@ use crate::write::record::{Reason, Remote, State};
 /// In front of the kind of dependency that [`until_paired`] makes.
 pub const PAIRING: &str = "paired:";
 
-/// A receipt as Sage lists it (Sage API 2.6).
-#[derive(Debug, Clone)]
-pub struct Receipt {
-    pub id: i64,
-    /// Sage's customer.
-    pub customer: i64,
-    pub date: NaiveDate,
-    pub number: String,
-    pub reference: String,
-    pub total: Decimal,
-    pub unallocated: Decimal,
-}
-
 impl Receipt {
-    /// None where the row lacks what an import needs.
-    pub fn parse(row: &Value) -> Option<Self> {
-        let total = sage::amount(row, "Total")?;
-        Some(Self {
-            id: json::integer(row, "ID")?,
-            customer: json::integer(row, "CustomerId")?,
-            date: json::date(row, "Date")?,
-            number: json::text(row, "DocumentNumber"),
-            reference: json::text(row, "Reference"),
-            total,
-            unallocated: sage::amount(row, "TotalUnallocated")?,
-        })
-        .filter(|receipt| receipt.total > Decimal::ZERO)
-    }
-
     /// Of everything that decides about its lines.
     pub fn hash(&self, allocated: &Allocated) -> String {
         let shares: Vec<[String; 3]> = allocated

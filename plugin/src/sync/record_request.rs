@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::capability::{Failure, Pair};
 use crate::collect::Set;
-use crate::json;
+use crate::splynx::{Event, Model};
 use crate::write::record::{Kind, RecordKey};
 
 /// What a run is to look at.
@@ -34,8 +34,8 @@ impl Asked {
                     let events: Vec<Value> = serde_json::from_str(value)
                         .map_err(|_| invalid("event", "it is no list of events"))?;
                     asked.by_event = true;
-                    for event in &events {
-                        asked.note(json::field(event, "data"));
+                    for event in events.iter().filter_map(Event::of) {
+                        asked.note(event);
                     }
                 }
                 "records" => {
@@ -63,26 +63,18 @@ impl Asked {
         Ok(asked)
     }
 
-    fn note(&mut self, data: &Value) {
-        let model = json::text(data, "model").to_lowercase();
-        let model = model.rsplit('\\').next().unwrap_or_default();
-        let attributes = json::field(data, "attributes");
-        let id = json::relation(attributes, "id");
-        let customer = json::relation(attributes, "customer_id")
-            .or_else(|| json::relation(data, "customer_id"));
-        let (kind, id) = match model {
-            "customers" | "customer" => (Kind::Customer, id),
-            // Parts of a customer, whose ids are the customer's.
-            "customerinfo" | "customerbilling" => (Kind::Customer, customer.or(id)),
-            "invoices" | "invoice" => (Kind::Invoice, id),
-            "creditnotes" | "creditnote" => (Kind::CreditNote, id),
-            "payments" | "payment" => (Kind::Payment, id),
-            _ => return,
+    fn note(&mut self, event: Event) {
+        let kind = match event.model {
+            Model::Customer => Kind::Customer,
+            Model::Invoice => Kind::Invoice,
+            Model::CreditNote => Kind::CreditNote,
+            Model::Payment => Kind::Payment,
         };
-        self.records.extend(id.map(|id| RecordKey::new(kind, id)));
+        let record = event.id.map(|id| RecordKey::new(kind, id));
+        self.records.extend(record);
         if kind != Kind::Customer {
-            self.customers
-                .extend(customer.map(|id| RecordKey::new(Kind::Customer, id)));
+            let customer = event.customer.map(|id| RecordKey::new(Kind::Customer, id));
+            self.customers.extend(customer);
         }
     }
 

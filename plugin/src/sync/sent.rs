@@ -4,7 +4,6 @@
 //! in step is compared, and what a person has settled.
 
 use crate::collect::Map;
-use crate::json;
 use crate::planted::{Mistake, is_planted};
 use crate::preview::MADE_ABOVE;
 use crate::sage::{MatchKey, Service, by_near_ids, get_one};
@@ -91,8 +90,8 @@ fn there(run: &mut Run, page: &[(RecordKey, Stored)]) -> RunResult<Map<(Service,
         let rows = by_near_ids(run, service, &ids)?;
         there.extend(ids.into_iter().map(|id| ((service, id), Now::Gone)));
         for row in rows {
-            if let Some(id) = json::integer(&row, "ID") {
-                let now = MatchKey::of_row(service, &row).map_or(Now::NotUnderstood, Now::There);
+            if let Some(id) = row.id() {
+                let now = MatchKey::of(service, &row).map_or(Now::NotUnderstood, Now::There);
                 there.insert((service, id), now);
             }
         }
@@ -105,7 +104,7 @@ fn certain(run: &mut Run, record: &Record, listed: &MatchKey) -> RunResult<Match
     let differs = seen::edits(record, listed).is_some_and(|what| !what.is_empty());
     let now = match record.remote.as_ref().filter(|_| differs) {
         Some(remote) => get_one(run, remote.service, remote.id)?
-            .and_then(|object| MatchKey::of_row(remote.service, &object)),
+            .and_then(|object| MatchKey::of(remote.service, &object)),
         None => None,
     };
     Ok(now.unwrap_or_else(|| listed.clone()))

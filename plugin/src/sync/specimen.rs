@@ -1,13 +1,12 @@
 //! What Sage is asked with: a customer, an item and a tax of the company's own, and amounts whose totals come out differently in every
 //! way to compute that is known.
 
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
 
 use crate::arithmetic::{Arithmetic, Priced, Totals};
 use crate::collect::ToSet;
-use crate::json;
-use crate::sage;
+use crate::sage::{self, DocumentPayload, LinePayload, Object, Service};
 use crate::sync::lists::{List, Row};
 use crate::sync::mapping::Mapping;
 use crate::write::ledger::{Run, RunResult};
@@ -19,7 +18,7 @@ pub struct Specimen {
     tax: i64,
     /// A fraction above 0 and below 1.
     pub rate: Decimal,
-    date: String,
+    date: NaiveDate,
     /// What they are called, for people.
     pub titles: String,
 }
@@ -30,10 +29,9 @@ pub type Amount = (Decimal, Decimal);
 impl Specimen {
     /// `None`: Sage has nothing to ask with.
     pub fn find(run: &mut Run, mapping: &Mapping) -> RunResult<Option<Self>> {
-        let (customers, _) = sage::newer(run, "Customer", 0, None)?;
-        let is_active = |row: &&Value| !json::is_off(row, "Active");
-        let customer = customers.iter().find(is_active).or(customers.first());
-        let customer = customer.and_then(|c| json::integer(c, "ID"));
+        let (customers, _) = sage::newer(run, Service::Customer, 0, None)?;
+        let active = customers.iter().find(|customer| customer.is_active());
+        let customer = active.or(customers.first()).and_then(Object::id);
         let settings = &run.settings;
         let keys = settings
             .values()
@@ -60,7 +58,7 @@ impl Specimen {
             item: item.id,
             tax: tax.id,
             rate: tax.percent.unwrap_or_default() / Decimal::ONE_HUNDRED,
-            date: settings.today.to_string(),
+            date: settings.today,
             titles: format!(
                 "customer {customer}, item \u{201c}{}\u{201d}, tax type \u{201c}{}\u{201d}",
                 item.title, tax.title
@@ -72,21 +70,16 @@ impl Specimen {
         self.customer
     }
 
-    pub fn line(&self, inclusive: bool, (quantity, price): Amount) -> Value {
-        let name = if inclusive {
-            "UnitPriceInclusive"
-        } else {
-            "UnitPriceExclusive"
-        };
-        let mut line = json!({
-            "LineType": 0,
-            "SelectionId": self.item,
-            "TaxTypeId": self.tax,
-            "Description": "Calibration",
-            "Quantity": json::number(quantity),
-        });
-        line[name] = json::number(price);
-        line
+    pub fn line(&self, (quantity, price): Amount) -> LinePayload {
+        LinePayload {
+            item: self.item,
+            tax_type: self.tax,
+            description: "Calibration".to_owned(),
+            quantity,
+            price,
+            comments: String::new(),
+            claim: None,
+        }
     }
 
     /// What Sage would store; or what it says against it.
@@ -94,15 +87,18 @@ impl Specimen {
         &self,
         run: &mut Run,
         inclusive: bool,
-        lines: &[Value],
-    ) -> RunResult<Result<Value, String>> {
-        let document = json!({
-            "CustomerId": self.customer,
-            "Date": self.date,
-            "DueDate": self.date,
-            "Inclusive": inclusive,
-            "Lines": lines,
-        });
+        lines: Vec<LinePayload>,
+    ) -> RunResult<Result<Object, String>> {
+        let document = DocumentPayload {
+            customer: self.customer,
+            date: self.date,
+            due: Some(self.date),
+            is_inclusive: inclusive,
+            reference: String::new(),
+            number: String::new(),
+            message: String::new(),
+            lines,
+        };
         sage::calculate(run, &document)
     }
 
@@ -113,16 +109,12 @@ impl Specimen {
         inclusive: bool,
         amounts: &[Amount],
     ) -> RunResult<Result<Totals, String>> {
-        let lines = amounts.iter().map(|amount| self.line(inclusive, *amount));
-        let lines: Vec<Value> = lines.collect();
-        let answer = self.calculate(run, inclusive, &lines)?;
-        Ok(answer.map(|document| {
-            let amount = |name| sage::amount(&document, name).unwrap_or_default();
-            Totals {
-                exclusive: amount("Exclusive"),
-                tax: amount("Tax"),
-                total: amount("Total"),
-            }
+        let lines = amounts.iter().map(|amount| self.line(*amount)).collect();
+        let answer = self.calculate(run, inclusive, lines)?;
+        Ok(answer.map(|document| Totals {
+            exclusive: document.exclusive().unwrap_or_default(),
+            tax: document.tax().unwrap_or_default(),
+            total: document.total().unwrap_or_default(),
         }))
     }
 

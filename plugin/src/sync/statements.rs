@@ -4,21 +4,18 @@
 //! answer is not known is left to [`crate::sync::made`]. Nothing else in the crate changes Splynx. Beware: a step may be repeated
 //! only if it changes nothing the second time, which holds for PUTs alone.
 
-use serde_json::{Value, json};
-
 use crate::capability::{Activity, Request};
 use crate::collect::{Map, ToMap, ToSet};
-use crate::json;
 use crate::mark::Place;
 use crate::money;
 use crate::settings::Settings;
-use crate::splynx::writes::{self, Reply};
-use crate::splynx::{self, Resource, StatementRecord};
+use crate::splynx::writes::{self, NewPayment, NewRecord, RecordedMoney, Reply};
+use crate::splynx::{self, StatementRecord};
 use crate::stored;
 use crate::sync::import_recovery::decided_otherwise;
 use crate::sync::imported;
 use crate::sync::receipt_sheet::{
-    CANCELLED, Creation, InFlight, LineAction, LineOutcome, Paid, Plan, ReceiptLine, ReceiptSheet,
+    Creation, InFlight, LineAction, LineOutcome, Paid, Plan, ReceiptLine, ReceiptSheet,
 };
 use crate::sync::receipts::standing;
 use crate::write::ledger::{Run, RunError, RunResult, activity};
@@ -33,8 +30,6 @@ pub const UNPAIRED: &str = "unpaired";
 /// Title of a statement → its id, [`SENDING`], or the second until which its POST may have been in flight, behind a `?`.
 pub const STATEMENTS: &str = "statement";
 const SENDING: &str = "sending";
-/// What Splynx shows of every payment and record of ours (F75).
-const COMMENT: &str = "SageOne";
 /// Skipped because its money came from Sage (D10).
 pub const CAME_FROM_SAGE: &str = "came-from-sage";
 /// Held because Splynx would not have it.
@@ -512,49 +507,32 @@ fn request(settings: &Settings, work: &StatementWork, number: u32, step: LineAct
     let line = sheet.lines.iter().find(|line| line.number == number);
     let line = line.expect("a step is a line's own");
     let record = line.record.unwrap_or_default();
-    let change = |object: &Value| writes::put(StatementRecord::PATH, record, object);
+    let money = RecordedMoney {
+        date: sheet.date,
+        amount: line.amount,
+        customer: line.plan.customer,
+        invoice: line.plan.invoice,
+    };
+    let statement = sheet.statement;
     match (step, &line.plan.outcome) {
-        (LineAction::Pay, LineOutcome::Pay { method }) => writes::post(
-            writes::PAYMENTS,
-            &json!({
-                "customer_id": line.plan.customer,
-                "invoice_id": line.plan.invoice,
-                "payment_statement_id": sheet.statement,
-                "payment_type": method,
-                "receipt_number": key,
-                "date": sheet.date.to_string(),
-                "amount": json::number(line.amount),
-                "comment": COMMENT,
-            }),
-        ),
-        (LineAction::Close, _) => change(&json!({
-            "status": "processed",
-            "payment_id": line.paid.as_ref().map(|paid| paid.payment),
-            "customer_id": line.plan.customer,
-            "invoice_id": line.plan.invoice,
-            "amount": json::number(line.amount),
-        })),
-        (LineAction::Cancel, _) => change(&json!({"status": CANCELLED})),
-        (LineAction::Amend, _) => change(&json!({
-            "amount": json::number(line.amount),
-            "payment_date": sheet.date.to_string(),
-            "customer_id": line.plan.customer,
-            "invoice_id": line.plan.invoice,
-        })),
-        (LineAction::List | LineAction::Pay, _) => writes::post(
-            StatementRecord::PATH,
-            &json!({
-                "bank_statements_process_id": sheet.statement,
-                "payment_date": sheet.date.to_string(),
-                "amount": json::number(line.amount),
-                "status": "new",
-                "comment": COMMENT,
-                "additional_1": key,
-                "additional_2": work.record.label,
-                "customer_id": line.plan.customer,
-                "invoice_id": line.plan.invoice,
-            }),
-        ),
+        (LineAction::Pay, LineOutcome::Pay { method }) => writes::enter_payment(&NewPayment {
+            statement,
+            key: &key,
+            method: *method,
+            money,
+        }),
+        (LineAction::Close, _) => {
+            let payment = line.paid.as_ref().map(|paid| paid.payment);
+            writes::close_record(record, payment, &money)
+        }
+        (LineAction::Cancel, _) => writes::cancel_record(record),
+        (LineAction::Amend, _) => writes::amend_record(record, &money),
+        (LineAction::List | LineAction::Pay, _) => writes::enter_record(&NewRecord {
+            statement,
+            key: &key,
+            label: &work.record.label,
+            money,
+        }),
     }
 }
 

@@ -4,11 +4,8 @@
 //! Whoever is refused because one of our documents has its new number waits for that one. The last of a circle finds all others waiting
 //! for it, and steps aside. Each step is an ordinary update: wherever a run dies, the record is saved again as Splynx has it.
 
-use serde_json::json;
-
 use crate::collect::Set;
-use crate::json;
-use crate::sage::{self, DocumentLikeness, MatchKey};
+use crate::sage::{self, DocumentLikeness, MatchKey, Object, Payload};
 use crate::write::ledger::{Run, RunResult};
 use crate::write::protocol::{Act, Write};
 use crate::write::record::{Batch, Reason, Record, RecordKey, Remote, State};
@@ -31,14 +28,14 @@ pub enum Way {
 pub fn way_of(run: &mut Run, write: &Write) -> RunResult<Option<Way>> {
     let Act::Update {
         id,
-        fields,
+        payload,
         likeness,
         ..
     } = &write.act
     else {
         return Ok(None);
     };
-    let number = json::text(fields, "DocumentNumber");
+    let number = payload.number().to_owned();
     let (key, record) = match owner(run, write, &number)? {
         Owner::None => return Ok(None),
         Owner::Former => return Ok(Some(Way::Again)),
@@ -65,8 +62,8 @@ pub fn way_of(run: &mut Run, write: &Write) -> RunResult<Option<Way>> {
     let left = write.record.seen.as_ref().unwrap_or(likeness);
     let act = Act::Update {
         id: *id,
-        fields: json!({"DocumentNumber": own}),
         likeness: with_number(left, &own),
+        payload: Payload::Number(own),
         expected: None,
     };
     Ok(Some(Way::StepAside(Box::new(Write {
@@ -129,7 +126,7 @@ fn owner(run: &mut Run, write: &Write, number: &str) -> RunResult<Owner> {
         return Ok(Owner::None);
     };
     let there = sage::get_one(run, remote.service, remote.id)?;
-    let has = there.is_some_and(|object| json::text(&object, "DocumentNumber") == number);
+    let has = there.as_ref().map(Object::number).as_deref() == Some(number);
     if !has {
         // Listed so no longer: where Sage refuses it once more, that is not why.
         let mut batch = Batch::default();

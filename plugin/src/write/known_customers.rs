@@ -4,8 +4,7 @@
 //! behind, so each of them counts only as far as the entry by id agrees.
 
 use crate::collect::{Map, Set, ToSet};
-use crate::json;
-use crate::sage::{CustomerLikeness, Found, Service, fold, newer};
+use crate::sage::{CustomerLikeness, Found, Object, Service, fold, newer};
 use crate::write::ledger::{META, Run, RunResult};
 use crate::write::record::Batch;
 use crate::write::remote::{FOUND, by_name, index, index_keys, parse_entry, taken_over_key};
@@ -100,14 +99,11 @@ pub fn reload_customers(run: &mut Run) -> RunResult<()> {
     let mut seen = 0;
     loop {
         run.meanwhile("Reading Sage: customers", seen)?;
-        let (rows, complete) = newer(run, service.name(), above, None)?;
+        let (rows, complete) = newer(run, service, above, None)?;
         seen += rows.len() as u64;
         let mut batch = Batch::default();
         let last = index(run, &mut batch, service, &rows, above)?;
-        let listed = rows
-            .iter()
-            .filter_map(|row| json::integer(row, "ID"))
-            .to_set();
+        let listed = rows.iter().filter_map(Object::id).to_set();
         forget_unlisted(run, &mut batch, above, &listed, complete)?;
         above = last;
         if complete {

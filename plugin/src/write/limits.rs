@@ -4,12 +4,10 @@
 //! company tells it. Where it does not, each document is sent, and Sage's refusal tells.
 
 use chrono::NaiveDate;
-use serde_json::Value;
 
 use crate::capability::Entry;
 use crate::collect::Set;
-use crate::json;
-use crate::sage::{self, MatchKey, Service};
+use crate::sage::{self, Company, Filter, MatchKey, Service};
 use crate::stored::{self, stored};
 use crate::write::ledger::{META, Run, RunError, RunResult};
 use crate::write::protocol::Act;
@@ -74,12 +72,6 @@ impl Limits {
         let earliest = dates.min().filter(|date| *date <= locked_until)?;
         Some(in_locked_period(earliest, locked_until))
     }
-}
-
-/// The day up to which a company lets nobody enter or change documents, that day included (Sage API 2.1; Sage's knowledge base).
-pub fn locked_until(company: &Value) -> Option<NaiveDate> {
-    let is_locked = json::flag(company, "LockProcessing");
-    json::date(company, "LockProcessingDate").filter(|_| is_locked)
 }
 
 fn in_locked_period(date: NaiveDate, until: NaiveDate) -> Reason {
@@ -163,12 +155,12 @@ fn as_far_as_told<T>(run: &mut Run, told: RunResult<T>) -> RunResult<Option<T>> 
 
 fn now(run: &mut Run) -> RunResult<Limits> {
     let company = sage::current_company(run)?;
-    if sage::id_text(&company) != run.settings.company_id {
+    if company.id_text() != run.settings.company_id {
         return Err(sage::unexpected("Company/Current", "it is another company"));
     }
     let told = foreign(run, &company);
     Ok(Limits {
-        locked_until: locked_until(&company),
+        locked_until: company.locked_until(),
         foreign: as_far_as_told(run, told)?.unwrap_or_else(|| run.limits.foreign.clone()),
         read_at: run.cap.now(),
     })
@@ -176,19 +168,19 @@ fn now(run: &mut Run) -> RunResult<Limits> {
 
 /// The customers in another currency than the company's. One without a currency has the company's, and so has everybody where the company
 /// names none (Sage API 2.2).
-fn foreign(run: &mut Run, company: &Value) -> RunResult<Vec<i64>> {
-    let Some(home) = json::relation(company, "HomeCurrencyId") else {
+fn foreign(run: &mut Run, company: &Company) -> RunResult<Vec<i64>> {
+    let Some(home) = company.currency() else {
         return Ok(Vec::new());
     };
-    let others = format!("(CurrencyId gt {home} or (CurrencyId gt 0 and CurrencyId lt {home}))");
+    let others = Some(Filter::OtherCurrency(home));
     let mut foreign = Set::new();
     let mut above = 0;
     loop {
-        let (rows, complete) = sage::newer(run, Service::Customer.name(), above, Some(&others))?;
+        let (rows, complete) = sage::newer(run, Service::Customer, above, others)?;
         for row in &rows {
-            let id = json::integer(row, "ID").unwrap_or(above);
+            let id = row.id().unwrap_or(above);
             above = above.max(id);
-            if json::relation(row, "CurrencyId").is_some_and(|currency| currency != home) {
+            if row.currency().is_some_and(|currency| currency != home) {
                 foreign.insert(id);
             }
         }

@@ -1,7 +1,6 @@
 //! The write protocol: whatever dies, times out, repeats or runs twice, a record has one document at most.
 //!
 //! - [`record`]: what we keep of each record, and its indexes
-//! - [`birth`]: what tells a record from another one under its id
 //! - [`ledger`]: reading and writing those rows through the host's storage
 //! - [`allowed`]: what the services do not let this installation do
 //! - [`limits`]: what the company in Sage lets nobody send
@@ -17,7 +16,6 @@
 //! - [`recovery`]: what a run does with what an earlier one left in doubt
 
 pub mod allowed;
-pub mod birth;
 pub mod exchange;
 pub mod known_customers;
 pub mod ledger;

@@ -4,14 +4,12 @@
 //! record whose answer is unknown is left to [`crate::write::recovery`].
 
 use rust_decimal::Decimal;
-use serde_json::{Value, json};
 
 use crate::capability::Request;
 use crate::collect::{Map, ToSet};
-use crate::json;
 use crate::money;
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{self, Found, MatchKey, Reply, Service};
+use crate::sage::{self, Found, MatchKey, Object, Payload, Reply, Service};
 use crate::write::ledger::{Run, RunError, RunResult, activity};
 use crate::write::record::{
     Batch, Intent, Kind, Reason, Record, RecordKey, Remote, State, Stored, gone_in_sage,
@@ -46,17 +44,17 @@ pub struct Write {
 #[derive(Debug)]
 pub enum Act {
     Create {
-        object: Value,
+        payload: Payload,
         /// What it will be recognised by.
         likeness: MatchKey,
         /// F33: Sage is to keep the number that we send.
         own_number: bool,
         expected: Option<Expected>,
     },
-    /// The fields to change in the object as Sage has it at that moment; the rest of it is kept.
+    /// What to change in the object as Sage has it at that moment; the rest of it is kept.
     Update {
         id: i64,
-        fields: Value,
+        payload: Payload,
         /// What it is there afterwards.
         likeness: MatchKey,
         expected: Option<Expected>,
@@ -372,11 +370,14 @@ pub(super) fn commit_intents(run: &mut Run, writes: &mut [Write]) -> RunResult<(
 
 /// The request for a write, or why it is held instead.
 pub(super) fn request(run: &mut Run, write: &Write) -> RunResult<Result<Request, Reason>> {
-    let (id, fields, expected) = match &write.act {
+    let (id, payload, expected) = match &write.act {
         Act::Create {
-            object, own_number, ..
+            payload,
+            own_number,
+            ..
         } => {
-            let request = sage::save_request(run, write.service, object, *own_number);
+            let body = payload.encode().to_string();
+            let request = sage::save_request(run, write.service, body, *own_number);
             return Ok(Ok(request));
         }
         Act::Remove { id, .. } => {
@@ -389,10 +390,10 @@ pub(super) fn request(run: &mut Run, write: &Write) -> RunResult<Result<Request,
         }
         Act::Update {
             id,
-            fields,
+            payload,
             expected,
             ..
-        } => (*id, fields, expected),
+        } => (*id, payload, expected),
     };
     // Sage resets what a Save leaves out, so the object is read at once before and edited as it is.
     let Some(mut object) = sage::get_one_as(run, write.service, id, priority(write))? else {
@@ -401,17 +402,15 @@ pub(super) fn request(run: &mut Run, write: &Write) -> RunResult<Result<Request,
     if let Some(reason) = seen::changed_since(&run.settings, write, &object) {
         return Ok(Err(reason));
     }
-    let is_closed = json::flag(&object, "Locked") || json::is_off(&object, "Editable");
-    if is_closed {
+    if object.is_closed() {
         return Ok(Err(Reason::new(
             "locked-in-sage",
             "It was changed in Splynx, and Sage has locked it: its period is closed, or it is reconciled.",
             "Open the period in Sage and retry; or undo the change in Splynx and correct it with a credit note.",
         )));
     }
-    let allocated = sage::amount(&object, "Total")
-        .zip(sage::rest(&object))
-        .map(|(total, rest)| total - rest);
+    let amounts = object.total().zip(object.rest());
+    let allocated = amounts.map(|(total, rest)| total - rest);
     if let (Some(expected), Some(allocated)) = (expected, allocated)
         && expected.total < allocated
     {
@@ -426,12 +425,11 @@ pub(super) fn request(run: &mut Run, write: &Write) -> RunResult<Result<Request,
         )));
     }
     if is_planted(Mistake::FieldsForgotten) {
-        object = json!({"ID": id, "Name": object["Name"]});
+        object = object.forgotten();
     }
-    if let (Some(object), Some(fields)) = (object.as_object_mut(), fields.as_object()) {
-        object.extend(fields.clone());
-    }
-    Ok(Ok(sage::save_request(run, write.service, &object, true)))
+    object.overwrite(payload);
+    let body = object.into_body();
+    Ok(Ok(sage::save_request(run, write.service, body, true)))
 }
 
 /// Sage has stored it: pair it, and compare the total to the cent.
@@ -439,9 +437,9 @@ pub(super) fn stored(
     batch: &mut Batch,
     run: &mut Run,
     write: &mut Write,
-    object: &Value,
+    object: &Object,
 ) -> RunResult<i64> {
-    let id = json::integer(object, "ID").unwrap_or_default();
+    let id = object.id().unwrap_or_default();
     let (action, expected) = match &write.act {
         Act::Update { expected, .. } => ("updated", expected.as_ref()),
         Act::Create { expected, .. } => ("created", expected.as_ref()),
@@ -453,15 +451,16 @@ pub(super) fn stored(
             service: write.service,
             id,
         }),
-        seen: MatchKey::of_row(write.service, object),
+        seen: MatchKey::of(write.service, object),
         sent: Vec::new(),
         intent: None,
         update_in_flight_until: None,
         reason: Reason::default(),
         refused: String::new(),
         failures: 0,
-        allocated_in_sage: sage::rest(object)
-            .is_some_and(|rest| sage::amount(object, "Total") != Some(rest)),
+        allocated_in_sage: object
+            .rest()
+            .is_some_and(|rest| object.total() != Some(rest)),
         ..write.record.clone()
     };
     if let Some(expected) = expected {
@@ -473,7 +472,7 @@ pub(super) fn stored(
     if is_planted(Mistake::HashNotKept) {
         record.hash = write.stored_hash();
     }
-    if let Some(likeness) = MatchKey::of_row(write.service, object) {
+    if let Some(likeness) = MatchKey::of(write.service, object) {
         remote::note(batch, write.service, &Found { id, likeness });
     }
     run.count(format!("{} {action}", write.key.kind.title()));
@@ -493,14 +492,10 @@ fn compare(
     run: &mut Run,
     write: &Write,
     expected: &Expected,
-    object: &Value,
+    object: &Object,
 ) -> Reason {
-    let total = sage::amount(object, "Total");
-    if let (Some(vat), Some(has), Some(date)) = (
-        &expected.vat,
-        sage::amount(object, "Tax"),
-        json::date(object, "Date"),
-    ) {
+    let total = object.total();
+    if let (Some(vat), Some(has), Some(date)) = (&expected.vat, object.tax(), object.date()) {
         let off = has - vat.amount;
         // A new document has nothing noted yet that would have to go.
         if !off.is_zero() || matches!(write.act, Act::Update { .. }) {

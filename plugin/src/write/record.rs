@@ -11,8 +11,8 @@ use crate::collect::Set;
 use crate::json;
 use crate::preview::MADE_ABOVE;
 use crate::sage::{MatchKey, Service};
+use crate::splynx::Birth;
 use crate::stored::{self, stored, stored_names};
-use crate::write::birth::Birth;
 use crate::write::ledger::{CALIBRATION_DUE, META};
 
 /// `invoice/000000000501` → [`Record`] as JSON.

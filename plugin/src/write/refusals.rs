@@ -2,7 +2,7 @@
 
 use crate::capability::Activity;
 use crate::collect::ToSet;
-use crate::sage::{CustomerLikeness, MatchKey, Reply};
+use crate::sage::{MatchKey, Payload, Reply};
 use crate::write::exchange::{self, Way};
 use crate::write::ledger::{Run, RunResult, activity};
 use crate::write::protocol::{
@@ -90,30 +90,19 @@ fn refused_by_sage(said: &str) -> Reason {
 /// What Sage refuses of a customer is mostly an address or a number, and must not hold back its documents: it is sent once more with
 /// nothing but what it needs. The rest goes with the customer's next change.
 fn without_side_fields(run: &mut Run, mut write: Write, said: &str) -> RunResult<()> {
-    const SIDE: [&str; 9] = [
-        "Email",
-        "Telephone",
-        "Mobile",
-        "PostalAddress01",
-        "PostalAddress02",
-        "PostalAddress03",
-        "PostalAddress04",
-        "PostalAddress05",
-        "TaxReference",
-    ];
-    if let Act::Create { object: fields, .. } | Act::Update { fields, .. } = &mut write.act
-        && let Some(fields) = fields.as_object_mut()
+    if let Act::Create { payload, .. } | Act::Update { payload, .. } = &mut write.act
+        && let Payload::Customer(customer) = payload
     {
-        fields.retain(|name, _| !SIDE.contains(&name.as_str()));
+        customer.details = None;
     }
     if let Act::Create {
-        object,
-        likeness: MatchKey::Customer(likeness),
+        payload: Payload::Customer(customer),
+        likeness,
         ..
     } = &mut write.act
     {
         // What it is recognised by, should this answer be lost.
-        *likeness = CustomerLikeness::of(object);
+        *likeness = MatchKey::Customer(customer.likeness());
     }
     let mut writes = vec![write];
     commit_intents(run, &mut writes)?;

@@ -7,15 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
-use serde_json::Value;
 
 use crate::capability::Failure;
 use crate::collect::{Map, Set, ToMap, ToSet};
-use crate::json;
 use crate::mark;
 use crate::planted::{Mistake, is_planted};
 use crate::preview::MADE_ABOVE;
-use crate::sage::{Found, MatchKey, Service, by_ids, fold, newer};
+use crate::sage::{Filter, Found, MatchKey, Object, Service, by_ids, fold, newer};
 use crate::stored;
 use crate::write::known_customers::{customer_keys, customers_listed};
 use crate::write::ledger::{META, Run, RunError, RunResult};
@@ -300,8 +298,7 @@ fn as_now(
             now.insert((service, *id), None);
         }
         for row in by_ids(run, service, &ids)? {
-            let id = json::integer(&row, "ID");
-            if let (Some(id), Some(likeness)) = (id, MatchKey::of_row(service, &row)) {
+            if let (Some(id), Some(likeness)) = (row.id(), MatchKey::of(service, &row)) {
                 now.insert((service, id), Some(Found { id, likeness }));
             }
         }
@@ -377,7 +374,7 @@ pub fn build_index(run: &mut Run, service: Service, from: Option<NaiveDate>) -> 
     {
         return Ok(());
     }
-    let filter = from.map(|date| format!("Date ge datetime'{date}T00:00:00'"));
+    let filter = from.map(Filter::DatedFrom);
     // The place of an interrupted listing counts only if it was looking for the same.
     let mut above = match run.meta(&place_key)? {
         Some(place) => place
@@ -391,7 +388,7 @@ pub fn build_index(run: &mut Run, service: Service, from: Option<NaiveDate>) -> 
     let mut seen = 0;
     loop {
         run.meanwhile(&stage, seen)?;
-        let (rows, complete) = newer(run, service.name(), above, filter.as_deref())?;
+        let (rows, complete) = newer(run, service, above, filter)?;
         let mut batch = Batch::default();
         above = index(run, &mut batch, service, &rows, above)?;
         seen += rows.len() as u64;
@@ -452,7 +449,7 @@ pub fn refresh(run: &mut Run, service: Service, mut above: i64) -> RunResult<()>
     let mut seen = 0;
     loop {
         run.meanwhile(&format!("Reading Sage: {}s", service.title()), seen)?;
-        let (rows, complete) = newer(run, service.name(), above, None)?;
+        let (rows, complete) = newer(run, service, above, None)?;
         seen += rows.len() as u64;
         let mut batch = Batch::default();
         above = index(run, &mut batch, service, &rows, above)?;
@@ -480,17 +477,17 @@ pub(super) fn index(
     run: &mut Run,
     batch: &mut Batch,
     service: Service,
-    rows: &[Value],
+    rows: &[Object],
     above: i64,
 ) -> RunResult<i64> {
     let mut last = above;
     let mut keys = Map::new_vec();
     for row in rows {
-        let Some(id) = crate::json::integer(row, "ID") else {
+        let Some(id) = row.id() else {
             continue;
         };
         last = last.max(id);
-        if let Some(likeness) = MatchKey::of_row(service, row) {
+        if let Some(likeness) = MatchKey::of(service, row) {
             let found = Found { id, likeness };
             let text = stored::to_text(&found);
             for key in index_keys(service, &found) {

@@ -2,13 +2,10 @@
 //!
 //! Beware: an update whose answer was lost leaves the old content or the new one, and both are ours.
 
-use serde_json::Value;
-
-use crate::json;
 use crate::mark::Sign;
 use crate::money;
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{DocumentLikeness, MatchKey, fold};
+use crate::sage::{DocumentLikeness, MatchKey, Object, fold};
 use crate::settings::Settings;
 use crate::write::protocol::{Act, Write};
 use crate::write::record::{Reason, Record};
@@ -17,12 +14,12 @@ use crate::write::record::{Reason, Record};
 pub const CHANGED: &str = "edited-in-sage";
 
 /// Why an update is not sent over what is there now; `None`: it is as we left it, or a person has said so.
-pub fn changed_since(settings: &Settings, write: &Write, object: &Value) -> Option<Reason> {
+pub fn changed_since(settings: &Settings, write: &Write, object: &Object) -> Option<Reason> {
     if write.is_vouched || is_planted(Mistake::UpdateBlind) {
         return None;
     }
     let before = write.stored.record.as_ref()?;
-    let now = MatchKey::of_row(write.service, object)?;
+    let now = MatchKey::of(write.service, object)?;
     // An earlier version did not note what it saw.
     let what = edits(before, &now).unwrap_or_else(|| unlike(settings, write, before, &now));
     (!what.is_empty()).then(|| {
@@ -38,9 +35,9 @@ pub fn changed_since(settings: &Settings, write: &Write, object: &Value) -> Opti
 }
 
 /// Why an allocation is not taken back: a person has made another one of it in Sage. `None`: it is as we left it.
-pub fn reallocated(write: &Write, object: &Value) -> Option<Reason> {
+pub fn reallocated(write: &Write, object: &Object) -> Option<Reason> {
     let before = write.stored.record.as_ref()?;
-    let what = edits(before, &MatchKey::of_row(write.service, object)?)?;
+    let what = edits(before, &MatchKey::of(write.service, object)?)?;
     (!what.is_empty()).then(|| {
         Reason::new(
             CHANGED,
@@ -146,10 +143,10 @@ fn is_known(settings: &Settings, write: &Write, before: &Record, now: &DocumentL
     let marked = write.key.marked(Some(before));
     let is_marked = signs.contains(&Sign::Ours(marked)) || signs.contains(&Sign::Old(marked));
     let sent = match &write.act {
-        Act::Update { fields, .. } => json::text(fields, "DocumentNumber"),
-        Act::Create { .. } | Act::Remove { .. } => String::new(),
+        Act::Update { payload, .. } => payload.number(),
+        Act::Create { .. } | Act::Remove { .. } => "",
     };
-    let numbers = [&before.label, &sent];
+    let numbers = [before.label.as_str(), sent];
     is_marked
         || numbers
             .iter()

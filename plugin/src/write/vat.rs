@@ -1,12 +1,10 @@
 //! The VAT of a document that was sent, beside what Sage made of it.
 
 use rust_decimal::Decimal;
-use serde_json::Value;
 
 use crate::collect::{Set, ToSet};
-use crate::json;
 use crate::money;
-use crate::sage;
+use crate::sage::Object;
 use crate::write::record::Reason;
 
 /// The VAT that Sage should have stored.
@@ -26,14 +24,12 @@ impl Vat {
     }
 
     /// The tax types by whose rates Sage did not compute its lines; all that are taxed, where its lines do not tell.
-    pub fn doubtful(&self, object: &Value) -> Set<i64> {
-        let lines = json::field(object, "Lines").as_array();
-        let lines = lines.map_or(&[][..], Vec::as_slice);
+    pub fn doubtful(&self, object: &Object) -> Set<i64> {
+        let lines = object.lines();
         let told = lines.iter().filter_map(|line| {
-            let tax = json::integer(line, "TaxTypeId")?;
-            let (_, rate) = self.rates.iter().find(|(id, _)| *id == tax)?;
-            let net = sage::amount(line, "Exclusive")?;
-            Some((tax, sage::amount(line, "Tax")? - net * rate))
+            let tax_type = line.tax_type?;
+            let (_, rate) = self.rates.iter().find(|(id, _)| *id == tax_type)?;
+            Some((tax_type, line.tax? - line.exclusive? * rate))
         });
         let told: Vec<(i64, Decimal)> = told.collect();
         if told.is_empty() {

@@ -3,6 +3,7 @@
 mod allocations;
 mod answers;
 mod births;
+mod boundaries;
 mod busy;
 mod calibration;
 mod citations;

@@ -42,7 +42,7 @@ fn transaction(row: &Value) -> Value {
 }
 
 fn document(row: &Value) -> Value {
-    match MatchKey::of_row(Service::TaxInvoice, row) {
+    match MatchKey::of(Service::TaxInvoice, &row.clone().into()) {
         Some(MatchKey::Document(document)) => json!({
             "customer": document.customer,
             "date": document.date.to_string(),
@@ -56,7 +56,7 @@ fn document(row: &Value) -> Value {
 }
 
 fn customer(row: &Value) -> Value {
-    match MatchKey::of_row(Service::Customer, row) {
+    match MatchKey::of(Service::Customer, &row.clone().into()) {
         Some(MatchKey::Customer(customer)) => json!({
             "name": customer.name,
             "contact": customer.contact,

@@ -1,11 +1,10 @@
-//! The rows that Sage lists, as far as they are compared with ours; and how references are made.
+//! What objects of Sage are recognised by, and how references are made.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use crate::json;
-use crate::money;
+use super::{Allocation, Object};
 use crate::stored::{Members, Storable, stored, stored_names};
 use crate::text;
 
@@ -102,7 +101,7 @@ pub struct CustomerLikeness {
     pub contact: String,
     pub email: String,
     pub vat: String,
-    /// Digest of everything that we keep in step ([`customer_content`]).
+    /// Digest of everything that we keep in step.
     pub content: String,
 }
 
@@ -143,79 +142,26 @@ pub fn fold(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
-impl CustomerLikeness {
-    /// Of a customer as listed, or as it is to be sent.
-    pub fn of(customer: &Value) -> Self {
-        Self {
-            name: json::text(customer, "Name"),
-            contact: json::text(customer, "ContactName"),
-            email: json::text(customer, "Email"),
-            vat: json::text(customer, "TaxReference"),
-            content: customer_content(customer),
-        }
-    }
-}
-
-/// A digest of the fields of a customer that we keep in step; all others belong to Sage's users.
-pub fn customer_content(customer: &Value) -> String {
-    const TEXTS: [&str; 9] = [
-        "Name",
-        "ContactName",
-        "Email",
-        "Telephone",
-        "Mobile",
-        "PostalAddress01",
-        "PostalAddress02",
-        "PostalAddress05",
-        "TaxReference",
-    ];
-    const TICKS: [&str; 4] = [
-        "Active",
-        "AcceptsElectronicInvoices",
-        "AutoAllocateToOldestInvoice",
-        "EnableCustomerZone",
-    ];
-    let mut texts = TEXTS.map(|name| json::text(customer, name)).to_vec();
-    // Only a long street takes these; else they are Sage's users' own.
-    let further = ["PostalAddress03", "PostalAddress04"].map(|name| json::text(customer, name));
-    if further.iter().any(|line| !line.is_empty()) {
-        texts.extend(further);
-    }
-    let ticks = TICKS.map(|name| json::flag(customer, name));
-    let category = json::integer(json::field(customer, "Category"), "ID");
-    json::digest(&serde_json::json!([texts, ticks, category]))
-}
-
-/// Sage's amounts have four places at most; what a binary float leaves behind them is none.
-const PLACES: u32 = 4;
-
-/// An amount of money in one of Sage's objects; `None`: it is not there.
-pub fn amount(object: &Value, name: &str) -> Option<Decimal> {
-    json::decimal(object, name).map(|amount| money::rounded(amount, PLACES))
-}
-
-/// What of a stored document or receipt is not allocated yet: an invoice has an amount due, all others what is unallocated.
-pub fn rest(object: &Value) -> Option<Decimal> {
-    amount(object, "TotalUnallocated").or_else(|| amount(object, "AmountDue"))
-}
-
 impl MatchKey {
-    /// None where the row lacks what it is recognised by.
-    pub fn of_row(service: Service, row: &Value) -> Option<Self> {
+    /// `None`: the object lacks what it is recognised by.
+    pub fn of(service: Service, object: &Object) -> Option<Self> {
         Some(match service {
-            Service::Customer => Self::Customer(CustomerLikeness::of(row)),
-            Service::Allocation => Self::Allocation(AllocationLikeness {
-                source: json::integer(row, "SourceDocumentId")?,
-                target: json::integer(row, "AllocatedToDocumentId")?,
-                total: amount(row, "Total")?,
-            }),
+            Service::Customer => Self::Customer(CustomerLikeness::of(object)),
+            Service::Allocation => {
+                let allocation = Allocation::of(object)?;
+                Self::Allocation(AllocationLikeness {
+                    source: allocation.source,
+                    target: allocation.target,
+                    total: allocation.total,
+                })
+            }
             _ => Self::Document(DocumentLikeness {
-                customer: json::integer(row, "CustomerId")?,
-                date: json::date(row, "Date")?,
-                number: json::text(row, "DocumentNumber"),
-                reference: json::text(row, "Reference"),
-                total: amount(row, "Total")?,
-                rest: rest(row),
+                customer: object.customer()?,
+                date: object.date()?,
+                number: object.number(),
+                reference: object.reference(),
+                total: object.total()?,
+                rest: object.rest(),
             }),
         })
     }
