@@ -1,25 +1,15 @@
 //! The native host of add-ons: it lends a WebAssembly component HTTP, storage and the things of a run, and nothing else.
 //!
-//! Layers, lower ones know nothing of higher ones: `clock`, `days`, `manifest` and `vault` stand alone, and so does `store` but
-//! for asking with which key something is sealed; `settings` and `packages` build on them; connections, runs and the scheduler
-//! use those; the host puts them together, and alerts, exports, the web pages and the command line come last.
-//! Secrets stay below the connections: nothing that a guest, a log line or a page can see holds one.
+//! Its parts are crates, in an order that cargo enforces; each knows those before it only: manifest, vault, store, settings, traffic,
+//! packages, runs, service, web. What is here is the command line, and all of them under one name.
+//! Secrets stay below the traffic: nothing that a guest, a log line or a page can see holds one.
 
-pub mod alerts;
-pub mod clock;
-pub mod connections;
-pub mod days;
-pub mod exports;
-pub mod host;
-pub mod installations;
-pub mod manifest;
-pub mod packages;
-pub mod recordings;
-pub mod runs;
-pub mod scheduler;
-pub mod server;
-pub mod settings;
-pub mod store;
-pub mod support;
-pub mod vault;
-pub mod web;
+pub use addon_manifest as manifest;
+pub use addon_packages as packages;
+pub use addon_runs::{self as runs, recordings};
+pub use addon_service::{alerts, days, exports, host, installations, scheduler, support};
+pub use addon_settings as settings;
+pub use addon_store as store;
+pub use addon_traffic::{self as connections, clock};
+pub use addon_vault as vault;
+pub use addon_web::{self as web, server};

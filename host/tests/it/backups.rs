@@ -337,8 +337,8 @@ async fn a_backup_of_an_earlier_schema_is_brought_up_to_date() {
     let database = Database::sqlite();
     let old = database.raw().await;
     for step in [
-        include_str!("../../src/store/schema_1.sql"),
-        include_str!("../../src/store/schema_2.sql"),
+        include_str!("../../store/src/schema_1.sql"),
+        include_str!("../../store/src/schema_2.sql"),
     ] {
         sqlx::raw_sql(step).execute(&old).await.unwrap();
     }

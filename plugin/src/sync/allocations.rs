@@ -419,11 +419,11 @@ fn decide(
         None => Decision::Write {
             service: SERVICE,
             act: Act::Create {
-                payload: Payload::Allocation(AllocationPayload {
+                payload: Box::new(Payload::Allocation(AllocationPayload {
                     source: source.id,
                     invoice: target.id,
                     total: relation.amount,
-                }),
+                })),
                 likeness,
                 own_number: false,
                 expected: Some(Expected {

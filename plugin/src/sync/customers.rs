@@ -183,7 +183,7 @@ fn proposal(run: &Run, facts: &Facts, row: &Row) -> Option<Reason> {
 fn write(own: Option<(&Record, &Remote)>, customer: CustomerPayload) -> Decision {
     let likeness = customer.likeness();
     let hash = likeness.content.clone();
-    let payload = Payload::Customer(customer);
+    let payload = Box::new(Payload::Customer(customer));
     let act = match own {
         Some((record, _)) if record.hash == hash => return Decision::InStep,
         Some((_, remote)) => Act::Update {

@@ -235,7 +235,7 @@ pub fn decide(
             service: plan.service,
             act: Act::Update {
                 id: remote.id,
-                payload: Payload::Document(plan.payload),
+                payload: Box::new(Payload::Document(plan.payload)),
                 likeness: plan.likeness,
                 expected: Some(plan.expected),
             },
@@ -265,7 +265,7 @@ pub fn decide(
         service: plan.service,
         act: Act::Create {
             expected: Some(plan.expected),
-            payload: Payload::Document(plan.payload),
+            payload: Box::new(Payload::Document(plan.payload)),
             own_number: plan.own_number,
             likeness: plan.likeness,
         },

@@ -146,7 +146,7 @@ impl Entity for Payments {
         Decision::Write {
             service: SERVICE,
             act: Act::Create {
-                payload,
+                payload: Box::new(payload),
                 likeness,
                 own_number: false,
                 expected: Some(Expected {

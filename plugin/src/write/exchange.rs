@@ -63,7 +63,7 @@ pub fn way_of(run: &mut Run, write: &Write) -> RunResult<Option<Way>> {
     let act = Act::Update {
         id: *id,
         likeness: with_number(left, &own),
-        payload: Payload::Number(own),
+        payload: Box::new(Payload::Number(own)),
         expected: None,
     };
     Ok(Some(Way::StepAside(Box::new(Write {

@@ -44,7 +44,7 @@ pub struct Write {
 #[derive(Debug)]
 pub enum Act {
     Create {
-        payload: Payload,
+        payload: Box<Payload>,
         /// What it will be recognised by.
         likeness: MatchKey,
         /// F33: Sage is to keep the number that we send.
@@ -54,7 +54,7 @@ pub enum Act {
     /// What to change in the object as Sage has it at that moment; the rest of it is kept.
     Update {
         id: i64,
-        payload: Payload,
+        payload: Box<Payload>,
         /// What it is there afterwards.
         likeness: MatchKey,
         expected: Option<Expected>,

@@ -91,15 +91,14 @@ fn refused_by_sage(said: &str) -> Reason {
 /// nothing but what it needs. The rest goes with the customer's next change.
 fn without_side_fields(run: &mut Run, mut write: Write, said: &str) -> RunResult<()> {
     if let Act::Create { payload, .. } | Act::Update { payload, .. } = &mut write.act
-        && let Payload::Customer(customer) = payload
+        && let Payload::Customer(customer) = payload.as_mut()
     {
         customer.details = None;
     }
     if let Act::Create {
-        payload: Payload::Customer(customer),
-        likeness,
-        ..
+        payload, likeness, ..
     } = &mut write.act
+        && let Payload::Customer(customer) = payload.as_ref()
     {
         // What it is recognised by, should this answer be lost.
         *likeness = MatchKey::Customer(customer.likeness());

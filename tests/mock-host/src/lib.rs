@@ -23,7 +23,7 @@ mod bindings;
 #[cfg(feature = "component")]
 pub mod component;
 #[cfg(feature = "component")]
-#[path = "../../../host/src/runs/no_http.rs"]
+#[path = "../../../host/runs/src/no_http.rs"]
 mod no_http;
 
 pub use death::{Death, DeathPoint, Side};

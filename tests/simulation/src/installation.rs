@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use addon_host::manifest::Manifest;
+use addon_manifest::Manifest;
 use chrono::{DateTime, TimeDelta};
 use mock_host::component::{Crash, Plugin};
 use mock_host::contract::{Failure, Outcome, Row};

@@ -1,9 +1,9 @@
 //! One connection as the host keeps it: what it proves itself with, and how much it may send (the host's own governor and proofs).
 
-use addon_host::connections::auth::{Credential, Stamp, prove, splynx_nonce_at};
-use addon_host::connections::governor::{Ask, Bucket, Limits, Verdict, Why};
-use addon_host::connections::redact::Redactor;
-use addon_host::vault::Secret;
+use addon_traffic::auth::{Credential, Stamp, prove, splynx_nonce_at};
+use addon_traffic::governor::{Ask, Bucket, Limits, Verdict, Why};
+use addon_traffic::redact::Redactor;
+use addon_vault::Secret;
 use chrono::{DateTime, TimeDelta, Utc};
 use mock_host::contract::{Failure, Request, Unanswered};
 use sandbox::isp::Isp;

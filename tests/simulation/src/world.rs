@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use addon_host::connections::auth::Credential;
-use addon_host::connections::governor::{Bucket, Limits};
-use addon_host::connections::redact::Redactor;
-use addon_host::manifest::Manifest;
-use addon_host::store::ConnectionOverride;
-use addon_host::vault::Secret;
+use addon_manifest::Manifest;
+use addon_store::ConnectionOverride;
+use addon_traffic::auth::Credential;
+use addon_traffic::governor::{Bucket, Limits};
+use addon_traffic::redact::Redactor;
+use addon_vault::Secret;
 use chrono::{DateTime, FixedOffset, NaiveDate, TimeDelta, Utc};
 use mock_host::contract::{Answer, Failure, Request, Response, Unanswered};
 use sandbox::faults::{Delivery, FaultPlan, Party, Plan, apply};

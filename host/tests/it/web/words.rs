@@ -1,4 +1,4 @@
-//! The words of the pages stand in `src/web/texts.rs`, and nowhere else. A lower-case word that stands alone in a Rust literal may be a
+//! The words of the pages stand in `web/src/texts.rs`, and nowhere else. A lower-case word that stands alone in a Rust literal may be a
 //! name just as well: that one is let pass.
 
 use std::fs;
@@ -9,7 +9,7 @@ use proc_macro2::{TokenStream, TokenTree};
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The file with the words.
-const TEXTS: &str = "src/web/texts.rs";
+const TEXTS: &str = "web/src/texts.rs";
 
 /// Attributes that people read or hear.
 const READ: [&str; 12] = [
@@ -29,19 +29,19 @@ const READ: [&str; 12] = [
 
 /// Literals that read like words, and why they stand where they do.
 const ELSEWHERE: [(&str, &str, &str); 8] = [
-    ("src/web/pages/waiting.rs", "State", "a column of add-ons"),
-    ("src/web/hooks.rs", "try again later", "to a service"),
-    ("src/web/hooks.rs", "not found", "to a service"),
-    ("src/web/hooks.rs", "JSON is wanted", "to a service"),
-    ("src/web/hooks.rs", "passed over", "to a service"),
-    ("src/web/hooks.rs", "a sync is due", "to a service"),
+    ("web/src/pages/waiting.rs", "State", "a column of add-ons"),
+    ("web/src/hooks.rs", "try again later", "to a service"),
+    ("web/src/hooks.rs", "not found", "to a service"),
+    ("web/src/hooks.rs", "JSON is wanted", "to a service"),
+    ("web/src/hooks.rs", "passed over", "to a service"),
+    ("web/src/hooks.rs", "a sync is due", "to a service"),
     (
-        "src/web/health.rs",
+        "web/src/health.rs",
         "the database does not answer: the log says why",
         "to a monitor",
     ),
     (
-        "src/web/health.rs",
+        "web/src/health.rs",
         "the scheduler has not looked for {} s: the log says why; restart the host",
         "to a monitor and to the log",
     ),
@@ -50,7 +50,7 @@ const ELSEWHERE: [(&str, &str, &str); 8] = [
 #[test]
 fn templates_hold_no_words() {
     let mut wrong = Vec::new();
-    for file in files("templates", "html") {
+    for file in files("web/templates", "html") {
         wrong.extend(words_of_template(&read(&file)).map(|words| format!("{file}: {words}")));
     }
     assert!(wrong.is_empty(), "these belong to {TEXTS}: {wrong:#?}");
@@ -60,7 +60,7 @@ fn templates_hold_no_words() {
 fn sources_of_pages_hold_no_words() {
     let mut wrong = Vec::new();
     let mut known = Vec::new();
-    for file in files("src/web", "rs") {
+    for file in files("web/src", "rs") {
         if file == TEXTS {
             continue;
         }

@@ -6,11 +6,26 @@ use std::path::{Path, PathBuf};
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../plugin/src");
 
-/// A folder of a service, what there looks like a name of a field or a path, and what is meant by another thing of that name elsewhere.
-const SERVICES: [(&str, fn(&str) -> bool, &[&str]); 2] = [
-    ("sage", of_sage, &[]),
-    // A field of a form on the page of statements.
-    ("splynx", of_splynx, &["payment_type"]),
+struct Service {
+    folder: &'static str,
+    /// What there looks like the name of a field, or a path.
+    is_its: fn(&str) -> bool,
+    /// What is meant by another thing of that name elsewhere.
+    shared: &'static [&'static str],
+}
+
+const SERVICES: [Service; 2] = [
+    Service {
+        folder: "sage",
+        is_its: of_sage,
+        shared: &[],
+    },
+    Service {
+        folder: "splynx",
+        is_its: of_splynx,
+        // A field of a form on the page of statements.
+        shared: &["payment_type"],
+    },
 ];
 
 fn of_sage(text: &str) -> bool {
@@ -53,7 +68,12 @@ fn the_fields_and_paths_of_a_service_stand_in_its_folder_only() {
         .map(|path| (path.clone(), texts(&path)))
         .collect();
     let mut strays = Vec::new();
-    for (folder, is_its, shared) in SERVICES {
+    for Service {
+        folder,
+        is_its,
+        shared,
+    } in SERVICES
+    {
         let home = root.join(folder);
         let (own, others): (Vec<_>, Vec<_>) =
             all.iter().partition(|(path, _)| path.starts_with(&home));
