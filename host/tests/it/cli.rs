@@ -481,6 +481,47 @@ async fn the_facts_of_a_file_of_answers_that_differ_are_shown_as_the_file_has_th
     }
 }
 
+#[tokio::test]
+async fn a_second_factor_that_was_lost_is_taken_off_and_the_password_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&Store::default_url(folder.path()))
+        .await
+        .unwrap();
+    store.save_account("ann", "hash", &by(at(0))).await.unwrap();
+    assert!(store.offer_second_factor("ann", b"x", at(0)).await.unwrap());
+    assert!(
+        store
+            .prove_second_factor("ann", b"x", 1, &by(at(0)))
+            .await
+            .unwrap()
+    );
+    let session = store.insert_session("token", "ann", "", at(0), at(1 << 40));
+    session.await.unwrap();
+    store.close().await;
+    let program = Program {
+        data: folder.path(),
+    };
+    let listed = program.json(&["user", "list"]);
+    assert_eq!(listed[0]["second_factor"], true);
+    let take_off = ["user", "set", "ann", "--no-second-factor"];
+    program.text(&take_off);
+    let error = program.error(&take_off);
+    assert!(error.contains("ann has no second factor"), "{error}");
+    let error = program.error(&["user", "set", "bob", "--no-second-factor"]);
+    assert!(error.contains("there is no account `bob`"), "{error}");
+    let changes = program.json(&["changes"]);
+    assert_eq!(changes[0]["what"], "second factor");
+    let store = Store::open(&Store::default_url(folder.path()))
+        .await
+        .unwrap();
+    let ann = store.account("ann").await.unwrap().unwrap();
+    assert_eq!(
+        (ann.password_hash.as_str(), ann.has_second_factor),
+        ("hash", false)
+    );
+    assert!(store.session("token", at(1)).await.unwrap().is_none());
+}
+
 #[test]
 fn a_command_closes_the_database_behind_itself_even_where_it_fails() {
     let folder = tempfile::tempdir().unwrap();
