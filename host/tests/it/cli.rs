@@ -495,7 +495,7 @@ async fn a_second_factor_that_was_lost_is_taken_off_and_the_password_stays() {
             .await
             .unwrap()
     );
-    let session = store.insert_session("token", "ann", "", at(0), at(1 << 40));
+    let session = store.insert_session("token", "ann", "", at(0), at(1000));
     session.await.unwrap();
     store.close().await;
     let program = Program {

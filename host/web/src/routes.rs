@@ -110,6 +110,7 @@ pub fn administering() -> Router<App> {
             post(pages::alerts::remove),
         )
         .route("/alerts/channels/{name}/test", post(pages::alerts::test))
+        .route("/addons/trust", post(pages::addons::trust))
         .route("/addons/accept", post(pages::addons::accept))
         .route("/addons/{id}/rollback", post(pages::addons::roll_back))
         .layer(protection::short_bodies());

@@ -704,6 +704,22 @@ pub mod addons {
     }
 }
 
+/// A package that is signed with a key that nobody has trusted yet.
+pub mod unknown_key {
+    pub const TITLE: &str = "An unknown key";
+    pub const WHAT: &str = "Whoever you trust here may install code that uses this host's passwords at the services. So enter the key as its makers publish it: from their website, a letter or a call, and not from where the package came from. It is compared with the package's signature; nothing is installed by it.";
+    pub const KEY: &str = "Their key, the whole of it";
+    pub const KEY_HELP: &str = "56 characters that begin with RW.";
+    pub const NAME: &str = "Whose it is";
+    pub const NO_NAME: &str = "Say whose key it is, in at most 100 characters.";
+    pub const TRUST: &str = "Trust it, and look at the package";
+    pub const LEAVE: &str = "Do nothing";
+
+    pub fn signed_with(key: &str) -> String {
+        format!("The package says that it is signed with the key {key}, which is not trusted here.")
+    }
+}
+
 /// A package that waits for a person's agreement.
 pub mod offer {
     pub const TITLE: &str = "A package";
