@@ -2,6 +2,7 @@
 //! in an address, never again.
 
 use addon_service::host::{Offered, Standing};
+use addon_vault::Secret;
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Form, State};
@@ -13,6 +14,7 @@ use super::App;
 use super::failure::Failure;
 use super::frame::{Frame, page_with};
 use super::login::session::Visitor;
+use super::login::throttle::Attempt;
 use super::login::{self, Sender};
 use super::texts;
 
@@ -32,6 +34,11 @@ pub struct Code {
     code: String,
 }
 
+#[derive(Deserialize)]
+pub struct Password {
+    password: String,
+}
+
 /// `GET /second-factor`
 pub async fn show(
     State(app): State<App>,
@@ -40,11 +47,24 @@ pub async fn show(
     draw(&app, &visitor, StatusCode::OK, None, None).await
 }
 
-/// `POST /second-factor`: a new one, which counts once it is proven.
+/// `POST /second-factor`: a new one, which counts once it is proven. Whoever found a browser open must not lock its owner out.
 pub async fn offer(
     State(app): State<App>,
     Extension(visitor): Extension<Visitor>,
+    sender: Option<Extension<Sender>>,
+    headers: HeaderMap,
+    Form(Password { password }): Form<Password>,
 ) -> Result<Response, Failure> {
+    let counted = match count(&app, &visitor, sender, &headers).await? {
+        Ok(counted) => counted,
+        Err(refused) => return Ok(refused),
+    };
+    if !login::is_password(&app, &visitor.account, Secret::new(password)).await? {
+        let problem = Some(texts::second_factor::WRONG_PASSWORD.to_owned());
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        return draw(&app, &visitor, status, None, problem).await;
+    }
+    app.door.succeeded(&counted);
     match app.host.offer_second_factor(&visitor.account).await? {
         Some(offered) => draw(&app, &visitor, StatusCode::OK, Some(offered), None).await,
         None => {
@@ -101,13 +121,9 @@ async fn try_code(
     headers: &HeaderMap,
     is_right: impl AsyncFnOnce() -> Result<bool, Failure>,
 ) -> Result<Response, Failure> {
-    let sender = sender.map(|Extension(sender)| sender);
-    let counted = match login::count(app, &visitor.account, headers, sender).await? {
+    let counted = match count(app, visitor, sender, headers).await? {
         Ok(counted) => counted,
-        Err(seconds) => {
-            let problem = Some(texts::login::too_many(seconds));
-            return draw(app, visitor, StatusCode::TOO_MANY_REQUESTS, None, problem).await;
-        }
+        Err(refused) => return Ok(refused),
     };
     if is_right().await? {
         app.door.succeeded(&counted);
@@ -116,6 +132,26 @@ async fn try_code(
     let problem = Some(texts::login::WRONG_CODE.to_owned());
     let status = StatusCode::UNPROCESSABLE_ENTITY;
     draw(app, visitor, status, None, problem).await
+}
+
+/// Counts an attempt as one of a log-in; else the page that says how long to wait.
+async fn count(
+    app: &App,
+    visitor: &Visitor,
+    sender: Option<Extension<Sender>>,
+    headers: &HeaderMap,
+) -> Result<Result<Attempt, Response>, Failure> {
+    let sender = sender.map(|Extension(sender)| sender);
+    Ok(
+        match login::count(app, &visitor.account, headers, sender).await? {
+            Ok(counted) => Ok(counted),
+            Err(seconds) => {
+                let problem = Some(texts::login::too_many(seconds));
+                let status = StatusCode::TOO_MANY_REQUESTS;
+                Err(draw(app, visitor, status, None, problem).await?)
+            }
+        },
+    )
 }
 
 async fn draw(

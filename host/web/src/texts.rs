@@ -880,6 +880,8 @@ pub mod second_factor {
     pub const OFF: &str = "It is off: your password alone lets you in.";
     pub const THEIRS: &str =
         "The service that vouches for you asks for a second factor, where you have one there.";
+    pub const PASSWORD: &str = "Your password";
+    pub const WRONG_PASSWORD: &str = "This is not your password.";
     pub const TURN_ON: &str = "Turn it on";
     pub const TURN_OFF: &str = "Turn it off";
     pub const BEGIN_AGAIN: &str = "Begin again";

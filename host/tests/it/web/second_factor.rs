@@ -8,6 +8,9 @@ use super::site::{Browser, PASSWORD, Page, Site};
 use crate::fixtures::by;
 use crate::second_factors::code;
 
+/// Whoever turns it on says who they are once more.
+const OWN: [(&str, &str); 1] = [("password", PASSWORD)];
+
 /// The text between two others.
 fn between<'t>(text: &'t str, before: &str, after: &str) -> &'t str {
     let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("{text}"));
@@ -15,7 +18,7 @@ fn between<'t>(text: &'t str, before: &str, after: &str) -> &'t str {
 }
 
 async fn turn_on(site: &Site, browser: &mut Browser<'_>) -> String {
-    let page = browser.post("/second-factor", &[]).await;
+    let page = browser.post("/second-factor", &OWN).await;
     assert_eq!(page.status, StatusCode::OK, "{}", page.text);
     let secret = between(&page.text, "<pre>", "</pre>").to_owned();
     let link = format!("otpauth://totp/addon-host:ann?secret={secret}&amp;issuer=addon-host");
@@ -45,8 +48,13 @@ async fn with_a_second_factor_the_password_alone_lets_nobody_in_and_a_code_does_
     ann.get("/sessions").await.shows(&["/second-factor"]);
     ann.get("/second-factor").await.shows(&["It is off"]);
 
+    let strangers = [("password", "not the one of ann")];
+    let refused = ann.post("/second-factor", &strangers).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(!refused.has("<pre>") && refused.has("is not your password"));
+
     // Before the first code nothing changes, and what was shown is not shown again.
-    let page = ann.post("/second-factor", &[]).await;
+    let page = ann.post("/second-factor", &OWN).await;
     let first = between(&page.text, "<pre>", "</pre>").to_owned();
     let wrong = ann.post("/second-factor/prove", &[("code", "12345")]).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -60,7 +68,7 @@ async fn with_a_second_factor_the_password_alone_lets_nobody_in_and_a_code_does_
     page.shows(&["It is on"]);
     assert!(!page.has(&secret));
     assert_eq!(
-        ann.post("/second-factor", &[]).await.status,
+        ann.post("/second-factor", &OWN).await.status,
         StatusCode::CONFLICT
     );
     ann.get("/people").await.shows(&["second factor"]);

@@ -405,6 +405,12 @@ async fn ask(app: &App, source: &LoginSource, person: &Person<'_>) -> Result<Att
 }
 
 /// Whether the password is the one that was hashed; without a hash it takes the same time to say no.
+/// Whether a password is the account's. Whoever calls this counts the attempt.
+pub async fn is_password(app: &App, account: &str, password: Secret) -> Result<bool, Failure> {
+    let stored = app.host.store().account(account).await?;
+    verify(app, stored.map(|account| account.password_hash), password).await
+}
+
 async fn verify(app: &App, hash: Option<String>, password: Secret) -> Result<bool, Failure> {
     let _turn = app
         .door
