@@ -12,12 +12,10 @@ pub use migration::MIGRATION_FAILED;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 use tokio::sync::oneshot;
-use tokio::time::MissedTickBehavior;
 
 use super::guest_context::{Loaded, Purpose, Services};
 use super::instance::{Answered, Instance};
@@ -27,8 +25,8 @@ use super::task::{ANSWER, Task};
 use super::threads::on_own_thread;
 use crate::recordings::{self, About, Scope, Tape};
 use addon_store::{
-    CommitError, Failure, Fence, Installation, LeaseAnswer, NewRun, Outcome, RunId, RunState,
-    Store, StoreError, Trigger,
+    Failure, Fence, Installation, LeaseAnswer, NewRun, Outcome, RunId, RunState, StoreError,
+    Trigger,
 };
 use addon_traffic::Usage;
 use addon_traffic::cancellation::{CancellationSource, CancellationToken, Reason, cancellation};
