@@ -2,12 +2,27 @@
 //!
 //! Nothing is ever done about it by itself: what the person did, nobody knows.
 
+use serde_json::Value;
+
+use crate::json;
 use crate::planted::{Mistake, is_planted};
 use crate::write::ledger::{Run, RunResult, activity};
 use crate::write::record::{Batch, CHANGED_SINCE_DONE, Reason, Record, RecordKey, State, Stored};
 
 /// In place of its content, where a side no longer has it.
 pub const GONE: &str = "gone";
+/// In place of its content, where that is not understood; a digest follows.
+const UNREADABLE: &str = "unreadable ";
+
+/// What stands for the content of a row that is not understood: all of it but when it was changed.
+pub fn of_unreadable(row: &Value) -> String {
+    const STAMPS: [&str; 3] = ["date_updated", "updated_at", "last_update"];
+    let mut row = row.clone();
+    if let Some(fields) = row.as_object_mut() {
+        fields.retain(|name, _| !STAMPS.contains(&name.as_str()));
+    }
+    format!("{UNREADABLE}{}", json::digest(&row))
+}
 
 /// Compares what Splynx says of a record that a person has settled with what it said then: `content` is as of
 /// [`Record::looked_like`].
@@ -95,6 +110,13 @@ fn changes(before: &str, now: &str) -> Option<String> {
     }
     if before == GONE {
         return Some("it is there again".to_owned());
+    }
+    let is_unreadable = |content: &str| content.starts_with(UNREADABLE);
+    match (is_unreadable(before), is_unreadable(now)) {
+        (true, true) => return Some("something of it, which is not understood".to_owned()),
+        (true, false) => return Some("it is understood again".to_owned()),
+        (false, true) => return Some("it is not understood any more".to_owned()),
+        (false, false) => {}
     }
     let part = |part: &str| {
         let (name, value) = part.split_once(' ').unwrap_or((part, ""));
