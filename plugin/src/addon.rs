@@ -176,6 +176,7 @@ fn perform(run: &mut Run, job: &str, options: &[Pair]) -> RunResult<Option<Failu
         "export-credit-notes" => export_all(run, &[Kind::CreditNote, Kind::Allocation])?,
         "export-payments" => export_all(run, &[Kind::Payment, Kind::Allocation])?,
         "sweep" => {
+            run.brings_invoices = true;
             let mut kinds = Kinds::default();
             for kind in Kind::ALL {
                 let ended = bring_into_step(run, kind, &Selection::AtAll);
@@ -246,13 +247,11 @@ impl Selection {
             Self::AtChanges => pipeline::sync(run, of),
             Self::AtAll => {
                 sweep::sweep(run, of)?;
+                sent::watch(run, of.kind())?;
                 match of.kind() {
-                    // The pairs of customers are parted on a page of their own.
+                    // Customers bear no mark.
                     Kind::Customer => Ok(()),
-                    kind => {
-                        sent::watch(run, kind)?;
-                        orphans::tell(run, of)
-                    }
+                    _ => orphans::tell(run, of),
                 }
             }
             Self::At(ids) => pipeline::sync_these(run, of, ids),
@@ -340,6 +339,7 @@ fn sync(run: &mut Run) -> RunResult<Option<Failure>> {
             "No automatic run is switched on for today. Switch some on under Settings, Automatic runs, or run the single exports.",
         )));
     }
+    run.brings_invoices = due.contains(&Kind::Invoice);
     let mut kinds = Kinds::default();
     for kind in &due {
         let ended = export(run, *kind);
@@ -360,6 +360,7 @@ fn sync_records(run: &mut Run, options: &[Pair]) -> RunResult<Option<Failure>> {
         .iter()
         .filter(|(_, stored)| stored.record.is_none());
     asked.records.extend(unknown.map(|(key, _)| *key));
+    run.brings_invoices = run.settings.due(Kind::Invoice);
     let mut kinds = Kinds::default();
     for kind in Kind::ALL {
         let rests = asked.by_event && !run.settings.due(kind);

@@ -57,12 +57,20 @@ pub enum Mistake {
     StampsBelieved,
     /// Splynx's clock is taken for the host's.
     ClocksAgree,
+    /// What people edit in Sage of what was sent is not noticed.
+    EditUnnoticed,
+    /// A relation that changes alone is not looked at.
+    RelationUnnoticed,
+    /// An allocation that is taken away in Sage alone is not missed.
+    AllocationUnmissed,
+    /// What looks like something that is there is believed to be new.
+    LookalikeBelieved,
     /// Whom a setting leaves out only the customers' own job leaves out.
     LeftOutByOneJob,
 }
 
 impl Mistake {
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 31] = [
         Self::NoIntent,
         Self::TimeOutMeansUnsent,
         Self::FailedLookUpMeansAbsent,
@@ -89,6 +97,10 @@ impl Mistake {
         Self::IdsBelieved,
         Self::StampsBelieved,
         Self::ClocksAgree,
+        Self::EditUnnoticed,
+        Self::RelationUnnoticed,
+        Self::AllocationUnmissed,
+        Self::LookalikeBelieved,
         Self::LeftOutByOneJob,
     ];
 }

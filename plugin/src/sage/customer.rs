@@ -124,8 +124,23 @@ impl CustomerLikeness {
             email: text("Email"),
             vat: text("TaxReference"),
             content: content(customer.value()),
+            reach: Some(reach(customer.value())),
+            active: json::flag(customer.value(), "Active"),
+            vat_is_ours: !text("TaxReference").is_empty(),
         }
     }
+}
+
+/// A digest of where a customer is reached. The mobile number and the third and fourth line of the address can be Sage's users' own.
+fn reach(customer: &Value) -> String {
+    const TEXTS: [&str; 4] = [
+        "Telephone",
+        "PostalAddress01",
+        "PostalAddress02",
+        "PostalAddress05",
+    ];
+    let texts = TEXTS.map(|name| json::text(customer, name).trim().to_owned());
+    json::digest(&json!(texts))
 }
 
 /// A digest of the fields that we keep in step; all others belong to Sage's users.

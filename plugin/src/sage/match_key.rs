@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
-use super::{Allocation, Object};
+use super::{Allocation, Object, Payload};
 use crate::stored::{Members, Storable, stored, stored_names};
 use crate::text;
 
@@ -103,15 +103,14 @@ pub struct CustomerLikeness {
     pub vat: String,
     /// Digest of everything that we keep in step.
     pub content: String,
+    /// Digest of the telephone number and of the lines of the address that every save of ours writes; none: an earlier version noted it.
+    pub reach: Option<String>,
+    pub active: bool,
+    /// Whether the VAT number is what we sent, and no note of Sage's users.
+    pub vat_is_ours: bool,
 }
 
-stored!(CustomerLikeness {
-    name,
-    contact,
-    email,
-    vat,
-    content
-});
+stored!(CustomerLikeness { name, contact, email, vat, content } may { reach, active, vat_is_ours });
 
 /// An invoice, credit note or receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,6 +163,15 @@ impl MatchKey {
                 rest: object.rest(),
             }),
         })
+    }
+
+    /// As it is seen after it was saved with these fields: what a save leaves out belongs to Sage's users.
+    pub fn saved_with(mut self, payload: &Payload) -> Self {
+        if let (Self::Customer(seen), Payload::Customer(sent)) = (&mut self, payload) {
+            let details = sent.details.as_ref();
+            seen.vat_is_ours = details.is_some_and(|details| details.vat.is_some());
+        }
+        self
     }
 
     /// A document with another total; `None`: it is none, or has that one.

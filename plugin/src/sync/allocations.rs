@@ -133,8 +133,15 @@ impl Work {
         for (id, relation) in &wanted {
             pairs.insert(*id, ends.pair(relation));
         }
-        let records = run.records(pairs.keys().map(|id| RecordKey::new(Kind::Allocation, *id)))?;
+        let mut records =
+            run.records(pairs.keys().map(|id| RecordKey::new(Kind::Allocation, *id)))?;
         let mut batch = Batch::default();
+        let unwanted = before.keys().filter(|id| !wanted.contains_key(id));
+        for id in given_to_others(&records, customer, unwanted) {
+            batch.delete(OF_CUSTOMER, format!("{customer:012}/{id:012}"));
+            records.remove(&RecordKey::new(Kind::Allocation, id));
+            pairs.remove(&id);
+        }
         for (id, pair) in &pairs {
             // What Sage has now stays known by its own ends.
             let made = records[&RecordKey::new(Kind::Allocation, *id)]
@@ -245,6 +252,21 @@ impl Work {
         });
         run.commit(batch)
     }
+}
+
+/// Relations that are another customer's by now: a Splynx that was put back has given their ids again.
+fn given_to_others<'i>(
+    records: &Map<RecordKey, Stored>,
+    customer: i64,
+    ids: impl Iterator<Item = &'i i64>,
+) -> Vec<i64> {
+    let is_anothers = |id: &&i64| {
+        let record = records[&RecordKey::new(Kind::Allocation, **id)]
+            .record
+            .as_ref();
+        record.is_some_and(|record| record.customer != customer)
+    };
+    ids.filter(is_anothers).copied().collect()
 }
 
 /// The records at both ends of relations.

@@ -185,7 +185,9 @@ fn write(own: Option<(&Record, &Remote)>, customer: CustomerPayload) -> Decision
     let hash = likeness.content.clone();
     let payload = Box::new(Payload::Customer(customer));
     let act = match own {
-        Some((record, _)) if record.hash == hash => return Decision::InStep,
+        Some((record, _)) if record.hash == hash && !record.is_retried() => {
+            return Decision::of_unchanged(record);
+        }
         Some((_, remote)) => Act::Update {
             id: remote.id,
             payload,

@@ -23,13 +23,15 @@ use crate::sync::customers;
 use crate::sync::lists::{self, List};
 use crate::sync::mapping::Mapping;
 use crate::sync::pipeline::{
-    Decision, Description, NotSent, deleted_after_sync, possible_duplicate,
+    Decision, Description, NotSent, deleted_after_sync, is_left_behind, possible_duplicate,
 };
 use crate::sync::renewal::renew;
 use crate::text::cut;
 use crate::write::ledger::{Run, RunResult};
 use crate::write::protocol::{Act, Expected};
-use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, Remote, State, Stored};
+use crate::write::record::{
+    Batch, GONE_IN_SAGE, Kind, Reason, Record, RecordKey, Remote, State, Stored,
+};
 use crate::write::remote::{self, Question, Survey, Way};
 use crate::write::vat::Vat;
 use crate::write::verdict::{self, Money, Suspect};
@@ -241,6 +243,9 @@ pub fn decide(
             },
             hash,
         };
+    }
+    if document.status == DocumentStatus::Deleted && record.is_some_and(is_left_behind) {
+        return Decision::SetAside(NotSent::Owe(deleted_after_sync()));
     }
     let plan = match plan(&run.settings, context, facts, marked, document) {
         Ok(plan) => plan,
@@ -487,8 +492,9 @@ pub fn customer_in_sage(customers: &Map<RecordKey, Stored>, customer: i64) -> Re
         )),
         Some(Record {
             remote: Some(remote),
+            reason,
             ..
-        }) => Ok(remote.id),
+        }) if reason.code != GONE_IN_SAGE => Ok(remote.id),
         _ => Err(NotSent::Hold(
             Reason::new(
                 "customer-not-synced",

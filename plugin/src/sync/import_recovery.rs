@@ -7,6 +7,7 @@
 use crate::capability::Entry;
 use crate::collect::{Map, Set, ToMap};
 use crate::mark::{LineKey, Place};
+use crate::preview::MADE_ABOVE;
 use crate::splynx::writes::{self};
 use crate::splynx::{self, CANCELLED, Payment, StatementRecord, Window};
 use crate::sync::echoes;
@@ -309,7 +310,9 @@ pub fn recognise(run: &mut Run) -> RunResult<()> {
         let Some(last) = page.last() else { break };
         after.clone_from(&last.key);
         let of = |key: &str| key.split('/').next().and_then(|id| id.parse::<i64>().ok());
-        statements.extend(page.iter().filter_map(|entry| of(&entry.key)));
+        let ids = page.iter().filter_map(|entry| of(&entry.key));
+        // What a preview has foretold is not there.
+        statements.extend(ids.filter(|id| *id <= MADE_ABOVE));
     }
     if statements.is_empty() {
         return Ok(());

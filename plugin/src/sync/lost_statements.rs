@@ -62,7 +62,8 @@ fn list_anew(run: &mut Run, statement: i64) -> RunResult<()> {
             };
             let mut sheet = before.clone();
             forget(run, &mut batch, (receipt, &record), &mut sheet, &mut paired)?;
-            titles.insert(sheet.title.clone());
+            // What was found there after our state was lost has none.
+            titles.extend(Some(sheet.title.clone()).filter(|title| !title.is_empty()));
             save_sheet(&mut batch, receipt, &before, &sheet);
             let record = Record {
                 state: State::Planned,

@@ -5,11 +5,11 @@ use std::cell::RefCell;
 
 use serde_json::json;
 
-use crate::collect::{Map, Set};
+use crate::collect::{Map, Set, ToSet};
 use crate::json;
 use crate::sage::{DocumentLikeness, MatchKey, Payload, ReceiptPayload, Service, reference};
 use crate::settings::{Direction, Settings};
-use crate::splynx::Payment;
+use crate::splynx::{self, DocumentStatus, Invoice, Payment};
 use crate::sync::customers;
 use crate::sync::documents::{changed_after_sync, customer_in_sage, pair_of};
 use crate::sync::echoes;
@@ -38,6 +38,8 @@ pub struct Payments {
 pub struct Facts {
     customers: Map<RecordKey, Stored>,
     invoices: Map<RecordKey, Stored>,
+    /// Invoices that are yet to be read, and go to Sage then.
+    coming: Set<i64>,
     /// What Sage has that could be theirs.
     survey: Survey,
     /// Why a payment may be in Sage already.
@@ -69,6 +71,7 @@ impl Entity for Payments {
                 .filter_map(|(payment, _)| payment.invoice_id)
                 .map(|id| RecordKey::new(Kind::Invoice, id)),
         )?;
+        let coming = coming(run, &invoices)?;
         if fresh
             .iter()
             .any(|(_, stored)| stored.record.is_none() || stored.is_judged_again())
@@ -101,6 +104,7 @@ impl Entity for Payments {
         let mut facts = Facts {
             customers,
             invoices,
+            coming,
             survey,
             doubts: Map::new_vec(),
             from_sage,
@@ -391,19 +395,38 @@ fn invoice_first(facts: &Facts, payment: &Payment) -> Result<(), NotSent> {
         .invoices
         .get(&key)
         .and_then(|stored| stored.record.as_ref());
-    match record {
+    let label = match record {
         Some(record) if record.remote.is_none() && !record.state.is_settled() => {
-            Err(NotSent::Hold(
-                Reason::new(
-                    "invoice-not-synced",
-                    format!("Its invoice {} is not in Sage yet.", record.label),
-                    "Export the invoices; if this one is held, cure that first.",
-                )
-                .until_record(key),
-            ))
+            record.label.clone()
         }
-        _ => Ok(()),
+        None if facts.coming.contains(&key.id) => key.id.to_string(),
+        _ => return Ok(()),
+    };
+    Err(NotSent::Hold(
+        Reason::new(
+            "invoice-not-synced",
+            format!("Its invoice {label} is not in Sage yet."),
+            "Export the invoices; if this one is held, cure that first.",
+        )
+        .until_record(key),
+    ))
+}
+
+/// Which of these invoices that have no record yet are on their way: they were made after the list was read, or it could not be read.
+fn coming(run: &mut Run, invoices: &Map<RecordKey, Stored>) -> RunResult<Set<i64>> {
+    let unknown = invoices
+        .iter()
+        .filter(|(_, stored)| stored.record.is_none());
+    let unknown: Vec<i64> = unknown.map(|(key, _)| key.id).collect();
+    if unknown.is_empty() || !run.brings_invoices {
+        return Ok(Set::new());
     }
+    let page = splynx::by_ids::<Invoice>(run, &unknown)?;
+    let due = page.records.iter().filter(|invoice| {
+        let is_early = run.settings.too_early(Kind::Invoice, invoice.0.date);
+        invoice.0.status != DocumentStatus::Deleted && is_early.is_none()
+    });
+    Ok(due.map(|invoice| invoice.0.id).to_set())
 }
 
 /// Sage knows four ways to pay (Sage API 2.6); Splynx's first and third default methods are cash and card (Splynx API 3.12).

@@ -80,10 +80,6 @@ impl Decision {
 
     /// On a document or receipt that Sage has already, and that needs no sending.
     pub fn of_sent(record: &Record, hash: &str) -> Self {
-        let is_a_persons_to_mend = matches!(
-            record.reason.code.as_str(),
-            "total-differs" | "vat-differs" | GONE_IN_SAGE
-        ) || seen::was_edited(record);
         if let (true, Some(remote)) = (record.hash.is_empty(), &record.remote) {
             // A person linked it: what it says now is what was meant.
             Self::Found {
@@ -94,7 +90,18 @@ impl Decision {
                 },
                 hash: hash.to_owned(),
             }
-        } else if matches!(record.state, State::Held | State::Owed) && is_a_persons_to_mend {
+        } else {
+            Self::of_unchanged(record)
+        }
+    }
+
+    /// On a record that needs no sending: what stays listed waits for a person, who mends it in Sage.
+    pub fn of_unchanged(record: &Record) -> Self {
+        let is_a_persons_to_mend = matches!(
+            record.reason.code.as_str(),
+            "total-differs" | "vat-differs" | GONE_IN_SAGE
+        ) || seen::was_edited(record);
+        if matches!(record.state, State::Held | State::Owed) && is_a_persons_to_mend {
             Self::Keep
         } else {
             Self::InStep
@@ -110,7 +117,8 @@ pub fn possible_duplicate(
     lookalikes: &[i64],
 ) -> Option<Decision> {
     let vouched_for = record.is_some_and(|record| record.vouched_for);
-    let found = lookalikes.first().filter(|_| !vouched_for)?;
+    let is_believed = vouched_for || is_planted(Mistake::LookalikeBelieved);
+    let found = lookalikes.first().filter(|_| !is_believed)?;
     let what = service.title();
     Some(Decision::hold(Reason::new(
         verdict::POSSIBLE_DUPLICATE,
@@ -251,7 +259,7 @@ impl<E: Entity> SyncSource for E {
             .into_iter()
             .partition(|(id, _)| is_marked_deleted(&rows, *id));
         forget_deleted(run, E::KIND, deleted)?;
-        hold_unreadable(run, E::KIND, unreadable)?;
+        hold_unreadable(run, E::KIND, &rows, unreadable)?;
         let (mut open, mut settled) = known(run, E::KIND, &rows)?;
         let mut batch = Batch::default();
         for source in &sources.records {
@@ -375,7 +383,7 @@ fn forget_the_gone(run: &mut Run, gone: Vec<RecordKey>) -> RunResult<()> {
             // What it settled, or what settled it, need not tell: an invoice that was paid and is open again looks untouched.
             batch.look_at_allocations(record.customer);
         }
-        let aside = if record.remote.is_some() {
+        let aside = if record.remote.is_some() || is_left_behind(&record) {
             NotSent::Owe(deleted_after_sync())
         } else {
             NotSent::Skip(Reason::new("deleted", "It was deleted in Splynx.", ""))
@@ -388,6 +396,12 @@ fn forget_the_gone(run: &mut Run, gone: Vec<RecordKey>) -> RunResult<()> {
         settle(run, &mut batch, key, &stored, record, decision)?;
     }
     run.commit(batch)
+}
+
+/// Whether something in Sage bears the mark of a record without being its pair: it stays there when the record goes.
+pub fn is_left_behind(record: &Record) -> bool {
+    let was_told = record.state == State::Owed && record.reason == deleted_after_sync();
+    record.reason.code == verdict::DIFFERS || was_told
 }
 
 /// What a person owes where Splynx dropped a record that Sage has (D7).
@@ -584,18 +598,32 @@ fn forget_deleted(run: &mut Run, kind: Kind, deleted: Vec<(i64, String)>) -> Run
 }
 
 /// What Splynx says of these is not understood; everything else goes on.
-fn hold_unreadable(run: &mut Run, kind: Kind, unreadable: Vec<(i64, String)>) -> RunResult<()> {
+fn hold_unreadable(
+    run: &mut Run,
+    kind: Kind,
+    rows: &[Row],
+    unreadable: Vec<(i64, String)>,
+) -> RunResult<()> {
     let mut batch = Batch::default();
     for (id, what) in unreadable {
         let key = RecordKey::new(kind, id);
         let stored = run.records([key])?.remove(&key).unwrap_or_default();
+        let row = rows.iter().find(|(row, _)| *row == id);
+        let looked_like = row.map_or_else(String::new, |(_, row)| {
+            since_done::of_unreadable(&splynx::digest(row))
+        });
         if !is_ours_to_decide(&stored) {
+            since_done::compare(run, &mut batch, key, &stored, &looked_like)?;
             continue;
         }
-        let record = stored.record.clone().unwrap_or_else(|| Record {
+        let before = stored.record.clone().unwrap_or_else(|| Record {
             label: id.to_string(),
             ..Record::default()
         });
+        let record = Record {
+            looked_like,
+            ..before
+        };
         if is_planted(Mistake::PoisonStops) {
             return Err(RunError::Failed(Failure::new("unreadable", what)));
         }

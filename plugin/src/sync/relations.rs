@@ -22,7 +22,7 @@ const WATCHED: usize = 2_000;
 /// Has the next customers' relations looked at.
 pub fn watch(run: &mut Run) -> RunResult<()> {
     const PLACE: &str = "watched/relation";
-    if is_planted(Mistake::HalfIsWatched) {
+    if is_planted(Mistake::RelationUnnoticed) || is_planted(Mistake::HalfIsWatched) {
         return Ok(());
     }
     let mut after = run.meta(PLACE)?.unwrap_or_default();

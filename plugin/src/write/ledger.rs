@@ -94,6 +94,8 @@ pub struct Run<'a> {
     pub doubts_tax: bool,
     /// Whether this run has read what Splynx's statements say of payments ([`crate::sync::import_recovery::before_payments_go`]).
     pub knows_statements: bool,
+    /// Whether this run, or another by itself, sends invoices before it comes to payments: none goes before its invoice.
+    pub brings_invoices: bool,
     /// Why some of what matters less stays planned, while the rest went on.
     pub put_off: Option<Failure>,
     /// The customers that this run has looked at ([`crate::sync::customers::look_after`]).
@@ -138,6 +140,7 @@ impl<'a> Run<'a> {
             counts: Map::new_vec(),
             caught_up: Vec::new(),
             renewed: Vec::new(),
+            brings_invoices: false,
             doubts_tax: false,
             knows_statements: false,
             put_off: None,

@@ -440,18 +440,25 @@ pub(super) fn stored(
     object: &Object,
 ) -> RunResult<i64> {
     let id = object.id().unwrap_or_default();
-    let (action, expected) = match &write.act {
-        Act::Update { expected, .. } => ("updated", expected.as_ref()),
-        Act::Create { expected, .. } => ("created", expected.as_ref()),
-        Act::Remove { .. } => ("removed", None),
+    let (action, payload, expected) = match &write.act {
+        Act::Update {
+            payload, expected, ..
+        } => ("updated", Some(payload), expected.as_ref()),
+        Act::Create {
+            payload, expected, ..
+        } => ("created", Some(payload), expected.as_ref()),
+        Act::Remove { .. } => ("removed", None, None),
     };
+    let seen = MatchKey::of(write.service, object);
     let mut record = Record {
         state: State::Synced,
         remote: Some(Remote {
             service: write.service,
             id,
         }),
-        seen: MatchKey::of(write.service, object),
+        seen: seen
+            .zip(payload)
+            .map(|(seen, payload)| seen.saved_with(payload)),
         sent: Vec::new(),
         intent: None,
         update_in_flight_until: None,

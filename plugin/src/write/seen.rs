@@ -5,7 +5,7 @@
 use crate::mark::Sign;
 use crate::money;
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{DocumentLikeness, MatchKey, Object, fold};
+use crate::sage::{CustomerLikeness, DocumentLikeness, MatchKey, Object, fold};
 use crate::settings::Settings;
 use crate::write::protocol::{Act, Write};
 use crate::write::record::{Reason, Record};
@@ -67,7 +67,7 @@ fn changes(left: &MatchKey, now: &MatchKey) -> Vec<String> {
     let mut changes = Vec::new();
     let mut compare = |what: &str, left: &str, now: &str| {
         if left.trim() != now.trim() {
-            changes.push(format!("its {what} was {left:?} and is {now:?}"));
+            changes.push(was(what, left, now));
         }
     };
     match (left, now) {
@@ -89,20 +89,8 @@ fn changes(left: &MatchKey, now: &MatchKey) -> Vec<String> {
             );
             compare("reference", &left.reference, &now.reference);
         }
-        // People correct what they see of a customer, and Splynx's word counts there; all of it at once is another customer.
         (MatchKey::Customer(left), MatchKey::Customer(now)) => {
-            let pairs = [
-                (&left.name, &now.name),
-                (&left.email, &now.email),
-                (&left.vat, &now.vat),
-                (&left.contact, &now.contact),
-            ];
-            let is_same = |(left, now): (&String, &String)| {
-                !left.trim().is_empty() && fold(left) == fold(now)
-            };
-            if !pairs.into_iter().any(is_same) {
-                compare("name", &left.name, &now.name);
-            }
+            return customer_changes(left, now);
         }
         (MatchKey::Allocation(left), MatchKey::Allocation(now)) => {
             compare("invoice", &left.target.to_string(), &now.target.to_string());
@@ -115,6 +103,42 @@ fn changes(left: &MatchKey, now: &MatchKey) -> Vec<String> {
         _ => {}
     }
     changes
+}
+
+/// What of a customer that every save of ours writes is not as it was left. The ticks besides *Active* follow the settings, whatever
+/// people do (F29), and everything else is Sage's users' own.
+fn customer_changes(left: &CustomerLikeness, now: &CustomerLikeness) -> Vec<String> {
+    let pairs = [
+        ("name", &left.name, &now.name, true),
+        ("contact name", &left.contact, &now.contact, true),
+        ("e-mail", &left.email, &now.email, true),
+        ("VAT number", &left.vat, &now.vat, left.vat_is_ours),
+    ];
+    let is_same = |left: &str, now: &str| fold(left) == fold(now);
+    let Some(reach) = &left.reach else {
+        // An earlier version noted whatever Sage had: only all of it at once is another customer.
+        let is_another = !pairs
+            .iter()
+            .any(|(_, left, now, _)| !left.trim().is_empty() && is_same(left, now));
+        return Vec::from_iter(is_another.then(|| was("name", &left.name, &now.name)));
+    };
+    let mut changes: Vec<String> = pairs
+        .iter()
+        .filter(|(_, left, now, is_ours)| *is_ours && !is_same(left, now))
+        .map(|(what, left, now, _)| was(what, left, now))
+        .collect();
+    if left.active != now.active {
+        let now = if now.active { "active" } else { "inactive" };
+        changes.push(format!("it was made {now}"));
+    }
+    if Some(reach) != now.reach.as_ref() {
+        changes.push("its telephone number or address is another one".to_owned());
+    }
+    changes
+}
+
+fn was(what: &str, left: &str, now: &str) -> String {
+    format!("its {what} was {left:?} and is {now:?}")
 }
 
 /// What speaks against a document that an earlier version has paired: neither mark nor number, or another total than was sent.

@@ -8,6 +8,13 @@ use crate::write::record::{Batch, CHANGED_SINCE_DONE, Reason, Record, RecordKey,
 
 /// In place of its content, where a side no longer has it.
 pub const GONE: &str = "gone";
+/// In place of its content, where that is not understood; a digest follows.
+const UNREADABLE: &str = "unreadable ";
+
+/// What stands for the content of a row that is not understood, by a digest of it.
+pub fn of_unreadable(digest: &str) -> String {
+    format!("{UNREADABLE}{digest}")
+}
 
 /// Compares what Splynx says of a record that a person has settled with what it said then: `content` is as of
 /// [`Record::looked_like`].
@@ -95,6 +102,13 @@ fn changes(before: &str, now: &str) -> Option<String> {
     }
     if before == GONE {
         return Some("it is there again".to_owned());
+    }
+    let is_unreadable = |content: &str| content.starts_with(UNREADABLE);
+    match (is_unreadable(before), is_unreadable(now)) {
+        (true, true) => return Some("something of it, which is not understood".to_owned()),
+        (true, false) => return Some("it is understood again".to_owned()),
+        (false, true) => return Some("it is not understood any more".to_owned()),
+        (false, false) => {}
     }
     let part = |part: &str| {
         let (name, value) = part.split_once(' ').unwrap_or((part, ""));

@@ -167,10 +167,12 @@ pub fn judge(
         return Some(Verdict::ours(*service, own));
     }
     let blamed = found.iter().find(|(tie, found)| match tie {
-        Tie::Mark => is_free(found) && !is_vouched,
+        // Whatever a person says of it, Sage takes no second one of its number.
+        Tie::Mark | Tie::OldMark if *is_vouched => takes_number(likeness, found),
+        Tie::Mark => is_free(found),
         Tie::OldMark => {
             let is_alike = is_alike(likeness, &found.likeness) || is_planted(Mistake::LooksProve);
-            is_free(found) && !is_vouched && is_alike
+            is_free(found) && is_alike
         }
         Tie::Number => true,
         Tie::Loose => {
@@ -183,8 +185,14 @@ pub fn judge(
         nothing if nothing.is_empty() => "is listed as money that came from Sage".to_owned(),
         what => format!("differs in {what}"),
     };
+    let is_in_the_way = takes_number(likeness, found);
     Some(Verdict::NotOurs(reason(
-        settings, *service, *tie, found, &what,
+        settings,
+        *service,
+        *tie,
+        found,
+        &what,
+        is_in_the_way,
     )))
 }
 
@@ -202,6 +210,14 @@ fn tie(settings: &Settings, marked: RecordKey, likeness: &MatchKey, found: &Foun
         Some(_) => Tie::OldMark,
         None if has_number_of(own, there) => Tie::Number,
         None => Tie::Loose,
+    }
+}
+
+/// Whether the number that a document would be sent with is this one's.
+fn takes_number(own: &MatchKey, found: &Found) -> bool {
+    match (own, &found.likeness) {
+        (MatchKey::Document(own), MatchKey::Document(there)) => has_number_of(own, there),
+        _ => false,
     }
 }
 
@@ -251,8 +267,15 @@ pub fn lookalikes(settings: &Settings, survey: &Survey, money: &Money, of: Recor
         .collect()
 }
 
-/// Why what was found is not simply the record's; `what`: speaks against it.
-fn reason(settings: &Settings, service: Service, tie: Tie, found: &Found, what: &str) -> Reason {
+/// Why what was found is not simply the record's; `what`: speaks against it. `is_in_the_way`: it has the record's number.
+fn reason(
+    settings: &Settings,
+    service: Service,
+    tie: Tie,
+    found: &Found,
+    what: &str,
+    is_in_the_way: bool,
+) -> Reason {
     let id = found.id;
     let title = service.title();
     match &found.likeness {
@@ -277,9 +300,15 @@ fn reason(settings: &Settings, service: Service, tie: Tie, found: &Found, what: 
                 format!(
                     "A {title} in Sage (id {id}) bears its key and {what}: somebody changed it, or copied it from this one."
                 ),
-                format!(
-                    "Look at the {title} in Sage. If it is this record's, link the two in the outbox; if not, retry: that sends the record anew."
-                ),
+                if is_in_the_way {
+                    format!(
+                        "Look at the {title} in Sage. If it is this record's, link the two in the outbox. If not, it has the record's number: delete it there or give it another number, or this one in Splynx; then retry: that sends the record anew."
+                    )
+                } else {
+                    format!(
+                        "Look at the {title} in Sage. If it is this record's, link the two in the outbox; if not, retry: that sends the record anew."
+                    )
+                },
             ),
             // Another record can have the number: a credit note that of an invoice with a negative total.
             Tie::Loose => Reason::new(

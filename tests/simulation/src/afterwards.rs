@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::people::{Edit, Office, People, cents, id_of, key_of, money};
 
-/// A document or receipt of the add-on's that people have edited in Sage.
+/// A customer, document or receipt of the add-on's that people have edited in Sage.
 #[derive(Debug, Clone)]
 pub struct EditedThere {
     pub entity: &'static str,
@@ -48,6 +48,12 @@ impl People {
                 let fields = json!({"date_created": "0000-00-00"});
                 office.in_splynx("invoices", "update", id, fields)?;
                 Some(format!("invoice {id}"))
+            }
+            Edit::TakenCustomer => self.taken_customer(office, rng),
+            Edit::IdleCustomer => {
+                let customer = self.customer_of_ours(office, rng)?;
+                office.in_sage("customers", "update", customer, json!({"Active": false}))?;
+                Some(format!("customer {customer}"))
             }
             _ => {
                 let days: i64 = *[-400, -3, -1, 0, 0, 0, 1, 3].choose(rng)?;
@@ -98,6 +104,29 @@ impl People {
         office.in_sage(entity, "delete", id, json!({}))?;
         self.deleted.extend(key_of(&row).map(str::to_owned));
         Some(format!("{entity} {id}"))
+    }
+
+    fn customer_of_ours(&self, office: &Office, rng: &mut ChaCha8Rng) -> Option<i64> {
+        let is_ours = |row: &Value| !self.theirs.contains(&("customers", id_of(row, "ID")));
+        let row = office.any_there("customers", rng, is_ours)?;
+        Some(id_of(&row, "ID"))
+    }
+
+    /// Sage deletes only those that have nothing yet.
+    fn taken_customer(&mut self, office: &mut Office, rng: &mut ChaCha8Rng) -> Option<String> {
+        const TRIES: u32 = 8;
+        for _ in 0..TRIES {
+            let customer = self.customer_of_ours(office, rng)?;
+            if office
+                .in_sage("customers", "delete", customer, json!({}))
+                .is_some()
+            {
+                let told = format!("customer {customer}");
+                self.deleted.insert(told.clone());
+                return Some(told);
+            }
+        }
+        None
     }
 
     fn moved_receipt(&mut self, office: &mut Office, rng: &mut ChaCha8Rng) -> Option<String> {

@@ -85,6 +85,7 @@ const EXPLAINS: &[(&str, &[&str])] = &[
     (
         "amount",
         &[
+            "another-record",
             "changed-after-sync",
             "refused",
             "locked-in-sage",

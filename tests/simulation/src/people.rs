@@ -77,6 +77,18 @@ edits! {
     Exchanged "payments exchanged between invoices",
     Undated "invoice without a date",
     ClockSet "Splynx's clock set",
+    TakenCustomer "Sage: customer of ours deleted",
+    IdleCustomer "Sage: customer of ours made inactive",
+}
+
+impl Edit {
+    /// Acts that came later. Histories draw them from a source of their own: what else a seed draws stays what it was.
+    pub const LATER: [Self; 2] = [Self::TakenCustomer, Self::IdleCustomer];
+
+    /// All others.
+    pub fn earlier() -> &'static [Self] {
+        &Self::ALL[..Self::ALL.len() - Self::LATER.len()]
+    }
 }
 
 /// What people have done so far.
@@ -86,8 +98,6 @@ pub struct People {
     pub theirs: BTreeSet<(&'static str, i64)>,
     /// References of documents of the add-on's that people have deleted in Sage.
     pub deleted: BTreeSet<String>,
-    /// Sage customers that people have renamed.
-    pub renamed: BTreeSet<i64>,
     /// Receipts whose payment in Splynx people have edited.
     pub edited_imports: BTreeSet<i64>,
     /// What of the add-on's people have edited in Sage.
@@ -442,13 +452,14 @@ impl People {
             Edit::RenamedInSage | Edit::OwnFields => {
                 let id = id_of(&office.any_there("customers", rng, |_| true)?, "ID");
                 if edit == Edit::RenamedInSage {
-                    office.in_sage(
-                        "customers",
-                        "update",
+                    let value = format!("In Sage {number}");
+                    office.in_sage("customers", "update", id, json!({"Name": value}))?;
+                    self.edited_there.push(EditedThere {
+                        entity: "customers",
                         id,
-                        json!({"Name": format!("In Sage {number}")}),
-                    )?;
-                    self.renamed.insert(id);
+                        field: "Name",
+                        value,
+                    });
                 } else {
                     office.in_sage(
                         "customers",
@@ -468,6 +479,8 @@ impl People {
             | Edit::TwinPayments
             | Edit::Exchanged
             | Edit::Undated
+            | Edit::TakenCustomer
+            | Edit::IdleCustomer
             | Edit::ClockSet => self.afterwards(office, edit, rng),
             Edit::DeletedInSage => {
                 let invoice = office.any_there("invoices", rng, |row| {

@@ -220,7 +220,7 @@ impl World {
                 self.new_password = Some(password);
             }
             Fault::Edited => {
-                let edits = crate::people::Edit::ALL;
+                let edits = crate::people::Edit::earlier();
                 let edit = edits[usize::try_from(strike.seed % edits.len() as u64).unwrap_or(0)];
                 self.people_act(edit, strike.seed);
             }

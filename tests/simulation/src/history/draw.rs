@@ -72,6 +72,19 @@ pub enum Act {
     Midnight,
     MonthEnd,
     Backup,
+    /// Splynx is backed up.
+    SplynxKept,
+    /// Splynx is put back as it was kept, and gives its ids again.
+    SplynxPutBack,
+    /// A person settles a held record by hand, and its record changes in Splynx afterwards.
+    SettledByHand,
+}
+
+impl Act {
+    /// As in reports, of acts that are people's and no edit on a screen.
+    pub const PEOPLES: [&str; 2] = [Self::PUT_BACK, Self::BY_HAND];
+    pub const PUT_BACK: &str = "Splynx put back from a backup";
+    pub const BY_HAND: &str = "settled by hand, and changed afterwards";
 }
 
 /// What happens to the store at the very end.
@@ -108,6 +121,7 @@ impl History {
         // The first sync is where most is written: it is hit as often as not.
         steps[0].act = Act::Run("sync");
         steps[0].strikes = weather.strikes(&mut rng);
+        let mut steps = with_later_acts(seed, steps);
         // From a source of their own: what else a seed draws stays what it was.
         let mut switches = ChaCha8Rng::seed_from_u64(!seed);
         let in_step = rng.random_ratio(1, 6);
@@ -136,12 +150,45 @@ impl History {
     }
 }
 
+/// Acts that came later stand between the others, from a source of their own: half of the histories know them.
+fn with_later_acts(seed: u64, drawn: Vec<Step>) -> Vec<Step> {
+    const SOURCE: u64 = 0x5eed_0f1a_7e50_0000;
+    let mut rng = ChaCha8Rng::seed_from_u64(seed ^ SOURCE);
+    if rng.random_bool(0.5) {
+        return drawn;
+    }
+    let mut steps = Vec::with_capacity(drawn.len());
+    for step in drawn {
+        steps.push(step);
+        if rng.random_bool(0.9) {
+            continue;
+        }
+        let act = match rng.random_range(0..7) {
+            0 => Act::People(Edit::TakenCustomer),
+            1 => Act::People(Edit::IdleCustomer),
+            2 | 3 => Act::SplynxKept,
+            4 | 5 => Act::SplynxPutBack,
+            _ => Act::SettledByHand,
+        };
+        steps.push(Step {
+            place: 0,
+            seed: rng.random(),
+            act,
+            strikes: Vec::new(),
+        });
+    }
+    for (place, step) in steps.iter_mut().enumerate() {
+        step.place = place;
+    }
+    steps
+}
+
 fn act(isp: &Isp, rng: &mut ChaCha8Rng) -> Act {
     match rng.random_range(0..100) {
         0..34 => Act::Run("sync"),
         34..46 => Act::Run(JOBS.choose(rng).expect("jobs")),
         46..49 => Act::Preview(JOBS[..7].choose(rng).expect("jobs")),
-        49..74 => Act::People(*Edit::ALL.choose(rng).expect("edits")),
+        49..74 => Act::People(*Edit::earlier().choose(rng).expect("edits")),
         74..79 => Act::Decide(DECISIONS.choose(rng).expect("decisions")),
         79..85 => {
             let (key, value) = setting(isp, rng);

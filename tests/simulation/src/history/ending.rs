@@ -9,7 +9,7 @@ use serde_json::Value;
 use splynx_sageone::write::record::{OPEN, RECORDS, REMOTE};
 
 use super::oracles::{is_so, nothing_stands_twice};
-use super::{Life, Verdict};
+use super::{Life, Verdict, hands};
 use crate::differences::{Judge, SORTS, Sort, listed};
 use crate::people::{id_of, key_of, money};
 
@@ -25,6 +25,7 @@ pub fn judge(life: &mut Life, whole: bool) -> Verdict {
         sums_are_conserved(life)?;
         no_payment_goes_before_its_invoice(life)?;
         what_people_edited_in_sage_is_listed(life)?;
+        hands::what_changed_after_it_was_settled_is_listed(life)?;
         allocations_are_splynxs_relations(life)?;
     }
     Ok(())
@@ -42,6 +43,7 @@ fn what_people_edited_in_sage_is_listed(life: &mut Life) -> Verdict {
         let service = match edit.entity {
             "invoices" => "TaxInvoice",
             "returns" => "CustomerReturn",
+            "customers" => "Customer",
             _ => "CustomerReceipt",
         };
         let pair = host
@@ -286,13 +288,23 @@ fn shelves(life: &mut Life, sort: Sort) -> Shelves {
     let in_step = life.history.in_step;
     // What is left out was never looked for there, and what is held may wait for a person's word.
     let tables = life.installation.host().storage.tables();
-    let paired: BTreeSet<String> = tables
+    let paired: BTreeMap<String, i64> = tables
         .filter(|(name, _)| *name == REMOTE)
-        .flat_map(|(_, rows)| rows.values().cloned())
+        .flat_map(|(_, rows)| rows.iter())
+        .filter_map(|(remote, key)| {
+            let (_, id) = remote.rsplit_once('/')?;
+            Some((key.clone(), id.parse().ok()?))
+        })
         .collect();
-    let is_paired = |id: &Value| {
+    let pair_of = |id: &Value| {
         let id = id.as_i64().unwrap_or_default();
-        paired.contains(&format!("{}/{id:012}", sort.kind))
+        paired.get(&format!("{}/{id:012}", sort.kind))
+    };
+    // Somebody may have linked it to another one.
+    let is_anothers = |id: i64| {
+        let kind = format!("{}/", sort.kind);
+        let mut of_kind = paired.iter().filter(|(key, _)| key.starts_with(&kind));
+        of_kind.any(|(_, pair)| *pair == id)
     };
     let world = life.installation.world();
     let people = &world.storm.people;
@@ -322,7 +334,12 @@ fn shelves(life: &mut Life, sort: Sort) -> Shelves {
                         && (sort.letter != 'I'
                             || (money(&other["total"]) < Decimal::ZERO) == (*entity == "returns"))
                 };
-                if let Some(own) = here.iter().find(fits).filter(|own| is_paired(&own["id"])) {
+                let there = id_of(&row, "ID");
+                let own = here.iter().find(fits).filter(|own| {
+                    let pair = pair_of(&own["id"]);
+                    pair.is_some_and(|pair| *pair == there || !is_anothers(there))
+                });
+                if let Some(own) = own {
                     row["Reference"] = format!("x ANOTHERS-{}{}", sort.letter, own["id"]).into();
                 }
             }

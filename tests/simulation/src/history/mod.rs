@@ -6,6 +6,7 @@
 pub mod coverage;
 pub mod draw;
 mod ending;
+mod hands;
 mod oracles;
 mod provider;
 mod shrink;
@@ -22,6 +23,7 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sandbox::sage::behaviour::Filtering;
+use sandbox::splynx::Splynx;
 use serde_json::json;
 use splynx_sageone::addon;
 use splynx_sageone::write::record::{ATTENTION, RECORDS};
@@ -205,6 +207,8 @@ struct Life<'h> {
     history: &'h History,
     installation: Installation,
     backup: Option<MemoryStorage>,
+    /// Splynx as it was backed up last.
+    splynx: Option<Splynx>,
     watch: Watch,
     coverage: Coverage,
     deaths: u64,
@@ -227,6 +231,7 @@ impl<'h> Life<'h> {
             history,
             installation,
             backup: None,
+            splynx: None,
             watch: Watch::default(),
             coverage: Coverage {
                 histories: 1,
@@ -299,6 +304,18 @@ impl<'h> Life<'h> {
             }
             Act::Backup => {
                 self.backup = Some(self.installation.host().storage.clone());
+                Ok(())
+            }
+            Act::SplynxKept => {
+                self.splynx = Some(self.installation.world().splynx.clone());
+                Ok(())
+            }
+            Act::SplynxPutBack => {
+                hands::put_splynx_back(self);
+                Ok(())
+            }
+            Act::SettledByHand => {
+                hands::settle_by_hand(self, step.seed);
                 Ok(())
             }
         }
@@ -410,14 +427,6 @@ impl<'h> Life<'h> {
     fn decide(&mut self, what: &'static str, seed: u64) {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         self.installation.world().storm.begin(&[]);
-        let keys = |installation: &mut Installation, wanted: &str| -> Vec<String> {
-            let tables = installation.host().storage.tables();
-            let mut tables = tables.filter(|(name, _)| *name == wanted);
-            tables
-                .next()
-                .map(|(_, rows)| rows.keys().cloned().collect())
-                .unwrap_or_default()
-        };
         let waiting = keys(&mut self.installation, ATTENTION);
         let all = keys(&mut self.installation, RECORDS);
         let among = if rng.random_ratio(2, 3) {
@@ -554,6 +563,14 @@ impl<'h> Life<'h> {
         self.coverage.deaths = self.deaths;
         self.coverage
     }
+}
+
+/// The keys of a table of the add-on's store.
+fn keys(installation: &mut Installation, wanted: &str) -> Vec<String> {
+    let tables = installation.host().storage.tables();
+    let mut tables = tables.filter(|(name, _)| *name == wanted);
+    let rows = tables.next().map(|(_, rows)| rows.keys().cloned());
+    rows.map(Vec::from_iter).unwrap_or_default()
 }
 
 /// Both services' own words on how much they were asked to change.

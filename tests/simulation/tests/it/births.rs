@@ -390,3 +390,50 @@ pub fn a_clock_that_is_behind_hides_nothing_and_is_told_once() {
         );
     }
 }
+
+/// Host and Splynx are put back at once, and Splynx gives ids and numbers again: what Sage has is left as it is. A person's word that it is
+/// another one counts once the number is free, since Sage takes one only of each.
+#[test]
+fn what_has_its_number_too_is_sent_anew_once_the_number_is_free() {
+    let mut desk = Desk::new(1);
+    let customer = desk.customer(0);
+    let splynx: Splynx = desk.installation.world().splynx.clone();
+    let storage = desk.installation.host().storage.clone();
+    let documents = |desk: &mut Desk, price: &str| {
+        let items = [line("Fibre", "1", price)];
+        let invoice = desk.invoice_of(customer, &items, json!({}));
+        let note = desk.credit_note(customer, json!({"items": items}));
+        [("invoice", invoice), ("credit-note", note)]
+    };
+    let before = documents(&mut desk, "100.0000");
+    sync(&mut desk);
+    let made = books(&mut desk);
+    desk.pass(60);
+    desk.installation.world().splynx = splynx;
+    desk.installation.host().storage = storage;
+    let after = documents(&mut desk, "300.0000");
+    assert_eq!(before, after, "Splynx gives the ids again");
+    sync(&mut desk);
+    let standings = |desk: &mut Desk| after.map(|(kind, id)| desk.standing(kind, id));
+    let held = |code: &str| [(); 2].map(|()| ("held".to_owned(), code.to_owned()));
+    assert_eq!(standings(&mut desk), held("differs-in-sage"));
+    let retry = |desk: &mut Desk| {
+        for (kind, id) in after {
+            desk.decide("retry", kind, id, "");
+        }
+        sync(desk);
+    };
+    retry(&mut desk);
+    assert_eq!(standings(&mut desk), held("differs-in-sage"));
+    for (kind, id) in after {
+        assert!(desk.told(kind, id).contains("it has the record's number"));
+    }
+    assert_eq!(books(&mut desk), made);
+    for entity in ["invoices", "returns"] {
+        let row = desk.state(true, entity).remove(0);
+        desk.sage(entity, "delete", id_of(&row, "ID"), json!({}));
+    }
+    retry(&mut desk);
+    let synced = [(); 2].map(|()| ("synced".to_owned(), String::new()));
+    assert_eq!(standings(&mut desk), synced);
+}

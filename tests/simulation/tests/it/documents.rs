@@ -14,7 +14,7 @@ use crate::desk::{Desk, id_of, line, money, with};
 use crate::judge::{assert_in_step, held_ids, writes};
 
 pub mod changes;
-mod collisions;
+pub mod collisions;
 
 /// The documents of a provider in Sage, by our key.
 fn documents(installation: &mut Installation) -> BTreeMap<String, Decimal> {

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use simulation::history::coverage::Coverage;
-use simulation::history::draw::{DECISIONS, JOBS};
+use simulation::history::draw::{Act, DECISIONS, JOBS};
 use simulation::history::{self, Failed};
 use simulation::people::Edit;
 use simulation::storm::Fault;
@@ -69,6 +69,7 @@ fn five_hundred_histories_end_well_and_meet_everything_that_can_go_wrong() {
     let missing = [
         coverage.missing("faults", Fault::ALL.iter().map(|fault| fault.name())),
         coverage.missing("people", Edit::ALL.iter().map(|edit| edit.name())),
+        coverage.missing("people", Act::PEOPLES),
         coverage.missing("jobs", JOBS),
         coverage.missing("decisions", DECISIONS),
         coverage.missing("reasons told", REASONS),

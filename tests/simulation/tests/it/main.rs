@@ -49,4 +49,5 @@ mod untold;
 mod vat;
 mod verified;
 mod watch;
+mod watched_customers;
 mod whole;

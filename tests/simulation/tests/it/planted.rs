@@ -6,7 +6,7 @@ use splynx_sageone::planted::{Mistake, plant};
 
 use crate::{
     births, crashes, cures, customers, documents, doubts, listed, lookalikes, money, ownership,
-    payments, previews, settings_hold, watch, whole,
+    payments, previews, settings_hold, untold, watch, whole,
 };
 
 /// A test that catches a mistake.
@@ -58,6 +58,10 @@ fn catcher(mistake: Mistake) -> fn() {
         Mistake::IdsBelieved => births::what_comes_back_under_a_known_id_is_held_and_what_sage_has_stays_as_it_is,
         Mistake::StampsBelieved => births::the_sweep_finds_what_splynx_has_and_no_list_of_changes_tells_of,
         Mistake::ClocksAgree => births::a_clock_that_is_behind_hides_nothing_and_is_told_once,
+        Mistake::EditUnnoticed => untold::what_people_edit_in_sage_of_what_was_sent_is_listed_within_a_day,
+        Mistake::RelationUnnoticed => untold::relations_that_change_alone_are_followed_within_a_day,
+        Mistake::AllocationUnmissed => untold::an_allocation_that_is_taken_away_or_moved_in_sage_is_listed,
+        Mistake::LookalikeBelieved => documents::collisions::a_document_typed_by_hand_is_a_possible_duplicate_until_a_person_decides,
         Mistake::LeftOutByOneJob => settings_hold::partners_to_leave_out_are_left_out_by_every_job_at_once,
         Mistake::NoIntent => crashes::a_tiny_sync_can_die_at_any_place,
         Mistake::TimeOutMeansUnsent

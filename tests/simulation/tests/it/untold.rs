@@ -46,7 +46,7 @@ fn allocated(desk: &mut Desk) -> Vec<(i64, i64)> {
 /// An edit of what we sent is listed with what it was, until it is undone; a person's word writes Splynx's over it, or leaves Sage's, and
 /// then the next edit is told.
 #[test]
-fn what_people_edit_in_sage_of_what_was_sent_is_listed_within_a_day() {
+pub fn what_people_edit_in_sage_of_what_was_sent_is_listed_within_a_day() {
     for (kind, entity, letter, state) in [
         ("invoice", "invoices", 'I', "held"),
         ("credit-note", "returns", 'C', "held"),
@@ -106,7 +106,7 @@ fn what_people_edit_in_sage_of_what_was_sent_is_listed_within_a_day() {
 /// D11: an allocation that people take away in Sage, and nothing else, is listed and made again by a person's word; one that they move is
 /// listed.
 #[test]
-fn an_allocation_that_is_taken_away_or_moved_in_sage_is_listed() {
+pub fn an_allocation_that_is_taken_away_or_moved_in_sage_is_listed() {
     for moved in [false, true] {
         let mut desk = Desk::new(1);
         let customer = desk.customer(0);
@@ -162,7 +162,7 @@ fn an_allocation_that_a_person_moved_is_not_taken_back() {
 
 /// D11: two payments change places in Splynx, and neither they nor their invoices show it: Sage follows within a day.
 #[test]
-fn relations_that_change_alone_are_followed_within_a_day() {
+pub fn relations_that_change_alone_are_followed_within_a_day() {
     let mut desk = Desk::new(1);
     let customer = desk.customer(0);
     let invoices = [1, 2].map(|_| desk.invoice(customer));

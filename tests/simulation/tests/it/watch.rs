@@ -6,13 +6,13 @@ use serde_json::json;
 use crate::desk::{Desk, dec, id_of};
 use crate::judge::{splynx_requests, writes};
 
-const DAY: i64 = 24 * 60;
+pub const DAY: i64 = 24 * 60;
 
-fn standing(state: &str, code: &str) -> (String, String) {
+pub fn standing(state: &str, code: &str) -> (String, String) {
     (state.to_owned(), code.to_owned())
 }
 
-fn synced() -> (String, String) {
+pub fn synced() -> (String, String) {
     standing("synced", "")
 }
 
@@ -30,7 +30,7 @@ fn imported(invoices: usize) -> (Desk, Vec<i64>, i64, i64) {
 }
 
 /// Runs as the scheduler would, a quarter of an hour and a day later, and changes nothing by it.
-fn watch(desk: &mut Desk) {
+pub fn watch(desk: &mut Desk) {
     let wrote = writes(&mut desk.installation);
     for minutes in [15, DAY, 15] {
         desk.pass(minutes);
@@ -247,6 +247,15 @@ pub fn what_changes_after_it_was_done_by_hand_is_listed_again() {
     let excluded = desk.payment(customer, "-32", json!({"receipt_number": "out"}));
     let gone = desk.payment(customer, "-33", json!({"receipt_number": "gone"}));
     let sent = desk.payment(customer, "50", json!({"receipt_number": "sent"}));
+    let undated = desk.invoice(customer);
+    desk.run("sync");
+    desk.splynx(
+        "invoices",
+        "update",
+        undated,
+        json!({"date_created": "0000-00-00"}),
+    );
+    desk.pass(DAY);
     desk.set("tax.1", "");
     let invoice = desk.invoice(customer);
     desk.run("sync");
@@ -256,14 +265,20 @@ pub fn what_changes_after_it_was_done_by_hand_is_listed_again() {
         desk.decide("done", "payment", payment, "");
     }
     desk.decide("exclude", "payment", excluded, "");
-    desk.decide("done", "invoice", invoice, "");
+    for id in [invoice, undated] {
+        desk.decide("done", "invoice", id, "");
+    }
+    watch(&mut desk);
+    assert_eq!(desk.standing("invoice", undated).0, "done-by-hand");
     // Before any run has looked at them again.
     for (payment, amount) in [(refund, "-35"), (excluded, "-36"), (sent, "60")] {
         desk.splynx("payments", "update", payment, json!({"amount": amount}));
     }
     desk.splynx("payments", "delete", gone, json!({}));
     desk.reprice(invoice, "200.0000");
+    desk.reprice(undated, "200.0000");
     watch(&mut desk);
+    assert_eq!(desk.standing("invoice", undated), changed);
     for payment in [refund, gone, sent] {
         assert_eq!(desk.standing("payment", payment), changed);
     }

@@ -91,7 +91,7 @@ fn from_dates_are_inclusive_and_look_at_the_documents_own_date() {
 /// D5: a document that somebody typed into Sage for the same customer, day and total may be the same: it is held until a person says which;
 /// linked, it is the one; retried, ours is made beside it. Another day or total is no likeness.
 #[test]
-fn a_document_typed_by_hand_is_a_possible_duplicate_until_a_person_decides() {
+pub fn a_document_typed_by_hand_is_a_possible_duplicate_until_a_person_decides() {
     for (kind, entity, in_splynx) in [
         ("invoice", "invoices", "invoices"),
         ("credit-note", "returns", "credit_notes"),
