@@ -251,12 +251,12 @@ fn fail(error: &anyhow::Error, json: bool) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// What is logged where nobody says otherwise.
+/// What is logged where nobody says otherwise. The host's crates are all called `addon_…`.
 fn level(command: &Command, verbose: u8) -> &'static str {
     match (command, verbose) {
-        (Command::Serve(_) | Command::Quickstart(_), 0) => "warn,addon_host=info",
+        (Command::Serve(_) | Command::Quickstart(_), 0) => "warn,addon=info",
         (_, 0) => "warn",
-        (_, 1) => "warn,addon_host=debug",
+        (_, 1) => "warn,addon=debug",
         _ => "debug",
     }
 }
@@ -286,5 +286,20 @@ mod tests {
         let mut mute = Vec::new();
         look(&Arguments::command(), "", &mut mute);
         assert_eq!(mute, [""; 0]);
+    }
+
+    /// What the host's crates log is let through by the first letters of their names.
+    #[test]
+    fn every_crate_of_the_host_is_logged() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folders = std::fs::read_dir(root).unwrap().flatten();
+        let manifests = folders.map(|folder| folder.path().join("Cargo.toml"));
+        let mut crates = 0;
+        for manifest in manifests.filter(|manifest| manifest.is_file()) {
+            let text = std::fs::read_to_string(&manifest).unwrap();
+            assert!(text.contains("\nname = \"addon-"), "{}", manifest.display());
+            crates += 1;
+        }
+        assert!(crates >= 9, "{crates}");
     }
 }

@@ -36,7 +36,7 @@ impl Tally {
                     let head: String = statement.unwrap_or_default().chars().take(100).collect();
                     *tally.statements.entry(head).or_default() += 1;
                 }
-                Some("addon_host::store") if line["fields"]["message"] == "committed" => {
+                Some("addon_store") if line["fields"]["message"] == "committed" => {
                     tally.commits += 1;
                 }
                 _ => {}
@@ -70,7 +70,7 @@ fn first_sync(stage: &mut Stage, component: &[u8]) {
             .unwrap_or(0)
     };
     let before = (stage.requests(), writes(stage));
-    stage.set_environment("RUST_LOG", "off,sqlx::query=debug,addon_host::store=trace");
+    stage.set_environment("RUST_LOG", "off,sqlx::query=debug,addon_store=trace");
     let sync = stage.host(&["--log-format", "json", "run", "isp", "sync"]);
     assert_eq!(sync.code, 0, "{}", sync.out);
     let tally = Tally::of(&sync.err);
