@@ -7,6 +7,7 @@ use crate::pages::statements;
 use crate::pages::{Cell, More, refuse, value};
 use crate::sage::{self, MatchKey, Object, Service};
 use crate::sync::births;
+use crate::sync::retyped;
 use crate::write::ledger::{Run, RunResult, activity};
 use crate::write::record::{
     ATTENTION, Batch, GONE_IN_SAGE, Kind, OPEN, Reason, Record, RecordKey, Remote, State,
@@ -269,7 +270,8 @@ fn made_for_another(
                 let other = births::bearers(run, [other])?[&other];
                 let stored = run.records([other])?.remove(&other).unwrap_or_default();
                 let pair = stored.record.and_then(|record| record.remote);
-                if pair.is_none_or(|pair| pair == *remote) {
+                // What Splynx no longer has may have been entered again.
+                if pair.is_none_or(|pair| pair == *remote) && !retyped::is_gone(run, other)? {
                     return Ok(Some(format!("{} {}", other.kind.name(), other.id)));
                 }
             }
@@ -318,6 +320,7 @@ fn linked(
             "The {title} {id} was made for {owner}, as its reference says. A run joins those two."
         )));
     }
+    retyped::give_up(run, key, &remote)?;
     // The pairs of customers are parted on the page Pairing.
     if let Some(old) = record
         .remote

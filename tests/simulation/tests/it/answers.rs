@@ -119,7 +119,10 @@ const NEEDED_BY: &[(&str, &[Part])] = &[
     ),
     ("CustomerReturn/Save", &[Part::CreditNotes]),
     // An invoice below zero is a return there, so invoices are looked for among both.
-    ("CustomerReturn/", &[Part::Invoices, Part::CreditNotes]),
+    (
+        "CustomerReturn/",
+        &[Part::Invoices, Part::CreditNotes, Part::Receipts],
+    ),
     ("CustomerReceipt/", &[Part::Receipts]),
     ("Allocation/", &[]),
     (
