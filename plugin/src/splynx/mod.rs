@@ -61,3 +61,13 @@ pub fn name_of(row: &Value) -> String {
     let name = names.into_iter().find(|name| !name.is_empty());
     name.unwrap_or_default()
 }
+
+/// A digest of all that a row says but when it was changed.
+pub fn digest(row: &Value) -> String {
+    const STAMPS: [&str; 3] = ["date_updated", "updated_at", "last_update"];
+    let mut row = row.clone();
+    if let Some(fields) = row.as_object_mut() {
+        fields.retain(|name, _| !STAMPS.contains(&name.as_str()));
+    }
+    json::digest(&row)
+}

@@ -609,7 +609,9 @@ fn hold_unreadable(
         let key = RecordKey::new(kind, id);
         let stored = run.records([key])?.remove(&key).unwrap_or_default();
         let row = rows.iter().find(|(row, _)| *row == id);
-        let looked_like = row.map_or_else(String::new, |(_, row)| since_done::of_unreadable(row));
+        let looked_like = row.map_or_else(String::new, |(_, row)| {
+            since_done::of_unreadable(&splynx::digest(row))
+        });
         if !is_ours_to_decide(&stored) {
             since_done::compare(run, &mut batch, key, &stored, &looked_like)?;
             continue;

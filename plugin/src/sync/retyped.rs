@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::mark::Sign;
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{DocumentLikeness, Found, MatchKey, Object, Service, by_ids};
+use crate::sage::{DocumentLikeness, MatchKey, Object, Service, by_ids};
 use crate::splynx::{self, CreditNote, DocumentStatus, Invoice, Payment};
 use crate::sync::births;
 use crate::sync::imported;
@@ -45,24 +45,28 @@ pub fn of_records(run: &mut Run, entered: &[Entered]) -> RunResult<Map<RecordKey
     if is_planted(Mistake::RetypedBelieved) {
         return Ok(doubts);
     }
-    let mut alike: Vec<(&Entered, Found)> = Vec::new();
+    let mut found = Map::new_vec();
+    let mut alike: Vec<(&Entered, i64)> = Vec::new();
     for new in entered {
         let (from, to) = near(new.date);
         let prefix = remote::made_of(new.service, new.customer);
-        let listed = remote::between(run, &prefix, from, to)?.into_iter();
-        alike.extend(listed.filter_map(|found| match &found.likeness {
-            MatchKey::Document(document) if new.looks_like(document) => Some((new, found)),
-            _ => None,
-        }));
+        for listed in remote::between(run, &prefix, from, to)? {
+            if let MatchKey::Document(document) = listed.likeness
+                && new.looks_like(&document)
+            {
+                alike.push((new, listed.id));
+                found.insert((new.service, listed.id), document);
+            }
+        }
     }
     if alike.is_empty() {
         return Ok(doubts);
     }
-    let makers = makers(run, &alike)?;
+    let makers = makers(run, &found)?;
     let there = in_splynx(run, makers.values().copied().to_set())?;
-    let left = alike.iter().filter_map(|(new, found)| {
-        let maker = makers.get(&(new.service, found.id))?;
-        (*maker != new.key && !there.contains(maker)).then_some((*new, found.id, *maker))
+    let left = alike.iter().filter_map(|(new, id)| {
+        let maker = makers.get(&(new.service, *id))?;
+        (*maker != new.key && !there.contains(maker)).then_some((*new, *id, *maker))
     });
     let left: Vec<(&Entered, i64, RecordKey)> = left.collect();
     for (new, id, maker) in left {
@@ -79,28 +83,25 @@ pub fn of_records(run: &mut Run, entered: &[Entered]) -> RunResult<Map<RecordKey
 }
 
 /// The records that objects in Sage were made for, by pair or mark. What is a copy, a receipt of Sage's or another installation's is left out.
-fn makers(run: &mut Run, alike: &[(&Entered, Found)]) -> RunResult<Map<(Service, i64), RecordKey>> {
-    let remotes = alike.iter().map(|(new, found)| Remote {
-        service: new.service,
-        id: found.id,
-    });
-    let paired = run.paired(remotes.collect::<Vec<_>>())?;
+fn makers(
+    run: &mut Run,
+    found: &Map<(Service, i64), DocumentLikeness>,
+) -> RunResult<Map<(Service, i64), RecordKey>> {
+    const AT_ONCE: usize = 1_000;
+    let remote = |(service, id): (Service, i64)| Remote { service, id };
+    let remotes: Vec<Remote> = found.keys().map(|place| remote(*place)).collect();
+    let mut paired = Map::new_vec();
+    for remotes in remotes.chunks(AT_ONCE) {
+        paired.extend(run.paired(remotes.to_vec())?);
+    }
     let mut makers = Map::new_vec();
-    for (new, found) in alike {
-        let place = (new.service, found.id);
-        let remote = Remote {
-            service: new.service,
-            id: found.id,
-        };
-        if let Some(owner) = paired.get(&remote.to_string()) {
+    for (place, document) in found {
+        if let Some(owner) = paired.get(&remote(*place).to_string()) {
             if owner.kind != Kind::Receipt {
-                makers.insert(place, *owner);
+                makers.insert(*place, *owner);
             }
             continue;
         }
-        let MatchKey::Document(document) = &found.likeness else {
-            continue;
-        };
         for sign in run.settings.identity.signs(&document.reference) {
             let Sign::Ours(marked) = sign else {
                 continue;
@@ -109,7 +110,7 @@ fn makers(run: &mut Run, alike: &[(&Entered, Found)]) -> RunResult<Map<(Service,
             let record = run.records([bearer])?.remove(&bearer).unwrap_or_default();
             let has_pair = record.record.is_some_and(|record| record.remote.is_some());
             if !has_pair {
-                makers.insert(place, bearer);
+                makers.insert(*place, bearer);
             }
         }
     }

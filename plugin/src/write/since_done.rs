@@ -2,9 +2,6 @@
 //!
 //! Nothing is ever done about it by itself: what the person did, nobody knows.
 
-use serde_json::Value;
-
-use crate::json;
 use crate::planted::{Mistake, is_planted};
 use crate::write::ledger::{Run, RunResult, activity};
 use crate::write::record::{Batch, CHANGED_SINCE_DONE, Reason, Record, RecordKey, State, Stored};
@@ -14,14 +11,9 @@ pub const GONE: &str = "gone";
 /// In place of its content, where that is not understood; a digest follows.
 const UNREADABLE: &str = "unreadable ";
 
-/// What stands for the content of a row that is not understood: all of it but when it was changed.
-pub fn of_unreadable(row: &Value) -> String {
-    const STAMPS: [&str; 3] = ["date_updated", "updated_at", "last_update"];
-    let mut row = row.clone();
-    if let Some(fields) = row.as_object_mut() {
-        fields.retain(|name, _| !STAMPS.contains(&name.as_str()));
-    }
-    format!("{UNREADABLE}{}", json::digest(&row))
+/// What stands for the content of a row that is not understood, by a digest of it.
+pub fn of_unreadable(digest: &str) -> String {
+    format!("{UNREADABLE}{digest}")
 }
 
 /// Compares what Splynx says of a record that a person has settled with what it said then: `content` is as of
