@@ -1,7 +1,7 @@
 //! Every place at which a run can die, one after the other: before, after, and in the middle of every capability call. What
 //! starts again afterwards must come to the same end as if nothing had happened.
 
-use addon_host::manifest::Manifest;
+use addon_manifest::Manifest;
 use chrono::TimeDelta;
 use mock_host::trace::{Call, Exchange, Step};
 use mock_host::{DeathPoint, Side};

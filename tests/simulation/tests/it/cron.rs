@@ -1,6 +1,6 @@
 //! Automatic runs: which kinds, on which days, in which order; and what a changed setting brings back.
 
-use addon_host::manifest::Manifest;
+use addon_manifest::Manifest;
 use chrono::{DateTime, TimeDelta, Utc};
 use sandbox::http::Service;
 use sandbox::isp::{Isp, Size};

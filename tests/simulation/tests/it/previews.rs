@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use addon_host::manifest::Manifest;
+use addon_manifest::Manifest;
 use mock_host::contract::Row;
 use sandbox::isp::{Isp, Size};
 use serde_json::json;
