@@ -7,7 +7,7 @@
 pub use addon_manifest as manifest;
 pub use addon_packages as packages;
 pub use addon_runs::{self as runs, recordings};
-pub use addon_service::{alerts, days, exports, host, installations, scheduler, support};
+pub use addon_service::{alerts, days, exports, facts, host, installations, scheduler, support};
 pub use addon_settings as settings;
 pub use addon_store as store;
 pub use addon_traffic::{self as connections, clock};

@@ -16,7 +16,8 @@ pub use changes::{Changes, auth, hosts, may_replace};
 pub use pack::{archive, pack};
 pub use read::{is_archive, read};
 pub use signature::{
-    NewKeys, Parts, PublicKey, SecretKey, Signature, SignatureError, make_keys, split,
+    NewKeys, Parts, PublicKey, SecretKey, Signature, SignatureError, check_signed_with, make_keys,
+    split,
 };
 
 use std::collections::BTreeMap;
@@ -63,6 +64,13 @@ pub enum PackageError {
     Signature(#[from] SignatureError),
     #[error("{0}")]
     Untrusted(String),
+    #[error(
+        "the package is signed with the key {0}, which is not trusted here. Where its makers tell you the same key by another way, \
+         `addon trust KEY` trusts it"
+    )]
+    UnknownKey(String),
+    #[error("the package is signed with the key {signed_with}, and this is the key {given}")]
+    OtherKey { signed_with: String, given: String },
     #[error("`{name}` is not a WebAssembly component: {why}")]
     NoComponent { name: String, why: &'static str },
     #[error("{0}")]

@@ -11,6 +11,8 @@ use base64::prelude::BASE64_STANDARD;
 use minisign::{KeyPair, PublicKeyBox, SecretKeyBox, SignatureBox};
 use thiserror::Error;
 
+use super::PackageError;
+
 /// How a signature begins; no archive does.
 const BEGINNING: &[u8] = b"untrusted comment:";
 /// What stands before the comment that is signed too.
@@ -69,6 +71,24 @@ pub fn split(bytes: &[u8]) -> Result<Parts<'_>, SignatureError> {
         signature: Some(Signature::read(text)?),
         archive: &bytes[end..],
     })
+}
+
+/// Refuses a package file that the owner of that key did not sign as it is. Nothing of the archive is looked into.
+pub fn check_signed_with(bytes: &[u8], key: &PublicKey) -> Result<(), PackageError> {
+    let parts = split(bytes)?;
+    let Some(signature) = parts.signature else {
+        return Err(PackageError::Untrusted(
+            "nobody signed the package".to_owned(),
+        ));
+    };
+    if signature.key() != key.id() {
+        return Err(PackageError::OtherKey {
+            signed_with: signature.key,
+            given: key.id(),
+        });
+    }
+    signature.verify(key, parts.archive)?;
+    Ok(())
 }
 
 /// A signature as it stands before an archive.

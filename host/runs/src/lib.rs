@@ -1,5 +1,5 @@
 //! Running guests: a component is audited and compiled once (`audit`, `engine`), called on a fresh instance each time
-//! (`instance`), with capabilities bound to one installation and purpose (`guest`, `desk`). A job is a run (`work`):
+//! (`instance`), with capabilities bound to one installation and purpose (`guest`, `guest_context`). A job is a run (`work`):
 //! it has a row in the store, a lease where it writes, and an outcome whatever happens.
 //!
 //! wasmtime's types end in this folder.
@@ -20,6 +20,7 @@ mod output;
 mod pause;
 pub mod recordings;
 mod seats;
+mod task;
 mod threads;
 mod words;
 mod work;
@@ -33,4 +34,5 @@ pub use guest_context::{Loaded, Purpose, Services};
 pub use instance::{Finding, Instance, Query, Rows};
 pub use limits::{Changed as ChangedLimits, LIMIT_SPECS, LimitError, LimitSpec, Limits};
 pub use seats::Seats;
-pub use work::{ANSWER, BeginError, CALLS_TO, MIGRATION_FAILED, Starter, Task, WRITES_TO, Work};
+pub use task::{ANSWER, Task};
+pub use work::{BeginError, CALLS_TO, MIGRATION_FAILED, Starter, WRITES_TO, Work};

@@ -5,55 +5,31 @@
 //! the lease is given back. Beware: a guest need not do as it is told; after a grace its instance is thrown away, which it
 //! survives like any other death of its host.
 
+mod heartbeat;
+mod migration;
+
+pub use migration::MIGRATION_FAILED;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 use tokio::sync::oneshot;
-use tokio::time::MissedTickBehavior;
 
 use super::guest_context::{Loaded, Purpose, Services};
 use super::instance::{Answered, Instance};
 use super::journal::Journal;
 use super::pause;
+use super::task::{ANSWER, Task};
 use super::threads::on_own_thread;
 use crate::recordings::{self, About, Scope, Tape};
 use addon_store::{
-    CommitError, Failure, Fence, Installation, LeaseAnswer, NewRun, Outcome, RunId, RunState,
-    Store, StoreError, Trigger,
+    Failure, Fence, Installation, LeaseAnswer, NewRun, Outcome, RunId, RunState, StoreError,
+    Trigger,
 };
 use addon_traffic::Usage;
 use addon_traffic::cancellation::{CancellationSource, CancellationToken, Reason, cancellation};
-
-/// How often what a guest told is stored, and the wish to stop is looked for.
-const BEAT: Duration = Duration::from_millis(500);
-
-/// What a run does.
-#[derive(Debug, Clone)]
-pub enum Task {
-    Job {
-        job: String,
-        preview: bool,
-        options: Vec<(String, String)>,
-    },
-    /// The answer is in the outcome, under [`ANSWER`].
-    Act {
-        page: String,
-        act: String,
-        rows: Vec<String>,
-        values: Vec<(String, String)>,
-    },
-    /// Brings the stored state to the version that the add-on needs, and nothing else.
-    Migrate,
-}
-
-/// Why a run failed that could not bring the stored state up to date.
-pub const MIGRATION_FAILED: &str = "migration";
-
-/// Name of an act's answer in its outcome.
-pub const ANSWER: &str = "answer";
 
 /// Before a connection's name: how many requests a run sent to it, among the counts of its outcome.
 pub const CALLS_TO: &str = "requests to ";
@@ -111,63 +87,6 @@ pub struct Work {
     usage: Arc<Usage>,
     tape: Arc<Tape>,
     started: DateTime<Utc>,
-}
-
-impl Task {
-    /// As the list of runs names it.
-    fn name(&self) -> String {
-        match self {
-            Self::Job { job, .. } => job.clone(),
-            Self::Act { page, act, .. } => format!("{page}/{act}"),
-            Self::Migrate => "migrate".to_owned(),
-        }
-    }
-
-    fn is_preview(&self) -> bool {
-        matches!(self, Self::Job { preview: true, .. })
-    }
-
-    /// The job to go on with after a pause, and its options.
-    fn resumable(&self) -> Option<(&str, &[(String, String)])> {
-        match self {
-            Self::Job {
-                job,
-                preview: false,
-                options,
-            } => Some((job, options)),
-            _ => None,
-        }
-    }
-
-    /// What a person gave, as the list of runs keeps it: enough to know what was asked for, not a second copy of a file.
-    fn told(&self) -> Vec<(String, String)> {
-        match self {
-            Self::Job { options, .. } => options.iter().map(cut).collect(),
-            Self::Act { rows, values, .. } => {
-                let rows = (ROWS.to_owned(), rows.join(", "));
-                std::iter::once(&rows)
-                    .filter(|(_, rows)| !rows.is_empty())
-                    .chain(values)
-                    .map(cut)
-                    .collect()
-            }
-            Self::Migrate => Vec::new(),
-        }
-    }
-}
-
-/// Longest value that is kept with a run, in characters.
-const LONGEST_TOLD: usize = 200;
-
-/// Name under which the rows of an act are kept with its run.
-const ROWS: &str = "rows";
-
-fn cut((name, value): &(String, String)) -> (String, String) {
-    let told = match value.char_indices().nth(LONGEST_TOLD) {
-        None => value.clone(),
-        Some((end, _)) => format!("{}… ({} bytes in all)", &value[..end], value.len()),
-    };
-    (name.clone(), told)
 }
 
 impl Work {
@@ -508,46 +427,6 @@ impl Work {
         }
     }
 
-    /// A migration that fails is undone: the tables are as they were, and the version before can go on with them.
-    async fn migrate(&self, fence: &Fence, state: u32, wanted: u32) -> Answered<()> {
-        let store = &self.services.store;
-        let fenced = || Failure::new("fenced", "The run lost its lease before the migration.");
-        if !store.keep_snapshot(fence).await? {
-            return Err(fenced());
-        }
-        match self.try_migrate(fence, state, wanted).await {
-            Ok(()) => Ok(store
-                .set_state_version(&self.installation.name, wanted)
-                .await?),
-            Err(why) => {
-                store
-                    .restore_snapshot(fence, self.installation.stored_bytes)
-                    .await?;
-                let message = format!(
-                    "The add-on could not bring its stored state from version {state} to {wanted}, and it is as it was: {}",
-                    why.message
-                );
-                Err(Failure {
-                    code: MIGRATION_FAILED.to_owned(),
-                    message,
-                    ..why
-                })
-            }
-        }
-    }
-
-    async fn try_migrate(&self, fence: &Fence, state: u32, wanted: u32) -> Answered<()> {
-        let purpose = Purpose::migration((self.run, self.trigger), fence.clone());
-        // A recording begins with the state that the job finds.
-        let migrating = self.instance_heard_by(purpose, None).await?;
-        let reached = migrating.migrate(state).await?;
-        if reached == wanted {
-            return Ok(());
-        }
-        let message = format!("it reached version {reached}, and says that it needs {wanted}.");
-        Err(Failure::new(MIGRATION_FAILED, message))
-    }
-
     async fn instance(&self, purpose: Purpose) -> Answered<Instance> {
         self.instance_heard_by(purpose, Some(self.tape.clone()))
             .await
@@ -579,77 +458,6 @@ impl Work {
             &self.services.limits,
         )
         .await
-    }
-
-    /// Until the other end of `is_over` is dropped.
-    async fn beat(self: Arc<Self>, mut is_over: oneshot::Receiver<()>) {
-        let mut beats = tokio::time::interval(BEAT);
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut renewed = self.started;
-        loop {
-            tokio::select! {
-                _ = &mut is_over => return,
-                _ = beats.tick() => {}
-            }
-            if let Err(error) = self.beat_once(&mut renewed).await {
-                // The database lost the run, and with it what the run believes to be stored.
-                if matches!(error, StoreError::Missing { .. }) {
-                    self.canceller.cancel(Reason::Fenced);
-                }
-                tracing::warn!(run = self.run, %error, "a run's heartbeat stumbled");
-            }
-        }
-    }
-
-    async fn beat_once(&self, renewed: &mut DateTime<Utc>) -> Result<(), StoreError> {
-        let store = &self.services.store;
-        let now = self.services.clock.now();
-        // First, and three times as often as needed: whatever else a beat does may take its time, or fail.
-        if now - *renewed >= store.lease() / 3 {
-            if let Some(fence) = &self.fence
-                && !store.renew_lease(fence, now).await?
-            {
-                self.canceller.cancel(Reason::Fenced);
-            }
-            store.touch_run(self.run, now).await?;
-            *renewed = now;
-            store.keep_pace(&self.services.mark, now).await?;
-        }
-        if self.write_journal().await? {
-            self.canceller.cancel(Reason::Stopped);
-        }
-        let worked = (now - self.started)
-            .to_std()
-            .unwrap_or_default()
-            .saturating_sub(self.usage.waited());
-        if worked > self.services.limits.wall_clock {
-            self.canceller.cancel(Reason::TimeUp);
-        }
-        Ok(())
-    }
-
-    /// Stores what the guest told since the last time. True: a person asked the run to stop.
-    async fn write_journal(&self) -> Result<bool, StoreError> {
-        let store: &Store = &self.services.store;
-        let (lines, progress) = self.journal.take();
-        if !lines.is_empty() {
-            let name = &self.installation.name;
-            let most = self.services.limits.stored_bytes;
-            match store.has_room(name, most).await {
-                Ok(()) => store.append_log(self.run, &lines).await?,
-                Err(CommitError::Store(error)) => return Err(error),
-                Err(why) => {
-                    let last = self
-                        .journal
-                        .end(&why.to_string(), self.services.clock.now());
-                    store.append_log(self.run, last.as_slice()).await?;
-                }
-            }
-        }
-        match progress {
-            Some(progress) => store.set_progress(self.run, &progress).await,
-            None => store.stop_requested(self.run).await,
-        }
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod alerts;
 pub mod days;
 pub mod exports;
+pub mod facts;
 pub mod host;
 pub mod installations;
 pub mod scheduler;

@@ -15,13 +15,16 @@ pub fn value((key, value): (String, String)) -> Result<(String, String)> {
     let Some(file) = value.strip_prefix('@') else {
         return Ok((key, value));
     };
-    let text = if file == "-" {
-        read(io::stdin())
-    } else {
-        File::open(file).map_err(Into::into).and_then(read)
-    };
-    let text = text.with_context(|| format!("{key}: {file} cannot be read"))?;
+    let text = text(file).with_context(|| format!("{key}: {file} cannot be read"))?;
     Ok((key, text))
+}
+
+/// What a file holds, or standard input (`-`).
+pub fn text(file: &str) -> Result<String> {
+    if file == "-" {
+        return read(io::stdin());
+    }
+    File::open(file).map_err(Into::into).and_then(read)
 }
 
 /// All values, in their order.

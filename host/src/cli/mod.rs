@@ -25,6 +25,7 @@ mod page;
 mod person;
 mod progress;
 mod question;
+mod quickstart;
 mod report;
 mod restore;
 mod run;
@@ -111,6 +112,7 @@ struct Global {
 enum Command {
     /// Runs the scheduler and the admin pages until Ctrl-C
     Serve(serve::Serve),
+    Quickstart(Box<quickstart::Quickstart>),
     /// Packs, inspects, installs and removes add-ons
     Addon {
         #[command(subcommand)]
@@ -200,6 +202,7 @@ pub fn main() -> ExitCode {
     let answer = runtime.block_on(async {
         let answer = match command {
             Command::Serve(serve) => serve.execute(&context).await,
+            Command::Quickstart(quickstart) => quickstart.execute(&context).await,
             Command::Addon { command } => command.execute(&context).await,
             Command::Installation { command } => command.execute(&context).await,
             Command::Settings(settings) => settings.execute(&context).await,
@@ -251,7 +254,7 @@ fn fail(error: &anyhow::Error, json: bool) -> ExitCode {
 /// What is logged where nobody says otherwise.
 fn level(command: &Command, verbose: u8) -> &'static str {
     match (command, verbose) {
-        (Command::Serve(_), 0) => "warn,addon_host=info",
+        (Command::Serve(_) | Command::Quickstart(_), 0) => "warn,addon_host=info",
         (_, 0) => "warn",
         (_, 1) => "warn,addon_host=debug",
         _ => "debug",

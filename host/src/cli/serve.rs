@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use addon_host::clock::{Clock, SystemClock};
+use addon_host::host::Host;
 use addon_host::server::{Server, Tls};
 use addon_host::web::BasePath;
 use addon_host::web::login::first_account;
@@ -51,6 +52,16 @@ impl Serve {
             tracing::info!("the database was not closed the last time; it is checked");
             host.store().check().await?;
         }
+        self.with(context, host, None).await
+    }
+
+    /// Serves a host that is open. `next`: the path of the page that people should see first.
+    pub async fn with(
+        self,
+        context: &Context,
+        host: Host,
+        next: Option<String>,
+    ) -> Result<ExitCode> {
         let clock = Arc::new(SystemClock);
         let store = host.store().clone();
         let tls = match (&self.tls_cert, &self.tls_key) {
@@ -91,6 +102,9 @@ impl Serve {
                 "first login: {name} / {} (not shown again; `user set` changes it)",
                 password.expose()
             )?;
+        }
+        if let Some(next) = next {
+            writeln!(terminal, "next: {}{next}", server.admin_page()?)?;
         }
         terminal.flush()?;
         if tls.is_none() && !server.address()?.ip().is_loopback() {

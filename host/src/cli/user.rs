@@ -16,13 +16,16 @@ use super::settings::pair;
 
 #[derive(Subcommand)]
 pub enum User {
-    /// Makes an account for the admin pages, or changes its password (from standard input) and logs it out everywhere
+    /// Makes an account for the admin pages, or changes its password (from standard input), and logs it out everywhere
     Set {
         /// What the person logs in with
         name: String,
         /// What it may do: view, operate or administer [default: what it may now; a new one administers]
         #[arg(long)]
         role: Option<Role>,
+        /// Instead: takes off the second factor of somebody who has lost it; the password stays, and none is read
+        #[arg(long, conflicts_with = "role")]
+        no_second_factor: bool,
     },
     /// Changes what an account may do, from its next click on
     Role {
@@ -58,7 +61,22 @@ impl User {
     pub async fn execute(self, context: &Context) -> Result<ExitCode> {
         let output = &context.output;
         match self {
-            Self::Set { name, role } => {
+            Self::Set {
+                name,
+                no_second_factor: true,
+                ..
+            } => {
+                let store = context.store().await?;
+                let author = context.author();
+                ensure!(
+                    store.reset_second_factor(&name, &author).await?,
+                    "{name} has no second factor"
+                );
+                output.show(json!({ "account": name, "second_factor": false }), || {
+                    format!("{name} logs in with the password alone.")
+                })?;
+            }
+            Self::Set { name, role, .. } => {
                 account::check_name(&name)?;
                 let hash = password::hash(&read_password()?)?;
                 let store = context.store().await?;
@@ -79,7 +97,8 @@ impl User {
                 let accounts = context.store().await?.accounts().await?;
                 let rows = accounts.iter().map(|account| {
                     json!({
-                        "account": account.name, "role": account.role.to_string(), "created_at": instant(account.created_at),
+                        "account": account.name, "role": account.role.to_string(), "second_factor": account.has_second_factor,
+                        "created_at": instant(account.created_at),
                     })
                 });
                 output.show(rows.collect(), || {
@@ -87,11 +106,12 @@ impl User {
                         [
                             account.name.clone(),
                             account.role.to_string(),
+                            if account.has_second_factor { "yes" } else { "" }.to_owned(),
                             instant(account.created_at),
                         ]
                     });
                     table(
-                        &["account", "role", "created"],
+                        &["account", "role", "second factor", "created"],
                         lines,
                         "There are no accounts.",
                     )

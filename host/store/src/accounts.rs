@@ -9,7 +9,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
 use thiserror::Error;
 
-use super::records::{count, instant, millis, text};
+use super::records::{count, flag, instant, millis, text};
 use super::{Author, Store, StoreError, WriteLock, Writing};
 
 /// What an account may do; each may do what the ones before it may.
@@ -58,6 +58,8 @@ pub struct Account {
     pub role: Role,
     /// The installation whose service vouches for it; empty: it has a password here.
     pub source: String,
+    /// A second factor is asked for.
+    pub has_second_factor: bool,
     pub created_at: DateTime<Utc>,
 }
 
@@ -81,12 +83,17 @@ const SESSIONS: &str = "SELECT SUBSTR(session.token_hash, 1, 12) AS id, session.
                         FROM session JOIN account ON account.name = session.account \
                         AND (account.source = '' OR account.source IN (SELECT installation FROM login_source))";
 
+/// Accounts, with whether a second factor counts.
+const ACCOUNTS: &str = "SELECT account.*, COALESCE(second_factor.proven, 0) AS has_second_factor \
+                        FROM account LEFT JOIN second_factor ON second_factor.account = account.name";
+
 /// In the record of changes.
 const ACCOUNT: &str = "account";
 
 impl Store {
     pub async fn account(&self, name: &str) -> Result<Option<Account>, StoreError> {
-        let row = sqlx::query("SELECT * FROM account WHERE name = $1")
+        let sql = format!("{ACCOUNTS} WHERE account.name = $1");
+        let row = sqlx::query(AssertSqlSafe(sql))
             .bind(name)
             .fetch_optional(&self.pool)
             .await?;
@@ -95,7 +102,8 @@ impl Store {
 
     /// All accounts, by name.
     pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM account ORDER BY name")
+        let sql = format!("{ACCOUNTS} ORDER BY account.name");
+        let rows = sqlx::query(AssertSqlSafe(sql))
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(account).collect()
@@ -306,6 +314,7 @@ fn account(row: &AnyRow) -> Result<Account, StoreError> {
         password_hash: text(row, "password_hash")?,
         role: role(row)?,
         source: text(row, "source")?,
+        has_second_factor: flag(row, "has_second_factor")?,
         created_at: instant(row, "created_at")?,
     })
 }
@@ -328,7 +337,7 @@ fn role(row: &AnyRow) -> Result<Role, StoreError> {
         .map_err(|error: NoRole| StoreError::Corrupt(error.to_string()))
 }
 
-fn no_account(name: &str) -> StoreError {
+pub(super) fn no_account(name: &str) -> StoreError {
     StoreError::Missing {
         what: "account",
         name: name.to_owned(),

@@ -40,6 +40,7 @@ mod room;
 mod runs;
 mod schedule;
 mod schema;
+mod second_factors;
 mod setting_changes;
 mod settings;
 mod snapshots;
@@ -67,7 +68,7 @@ pub use installations::{Installation, NewInstallation};
 pub use leases::{Fence, LEASE_SECONDS, LeaseAnswer};
 pub use limits::ALL as ALL_INSTALLATIONS;
 pub use login_sources::LoginSource;
-pub use master_key::{OF_CHANNELS, ResealError, StoredKey};
+pub use master_key::{OF_CHANNELS, OF_SECOND_FACTORS, ResealError, StoredKey};
 pub use recordings::RecordingKind;
 pub use reports::{LogLine, LogRow, ReportRow};
 pub use restore::{Restored, restore};
@@ -75,6 +76,7 @@ pub use runs::{
     Failure, NewRun, Outcome, Progress, Run, RunId, RunSpan, RunState, RunTally, Trigger,
 };
 pub use schedule::ScheduleState;
+pub use second_factors::SecondFactor;
 pub use setting_changes::SettingChanged;
 pub use settings::{SettingChange, StoredSetting, StoredValue};
 pub use trust::TrustedKey;

@@ -2,7 +2,9 @@
 //! transaction, and nobody stores one that was sealed with another key (see [`Store::save_settings`]).
 
 use chrono::{DateTime, Utc};
-use sqlx::{AnyConnection, AssertSqlSafe, Executor, Row};
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Executor, Row};
 use thiserror::Error;
 
 use super::records::{instant, millis, text};
@@ -80,20 +82,7 @@ impl Store {
             let (installation, key) = (text(row, "installation")?, text(row, "key")?);
             let sealed: Vec<u8> = row.try_get("sealed").map_err(StoreError::from)?;
             let sealed = seal(&installation, &key, &sealed).map_err(ResealError::Seal)?;
-            let resealed = match key.strip_prefix(OF_CHANNELS) {
-                Some(name) if installation.is_empty() => {
-                    sqlx::query("UPDATE alert_channel SET sealed = $2 WHERE name = $1")
-                        .bind(name.to_owned())
-                        .bind(sealed)
-                }
-                _ => sqlx::query(
-                    "UPDATE setting SET sealed = $3 WHERE installation = $1 AND key = $2",
-                )
-                .bind(installation)
-                .bind(key)
-                .bind(sealed),
-            };
-            resealed
+            put_sealed(&installation, key, sealed)
                 .execute(&mut *writing.transaction)
                 .await
                 .map_err(StoreError::from)?;
@@ -123,6 +112,10 @@ impl Store {
             .transaction
             .execute("UPDATE alert_channel SET sealed = NULL")
             .await?;
+        writing
+            .transaction
+            .execute("DELETE FROM second_factor")
+            .await?;
         put(&mut writing, id, fingerprinting, now).await?;
         writing.commit().await?;
         rows.iter()
@@ -133,7 +126,7 @@ impl Store {
     /// A transaction beside which nobody stores secrets.
     async fn write_alone(&self) -> Result<Writing, StoreError> {
         let mut writing = self.write(WriteLock::MasterKey).await?;
-        for table in ["setting", "alert_channel"] {
+        for table in ["setting", "alert_channel", "second_factor"] {
             if let Some(lock) = self.dialect.lock_writers(table) {
                 writing.transaction.execute(AssertSqlSafe(lock)).await?;
             }
@@ -145,9 +138,34 @@ impl Store {
 /// What comes before a channel's name where its secret is sealed; the installation's name is empty there.
 pub const OF_CHANNELS: &str = "alerts ";
 
+/// The same before an account's name where its second factor is sealed.
+pub const OF_SECOND_FACTORS: &str = "second factor ";
+
 const SEALED: &str = "SELECT installation, key, sealed FROM setting WHERE sealed IS NOT NULL \
                       UNION ALL SELECT '' AS installation, 'alerts ' || name AS key, sealed FROM alert_channel \
-                      WHERE sealed IS NOT NULL ORDER BY installation, key";
+                      WHERE sealed IS NOT NULL \
+                      UNION ALL SELECT '' AS installation, 'second factor ' || account AS key, sealed FROM second_factor ORDER BY installation, key";
+
+/// Puts what was sealed anew where it belongs.
+fn put_sealed(
+    installation: &str,
+    key: String,
+    sealed: Vec<u8>,
+) -> Query<'static, Any, AnyArguments> {
+    let hosts = installation.is_empty();
+    let of = |what| key.strip_prefix(what).filter(|_| hosts).map(str::to_owned);
+    let (sql, name) = if let Some(name) = of(OF_CHANNELS) {
+        ("UPDATE alert_channel SET sealed = $2 WHERE name = $1", name)
+    } else if let Some(account) = of(OF_SECOND_FACTORS) {
+        let sql = "UPDATE second_factor SET sealed = $2 WHERE account = $1";
+        (sql, account)
+    } else {
+        let sql = "UPDATE setting SET sealed = $2 WHERE key = $1 AND installation = $3";
+        let query = sqlx::query(sql).bind(key).bind(sealed);
+        return query.bind(installation.to_owned());
+    };
+    sqlx::query(sql).bind(name).bind(sealed)
+}
 
 /// Refuses what is sealed with another key than the one in use. Asked after the writing: whoever changes the key waits for that, or was
 /// done before.

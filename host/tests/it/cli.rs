@@ -397,6 +397,131 @@ async fn what_cannot_be_is_answered_with_a_reason_and_the_exit_code_says_so() {
     );
 }
 
+#[tokio::test]
+async fn the_facts_of_a_file_of_answers_that_differ_are_shown_as_the_file_has_them() {
+    let folder = tempfile::tempdir().unwrap();
+    lived_in(folder.path()).await;
+    let program = Program {
+        data: folder.path(),
+    };
+    let file = folder.path().join("answers.json");
+    let path = file.to_str().unwrap();
+    let facts = |facts: Value| {
+        let file = json!({
+            "format": 1, "asked_on": "2031-05-01", "by": "reading", "version": "1.2.3",
+            "ledgers": {"requests": 3, "switches": {"odd": 2.50}, "facts": facts},
+        });
+        file.to_string()
+    };
+    let assumed = "Names have 100 characters";
+    std::fs::write(
+        &file,
+        facts(json!({
+            "BOOKS-1": {"assumed": "It adds up", "verdict": "as-assumed"},
+            "BOOKS-2": {"assumed": assumed, "verdict": "otherwise", "answer": "6\u{1b}[2J0"},
+            "BOOKS-3": {"assumed": "It rains", "verdict": "not-told", "answer": "nobody asked"},
+        })),
+    )
+    .unwrap();
+    let arguments = ["check", "isp", "--facts", path];
+    let told = program.run(&arguments);
+    let (out, err) = (
+        String::from_utf8(told.stdout).unwrap(),
+        String::from_utf8(told.stderr),
+    );
+    assert_eq!(told.status.code(), Some(1), "{out}");
+    assert!(
+        out.contains(assumed) && out.contains("6 [2J0") && !out.contains("BOOKS-1"),
+        "{out}"
+    );
+    let err = err.unwrap();
+    assert!(
+        err.contains("1 as assumed, 1 not told") && !err.contains("warning"),
+        "{err}"
+    );
+    let told = program.run(&[&arguments[..], &["--json"]].concat());
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!(
+        (&told["as_assumed"], &told["installed_version"]),
+        (&json!(1), &json!("1.2.3"))
+    );
+    assert_eq!(
+        told["differing"],
+        json!([{"service": "ledgers", "fact": "BOOKS-2", "assumed": assumed, "answer": "6\u{1b}[2J0"}])
+    );
+    // Another version may assume other things, and nothing that differs is no failure.
+    let other = facts(json!({"BOOKS-1": {"verdict": "as-assumed"}})).replace("1.2.3", "1.3.0");
+    std::fs::write(&file, other).unwrap();
+    let told = program.run(&arguments);
+    let err = String::from_utf8(told.stderr).unwrap();
+    assert!(told.status.success() && told.stdout.is_empty(), "{err}");
+    assert!(
+        err.contains("what version 1.3.0 assumes, and isp runs 1.2.3") && err.contains("No fact"),
+        "{err}"
+    );
+    for (text, says) in [
+        ("no file of answers".to_owned(), "it is no file of answers"),
+        (facts(json!({})), "it lacks `facts`"),
+        (
+            facts(json!({"BOOKS-1": {"verdict": "otherwise", "answer": "6"}})),
+            "it lacks `assumed`",
+        ),
+        (
+            facts(json!({"BOOKS-1": {"verdict": "perhaps"}})),
+            "the verdict `perhaps`",
+        ),
+        (
+            facts(json!({})).replace("\"format\":1", "\"format\":2"),
+            "its format is 2",
+        ),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let error = program.error(&arguments);
+        assert!(error.contains(says) && error.contains(path), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_factor_that_was_lost_is_taken_off_and_the_password_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&Store::default_url(folder.path()))
+        .await
+        .unwrap();
+    store.save_account("ann", "hash", &by(at(0))).await.unwrap();
+    assert!(store.offer_second_factor("ann", b"x", at(0)).await.unwrap());
+    assert!(
+        store
+            .prove_second_factor("ann", b"x", 1, &by(at(0)))
+            .await
+            .unwrap()
+    );
+    let session = store.insert_session("token", "ann", "", at(0), at(1000));
+    session.await.unwrap();
+    store.close().await;
+    let program = Program {
+        data: folder.path(),
+    };
+    let listed = program.json(&["user", "list"]);
+    assert_eq!(listed[0]["second_factor"], true);
+    let take_off = ["user", "set", "ann", "--no-second-factor"];
+    program.text(&take_off);
+    let error = program.error(&take_off);
+    assert!(error.contains("ann has no second factor"), "{error}");
+    let error = program.error(&["user", "set", "bob", "--no-second-factor"]);
+    assert!(error.contains("there is no account `bob`"), "{error}");
+    let changes = program.json(&["changes"]);
+    assert_eq!(changes[0]["what"], "second factor");
+    let store = Store::open(&Store::default_url(folder.path()))
+        .await
+        .unwrap();
+    let ann = store.account("ann").await.unwrap().unwrap();
+    assert_eq!(
+        (ann.password_hash.as_str(), ann.has_second_factor),
+        ("hash", false)
+    );
+    assert!(store.session("token", at(1)).await.unwrap().is_none());
+}
+
 #[test]
 fn a_command_closes_the_database_behind_itself_even_where_it_fails() {
     let folder = tempfile::tempdir().unwrap();

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use addon_host::connections::{Request, Rights};
 use addon_host::store::ConnectionOverride;
@@ -137,6 +137,61 @@ async fn whatever_goes_wrong_on_the_way_says_whether_the_service_may_have_acted(
         let rig = Rig::new(&terms, address.clone()).await;
         let answers = rig.send(vec![get("a")]).await;
         assert_eq!(code(&answers[0]), (false, "unreachable"), "{address}");
+    }
+}
+
+/// For a library without optimisations to come to the end of what it has read.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A service has a time-out's length for its answer, but not a core for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_never_comes_to_its_answer_is_cut_off() {
+    let service = Service::start(|seen| {
+        let (head, piece) = match seen.line.split(['/', ' ', '?']).nth(3) {
+            Some("crumbs") => (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+                "1\r\nx\r\n",
+            ),
+            Some("headers") => ("HTTP/1.1 200 OK\r\n", "x-more: 1\r\n"),
+            Some("header") => ("HTTP/1.1 200 OK\r\nx-long: ", "x"),
+            Some("trailers") => (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n",
+                "x-more: 1\r\n",
+            ),
+            Some("extension") => (
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1;",
+                "x",
+            ),
+            Some("not-yet") => ("", "HTTP/1.1 102 Processing\r\n\r\n"),
+            path => panic!("{path:?}"),
+        };
+        Reply::Endless { head, piece }
+    })
+    .await;
+    let terms =
+        format!("{BASIC}per_minute = 600\ntimeout_seconds = 8\nmax_response_bytes = 16777216");
+    let rig = Rig::new(&terms, service.address()).await;
+    for (path, expected) in [
+        ("crumbs", (true, "connection-lost")),
+        ("headers", (true, "connection-lost")),
+        ("header", (true, "connection-lost")),
+        ("trailers", (true, "connection-lost")),
+        ("extension", (true, "connection-lost")),
+        // Whoever says that it works on it may do so, up to the time-out.
+        ("not-yet", (true, "timeout")),
+    ] {
+        let begun = Instant::now();
+        let answers = rig.send(vec![get(path)]).await;
+        let took = begun.elapsed();
+        assert_eq!(code(&answers[0]), expected, "{path}");
+        let most = if expected.1 == "timeout" { 12 } else { 4 };
+        assert!(took < Duration::from_secs(most), "{path}: {took:?}");
+        // Nothing goes on behind it: what was read so far is looked through, and no more is read.
+        let begun = Instant::now();
+        while service.endless() > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            assert!(begun.elapsed() < PATIENCE, "{path} is still taken");
+        }
     }
 }
 

@@ -30,6 +30,7 @@ mod records;
 mod rig;
 mod runs;
 mod scheduler;
+mod second_factors;
 mod secrets;
 mod service;
 mod settings;

@@ -1,5 +1,6 @@
 //! A service on this machine that answers as a test says, keeps what it was sent, and can be as rude as real ones.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -35,6 +36,11 @@ pub enum Reply {
     Truncate,
     /// Answers after so long.
     Late(Duration),
+    /// Begins an answer, and goes on with the same piece until nobody takes it any more.
+    Endless {
+        head: &'static str,
+        piece: &'static str,
+    },
 }
 
 pub fn answer(status: u16, body: impl Into<String>) -> Reply {
@@ -48,6 +54,8 @@ pub fn answer(status: u16, body: impl Into<String>) -> Reply {
 pub struct Service {
     pub port: u16,
     seen: Arc<Mutex<Vec<Seen>>>,
+    /// Answers without end that are still being taken.
+    endless: Arc<AtomicUsize>,
 }
 
 impl Service {
@@ -56,12 +64,18 @@ impl Service {
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (kept, reply) = (seen.clone(), Arc::new(reply));
+        let endless = Arc::new(AtomicUsize::new(0));
+        let going = endless.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, kept.clone(), reply.clone()));
+                tokio::spawn(serve(stream, kept.clone(), reply.clone(), going.clone()));
             }
         });
-        Self { port, seen }
+        Self {
+            port,
+            seen,
+            endless,
+        }
     }
 
     pub fn address(&self) -> String {
@@ -70,6 +84,11 @@ impl Service {
 
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
+    }
+
+    /// Answers without end that are still being taken.
+    pub fn endless(&self) -> usize {
+        self.endless.load(Ordering::SeqCst)
     }
 
     pub fn count(&self) -> usize {
@@ -81,6 +100,7 @@ async fn serve(
     mut stream: TcpStream,
     kept: Arc<Mutex<Vec<Seen>>>,
     reply: Arc<impl Fn(&Seen) -> Reply>,
+    endless: Arc<AtomicUsize>,
 ) {
     let mut buffer = Vec::new();
     while let Some(seen) = read(&mut stream, &mut buffer).await {
@@ -97,6 +117,16 @@ async fn serve(
                 let _ = stream
                     .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
                     .await;
+                return;
+            }
+            Reply::Endless { head, piece } => {
+                endless.fetch_add(1, Ordering::SeqCst);
+                let pieces = piece.repeat(1_000);
+                let mut taken = stream.write_all(head.as_bytes()).await;
+                while taken.is_ok() {
+                    taken = stream.write_all(pieces.as_bytes()).await;
+                }
+                endless.fetch_sub(1, Ordering::SeqCst);
                 return;
             }
             Reply::Late(delay) => {

@@ -23,6 +23,11 @@ use super::reach::Reach;
 
 const USER_AGENT: &str = concat!("addon-host/", env!("CARGO_PKG_VERSION"));
 
+/// An answer may come in so many pieces, and one more for each [`BYTES_A_PIECE`] of it: each costs the same, however small it is, and a
+/// service that sends single bytes without end would cost a core.
+const FREE_PIECES: usize = 10_000;
+const BYTES_A_PIECE: usize = 64;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Shorter than servers usually keep idle connections, so that a request seldom meets one that is just being closed: such
@@ -117,10 +122,16 @@ impl Egress {
             return Err(Broken::HaulFull);
         }
         let mut body = Vec::new();
+        let mut pieces = 0;
         while let Some(chunk) = response.chunk().await.map_err(broken)? {
             // What the answer says of its length is not believed.
             if body.len() + chunk.len() > terms.max_response_bytes {
                 return Err(Broken::TooLarge);
+            }
+            pieces += 1;
+            if pieces > FREE_PIECES + body.len() / BYTES_A_PIECE {
+                let why = format!("it came in more than {FREE_PIECES} pieces of a few bytes");
+                return Err(Broken::Lost(why));
             }
             if !haul.take(chunk.len()) {
                 return Err(Broken::HaulFull);

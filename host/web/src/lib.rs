@@ -18,6 +18,7 @@ pub mod login;
 mod pages;
 mod protection;
 mod routes;
+mod second_factor;
 pub mod server;
 mod sessions;
 mod staged;

@@ -4,9 +4,9 @@
 use axum::Router;
 use axum::routing::{get, post};
 
-use super::{App, pages, protection, sessions};
+use super::{App, pages, protection, second_factor, sessions};
 
-/// For everybody who is logged in: nothing here changes anything but the visitor's own sessions.
+/// For everybody who is logged in: nothing here changes anything but the visitor's own sessions and second factor.
 pub fn viewing() -> Router<App> {
     Router::new()
         .route("/installations", get(pages::installations::show))
@@ -50,6 +50,12 @@ pub fn viewing() -> Router<App> {
         )
         .route("/sessions", get(sessions::show))
         .route("/sessions/{session}/revoke", post(sessions::revoke))
+        .route(
+            "/second-factor",
+            get(second_factor::show).post(second_factor::offer),
+        )
+        .route("/second-factor/prove", post(second_factor::prove))
+        .route("/second-factor/off", post(second_factor::turn_off))
         .layer(protection::short_bodies())
 }
 
@@ -104,6 +110,7 @@ pub fn administering() -> Router<App> {
             post(pages::alerts::remove),
         )
         .route("/alerts/channels/{name}/test", post(pages::alerts::test))
+        .route("/addons/trust", post(pages::addons::trust))
         .route("/addons/accept", post(pages::addons::accept))
         .route("/addons/{id}/rollback", post(pages::addons::roll_back))
         .layer(protection::short_bodies());

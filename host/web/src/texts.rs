@@ -103,6 +103,9 @@ pub mod login {
         "Administrators of a service: your login there, @, and the name of the installation.";
 
     pub const CODE_WANTED: &str = "Type the password and the code of your second factor.";
+    pub const CODE_HELP: &str = "The six digits that your app shows now.";
+    pub const WRONG_CODE: &str =
+        "This is not the code, or it was used before: wait for the next one.";
     pub const WRONG: &str = "The name or the password is wrong.";
     pub const UNANSWERED: &str = "The service cannot be asked now; the host's log says why.";
 
@@ -701,6 +704,22 @@ pub mod addons {
     }
 }
 
+/// A package that is signed with a key that nobody has trusted yet.
+pub mod unknown_key {
+    pub const TITLE: &str = "An unknown key";
+    pub const WHAT: &str = "Whoever you trust here may install code that uses this host's passwords at the services. So enter the key as its makers publish it: from their website, a letter or a call, and not from where the package came from. It is compared with the package's signature; nothing is installed by it.";
+    pub const KEY: &str = "Their key, the whole of it";
+    pub const KEY_HELP: &str = "56 characters that begin with RW.";
+    pub const NAME: &str = "Whose it is";
+    pub const NO_NAME: &str = "Say whose key it is, in at most 100 characters.";
+    pub const TRUST: &str = "Trust it, and look at the package";
+    pub const LEAVE: &str = "Do nothing";
+
+    pub fn signed_with(key: &str) -> String {
+        format!("The package says that it is signed with the key {key}, which is not trusted here.")
+    }
+}
+
 /// A package that waits for a person's agreement.
 pub mod offer {
     pub const TITLE: &str = "A package";
@@ -852,6 +871,30 @@ pub mod people {
     pub fn taken(name: &str) -> String {
         format!("There is an account {name} already.")
     }
+}
+
+pub mod second_factor {
+    pub const TITLE: &str = "Second factor";
+    pub const WHAT: &str = "With a second factor the log-in also asks for six digits that an app on your phone shows, so your password alone lets nobody in. Apps for it: Aegis, Google Authenticator, Microsoft Authenticator, password managers.";
+    pub const ON: &str = "It is on: the log-in asks for a code after your password.";
+    pub const OFF: &str = "It is off: your password alone lets you in.";
+    pub const THEIRS: &str =
+        "The service that vouches for you asks for a second factor, where you have one there.";
+    pub const PASSWORD: &str = "Your password";
+    pub const WRONG_PASSWORD: &str = "This is not your password.";
+    pub const TURN_ON: &str = "Turn it on";
+    pub const TURN_OFF: &str = "Turn it off";
+    pub const BEGIN_AGAIN: &str = "Begin again";
+    pub const OFFERED: &str = "Add this to your app, then type the first code. It is shown once; nothing changes before the code has come.";
+    pub const WAITS: &str = "What you added to your app waits for its first code. Begin again where you did not add it: it is not shown a second time.";
+    pub const OPEN: &str = "Open it in an app on this device";
+    pub const TYPE: &str = "or type it into your app:";
+    pub const FIRST_CODE: &str = "The first code";
+    pub const PROVE: &str = "That is it";
+    pub const CODE: &str = "Code";
+    pub const LOST: &str = "Whoever has lost the phone asks whoever administers this host: addon-host user set NAME --no-second-factor takes it off.";
+    pub const HAS: &str = "second factor";
+    pub const CANNOT: &str = "It is on already, or your password is not kept here.";
 }
 
 pub mod sessions {

@@ -111,6 +111,13 @@ impl Stage {
         Self::with(size, &["--in-step"])
     }
 
+    /// As [`Stage::new`], and both services behave as a file of answers says.
+    pub fn behaving(size: &str, answers: &Value) -> Self {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), answers.to_string()).expect("a file");
+        Self::with(size, &["--as", &file.path().to_string_lossy()])
+    }
+
     fn with(size: &str, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut sandbox = program("sandbox")
@@ -403,6 +410,20 @@ impl Stage {
             .output()
             .expect("the sandbox runs");
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Asks the stage's Splynx what `sandbox verify` asks; the path of the file of answers.
+    pub fn ask_splynx(&self) -> String {
+        let secrets = self.file("secrets", self.isp("--secrets").as_bytes());
+        let answers = self.folder.path().join("answers.json");
+        let answers = answers.to_string_lossy().into_owned();
+        let output = program("sandbox")
+            .args(["verify", "--splynx", &self.splynx, "--secrets", &secrets])
+            .args(["-o", &answers])
+            .output()
+            .expect("the sandbox runs");
+        assert!(output.status.code().is_some_and(|code| code < 2));
+        answers
     }
 
     /// Everything that Sage holds, and what it was asked.

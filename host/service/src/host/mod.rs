@@ -16,6 +16,7 @@ mod pages;
 mod people;
 mod readiness;
 mod rollback_policy;
+mod second_factor;
 mod support;
 mod traffic;
 
@@ -46,6 +47,7 @@ pub use self::packages::{Offer, Terms};
 pub use self::pages::{ActRequest, answer};
 pub use self::people::Entry;
 pub use self::rollback_policy::Migrated;
+pub use self::second_factor::{Offered, Standing};
 pub use self::traffic::{ConnectionState, Forecast};
 pub use addon_runs::{Finding, Query, Rows};
 

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use super::{Host, HostError};
 use addon_manifest::Manifest;
 use addon_packages::{
-    Changes, LARGEST_PACKAGE, Package, PackageError, PublicKey, Signature, is_archive, may_replace,
-    read, split,
+    Changes, LARGEST_PACKAGE, Package, PackageError, PublicKey, Signature, check_signed_with,
+    is_archive, may_replace, read, split,
 };
 use addon_runs::Loaded;
 use addon_store::{AddonVersion, Author, NewAddonVersion, StoreError, TrustedKey};
@@ -185,29 +185,44 @@ impl Host {
         archive: &[u8],
         terms: Terms,
     ) -> Result<Option<TrustedKey>, HostError> {
-        let untrusted = |text: String| {
-            if terms.unsigned {
-                Ok(None)
-            } else {
-                Err(PackageError::Untrusted(text).into())
-            }
+        let untrusted = |error: PackageError| match terms.unsigned {
+            true => Ok(None),
+            false => Err(error.into()),
         };
         let Some(signature) = signature else {
-            return untrusted(
-                "nobody signed the package. Get it signed from its makers; while you make it yourself, --allow-unsigned takes it".to_owned(),
-            );
+            let text = "nobody signed the package. Get it signed from its makers; while you make it yourself, --allow-unsigned takes it";
+            return untrusted(PackageError::Untrusted(text.to_owned()));
         };
         let key = signature.key();
         let Some(trusted) = self.store().trusted_key(key).await? else {
-            return untrusted(format!(
-                "the package is signed with the key {key}, which is not trusted here. Where its makers tell you the same key by another way, `addon trust KEY` trusts it"
-            ));
+            return untrusted(PackageError::UnknownKey(key.to_owned()));
         };
         let public = PublicKey::read(&trusted.public_key).map_err(PackageError::from)?;
         signature
             .verify(&public, archive)
             .map_err(PackageError::from)?;
         Ok(Some(trusted))
+    }
+
+    /// Trusts the key that a package is signed with from now on, where it is that key's package as it is. Answers the key.
+    pub async fn trust_for(
+        &self,
+        bytes: &[u8],
+        key: &str,
+        name: &str,
+        actor: &str,
+    ) -> Result<TrustedKey, HostError> {
+        let key = PublicKey::read(key).map_err(PackageError::from)?;
+        check_signed_with(bytes, &key)?;
+        let trusted = TrustedKey {
+            id: key.id(),
+            public_key: key.line(),
+            name: name.to_owned(),
+            added_at: self.0.services.clock.now(),
+            added_by: actor.to_owned(),
+        };
+        self.store().trust(&trusted).await?;
+        Ok(trusted)
     }
 
     /// Compiles the component, unless it is known.

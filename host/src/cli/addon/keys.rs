@@ -77,12 +77,13 @@ pub fn sign(archive: &[u8], key: &Path) -> Result<Vec<u8>> {
     Ok(signed)
 }
 
+/// The text of a key that was given as itself, or as its file.
+pub fn text_of_key(key: &str) -> String {
+    std::fs::read_to_string(key).unwrap_or_else(|_| key.to_owned())
+}
+
 pub async fn trust(context: &Context, key: &str, name: &str) -> Result<()> {
-    let text = match std::fs::read_to_string(key) {
-        Ok(text) => text,
-        Err(_) => key.to_owned(),
-    };
-    let key = PublicKey::read(&text)?;
+    let key = PublicKey::read(&text_of_key(key))?;
     let name = if name.is_empty() { "unnamed" } else { name };
     let trusted = TrustedKey {
         id: key.id(),

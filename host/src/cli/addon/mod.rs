@@ -17,6 +17,8 @@ use serde_json::json;
 use super::context::Context;
 use install::Taking;
 
+pub use keys::text_of_key;
+
 #[derive(Subcommand)]
 pub enum Addon {
     /// Makes the keys that packages are signed with: a secret file, and beside it FILE.pub
@@ -191,7 +193,7 @@ fn packed(context: &Context, file: &Path, bytes: &[u8], done: &str) -> Result<()
 }
 
 /// A package file, no more of it than a package may have and one byte.
-fn read(file: &Path) -> Result<Vec<u8>> {
+pub fn read(file: &Path) -> Result<Vec<u8>> {
     let failed = || format!("{} cannot be read", file.display());
     let opened = std::fs::File::open(file).with_context(failed)?;
     let mut bytes = Vec::new();

@@ -19,7 +19,7 @@ counted_by = ["name"]
 per_minute = 10
 "#;
 
-fn signed(manifest: &str, keys: &NewKeys) -> Vec<u8> {
+pub fn signed(manifest: &str, keys: &NewKeys) -> Vec<u8> {
     let archive = package(manifest, guest());
     let key = SecretKey::read(&keys.secret, None).unwrap();
     key.sign(&archive, "guest").unwrap().before(&archive)
@@ -168,6 +168,97 @@ async fn a_package_is_looked_at_agreed_to_and_left_again() {
     site.clock.advance(chrono::TimeDelta::minutes(16));
     let late = ann.post("/addons/accept", &[("sha256", &sha256)]).await;
     assert_eq!(late.status, StatusCode::GONE);
+}
+
+#[tokio::test]
+async fn a_key_is_trusted_for_a_package_that_it_signed_by_whoever_enters_the_whole_of_it() {
+    let site = Site::new("/x").await;
+    let mut ann = site.ann().await;
+    let (keys, others) = (make_keys(None).unwrap(), make_keys(None).unwrap());
+    let next = MANIFEST
+        .replace("version = \"1.0.0\"", "version = \"1.1.0\"")
+        .replace("state = 1", "serial = 7\nstate = 1");
+    let next = signed(&next, &keys);
+    let asked = send(&mut ann, &next).await;
+    assert_eq!(asked.status, StatusCode::UNPROCESSABLE_ENTITY);
+    asked.shows(&["An unknown key", &keys.key.id()]);
+    assert!(!asked.has(&keys.key.line()), "the package does not tell it");
+    let sha256 = hash(&asked.text);
+    let (line, other) = (keys.key.line(), others.key.line());
+    let form = |key: &str, name: &str| {
+        [("sha256", &*sha256), ("key", key), ("name", name)]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    };
+    let trust = async |browser: &mut Browser<'_>, key: &str, name: &str| {
+        let form = form(key, name);
+        let form = form
+            .each_ref()
+            .map(|(key, value)| (key.as_str(), value.as_str()));
+        browser.post("/addons/trust", &form).await
+    };
+    // The id is not the key, another's key is not this one, and a name belongs to it; what was typed is not lost.
+    for (key, name, says) in [
+        (
+            keys.key.id().as_str(),
+            "makers",
+            "this is no minisign public key",
+        ),
+        (&other, "makers", "and this is the key"),
+        (&line, " ", "Say whose key it is"),
+        ("<i>", "<b>", "this is no minisign public key"),
+    ] {
+        let page = trust(&mut ann, key, name).await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{key}");
+        page.shows(&[says, &sha256]);
+        assert!(!page.has("<i>") && site.store.trusted_keys().await.unwrap().is_empty());
+    }
+    // A package that was changed on its way is not vouched for by its key.
+    let mut spoiled = next.clone();
+    *spoiled.last_mut().unwrap() ^= 1;
+    let page = send(&mut ann, &spoiled).await;
+    let changed = hash(&page.text);
+    let page = ann
+        .post(
+            "/addons/trust",
+            &[("sha256", &*changed), ("key", &*line), ("name", "makers")],
+        )
+        .await;
+    page.shows(&["it was changed after it was signed"]);
+    assert!(site.store.trusted_keys().await.unwrap().is_empty());
+    // What ann sent is not bob's to trust, and an operator's neither.
+    let secret = password::hash(&Secret::new(PASSWORD)).unwrap();
+    for (name, role, status) in [
+        ("bob", Role::Administer, StatusCode::GONE),
+        ("carl", Role::Operate, StatusCode::FORBIDDEN),
+    ] {
+        let author = by(at(0));
+        site.store
+            .save_account_as(name, &secret, Some(role), &author)
+            .await
+            .unwrap();
+        let mut browser = site.visitor();
+        browser.log_in(name, PASSWORD).await;
+        assert_eq!(trust(&mut browser, &line, "makers").await.status, status);
+    }
+
+    let offer = trust(&mut ann, &format!(" {line}\r\n"), "the <makers>").await;
+    assert_eq!(offer.status, StatusCode::OK, "{}", offer.text);
+    offer.shows(&["the &#60;makers&#62;", "Agree and update"]);
+    assert_eq!(version(&site).await, "1.0.0", "nothing is installed by it");
+    let trusted = site.store.trusted_keys().await.unwrap();
+    assert_eq!(
+        (trusted[0].public_key.as_str(), trusted[0].added_by.as_str()),
+        (line.as_str(), "ann")
+    );
+    let changes = site.store.host_changes(None, 1).await.unwrap();
+    assert_eq!(
+        (changes[0].what.as_str(), changes[0].name.as_str()),
+        ("trusted key", keys.key.id().as_str())
+    );
+    let agreed = [("sha256", &*hash(&offer.text))];
+    let page = ann.post("/addons/accept", &agreed).await;
+    assert_eq!(page.location, "/x/addons?installed=guest", "{}", page.text);
+    site.stop().await;
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ mod program;
 mod protection;
 mod proxy;
 mod runs;
+mod second_factor;
 mod settings;
 mod setup;
 pub mod site;

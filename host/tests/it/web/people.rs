@@ -11,7 +11,7 @@ use super::site::{Browser, PASSWORD, Page, Site};
 use crate::fixtures::{Database, at, by, on_both_databases};
 
 /// All that there is behind the log-in: what it needs, how it is asked for, and an address that it answers to.
-const ROUTES: [(Role, &str, &str, &str); 47] = [
+const ROUTES: [(Role, &str, &str, &str); 52] = [
     (Role::View, "GET", "/installations", "/installations"),
     (
         Role::View,
@@ -130,6 +130,21 @@ const ROUTES: [(Role, &str, &str, &str); 47] = [
         "/installations/isp/runs/record",
     ),
     (Role::View, "GET", "/sessions", "/sessions"),
+    (Role::Administer, "POST", "/addons/trust", "/addons/trust"),
+    (Role::View, "GET", "/second-factor", "/second-factor"),
+    (Role::View, "POST", "/second-factor", "/second-factor"),
+    (
+        Role::View,
+        "POST",
+        "/second-factor/prove",
+        "/second-factor/prove",
+    ),
+    (
+        Role::View,
+        "POST",
+        "/second-factor/off",
+        "/second-factor/off",
+    ),
     (
         Role::View,
         "POST",

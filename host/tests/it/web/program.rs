@@ -3,9 +3,12 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
+use addon_host::packages::make_keys;
 use addon_host::store::Store;
 use reqwest::{Client, StatusCode, redirect};
 
+use super::addons::signed;
+use super::site::MANIFEST;
 use crate::fixtures::leased;
 
 fn command(data: &std::path::Path) -> Command {
@@ -78,6 +81,71 @@ fn set_password(data: &std::path::Path, name: &str, password: &str) -> bool {
         .write_all(password.as_bytes())
         .unwrap();
     child.wait().unwrap().success()
+}
+
+#[tokio::test]
+async fn quickstart_leads_from_an_empty_folder_to_the_set_up_page_and_asks_before_it_trusts() {
+    let data = tempfile::tempdir().unwrap();
+    let keys = make_keys(None).unwrap();
+    let file = data.path().join("guest.addon");
+    std::fs::write(&file, signed(MANIFEST, &keys)).unwrap();
+    let file = file.to_str().unwrap();
+    let line = keys.key.line();
+    let other = make_keys(None).unwrap().key.line();
+    let quickstart = |more: &[&str]| {
+        let mut command = command(&data.path().join("host"));
+        let listen = ["quickstart", file, "--listen", "127.0.0.1:0"];
+        command.args(listen).args(more).stdin(Stdio::null());
+        command
+    };
+    for (more, says) in [
+        (&[][..], "Give the whole of it with --key"),
+        (
+            &["--key", &line],
+            &*format!("signed with the key {line} of the makers"),
+        ),
+        (&["--key", &other, "--yes"], "and this is the key"),
+        (
+            &["--key", &keys.key.id(), "--yes"],
+            "no minisign public key",
+        ),
+    ] {
+        let output = quickstart(more).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && told.contains(says), "{told}");
+        assert!(output.stdout.is_empty());
+    }
+    let store = Store::open(&Store::default_url(&data.path().join("host")))
+        .await
+        .unwrap();
+    assert!(store.trusted_keys().await.unwrap().is_empty());
+    assert!(store.addon_versions().await.unwrap().is_empty());
+
+    let mut child = quickstart(&["--key", &line, "--yes", "--installation", "isp"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut lines = lines.map(Result::unwrap);
+    let mut told = |before: &str| {
+        let line = lines.next().unwrap();
+        line.strip_prefix(before)
+            .unwrap_or_else(|| panic!("{line}"))
+            .to_owned()
+    };
+    let address = told("admin page: ");
+    let first = told("first login: admin / ");
+    let next = told("next: ");
+    assert_eq!(next, format!("{address}installations/isp/setup"));
+    let first = first.split(' ').next().unwrap();
+    assert_eq!(log_in(&address, first).await, StatusCode::SEE_OTHER);
+    assert_eq!(store.trusted_keys().await.unwrap()[0].name, "the makers");
+    assert_eq!(store.installation("isp").await.unwrap().addon, "guest");
+    terminate(child);
+    let output = quickstart(&["--key", &line, "--yes"]).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("this host is in use"), "{told}");
 }
 
 #[tokio::test]

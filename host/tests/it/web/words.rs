@@ -61,7 +61,8 @@ fn sources_of_pages_hold_no_words() {
     let mut wrong = Vec::new();
     let mut known = Vec::new();
     for file in files("web/src", "rs") {
-        if file == TEXTS {
+        // What the server says, it says to monitors and in the log.
+        if file == TEXTS || file.starts_with("web/src/server/") {
             continue;
         }
         let source: TokenStream = read(&file).parse().expect("a source of this crate");

@@ -6,7 +6,7 @@ mod first_account;
 mod known;
 pub mod password;
 pub mod session;
-mod throttle;
+pub mod throttle;
 
 pub use browser::Sender;
 pub use first_account::first_account;
@@ -69,8 +69,10 @@ struct LoginPage {
     problem: Option<String>,
     /// Somebody may come in by a service's word.
     has_sources: bool,
-    /// The service wants the code of the second factor.
+    /// The code of the second factor is asked for.
     wants_code: bool,
+    /// Shows that the password was right; empty: it is asked for.
+    mark: String,
 }
 
 #[derive(Deserialize)]
@@ -83,19 +85,37 @@ pub struct LoginQuery {
 #[derive(Deserialize)]
 pub struct Credentials {
     account: String,
+    #[serde(default)]
     password: String,
-    /// Of a service's second factor.
+    /// Of the second factor, a service's or ours.
     #[serde(default)]
     code: String,
+    /// In the place of the password, once that was right.
+    #[serde(default)]
+    mark: String,
     #[serde(default)]
     next: String,
+}
+
+/// What somebody shows for being who they say.
+struct Proof {
+    password: Secret,
+    code: String,
+    mark: String,
 }
 
 /// What becomes of an attempt.
 enum Attempt {
     /// Into the account.
     In,
+    /// A service wants one with the password.
     CodeWanted,
+    /// The password is right, and the account has a second factor.
+    HalfIn {
+        mark: String,
+        /// A code was given, and is not the one.
+        wrong: bool,
+    },
     Refused,
     /// The service that was asked gave no answer.
     Unanswered,
@@ -119,11 +139,16 @@ pub async fn enter(
         account,
         password,
         code,
+        mark,
         next,
     }): Form<Credentials>,
 ) -> Result<Response, Failure> {
     let account: String = account.trim().chars().take(LONGEST_NAME).collect();
-    let password = Secret::new(password);
+    let proof = Proof {
+        password: Secret::new(password),
+        code,
+        mark,
+    };
     let stored = app.host.store().account(&account).await?;
     let sender = sender.map(|Extension(sender)| sender);
     let counted = counted(&app, &account, stored.as_ref(), &headers, sender).await?;
@@ -137,20 +162,45 @@ pub async fn enter(
         )
             .into_response());
     }
-    let refused = StatusCode::UNAUTHORIZED;
-    let (status, wants_code, problem) =
-        match attempt(&app, &account, stored, password, &code).await? {
-            Attempt::In => return admit(&app, &headers, &account, &counted, &next).await,
-            Attempt::CodeWanted => (refused, true, texts::login::CODE_WANTED),
-            Attempt::Refused => (refused, false, texts::login::WRONG),
-            Attempt::Unanswered => (StatusCode::BAD_GATEWAY, false, texts::login::UNANSWERED),
-        };
-    let form = LoginPage {
-        problem: Some(problem.to_owned()),
-        wants_code,
-        ..login_page(&app, account, next).await?
+    let attempt = attempt(&app, &account, stored, proof).await?;
+    if matches!(attempt, Attempt::In) {
+        return admit(&app, &headers, &account, &counted, &next).await;
+    }
+    let form = login_page(&app, account, next).await?;
+    Ok(ask_again(form, attempt))
+}
+
+/// The form once more, with what is wrong or wanted.
+fn ask_again(mut form: LoginPage, attempt: Attempt) -> Response {
+    form.wants_code = matches!(attempt, Attempt::CodeWanted | Attempt::HalfIn { .. });
+    let mut status = StatusCode::UNAUTHORIZED;
+    let problem = match attempt {
+        Attempt::HalfIn { mark, wrong } => {
+            form.mark = mark;
+            wrong.then_some(texts::login::WRONG_CODE)
+        }
+        Attempt::CodeWanted => Some(texts::login::CODE_WANTED),
+        Attempt::In | Attempt::Refused => Some(texts::login::WRONG),
+        Attempt::Unanswered => {
+            status = StatusCode::BAD_GATEWAY;
+            Some(texts::login::UNANSWERED)
+        }
     };
-    Ok(page_with(status, &form))
+    form.problem = problem.map(str::to_owned);
+    page_with(status, &form)
+}
+
+/// Counts an attempt to prove that somebody is who is logged in; refused: the seconds to wait.
+pub async fn count(
+    app: &App,
+    account: &str,
+    headers: &HeaderMap,
+    sender: Option<Sender>,
+) -> Result<Result<throttle::Attempt, i64>, Failure> {
+    let stored = app.host.store().account(account).await?;
+    let counted = counted(app, account, stored.as_ref(), headers, sender).await?;
+    let counting = app.door.throttle().attempt(&counted, app.clock.now());
+    Ok(counting.map(|()| counted))
 }
 
 /// As what an attempt counts. A service may not care how its people's names are written.
@@ -184,7 +234,7 @@ async fn admit(
     counted: &throttle::Attempt,
     next: &str,
 ) -> Result<Response, Failure> {
-    app.door.throttle().succeeded(counted);
+    app.door.succeeded(counted);
     let store = app.host.store();
     // A token that somebody else may know ends here.
     session::close(store, headers).await?;
@@ -257,6 +307,11 @@ pub async fn permit(
 }
 
 impl LoginGuard {
+    /// What was tried was right.
+    pub fn succeeded(&self, attempt: &throttle::Attempt) {
+        self.throttle().succeeded(attempt);
+    }
+
     fn throttle(&self) -> MutexGuard<'_, Throttle> {
         // Counts stay counts, whoever panicked.
         self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
@@ -268,8 +323,7 @@ async fn attempt(
     app: &App,
     account: &str,
     stored: Option<Account>,
-    password: Secret,
-    code: &str,
+    proof: Proof,
 ) -> Result<Attempt, Failure> {
     let stored = stored.filter(|account| account.source.is_empty());
     if stored.is_none()
@@ -277,20 +331,44 @@ async fn attempt(
     {
         let person = Person {
             login,
-            password: &password,
-            code,
+            password: &proof.password,
+            code: &proof.code,
         };
         return ask(app, &source, &person).await;
     }
-    let is_known = stored.is_some();
-    let hash = stored.map(|account| account.password_hash);
-    match (verify(app, hash, password).await?, is_known) {
-        (true, _) => return Ok(Attempt::In),
-        (false, true) => tracing::warn!(account, "a password was refused"),
+    if let Some(stored) = &stored
+        && app
+            .host
+            .is_password_mark(account, &stored.password_hash, &proof.mark)
+    {
+        return second_factor(app, stored, &proof.code).await;
+    }
+    let hash = stored.as_ref().map(|account| account.password_hash.clone());
+    match (verify(app, hash, proof.password).await?, stored) {
+        (true, Some(stored)) => return second_factor(app, &stored, &proof.code).await,
+        (_, Some(_)) => tracing::warn!(account, "a password was refused"),
         // Not even its name: people type their password into the wrong field.
-        (false, false) => tracing::warn!("a log-in to an account that does not exist was refused"),
+        (_, None) => tracing::warn!("a log-in to an account that does not exist was refused"),
     }
     Ok(Attempt::Refused)
+}
+
+/// What is left where the password was right.
+async fn second_factor(app: &App, account: &Account, code: &str) -> Result<Attempt, Failure> {
+    if !account.has_second_factor {
+        return Ok(Attempt::In);
+    }
+    let wrong = !code.is_empty();
+    if wrong && app.host.take_code(&account.name, code).await? {
+        return Ok(Attempt::In);
+    }
+    if wrong {
+        tracing::warn!(account = account.name, "a code was refused");
+    }
+    let mark = app
+        .host
+        .password_mark(&account.name, &account.password_hash);
+    Ok(Attempt::HalfIn { mark, wrong })
 }
 
 async fn ask(app: &App, source: &LoginSource, person: &Person<'_>) -> Result<Attempt, Failure> {
@@ -327,6 +405,12 @@ async fn ask(app: &App, source: &LoginSource, person: &Person<'_>) -> Result<Att
 }
 
 /// Whether the password is the one that was hashed; without a hash it takes the same time to say no.
+/// Whether a password is the account's. Whoever calls this counts the attempt.
+pub async fn is_password(app: &App, account: &str, password: Secret) -> Result<bool, Failure> {
+    let stored = app.host.store().account(account).await?;
+    verify(app, stored.map(|account| account.password_hash), password).await
+}
+
 async fn verify(app: &App, hash: Option<String>, password: Secret) -> Result<bool, Failure> {
     let _turn = app
         .door
@@ -347,6 +431,7 @@ async fn login_page(app: &App, account: String, next: String) -> Result<LoginPag
         problem: None,
         has_sources: !app.host.store().login_sources().await?.is_empty(),
         wants_code: false,
+        mark: String::new(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! The add-ons of this host: their versions, installing and updating from a package file, and going back.
 //!
-//! A package goes the way of the command line: the same signature, the same comparison, the same trial. What is decided there and not
-//! here is whom to trust: a key is no thing to paste into a page that somebody else may have opened.
+//! A package goes the way of the command line: the same signature, the same comparison, the same trial. A key is trusted here only for a
+//! package that bears its signature, and only by whoever enters the whole key: its id alone is easily made.
 
 use std::sync::Arc;
 
@@ -12,13 +12,16 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use chrono_tz::Tz;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use crate::App;
 use crate::failure::Failure;
 use crate::frame::{Frame, Moment, page, page_with};
 use crate::login::session::Visitor;
+use crate::staged::Package as Staging;
 use crate::texts;
 use crate::zone;
+use addon_packages::{PackageError, Parts, split};
 use addon_service::host::{HostError, Migrated, Offer, Terms};
 use addon_store::AddonVersion;
 
@@ -69,6 +72,31 @@ struct OfferPage {
     other: Vec<String>,
 }
 
+#[derive(Template)]
+#[template(path = "unknown_key.html")]
+struct UnknownKeyPage {
+    frame: Frame,
+    href: String,
+    /// The id of the key.
+    signed_with: String,
+    /// Of the file.
+    sha256: String,
+    key: String,
+    name: String,
+    problem: Option<String>,
+}
+
+/// The whole of a key, and whose it is.
+#[derive(Default, Deserialize)]
+pub struct Key {
+    sha256: String,
+    key: String,
+    name: String,
+}
+
+/// Characters of what the owner of a key is called.
+const LONGEST_NAME: usize = 100;
+
 /// What was just done.
 #[derive(Default, Deserialize)]
 pub struct Done {
@@ -110,15 +138,61 @@ pub async fn examine(
         let status = StatusCode::UNPROCESSABLE_ENTITY;
         return draw(&app, &visitor, status, Done::default(), Some(problem)).await;
     }
-    let host = app.host.clone();
+    offer(&app, &visitor, Arc::new(bytes)).await
+}
+
+/// `POST /addons/trust`: trusts the key of a package that waits, and shows what the package asks for.
+pub async fn trust(
+    State(app): State<App>,
+    Extension(visitor): Extension<Visitor>,
+    Form(key): Form<Key>,
+) -> Result<Response, Failure> {
+    let now = app.clock.now();
+    let waiting = app.staged.take(&visitor.account, &key.sha256, now);
+    let Some(Staging::Unknown(bytes)) = waiting else {
+        return gone(&app, &visitor).await;
+    };
+    let name = key.name.trim();
+    let problem = if name.is_empty() || name.chars().count() > LONGEST_NAME {
+        texts::unknown_key::NO_NAME.to_owned()
+    } else {
+        let (host, trying) = (app.host.clone(), bytes.clone());
+        let (key, name) = (key.key.trim().to_owned(), name.to_owned());
+        let actor = visitor.account.clone();
+        let trusted =
+            App::detached(async move { host.trust_for(&trying, &key, &name, &actor).await });
+        match trusted.await? {
+            Ok(_) => return offer(&app, &visitor, bytes).await,
+            Err(HostError::Package(error)) => format!("{error}."),
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let signed_with = match split(&bytes) {
+        Ok(Parts {
+            signature: Some(signature),
+            ..
+        }) => signature.key().to_owned(),
+        _ => String::new(),
+    };
+    ask_for_key(&app, &visitor, bytes, signed_with, Some((key, problem)))
+}
+
+/// Shows what a package asks for, or what keeps it from being installed.
+async fn offer(app: &App, visitor: &Visitor, bytes: Arc<Vec<u8>>) -> Result<Response, Failure> {
+    let (host, examining) = (app.host.clone(), bytes.clone());
     let examined =
-        App::detached(async move { host.examine(&bytes, Terms::default(), None).await }).await?;
-    match examined {
+        App::detached(async move { host.examine(&examining, Terms::default(), None).await });
+    match examined.await? {
         Ok(offer) => {
             let offer = Arc::new(offer);
+            let waiting = Staging::Offered(offer.clone());
+            let sha256 = &offer.package.sha256;
             app.staged
-                .keep(&visitor.account, offer.clone(), app.clock.now());
-            Ok(page(&offer_page(&app, &visitor, &offer)))
+                .keep(&visitor.account, sha256, waiting, app.clock.now());
+            Ok(page(&offer_page(app, visitor, &offer)))
+        }
+        Err(HostError::Package(PackageError::UnknownKey(key))) => {
+            ask_for_key(app, visitor, bytes, key, None)
         }
         Err(error) => {
             // It is about what was sent, and not about this host.
@@ -132,9 +206,50 @@ pub async fn examine(
             } else {
                 status
             };
-            draw(&app, &visitor, status, Done::default(), Some(message)).await
+            draw(app, visitor, status, Done::default(), Some(message)).await
         }
     }
+}
+
+/// Keeps a package that is signed with an unknown key, and asks for the whole of the key. `again`: what was entered, and what is wrong
+/// with it.
+fn ask_for_key(
+    app: &App,
+    visitor: &Visitor,
+    bytes: Arc<Vec<u8>>,
+    signed_with: String,
+    again: Option<(Key, String)>,
+) -> Result<Response, Failure> {
+    let sha256 = hex::encode(Sha256::digest(bytes.as_slice()));
+    let waiting = Staging::Unknown(bytes);
+    app.staged
+        .keep(&visitor.account, &sha256, waiting, app.clock.now());
+    let (key, problem) = match again {
+        Some((key, problem)) => (key, Some(problem)),
+        None => (Key::default(), None),
+    };
+    let template = UnknownKeyPage {
+        frame: Frame::new(app.base.as_str(), Some(visitor), texts::unknown_key::TITLE),
+        href: app.href("/addons"),
+        signed_with,
+        sha256,
+        key: key.key,
+        name: key.name,
+        problem,
+    };
+    Ok(page_with(StatusCode::UNPROCESSABLE_ENTITY, &template))
+}
+
+async fn gone(app: &App, visitor: &Visitor) -> Result<Response, Failure> {
+    let problem = texts::addons::GONE.to_owned();
+    draw(
+        app,
+        visitor,
+        StatusCode::GONE,
+        Done::default(),
+        Some(problem),
+    )
+    .await
 }
 
 /// `POST /addons/accept`: agrees to the package that was examined.
@@ -144,10 +259,9 @@ pub async fn accept(
     Form(agreed): Form<Agreed>,
 ) -> Result<Response, Failure> {
     let now = app.clock.now();
-    let Some(offer) = app.staged.take(&visitor.account, &agreed.sha256, now) else {
-        let problem = texts::addons::GONE.to_owned();
-        let status = StatusCode::GONE;
-        return draw(&app, &visitor, status, Done::default(), Some(problem)).await;
+    let waiting = app.staged.take(&visitor.account, &agreed.sha256, now);
+    let Some(Staging::Offered(offer)) = waiting else {
+        return gone(&app, &visitor).await;
     };
     let (host, actor) = (app.host.clone(), visitor.account.clone());
     let installed = App::detached(async move {

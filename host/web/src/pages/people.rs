@@ -42,6 +42,7 @@ struct Line {
     role: Role,
     /// The installation whose service vouches for it; empty: it has a password here.
     source: String,
+    has_second_factor: bool,
     since: Moment,
     /// The one that is looking.
     is_this: bool,
@@ -195,6 +196,7 @@ async fn draw(app: &App, visitor: &Visitor, notice: Notice) -> Result<Response, 
         name: account.name,
         role: account.role,
         source: account.source,
+        has_second_factor: account.has_second_factor,
         since: Moment::new(account.created_at, zone),
     });
     let sources = store.login_sources().await?;

@@ -1,4 +1,5 @@
-//! The file of answers: what `verify` found out, without anything that the services hold, and how a stand-in is set by it.
+//! The file of answers: what `verify` found out, beside what is assumed, without anything that the services hold, and how a stand-in is set
+//! by it. Hosts read it too (`host/service/src/facts.rs`), and know nothing of the services: all that they show is in it.
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,8 @@ pub struct Answers {
     asked_on: String,
     /// `reading` or `trial`.
     by: String,
+    /// The version of the references that say what is assumed; the add-on's of the same number rests on them.
+    version: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     splynx: Option<Service>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,7 +37,15 @@ struct Service {
     requests: u32,
     /// The switches whose position is known.
     switches: BTreeMap<String, Value>,
-    facts: BTreeMap<String, Verdict>,
+    facts: BTreeMap<String, Said>,
+}
+
+/// What is to be said of a fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Said {
+    assumed: String,
+    #[serde(flatten)]
+    verdict: Verdict,
 }
 
 impl Answers {
@@ -49,7 +60,10 @@ impl Answers {
                     .map(|(name, position)| ((*name).to_owned(), position.clone()))
                     .collect(),
                 facts: facts
-                    .map(|(fact, verdict)| (fact.id.to_owned(), verdict))
+                    .map(|(fact, verdict)| {
+                        let assumed = fact.text.clone();
+                        (fact.id.to_owned(), Said { assumed, verdict })
+                    })
                     .collect(),
             })
         };
@@ -61,6 +75,7 @@ impl Answers {
                 Mode::Trial => "trial",
             }
             .to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             splynx: service(Party::Splynx),
             sage: service(Party::Sage),
         }
