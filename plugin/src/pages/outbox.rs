@@ -320,7 +320,6 @@ fn linked(
             "The {title} {id} was made for {owner}, as its reference says. A run joins those two."
         )));
     }
-    retyped::give_up(run, key, &remote)?;
     // The pairs of customers are parted on the page Pairing.
     if let Some(old) = record
         .remote
@@ -334,6 +333,8 @@ fn linked(
             old.id
         )));
     }
+    // Only now: a link that is refused takes nothing from anybody.
+    retyped::give_up(run, key, &remote)?;
     if key.kind == Kind::Payment {
         statements::give_up(run, &remote)?;
     }
