@@ -65,12 +65,14 @@ pub enum Mistake {
     AllocationUnmissed,
     /// What looks like something that is there is believed to be new.
     LookalikeBelieved,
+    /// What was deleted and entered again is believed to be new.
+    RetypedBelieved,
     /// Whom a setting leaves out only the customers' own job leaves out.
     LeftOutByOneJob,
 }
 
 impl Mistake {
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::NoIntent,
         Self::TimeOutMeansUnsent,
         Self::FailedLookUpMeansAbsent,
@@ -101,6 +103,7 @@ impl Mistake {
         Self::RelationUnnoticed,
         Self::AllocationUnmissed,
         Self::LookalikeBelieved,
+        Self::RetypedBelieved,
         Self::LeftOutByOneJob,
     ];
 }

@@ -7,6 +7,7 @@ use crate::pages::statements;
 use crate::pages::{Cell, More, refuse, value};
 use crate::sage::{self, MatchKey, Object, Service};
 use crate::sync::births;
+use crate::sync::retyped;
 use crate::write::ledger::{Run, RunResult, activity};
 use crate::write::record::{
     ATTENTION, Batch, GONE_IN_SAGE, Kind, OPEN, Reason, Record, RecordKey, Remote, State,
@@ -269,7 +270,8 @@ fn made_for_another(
                 let other = births::bearers(run, [other])?[&other];
                 let stored = run.records([other])?.remove(&other).unwrap_or_default();
                 let pair = stored.record.and_then(|record| record.remote);
-                if pair.is_none_or(|pair| pair == *remote) {
+                // What Splynx no longer has may have been entered again.
+                if pair.is_none_or(|pair| pair == *remote) && !retyped::is_gone(run, other)? {
                     return Ok(Some(format!("{} {}", other.kind.name(), other.id)));
                 }
             }
@@ -331,6 +333,8 @@ fn linked(
             old.id
         )));
     }
+    // Only now: a link that is refused takes nothing from anybody.
+    retyped::give_up(run, key, &remote)?;
     if key.kind == Kind::Payment {
         statements::give_up(run, &remote)?;
     }

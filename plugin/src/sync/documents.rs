@@ -26,6 +26,7 @@ use crate::sync::pipeline::{
     Decision, Description, NotSent, deleted_after_sync, is_left_behind, possible_duplicate,
 };
 use crate::sync::renewal::renew;
+use crate::sync::retyped::{self, Entered};
 use crate::text::cut;
 use crate::write::ledger::{Run, RunResult};
 use crate::write::protocol::{Act, Expected};
@@ -57,6 +58,8 @@ pub struct Facts {
     /// What Sage has that could be theirs.
     survey: Survey,
     money: Money,
+    /// Why they may be what was made for records that Splynx no longer has.
+    retyped: Map<RecordKey, Reason>,
     /// Categories of the transactions behind lines that have none of their own.
     categories: Map<i64, i64>,
 }
@@ -173,9 +176,24 @@ pub fn facts<'p>(
         })
         .collect();
     let survey = remote::survey(run, &questions)?;
+    let entered: Vec<Entered> = fresh
+        .iter()
+        .filter(|(document, _)| document.status != DocumentStatus::Deleted)
+        .filter_map(|(document, _)| {
+            Some(Entered {
+                key: RecordKey::new(kind, document.id),
+                service: service_of(kind, document),
+                customer: customer_in_sage(&customers, document.customer_id).ok()?,
+                date: document.date,
+                total: document.total.abs(),
+            })
+        })
+        .collect();
+    let retyped = retyped::of_records(run, &entered)?;
     Ok(Facts {
         customers,
         survey,
+        retyped,
         money,
         categories,
     })
@@ -265,6 +283,10 @@ pub fn decide(
     let lookalikes = verdict::lookalikes(&run.settings, &facts.survey, &facts.money, key);
     if let Some(doubt) = possible_duplicate(record, plan.service, &lookalikes) {
         return doubt;
+    }
+    let is_vouched = record.is_some_and(|record| record.vouched_for);
+    if let Some(doubt) = facts.retyped.get(&key).filter(|_| !is_vouched) {
+        return Decision::hold(doubt.clone());
     }
     Decision::Write {
         service: plan.service,

@@ -7,15 +7,16 @@ use chrono::{Days, NaiveDate};
 
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{Allocation, Column, Found, MatchKey, Object, Receipt, Service, by_ids};
+use crate::sage::{Allocation, Column, MatchKey, Object, Receipt, Service, by_ids};
 use crate::splynx::{self, Payment};
 use crate::sync::allocated::list;
 use crate::sync::echoes;
-use crate::sync::receipt_sheet::LineOutcome;
+use crate::sync::receipt_sheet::{LineOutcome, ReceiptLine};
+use crate::sync::retyped;
 use crate::sync::statements::{StatementWork, sheets};
 use crate::write::ledger::{Run, RunResult};
 use crate::write::record::{Kind, Reason, Record, RecordKey, Remote, State};
-use crate::write::remote::{self, FOUND};
+use crate::write::remote;
 use crate::write::verdict::POSSIBLE_DUPLICATE;
 
 const SERVICE: Service = Service::CustomerReceipt;
@@ -81,7 +82,9 @@ fn receipt_like(
 ) -> RunResult<Option<(i64, NaiveDate)>> {
     let (from, to) = near(payment.date);
     let mut ids = Vec::new();
-    for found in receipts_between(run, customer, from, to)? {
+    // Of what no installation has marked.
+    let prefix = remote::money_of(SERVICE, customer);
+    for found in remote::between(run, &prefix, from, to)? {
         if let MatchKey::Document(document) = &found.likeness
             && document.total == payment.amount
             && !is_another_payments(run, found.id)?
@@ -101,7 +104,7 @@ fn receipt_like(
     Ok(alike.map(|now| (now.id, now.date)))
 }
 
-fn near(date: NaiveDate) -> (NaiveDate, NaiveDate) {
+pub(super) fn near(date: NaiveDate) -> (NaiveDate, NaiveDate) {
     if is_planted(Mistake::SameDayOnly) {
         return (date, date);
     }
@@ -120,34 +123,6 @@ fn is_another_payments(run: &mut Run, receipt: i64) -> RunResult<bool> {
     Ok(paired
         .values()
         .any(|key| is_planted || key.kind != Kind::Receipt))
-}
-
-/// What was listed of a customer's receipts that no installation has marked.
-fn receipts_between(
-    run: &mut Run,
-    customer: i64,
-    from: NaiveDate,
-    to: NaiveDate,
-) -> RunResult<Vec<Found>> {
-    const PAGE: u32 = 200;
-    let prefix = remote::money_of(SERVICE, customer);
-    let mut after = format!("{prefix}{from}");
-    let end = format!("{prefix}{to}|~");
-    let mut all = Vec::new();
-    loop {
-        let page = run.cap.scan(FOUND, &prefix, &after, PAGE)?;
-        let is_last = page.len() < PAGE as usize;
-        for entry in page {
-            after.clone_from(&entry.key);
-            if after > end {
-                return Ok(all);
-            }
-            all.push(remote::parse_entry(entry)?.1);
-        }
-        if is_last {
-            return Ok(all);
-        }
-    }
 }
 
 /// Of these invoices in Sage the ones of which nothing is due because of a receipt that is neither ours nor in Splynx, with that receipt.
@@ -225,23 +200,27 @@ pub fn of_receipts(run: &mut Run, works: &mut [StatementWork]) -> RunResult<()> 
     };
     let customers: Vec<i64> = customers.into_iter().collect();
     let there = splynx::payments_between(run, &customers, near(*first).0, near(*last).1)?;
+    let is_like = |payment: &Payment| {
+        works.iter().any(|work| {
+            let mut lines = work.sheet.lines.iter().filter(|line| line.is_to_be_paid());
+            lines.any(|line| is_alike(work, line, payment))
+        })
+    };
+    let there: Vec<Payment> = there.into_iter().filter(is_like).collect();
     let there = doubtful(run, there)?;
     for work in works.iter_mut().filter(|work| !work.is_vouched_for()) {
-        let (from, to) = near(work.sheet.date);
-        let total = work.sheet.total;
         let mut doubt = None;
-        for line in &mut work.sheet.lines {
+        for place in 0..work.sheet.lines.len() {
+            let line = &work.sheet.lines[place];
             if !line.is_to_be_paid() {
                 continue;
             }
-            let alike = there.iter().find(|payment| {
-                Some(payment.customer_id) == line.plan.customer
-                    && [total, line.amount].contains(&payment.amount)
-                    && (from..=to).contains(&payment.date)
-            });
-            if let Some(payment) = alike {
-                line.plan.outcome = LineOutcome::Wait;
-                doubt = Some(doubt_about_payment(work.receipt, payment));
+            let alike = there
+                .iter()
+                .find(|(payment, _)| is_alike(work, line, payment));
+            if let Some((payment, is_left)) = alike {
+                doubt = Some(doubt_about_payment(work.receipt, payment, *is_left));
+                work.sheet.lines[place].plan.outcome = LineOutcome::Wait;
             }
         }
         work.waits_for(doubt);
@@ -249,29 +228,50 @@ pub fn of_receipts(run: &mut Run, works: &mut [StatementWork]) -> RunResult<()> 
     Ok(())
 }
 
-fn doubtful(run: &mut Run, payments: Vec<Payment>) -> RunResult<Vec<Payment>> {
+fn is_alike(work: &StatementWork, line: &ReceiptLine, payment: &Payment) -> bool {
+    let (from, to) = near(work.sheet.date);
+    Some(payment.customer_id) == line.plan.customer
+        && [work.sheet.total, line.amount].contains(&payment.amount)
+        && (from..=to).contains(&payment.date)
+}
+
+/// Those that may be money of other receipts, and whether they were made from a receipt that is gone.
+fn doubtful(run: &mut Run, payments: Vec<Payment>) -> RunResult<Vec<(Payment, bool)>> {
     let owners = payments
         .iter()
         .map(|payment| RecordKey::new(Kind::Customer, payment.customer_id));
     let customers = run.records(owners.collect::<Vec<_>>())?;
     let echoes = echoes::among(run, &payments.iter().collect::<Vec<_>>(), &customers)?;
+    let from_sage = payments
+        .iter()
+        .filter(|payment| echoes.contains(&payment.id));
+    let left = retyped::left_of_receipts(run, &from_sage.collect::<Vec<_>>())?;
     let key = |payment: &Payment| RecordKey::new(Kind::Payment, payment.id);
     let records = run.records(payments.iter().map(key).collect::<Vec<_>>())?;
-    let is_doubtful = |payment: &Payment| {
+    let is_doubtful = |(payment, is_left): &(Payment, bool)| {
         let record = records[&key(payment)].record.as_ref();
-        !echoes.contains(&payment.id)
+        (*is_left || !echoes.contains(&payment.id))
             // A person has said that it is not what it looks like in Sage.
             && !record.is_some_and(|record| record.vouched_for)
     };
-    Ok(payments.into_iter().filter(is_doubtful).collect())
+    let payments = payments.into_iter().map(|payment| {
+        let is_left = left.contains(&payment.id);
+        (payment, is_left)
+    });
+    Ok(payments.filter(is_doubtful).collect())
 }
 
-fn doubt_about_payment(receipt: i64, payment: &Payment) -> Reason {
+fn doubt_about_payment(receipt: i64, payment: &Payment, is_left: bool) -> Reason {
     let label = payment.receipt_number.trim();
+    let origin = if is_left {
+        " It came from a receipt that Sage no longer has."
+    } else {
+        ""
+    };
     Reason::new(
         POSSIBLE_DUPLICATE,
         format!(
-            "Splynx has a payment of the same customer and amount, of {} ({}), and it may be the same money.",
+            "Splynx has a payment of the same customer and amount, of {} ({}), and it may be the same money.{origin}",
             payment.date,
             if label.is_empty() {
                 payment.id.to_string()

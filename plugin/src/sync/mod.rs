@@ -1,7 +1,7 @@
 //! What should happen, one file a subject: read, decide (pure), hand over to the write protocol.
 //!
 //! - Splynx → Sage: [`pipeline`] is what all kinds share; [`customers`] (with `customer_fields`), [`documents`] (as [`invoices`] and
-//!   [`credit_notes`]) and [`payments_out`] say how their records are read and decided. [`allocations`] follow Splynx's [`relations`].
+//!   [`credit_notes`]) and [`payments_out`] say how their records are read and decided. [`allocations`] follow Splynx's [`relations`]; [`retyped`] is what was deleted and entered again.
 //! - Sage → Splynx: [`payments_in`] finds receipts, `arrivals` judges them by [`receipts`] and [`lines`], [`statements`] (with `lost_statements`) carries out,
 //!   [`made`] recognises what Splynx holds already. `lookalikes` doubts in both directions.
 //! - Ids that Splynx gives again: [`births`]; what no change tells of: [`sweep`].
@@ -37,6 +37,7 @@ pub mod receipts;
 pub mod record_request;
 pub mod relations;
 pub mod renewal;
+pub mod retyped;
 pub mod same_number;
 pub mod sent;
 mod specimen;

@@ -20,6 +20,7 @@ use crate::sync::mapping::Mapping;
 use crate::sync::payments_in;
 use crate::sync::pipeline::{Decision, Description, Entity, NotSent};
 use crate::sync::renewal::renew;
+use crate::sync::retyped::{self, Entered};
 use crate::sync::statements::{CAME_FROM_SAGE, came_from_sage};
 use crate::text::cut;
 use crate::write::ledger::{Run, RunResult};
@@ -114,6 +115,19 @@ impl Entity for Payments {
             .filter_map(|(payment, stored)| self.outgoing(run, &facts, payment, stored))
             .collect();
         facts.doubts = lookalikes::of_payments(run, &outgoing)?;
+        let entered: Vec<Entered> = outgoing
+            .iter()
+            .map(|new| Entered {
+                key: key_of(new.payment),
+                service: SERVICE,
+                customer: new.customer,
+                date: new.payment.date,
+                total: new.payment.amount,
+            })
+            .collect();
+        for (key, doubt) in retyped::of_records(run, &entered)? {
+            facts.doubts.insert(key.id, doubt);
+        }
         Ok(facts)
     }
 

@@ -81,6 +81,38 @@ pub fn money_of(service: Service, customer: i64) -> String {
     format!("{}/money/{customer}|", service.name())
 }
 
+/// Before the dates in the keys of what installations have made for a customer.
+pub fn made_of(service: Service, customer: i64) -> String {
+    format!("{}/made/{customer}|", service.name())
+}
+
+/// What was listed under such a prefix with dates from one to another.
+pub fn between(
+    run: &mut Run,
+    prefix: &str,
+    from: NaiveDate,
+    to: NaiveDate,
+) -> RunResult<Vec<Found>> {
+    const PAGE: u32 = 200;
+    let mut after = format!("{prefix}{from}");
+    let end = format!("{prefix}{to}|~");
+    let mut all = Vec::new();
+    loop {
+        let page = run.cap.scan(FOUND, prefix, &after, PAGE)?;
+        let is_last = page.len() < PAGE as usize;
+        for entry in page {
+            after.clone_from(&entry.key);
+            if after > end {
+                return Ok(all);
+            }
+            all.push(parse_entry(entry)?.1);
+        }
+        if is_last {
+            return Ok(all);
+        }
+    }
+}
+
 /// The way to an allocation: a source settles an invoice once.
 pub fn by_pair(source: i64, target: i64) -> Way {
     Way::One(format!(
@@ -106,7 +138,14 @@ pub(super) fn index_keys(service: Service, found: &Found) -> Vec<String> {
             let mut ways = vec![by_name(service, &document.number)];
             let marks = mark::marks_in(reference);
             ways.extend(marks.iter().map(|mark| by_mark(service, mark)));
-            if !mark::is_made(reference) {
+            if mark::is_made(reference) {
+                ways.push(Way::Several(format!(
+                    "{}{}|{}|",
+                    made_of(service, document.customer),
+                    document.date,
+                    document.total.normalize()
+                )));
+            } else {
                 if service == Service::CustomerReceipt {
                     ways.push(by_reference(service, reference));
                 }
@@ -404,10 +443,11 @@ pub fn build_index(run: &mut Run, service: Service, from: Option<NaiveDate>) -> 
     }
 }
 
-/// Indexes once more what an earlier version has listed: it kept one object for a mark, and took more for marks.
+/// Indexes once more what an earlier version has listed: it kept one object for a mark, took more for marks, and did not index by money what
+/// bears one.
 fn index_again(run: &mut Run, service: Service) -> RunResult<()> {
     const PAGE: u32 = 200;
-    let done = format!("indexed-by-mark/{}", service.name());
+    let done = format!("indexed-by-money/{}", service.name());
     if service == Service::Customer || run.meta(&done)?.is_some() {
         return Ok(());
     }

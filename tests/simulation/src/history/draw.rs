@@ -135,12 +135,16 @@ impl History {
                 step.strikes.retain(|strike| strike.fault != Fault::Lag);
             }
         }
+        let mut sage = with_answers(sage(&mut rng), &mut switches);
+        let mut splynx = turned(&SPLYNX, &mut switches);
+        splynx["ledger"] = turned(&LEDGER, &mut switches);
+        add(&mut sage, turned(&NUMBERS_KEPT, &mut switches));
         Self {
             seed,
             in_step,
             settings: chosen,
-            sage: with_answers(sage(&mut rng), &mut switches),
-            splynx: turned(&SPLYNX, &mut switches),
+            sage,
+            splynx,
             steps,
             end: *[End::Kept, End::Kept, End::Lost, End::Restored]
                 .choose(&mut rng)
@@ -348,11 +352,24 @@ const SAGE: [(&str, &[&str]); 4] = [
     ("bare_documents", &["true", "false"]),
 ];
 
+/// What Splynx lets people change of an invoice.
+const LEDGER: [(&str, &[&str]); 2] = [
+    ("paid_invoices_change", &["true", "false"]),
+    ("invoices_change_hands", &["true", "false"]),
+];
+
+/// Whether Sage takes another number for a document that it has.
+const NUMBERS_KEPT: [(&str, &[&str]); 1] = [("other_numbers", &["accepted", "refused"])];
+
 fn with_answers(mut sage: Value, rng: &mut ChaCha8Rng) -> Value {
-    if let (Value::Object(all), Value::Object(more)) = (&mut sage, turned(&SAGE, rng)) {
+    add(&mut sage, turned(&SAGE, rng));
+    sage
+}
+
+fn add(switches: &mut Value, more: Value) {
+    if let (Value::Object(all), Value::Object(more)) = (switches, more) {
         all.extend(more);
     }
-    sage
 }
 
 /// One position of each switch.

@@ -41,6 +41,7 @@ mod recorded;
 mod records;
 mod references;
 mod restored;
+mod retyped;
 mod same_number;
 mod settings_hold;
 mod takeover;

@@ -6,7 +6,7 @@ use splynx_sageone::planted::{Mistake, plant};
 
 use crate::{
     births, crashes, cures, customers, documents, doubts, listed, lookalikes, money, ownership,
-    payments, previews, settings_hold, untold, watch, whole,
+    payments, previews, retyped, settings_hold, untold, watch, whole,
 };
 
 /// A test that catches a mistake.
@@ -62,6 +62,7 @@ fn catcher(mistake: Mistake) -> fn() {
         Mistake::RelationUnnoticed => untold::relations_that_change_alone_are_followed_within_a_day,
         Mistake::AllocationUnmissed => untold::an_allocation_that_is_taken_away_or_moved_in_sage_is_listed,
         Mistake::LookalikeBelieved => documents::collisions::a_document_typed_by_hand_is_a_possible_duplicate_until_a_person_decides,
+        Mistake::RetypedBelieved => retyped::a_payment_that_is_deleted_and_entered_again_is_held,
         Mistake::LeftOutByOneJob => settings_hold::partners_to_leave_out_are_left_out_by_every_job_at_once,
         Mistake::NoIntent => crashes::a_tiny_sync_can_die_at_any_place,
         Mistake::TimeOutMeansUnsent
