@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::mark::Sign;
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{DocumentLikeness, MatchKey, Object, Service, by_ids};
+use crate::sage::{DocumentLikeness, Found, MatchKey, Object, Service, by_ids};
 use crate::splynx::{self, CreditNote, DocumentStatus, Invoice, Payment};
 use crate::sync::births;
 use crate::sync::imported;
@@ -39,6 +39,28 @@ impl Entered {
     }
 }
 
+/// What Sage had of our making of a customer before this run made anything. It is read once a run: what the run itself makes is of records that
+/// are there.
+fn made_before<'r>(
+    run: &'r mut Run<'_>,
+    service: Service,
+    customer: i64,
+) -> RunResult<&'r [Found]> {
+    /// Customers that are kept in mind.
+    const MOST: usize = 5_000;
+    let prefix = remote::made_of(service, customer);
+    if !run.made_before.contains_key(&prefix) {
+        let ever = NaiveDate::from_ymd_opt(1, 1, 1).zip(NaiveDate::from_ymd_opt(9999, 12, 31));
+        let (from, to) = ever.unwrap_or_default();
+        let made = remote::between(run, &prefix, from, to)?;
+        if run.made_before.len() >= MOST {
+            run.made_before.clear();
+        }
+        run.made_before.insert(prefix.clone(), made);
+    }
+    Ok(run.made_before.get(&prefix).map_or(&[], Vec::as_slice))
+}
+
 /// Why each of these may be in Sage already: as what was made there for another record, which Splynx no longer has.
 pub fn of_records(run: &mut Run, entered: &[Entered]) -> RunResult<Map<RecordKey, Reason>> {
     let mut doubts = Map::new_vec();
@@ -48,14 +70,12 @@ pub fn of_records(run: &mut Run, entered: &[Entered]) -> RunResult<Map<RecordKey
     let mut found = Map::new_vec();
     let mut alike: Vec<(&Entered, i64)> = Vec::new();
     for new in entered {
-        let (from, to) = near(new.date);
-        let prefix = remote::made_of(new.service, new.customer);
-        for listed in remote::between(run, &prefix, from, to)? {
-            if let MatchKey::Document(document) = listed.likeness
-                && new.looks_like(&document)
+        for listed in made_before(run, new.service, new.customer)? {
+            if let MatchKey::Document(document) = &listed.likeness
+                && new.looks_like(document)
             {
                 alike.push((new, listed.id));
-                found.insert((new.service, listed.id), document);
+                found.insert((new.service, listed.id), document.clone());
             }
         }
     }
