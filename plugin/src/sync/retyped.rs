@@ -46,14 +46,15 @@ fn made_before<'r>(
     service: Service,
     customer: i64,
 ) -> RunResult<&'r [Found]> {
-    /// Customers that are kept in mind.
-    const MOST: usize = 5_000;
+    /// Customers, and what was made of them, that are kept in mind: a run's memory must not grow with the books.
+    const MOST: usize = 400;
     let prefix = remote::made_of(service, customer);
     if !run.made_before.contains_key(&prefix) {
         let ever = NaiveDate::from_ymd_opt(1, 1, 1).zip(NaiveDate::from_ymd_opt(9999, 12, 31));
         let (from, to) = ever.unwrap_or_default();
         let made = remote::between(run, &prefix, from, to)?;
-        if run.made_before.len() >= MOST {
+        let kept: usize = run.made_before.values().map(|made| 1 + made.len()).sum();
+        if kept + made.len() >= MOST {
             run.made_before.clear();
         }
         run.made_before.insert(prefix.clone(), made);
