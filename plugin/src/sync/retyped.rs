@@ -9,14 +9,14 @@ use rust_decimal::Decimal;
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::mark::Sign;
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{DocumentLikeness, Found, MatchKey, Object, Service, by_ids};
+use crate::sage::{DocumentLikeness, MatchKey, Object, Service, by_ids};
 use crate::splynx::{self, CreditNote, DocumentStatus, Invoice, Payment};
 use crate::sync::births;
 use crate::sync::imported;
 use crate::sync::lookalikes::near;
 use crate::write::ledger::{Run, RunResult, activity};
 use crate::write::record::{Batch, Kind, Reason, Record, RecordKey, Remote, State};
-use crate::write::remote;
+use crate::write::remote::{self, Way};
 use crate::write::since_done;
 use crate::write::verdict::POSSIBLE_DUPLICATE;
 
@@ -32,34 +32,18 @@ pub struct Entered {
 }
 
 impl Entered {
+    /// Where in the index what looks like it would be.
+    fn ways(&self) -> impl Iterator<Item = Way> {
+        let (from, to) = near(self.date);
+        let days = from.iter_days().take_while(move |day| *day <= to);
+        days.map(|day| remote::by_made(self.service, self.customer, day, self.total))
+    }
+
     fn looks_like(&self, other: &DocumentLikeness) -> bool {
         let (from, to) = near(self.date);
         (self.customer, self.total) == (other.customer, other.total)
             && (from..=to).contains(&other.date)
     }
-}
-
-/// What Sage had of our making of a customer before this run made anything. It is read once a run: what the run itself makes is of records that
-/// are there.
-fn made_before<'r>(
-    run: &'r mut Run<'_>,
-    service: Service,
-    customer: i64,
-) -> RunResult<&'r [Found]> {
-    /// Customers, and what was made of them, that are kept in mind: a run's memory must not grow with the books.
-    const MOST: usize = 400;
-    let prefix = remote::made_of(service, customer);
-    if !run.made_before.contains_key(&prefix) {
-        let ever = NaiveDate::from_ymd_opt(1, 1, 1).zip(NaiveDate::from_ymd_opt(9999, 12, 31));
-        let (from, to) = ever.unwrap_or_default();
-        let made = remote::between(run, &prefix, from, to)?;
-        let kept: usize = run.made_before.values().map(|made| 1 + made.len()).sum();
-        if kept + made.len() >= MOST {
-            run.made_before.clear();
-        }
-        run.made_before.insert(prefix.clone(), made);
-    }
-    Ok(run.made_before.get(&prefix).map_or(&[], Vec::as_slice))
 }
 
 /// Why each of these may be in Sage already: as what was made there for another record, which Splynx no longer has.
@@ -70,13 +54,18 @@ pub fn of_records(run: &mut Run, entered: &[Entered]) -> RunResult<Map<RecordKey
     }
     let mut found = Map::new_vec();
     let mut alike: Vec<(&Entered, i64)> = Vec::new();
-    for new in entered {
-        for listed in made_before(run, new.service, new.customer)? {
-            if let MatchKey::Document(document) = &listed.likeness
-                && new.looks_like(document)
+    // Mostly there is nothing, which few reads tell for all of them.
+    let taken = remote::taken(run, entered.iter().flat_map(Entered::ways))?;
+    let may_be_there = |new: &&Entered| new.ways().any(|way| taken.contains(&way));
+    for new in entered.iter().filter(may_be_there) {
+        let (from, to) = near(new.date);
+        let prefix = remote::made_of(new.service, new.customer);
+        for listed in remote::between(run, &prefix, from, to)? {
+            if let MatchKey::Document(document) = listed.likeness
+                && new.looks_like(&document)
             {
                 alike.push((new, listed.id));
-                found.insert((new.service, listed.id), document.clone());
+                found.insert((new.service, listed.id), document);
             }
         }
     }

@@ -1,13 +1,13 @@
 //! The run's view of the stored records, and its only way to change them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::capability::{Activity, Capabilities, Entry, Failure, Request, Response};
 use crate::clocks::Clocks;
 use crate::collect::{Map, Set, ToMap, ToSet};
 use crate::money;
 use crate::planted::{Mistake, is_planted};
-use crate::sage::{Found, Service};
+use crate::sage::Service;
 use crate::settings::Settings;
 use crate::stored;
 use crate::write::allowed::Refusal;
@@ -100,8 +100,6 @@ pub struct Run<'a> {
     pub put_off: Option<Failure>,
     /// The customers that this run has looked at ([`crate::sync::customers::look_after`]).
     pub seen_customers: BTreeSet<i64>,
-    /// What Sage had of our making before this run looked, by customer ([`crate::sync::retyped`]).
-    pub made_before: BTreeMap<String, Vec<Found>>,
     /// What the run has heard of the services' clocks.
     pub clocks: Clocks,
     /// What did not work and cost no more than itself, for people.
@@ -147,7 +145,6 @@ impl<'a> Run<'a> {
             knows_statements: false,
             put_off: None,
             seen_customers: BTreeSet::new(),
-            made_before: BTreeMap::new(),
             clocks: Clocks::default(),
             notes: Vec::new(),
             answered: Vec::new(),

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 
 use crate::capability::Failure;
 use crate::collect::{Map, Set, ToMap, ToSet};
@@ -63,17 +64,17 @@ pub fn by_reference(service: Service, reference: &str) -> Way {
 }
 
 /// The way to documents and receipts that no installation made, by what makes them look like the same money.
-pub fn by_money(
-    service: Service,
-    customer: i64,
-    date: NaiveDate,
-    total: rust_decimal::Decimal,
-) -> Way {
-    Way::Several(format!(
-        "{}{date}|{}|",
-        money_of(service, customer),
-        total.normalize()
-    ))
+pub fn by_money(service: Service, customer: i64, date: NaiveDate, total: Decimal) -> Way {
+    of_day(&money_of(service, customer), date, total)
+}
+
+/// The same to those that installations have made.
+pub fn by_made(service: Service, customer: i64, date: NaiveDate, total: Decimal) -> Way {
+    of_day(&made_of(service, customer), date, total)
+}
+
+fn of_day(of_customer: &str, date: NaiveDate, total: Decimal) -> Way {
+    Way::Several(format!("{of_customer}{date}|{}|", total.normalize()))
 }
 
 /// Before the dates in the keys of a customer's money.
@@ -84,6 +85,14 @@ pub fn money_of(service: Service, customer: i64) -> String {
 /// Before the dates in the keys of what installations have made for a customer.
 pub fn made_of(service: Service, customer: i64) -> String {
     format!("{}/made/{customer}|", service.name())
+}
+
+/// Of ways to several objects the ones on which anything was listed.
+pub fn taken(run: &mut Run, ways: impl Iterator<Item = Way>) -> RunResult<Set<Way>> {
+    let prefixes = ways.map(|way| way.text().to_owned()).to_set();
+    let listed = under(run.cap, FOUND, prefixes, 1)?.into_iter();
+    let taken = listed.filter(|(_, entries)| !entries.is_empty());
+    Ok(taken.map(|(prefix, _)| Way::Several(prefix)).to_set())
 }
 
 /// What was listed under such a prefix with dates from one to another.
@@ -138,24 +147,16 @@ pub(super) fn index_keys(service: Service, found: &Found) -> Vec<String> {
             let mut ways = vec![by_name(service, &document.number)];
             let marks = mark::marks_in(reference);
             ways.extend(marks.iter().map(|mark| by_mark(service, mark)));
-            if mark::is_made(reference) {
-                ways.push(Way::Several(format!(
-                    "{}{}|{}|",
-                    made_of(service, document.customer),
-                    document.date,
-                    document.total.normalize()
-                )));
+            let by_look = if mark::is_made(reference) {
+                by_made
             } else {
                 if service == Service::CustomerReceipt {
                     ways.push(by_reference(service, reference));
                 }
-                ways.push(by_money(
-                    service,
-                    document.customer,
-                    document.date,
-                    document.total,
-                ));
-            }
+                by_money
+            };
+            let (customer, date) = (document.customer, document.date);
+            ways.push(by_look(service, customer, date, document.total));
             ways
         }
     };
