@@ -274,11 +274,10 @@ pub fn options(run: &mut Run, of: OptionList) -> RunResult<Vec<ListOption>> {
 /// One request for a list. Null, or nothing, may be an empty list and may be a failure: said twice, it is the first.
 fn list(run: &mut Run, path: &str, query: Vec<Pair>) -> RunResult<Listed> {
     for _ in 0..2 {
-        let response = run.send(read(path.to_owned(), query.clone()))?;
-        if response.status == 400 {
-            return Ok(Err(said(&response.body)));
-        }
-        let list = body(&check(run, response, path)?, path)?;
+        let list = match ask(run, read(path.to_owned(), query.clone()))? {
+            Ok(list) => list,
+            Err(refused) => return Ok(Err(refused)),
+        };
         if let Some((rows, total)) = rows(list, path)? {
             return Ok(Ok((rows.into_iter().map(Object::from).collect(), total)));
         }
@@ -305,19 +304,23 @@ pub fn current_company(run: &mut Run) -> RunResult<Company> {
 
 /// What Sage would store of an invoice, or what it says against it. Nothing is stored (Sage API 1.8).
 pub fn calculate(run: &mut Run, invoice: &DocumentPayload) -> RunResult<Result<Object, String>> {
-    let path = "TaxInvoice/Calculate";
     let request = Request {
         method: "POST",
         body: invoice.encode().to_string(),
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-        ..read(path.to_owned(), company(run))
+        ..read("TaxInvoice/Calculate".to_owned(), company(run))
     };
+    Ok(ask(run, request)?.map(Object::from))
+}
+
+/// What Sage answers to a request that stores nothing, or what it says against it.
+pub(super) fn ask(run: &mut Run, request: Request) -> RunResult<Result<Value, String>> {
+    let path = request.path.clone();
     let response = run.send(request)?;
     if response.status == 400 {
         return Ok(Err(said(&response.body)));
     }
-    let stored = body(&check(run, response, path)?, path)?;
-    Ok(Ok(stored.into()))
+    body(&check(run, response, &path)?, &path).map(Ok)
 }
 
 /// The object as Sage has it now; none where it is gone.

@@ -91,8 +91,7 @@ impl Object {
 
     /// What is not allocated yet: an invoice has an amount due, all others what is unallocated.
     pub fn rest(&self) -> Option<Decimal> {
-        self.amount("TotalUnallocated")
-            .or_else(|| self.amount("AmountDue"))
+        self.unallocated().or_else(|| self.amount("AmountDue"))
     }
 
     /// What of a receipt is not allocated.
@@ -134,14 +133,11 @@ impl Object {
     pub fn lines(&self) -> Vec<StoredLine> {
         let lines = json::field(&self.0, "Lines").as_array();
         let lines = lines.map_or(&[][..], Vec::as_slice);
-        let read = |line: &Value| {
-            let line = Self(line.clone());
-            StoredLine {
-                tax_type: json::integer(&line.0, "TaxTypeId"),
-                exclusive: line.exclusive(),
-                tax: line.tax(),
-                description: json::text(&line.0, "Description"),
-            }
+        let read = |line: &Value| StoredLine {
+            tax_type: json::integer(line, "TaxTypeId"),
+            exclusive: amount(line, "Exclusive"),
+            tax: amount(line, "Tax"),
+            description: json::text(line, "Description"),
         };
         lines.iter().map(read).collect()
     }
@@ -158,8 +154,12 @@ impl Object {
         Self(serde_json::json!({"ID": self.0["ID"], "Name": self.0["Name"]}))
     }
 
-    /// An amount of money; `None`: it is not there.
     pub(super) fn amount(&self, name: &str) -> Option<Decimal> {
-        json::decimal(&self.0, name).map(|amount| money::rounded(amount, PLACES))
+        amount(&self.0, name)
     }
+}
+
+/// An amount of money; `None`: it is not there.
+fn amount(value: &Value, name: &str) -> Option<Decimal> {
+    json::decimal(value, name).map(|amount| money::rounded(amount, PLACES))
 }

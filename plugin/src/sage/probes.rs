@@ -1,7 +1,6 @@
 //! By what Sage's lists can be searched, found out by asking (Sage API 5).
 
-use super::answers::{body, check};
-use super::client::{company, read};
+use super::client::{ask, company, read};
 use super::{Filter, Service};
 use crate::json;
 use crate::write::ledger::{Run, RunResult};
@@ -26,10 +25,6 @@ fn count(run: &mut Run, condition: &str) -> RunResult<Option<i64>> {
     let mut query = company(run);
     query.push(("$filter".to_owned(), condition.to_owned()));
     query.push(("$top".to_owned(), "1".to_owned()));
-    let response = run.send(read(path.clone(), query))?;
-    if response.status == 400 {
-        return Ok(None);
-    }
-    let list = body(&check(run, response, &path)?, &path)?;
-    Ok(json::integer(&list, "TotalResults"))
+    let list = ask(run, read(path, query))?.ok();
+    Ok(list.and_then(|list| json::integer(&list, "TotalResults")))
 }
