@@ -9,42 +9,13 @@ use super::connection_queue::PendingRequest;
 use super::effect;
 use super::egress::Outgoing;
 use super::governor::Priority;
+use super::hosts_headers::is_hosts;
 use super::route::Route;
 use super::{Caller, Request, Rights};
 use addon_store::Failure;
 
 /// Most bytes of a request's body.
 const LARGEST_BODY: usize = 16 << 20;
-
-/// Headers that the host alone sets, besides all that begin with one of [`HOSTS_PREFIXES`].
-const HOSTS_HEADERS: [&str; 18] = [
-    "authorization",
-    "cookie",
-    "cookie2",
-    "host",
-    "content-length",
-    "transfer-encoding",
-    "content-encoding",
-    "accept-encoding",
-    "connection",
-    "keep-alive",
-    "te",
-    "trailer",
-    "upgrade",
-    "expect",
-    "forwarded",
-    "via",
-    "apikey",
-    "user-agent",
-];
-const HOSTS_PREFIXES: [&str; 6] = [
-    "proxy-",
-    "x-forwarded-",
-    "x-real-",
-    "x-auth",
-    "x-api",
-    "x-original-",
-];
 
 const METHODS: [Method; 6] = [
     Method::GET,
@@ -228,13 +199,7 @@ fn check_header(name: &str, value: &str) -> Result<(), Failure> {
     if effect::is_override(name) {
         return refused("may take the method's place");
     }
-    // Servers that hand headers on as variables (CGI) see no difference between `_` and `-`.
-    let lower = name.to_ascii_lowercase().replace('_', "-");
-    if HOSTS_HEADERS.contains(&lower.as_str())
-        || HOSTS_PREFIXES
-            .iter()
-            .any(|prefix| lower.starts_with(prefix))
-    {
+    if is_hosts(name) {
         return refused("is the host's to set");
     }
     if !value

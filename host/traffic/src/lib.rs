@@ -20,6 +20,7 @@ mod exchange;
 mod gate;
 pub mod governor;
 mod haul;
+mod hosts_headers;
 mod notice;
 mod people;
 pub mod reach;

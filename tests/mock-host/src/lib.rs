@@ -18,6 +18,9 @@ mod scripted;
 pub mod trace;
 mod world;
 
+#[path = "../../../host/traffic/src/hosts_headers.rs"]
+mod hosts_headers;
+
 #[cfg(feature = "component")]
 mod bindings;
 #[cfg(feature = "component")]

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::contract::{Request, Unanswered};
+use crate::hosts_headers::is_hosts;
 
 /// By connection: the paths to which a POST reads, as the manifest names them.
 pub type Reads = BTreeMap<String, Vec<String>>;
@@ -25,36 +26,6 @@ pub enum Rights {
 }
 
 const METHODS: [&str; 6] = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"];
-
-/// Headers that carry credentials, or say what only the connection knows.
-const HOSTS_HEADERS: [&str; 18] = [
-    "authorization",
-    "cookie",
-    "cookie2",
-    "host",
-    "content-length",
-    "content-encoding",
-    "accept-encoding",
-    "transfer-encoding",
-    "connection",
-    "keep-alive",
-    "te",
-    "trailer",
-    "upgrade",
-    "expect",
-    "forwarded",
-    "via",
-    "apikey",
-    "user-agent",
-];
-const HOSTS_PREFIXES: [&str; 6] = [
-    "proxy-",
-    "x-forwarded-",
-    "x-real-",
-    "x-auth",
-    "x-api",
-    "x-original-",
-];
 
 /// Ok where a host would send the request.
 pub fn check(request: &Request, rights: Rights, reads: &Reads) -> Result<(), Unanswered> {
@@ -150,17 +121,12 @@ fn check_header(name: &str, value: &str) -> Result<(), Unanswered> {
     if name.is_empty() || !name.bytes().all(token) {
         return Err(invalid(format!("`{shown}` is not a header's name")));
     }
-    let lower = name.to_ascii_lowercase().replace('_', "-");
     if is_override(name) {
         return Err(invalid(format!(
             "the header `{shown}` may take the method's place"
         )));
     }
-    if HOSTS_HEADERS.contains(&lower.as_str())
-        || HOSTS_PREFIXES
-            .iter()
-            .any(|prefix| lower.starts_with(prefix))
-    {
+    if is_hosts(name) {
         return Err(invalid(format!(
             "the header `{shown}` is the host's to set"
         )));
