@@ -3,6 +3,7 @@
 //! The cursor moves only over records that are in the ledger; a page's decisions and writes are committed before its place.
 
 use chrono::{Days, NaiveDate};
+use serde_json::Value;
 
 use crate::capability::Failure;
 use crate::collect::{Map, ToSet};
@@ -257,7 +258,7 @@ impl<E: Entity> SyncSource for E {
         let (deleted, unreadable) = sources
             .unreadable
             .into_iter()
-            .partition(|(id, _)| is_marked_deleted(&rows, *id));
+            .partition(|(id, _)| row_of(&rows, *id).is_some_and(splynx::is_marked_deleted));
         forget_deleted(run, E::KIND, deleted)?;
         hold_unreadable(run, E::KIND, &rows, unreadable)?;
         let (mut open, mut settled) = known(run, E::KIND, &rows)?;
@@ -580,9 +581,9 @@ pub fn is_ours_to_decide(stored: &Stored) -> bool {
     record.is_none_or(Record::is_ours_to_decide)
 }
 
-fn is_marked_deleted(rows: &[Row], id: i64) -> bool {
+fn row_of(rows: &[Row], id: i64) -> Option<&Value> {
     let row = rows.iter().find(|(row, _)| *row == id);
-    row.is_some_and(|(_, value)| splynx::is_marked_deleted(value))
+    row.map(|(_, value)| value)
 }
 
 /// These are marked as deleted in Splynx, and nothing else of them can be read.
@@ -608,8 +609,7 @@ fn hold_unreadable(
     for (id, what) in unreadable {
         let key = RecordKey::new(kind, id);
         let stored = run.records([key])?.remove(&key).unwrap_or_default();
-        let row = rows.iter().find(|(row, _)| *row == id);
-        let looked_like = row.map_or_else(String::new, |(_, row)| {
+        let looked_like = row_of(rows, id).map_or_else(String::new, |row| {
             since_done::of_unreadable(&splynx::digest(row))
         });
         if !is_ours_to_decide(&stored) {

@@ -6,7 +6,7 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use crate::collect::{Map, Set, ToMap, ToSet};
+use crate::collect::{Map, Set, ToSet};
 use crate::mark::Sign;
 use crate::planted::{Mistake, is_planted};
 use crate::sage::{DocumentLikeness, MatchKey, Object, Service, by_ids};
@@ -184,11 +184,10 @@ pub fn left_of_receipts(run: &mut Run, payments: &[&Payment]) -> RunResult<Set<i
     let receipts = imported::receipts_of(run, &ids)?;
     let wanted: Vec<i64> = receipts.values().copied().to_set().into_iter().collect();
     let rows = by_ids(run, Service::CustomerReceipt, &wanted)?;
-    let there = rows.iter().filter_map(Object::id);
-    let there = there.map(|id| (id, ())).to_map();
+    let there = rows.iter().filter_map(Object::id).to_set();
     let left = receipts
         .iter()
-        .filter(|(_, receipt)| !there.contains_key(receipt));
+        .filter(|(_, receipt)| !there.contains(receipt));
     Ok(left.map(|(payment, _)| *payment).to_set())
 }
 
